@@ -1,0 +1,149 @@
+"""The records that travel between the parts: what is on disk, what a network sees, what a person is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+__all__ = ["Answer", "Box", "Candidate", "Part", "Record", "RecordList", "Split"]
+
+Split = Literal["train", "val", "test"]
+Box = tuple[float, float, float, float]
+"""x1, y1, x2, y2 in pixels of the upright photo, 0-based; x2 and y2 lie outside the box."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """An annotated keypoint in pixels of the upright photo, 0-based. An invisible part has x = y = 0."""
+
+    name: str
+    x: float
+    y: float
+    visible: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One labelled photo, in the one form that every reader gives.
+
+    Attributes:
+        path: The image file.
+        label: 0-based index into the classes of the `RecordList`.
+        split: Which split the data set itself puts the photo in; None where it names none.
+        box: The object, xyxy pixels.
+        parts: Annotated keypoints.
+        taxonomy: Names of the ancestors, coarsest first, without the class itself.
+        group: Photos with one group (a specimen, a patient, a burst) never part between splits.
+        trim_bottom: Pixels to cut off at the bottom before anything else (FGVC-Aircraft's banner: 20).
+    """
+
+    path: Path
+    label: int
+    split: Split | None = None
+    box: Box | None = None
+    parts: tuple[Part, ...] = ()
+    taxonomy: tuple[str, ...] = ()
+    group: str | None = None
+    trim_bottom: int = 0
+
+    def with_split(self, split: Split | None) -> Record:
+        return replace(self, split=split)
+
+
+class RecordList(list[Record]):
+    """A list of records together with what their labels mean.
+
+    Args:
+        records: The photos.
+        classes: Class names; a record's label is an index into them.
+        name: Name of the layout that was read, such as ``cub200_2011`` or ``image_folder``.
+        root: The folder (or CSV file) that was read.
+        ranks: Names of the taxonomy levels, coarsest first, one for each entry of `Record.taxonomy`.
+    """
+
+    def __init__(
+        self,
+        records: Iterable[Record],
+        classes: Sequence[str],
+        *,
+        name: str = "image_folder",
+        root: Path | None = None,
+        ranks: Sequence[str] = (),
+    ) -> None:
+        super().__init__(records)
+        self.classes: tuple[str, ...] = tuple(classes)
+        self.name = name
+        self.root = root
+        self.ranks: tuple[str, ...] = tuple(ranks)
+
+    @property
+    def class_to_idx(self) -> dict[str, int]:
+        return {name: index for index, name in enumerate(self.classes)}
+
+    @property
+    def paths(self) -> list[Path]:
+        return [record.path for record in self]
+
+    @property
+    def labels(self) -> list[int]:
+        return [record.label for record in self]
+
+    def like(self, records: Iterable[Record]) -> RecordList:
+        """Other records of the same data set: same classes, name, root and ranks."""
+        return RecordList(records, self.classes, name=self.name, root=self.root, ranks=self.ranks)
+
+    def of_split(self, split: Split | None) -> RecordList:
+        return self.like(record for record in self if record.split == split)
+
+    def __repr__(self) -> str:
+        return f"RecordList({len(self)} photos, {len(self.classes)} classes, {self.name})"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A class and its calibrated probability."""
+
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a recognizer says of one photo. The fields are those of ``predict --json``.
+
+    Attributes:
+        path: The photo's path, or None where it came as an array.
+        candidates: Classes by falling probability.
+        set: Conformal candidate set; None where the model holds no conformal calibration.
+        rank: Taxonomic level of the answer: ``class``, or the rank of `ancestor`; None where there is no answer.
+        ancestor: The name at that rank where the answer backs off from the class.
+        unknown: True where the photo lies outside of what the model knows; None where that was not fitted.
+        error: Why the photo could not be read; then there are no candidates.
+    """
+
+    path: str | None
+    candidates: tuple[Candidate, ...] = ()
+    set: tuple[str, ...] | None = None
+    rank: str | None = None
+    ancestor: str | None = None
+    unknown: bool | None = None
+    error: str | None = None
+
+    @property
+    def label(self) -> str | None:
+        """The best candidate's name."""
+        return self.candidates[0].label if self.candidates else None
+
+    @property
+    def confidence(self) -> float | None:
+        """The best candidate's calibrated probability."""
+        return self.candidates[0].probability if self.candidates else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The object that ``predict --json`` prints; `error` is present only where there is one."""
+        answer = asdict(self)
+        if self.error is None:
+            del answer["error"]
+        return answer
