@@ -1,0 +1,139 @@
+"""Folders of photos: one folder a class, in train/val/test or not, below folders of coarser ranks or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from fieldmark.data.readers._images import Folder, scan
+from fieldmark.data.readers._splits import split_named
+from fieldmark.data.readers._tree import Chain, qualify
+from fieldmark.errors import DataError
+from fieldmark.progress import say
+from fieldmark.structures import Record, RecordList, Split
+
+__all__ = ["read", "recognises"]
+
+
+class _ClassFolder(NamedTuple):
+    chain: Chain
+    split: Split | None
+    folder: Folder
+
+
+def recognises(root: Path) -> bool:
+    """Any folder may be one of class folders: this layout is tried last."""
+    return root.is_dir()
+
+
+def read(root: Path) -> RecordList:
+    """Read a folder of class folders.
+
+    Folders above the class folders are its taxonomy (``root/family/genus/species/photo.jpg``); levels at the
+    top that hold a single folder are passed through. Hidden files and files that are no images are passed
+    over.
+
+    Args:
+        root: The folder with class folders, or with ``train``, ``val`` (or ``valid``, ``validation``,
+            ``dev``) and ``test`` that hold class folders.
+
+    Returns:
+        Records sorted by split and path; classes sorted by name. Class folders that share a name in different
+        branches are named with as much of their path as tells them apart.
+
+    Raises:
+        DataError: There are no photos, they lie at different depths, or splits and class folders are mixed.
+    """
+    top = _pass_through(scan(root))
+    if not top.photos and not top.folders:
+        raise DataError(
+            f"expected photos in class folders in {root}, found no photo: give the folder that holds them"
+        )
+    parts = _parts(top, root)
+    found = [
+        _ClassFolder(chain, split, folder) for split, part in parts for chain, folder in _walk(part, (), root)
+    ]
+    if not found:
+        raise DataError(
+            f"expected a folder for each class in {root}, found photos outside of any: move each into the "
+            "folder of its class"
+        )
+    _say_left_out([top, *(part for _, part in parts if part is not top)])
+    chains = _without_common_top([item.chain for item in found], root)
+    names = qualify(chains)
+    classes = sorted({names[chain][-1] for chain in chains})
+    labels = {name: label for label, name in enumerate(classes)}
+    photos = [
+        Record(item.folder.path / photo, labels[names[chain][-1]], item.split, taxonomy=names[chain][:-1])
+        for item, chain in zip(found, chains, strict=True)
+        for photo in item.folder.photos
+    ]
+    ranks = [f"level_{level}" for level in range(1, len(chains[0]))]
+    return RecordList(photos, classes, name="image_folder", root=root, ranks=ranks)
+
+
+def _pass_through(folder: Folder) -> Folder:
+    """Down through folders that only wrap another one, as archives do when they are unpacked."""
+    while not folder.photos and len(folder.folders) == 1:
+        (name, inner), *_ = folder.folders.items()
+        if split_named(name) or not inner.folders or inner.photos:
+            break
+        folder = inner
+    return folder
+
+
+def _parts(top: Folder, root: Path) -> list[tuple[Split | None, Folder]]:
+    """The folders of the splits, or the whole folder without split."""
+    splits = {name: split for name in top.folders if (split := split_named(name))}
+    others = [name for name in top.folders if name not in splits]
+    nested = [name for name in splits if top.folders[name].folders]
+    if others and nested:
+        raise DataError(
+            f"expected only train, val and test, or only class folders, in {root}, found '{nested[0]}' with "
+            f"class folders beside '{others[0]}': move one of them out"
+        )
+    if others or not splits:
+        return [(None, top)]
+    order = ("train", "val", "test")
+    return sorted(
+        ((splits[name], top.folders[name]) for name in splits), key=lambda part: order.index(part[0])
+    )
+
+
+def _walk(top: Folder, chain: Chain, root: Path) -> Iterator[tuple[Chain, Folder]]:
+    """Every folder below `top` with photos directly in it, with the names on the way there."""
+    for name, folder in top.folders.items():
+        below = (*chain, name)
+        if folder.photos and folder.folders:
+            raise _depth_error(root, "/".join(below), "/".join((*below, next(iter(folder.folders)))))
+        if folder.photos:
+            yield below, folder
+        yield from _walk(folder, below, root)
+
+
+def _say_left_out(folders: Iterable[Folder]) -> None:
+    """Photos beside the class folders have no label: a test split of a competition, or a stray picture."""
+    for folder in folders:
+        if folder.photos:
+            say(
+                f"left out {len(folder.photos):,} photos directly in {folder.path}: they have no class folder"
+            )
+
+
+def _without_common_top(chains: list[Chain], root: Path) -> list[Chain]:
+    """Chains of one length, without the levels at the top that hold a single name."""
+    other = next((chain for chain in chains if len(chain) != len(chains[0])), None)
+    if other is not None:
+        raise _depth_error(root, "/".join(chains[0]), "/".join(other))
+    common = 0
+    while common < len(chains[0]) - 1 and len({chain[common] for chain in chains}) == 1:
+        common += 1
+    return [chain[common:] for chain in chains]
+
+
+def _depth_error(root: Path, one: str, other: str) -> DataError:
+    return DataError(
+        f"expected every class folder at one depth in {root}, found photos in '{one}' and in '{other}': "
+        "move them to one depth"
+    )
