@@ -1,0 +1,243 @@
+"""The one place where an image file becomes a photo: RGB, 8 bit, upright, first frame, opaque."""
+
+from __future__ import annotations
+
+import hashlib
+from io import BytesIO
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from PIL import Image, ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+
+from fieldmark.errors import PhotoError
+
+__all__ = [
+    "FORMATS",
+    "MAX_PIXELS",
+    "bytes_key",
+    "content_key",
+    "identify_photo",
+    "load_pixels",
+    "open_photo",
+    "photo_orientation",
+    "unopened",
+    "upright_rgb",
+]
+
+MAX_PIXELS = 200_000_000
+"""A few kilobytes can unpack to gigabytes. The largest phone cameras (200 megapixels) stay just below."""
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
+"""What is read. Formats that run other programs (EPS) or hold no photos are left out on purpose."""
+
+_ORIENTATION_TAG = 0x0112
+_MAY_HOLD_ORIENTATION = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")
+_SIDEWAYS = range(5, 9)
+_TRANSPOSE = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+_FOREIGN = (
+    (b"ftyphei", 4, "a HEIC photo: export it as JPEG"),
+    (b"ftypmif1", 4, "a HEIC photo: export it as JPEG"),
+    (b"ftyp", 4, "a video or camera raw file: export a photo as JPEG"),
+    (b"%PDF", 0, "a PDF: export its pictures as JPEG"),
+    (b"%!PS", 0, "a PostScript file: export it as JPEG"),
+    (b"PK\x03\x04", 0, "a ZIP archive: unpack it first"),
+    (b"<", 0, "a web page or drawing, perhaps a failed download: fetch the photo again"),
+)
+_MAGIC = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF", b"\0\0\0\x0cjP")
+
+
+def open_photo(
+    source: Path | bytes | IO[bytes],
+    trim_bottom: int = 0,
+    max_pixels: int = MAX_PIXELS,
+    draft: tuple[int, int] | None = None,
+) -> Image.Image:
+    """Read a photo as everything in this package sees it: RGB, upright, first frame, opaque on white.
+
+    Args:
+        source: A file's path, its bytes, or an open binary file.
+        trim_bottom: Pixels to cut off at the bottom of the upright photo, counted at full size.
+        max_pixels: Refuse photos with more pixels. Other formats than JPEG also keep to Pillow's own limit.
+        draft: (width, height) that is enough for the caller. A JPEG is then scaled by 1/2, 1/4 or 1/8 while it
+            is decoded, which is several times faster. The result is never smaller than asked on either side; a
+            photo that is smaller to begin with keeps its size.
+
+    Raises:
+        PhotoError: The file is missing, empty, not an image, damaged, or too large.
+    """
+    if isinstance(source, bytes):
+        return _decode(BytesIO(source), "the photo", trim_bottom, max_pixels, draft)
+    if not isinstance(source, Path):
+        return _decode(source, str(getattr(source, "name", "the photo")), trim_bottom, max_pixels, draft)
+    try:
+        stream = source.open("rb")
+    except OSError as error:
+        raise unopened(source, error) from error
+    with stream:
+        return _decode(stream, str(source), trim_bottom, max_pixels, draft)
+
+
+def content_key(path: Path) -> str:
+    """A key of the file's bytes: equal for exact copies whatever their names (blake2b, 32 hex digits)."""
+    return bytes_key(path.read_bytes())
+
+
+def bytes_key(data: bytes) -> str:
+    """`content_key` of a file that has been read already."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def unopened(path: Path, error: OSError) -> PhotoError:
+    """The error for a file that cannot even be opened."""
+    if isinstance(error, FileNotFoundError):
+        return PhotoError(f"{path} does not exist: correct its path or take it off the list")
+    return PhotoError(f"{path} cannot be opened ({error.strerror}): expected an image file that may be read")
+
+
+def identify_photo(stream: IO[bytes], name: str, max_pixels: int = MAX_PIXELS) -> ImageFile.ImageFile:
+    """Read an image's header, but not its pixels.
+
+    Args:
+        stream: The file, at its beginning; it must stay open until `load_pixels`.
+        name: How the photo is called in errors.
+        max_pixels: Refuse photos with more pixels.
+
+    Raises:
+        PhotoError: The file is empty, not an image, damaged, or too large.
+    """
+    head = stream.read(16)
+    stream.seek(0)
+    if not head:
+        raise PhotoError(f"{name} is empty (0 bytes): copy it again from its source or remove it")
+    try:
+        # Past `Image.open`, a JPEG costs less, and the second picture in a phone's file (MPO) is left alone.
+        is_jpeg = head.startswith(b"\xff\xd8\xff")
+        image = JpegImageFile(stream) if is_jpeg else Image.open(stream, formats=FORMATS)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise PhotoError(f"{name} has too many pixels to unpack safely ({error}): scale it down") from error
+    except Exception as error:  # every decoder has its own ways to fail
+        raise _unidentified(name, head, error) from error
+    width, height = image.size
+    if width * height > max_pixels:
+        raise PhotoError(
+            f"{name} has {width} x {height} = {width * height / 1e6:,.0f} million pixels, more than the"
+            f" {max_pixels / 1e6:,.0f} million that are unpacked: scale it down"
+        )
+    return image
+
+
+def load_pixels(image: ImageFile.ImageFile, name: str) -> None:
+    """Decode the pixels of an identified image.
+
+    Raises:
+        PhotoError: The file breaks off or is damaged.
+    """
+    try:
+        image.load()
+    except Exception as error:  # every decoder has its own ways to fail
+        raise PhotoError(
+            f"{name} is damaged or breaks off ({error}): copy it again from its source or remove it"
+        ) from error
+
+
+def photo_orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; 1 (upright) where there is none or it cannot be read."""
+    if not any(key in image.info for key in _MAY_HOLD_ORIENTATION):
+        return 1
+    try:
+        orientation = image.getexif().get(_ORIENTATION_TAG, 1)
+    except Exception:  # damaged EXIF says nothing about the pixels
+        return 1
+    return orientation if orientation in _TRANSPOSE else 1
+
+
+def upright_rgb(image: Image.Image, name: str) -> Image.Image:
+    """A loaded image as RGB, 8 bit, opaque and upright. May be the image itself.
+
+    Raises:
+        PhotoError: Its colours are of a kind that has no way to RGB.
+    """
+    method = _TRANSPOSE.get(photo_orientation(image))
+    try:
+        photo = image if image.mode == "RGB" and "transparency" not in image.info else _to_rgb(image)
+    except ValueError as error:
+        raise PhotoError(
+            f"{name} has colours of an unknown kind ({image.mode}): export it as JPEG"
+        ) from error
+    if method is not None:
+        photo = photo.transpose(method)
+    photo.info = {}  # an orientation left here would be applied once more by the next reader
+    return photo
+
+
+def _decode(
+    stream: IO[bytes], name: str, trim_bottom: int, max_pixels: int, draft: tuple[int, int] | None
+) -> Image.Image:
+    image = identify_photo(stream, name, max_pixels)
+    full_width = image.width
+    if draft is not None:
+        _scale_while_decoding(image, draft, trim_bottom)
+    load_pixels(image, name)
+    photo = upright_rgb(image, name)
+    return _trimmed(photo, trim_bottom, round(full_width / image.width), name) if trim_bottom else photo
+
+
+def _scale_while_decoding(image: ImageFile.ImageFile, wanted: tuple[int, int], trim_bottom: int) -> None:
+    sideways = photo_orientation(image) in _SIDEWAYS
+    width, height = wanted
+    full_height = image.width if sideways else image.height
+    if 0 < trim_bottom < full_height:  # what is left after the cut has to be large enough
+        height = -(-height * full_height // (full_height - trim_bottom)) + 1
+    image.draft(None, (height, width) if sideways else (width, height))
+
+
+def _trimmed(photo: Image.Image, trim_bottom: int, shrink: int, name: str) -> Image.Image:
+    cut = -(-trim_bottom // shrink)
+    if cut >= photo.height:
+        raise PhotoError(
+            f"{name} is {photo.height * shrink} pixels high, too low to trim {trim_bottom} off its bottom:"
+            " remove it or trim less"
+        )
+    return photo.crop((0, 0, photo.width, photo.height - cut))
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I") or image.mode == "F":
+        return _deep_to_grey(image).convert("RGB")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    opaque = image.convert("RGBA")
+    photo = Image.new("RGB", image.size, "white")
+    photo.paste(opaque, mask=opaque.getchannel("A"))
+    return photo
+
+
+def _deep_to_grey(image: Image.Image) -> Image.Image:
+    """16-bit, 32-bit or float grey, scaled to 8 bit by the smallest usual white that holds all values."""
+    values: np.ndarray[Any, np.dtype[np.float32]] = np.nan_to_num(np.asarray(image, dtype=np.float32))
+    brightest = float(values.max())
+    whites = (1.0, 255.0, 65535.0) if image.mode == "F" else (65535.0,)
+    white = next((white for white in whites if brightest <= white), brightest)
+    return Image.fromarray(np.clip(np.rint(values * (255.0 / white)), 0, 255).astype(np.uint8))
+
+
+def _unidentified(name: str, head: bytes, error: Exception) -> PhotoError:
+    if head.startswith(_MAGIC):
+        return PhotoError(f"{name} is damaged ({error}): copy it again from its source or remove it")
+    for magic, offset, kind in _FOREIGN:
+        if head[offset:].startswith(magic):
+            return PhotoError(f"{name} is not a photo but {kind}")
+    return PhotoError(
+        f"{name} is not an image (it begins with {head[:8]!r}): expected JPEG, PNG, WebP or TIFF"
+    )
