@@ -37,5 +37,5 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> SettingError:
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean '{close[0]}'? " if close else ""
-    listed = ", ".join(names[:20]) + (f", … {len(names)} in all" if len(names) > 20 else "")
-    return SettingError(f"unknown {kind} '{name}': {hint}(known: {listed})")
+    listed = f"known: {', '.join(names)}" if len(names) <= 30 else f"{len(names)} are known"
+    return SettingError(f"unknown {kind} '{name}': {hint}({listed})")

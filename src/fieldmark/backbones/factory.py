@@ -1,0 +1,186 @@
+"""Any timm model as a backbone: photos in, one feature map out, its layers in named stages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fieldmark.backbones.bundled import BUNDLED, DEFAULT_BACKBONE, load_bundled_weights
+from fieldmark.data.preprocess import Preprocess
+from fieldmark.errors import SettingError, unknown_name
+
+__all__ = ["Backbone", "create_backbone", "resolve_name"]
+
+_SHORT_NAMES = {"efficientnet_lite0": "tf_efficientnet_lite0", "efficientnet_lite2": "tf_efficientnet_lite2"}
+_SHORT_NAMES |= {"lite0": "tf_efficientnet_lite0", "lite2": "tf_efficientnet_lite2"}
+
+
+class Backbone(nn.Module):
+    """A timm model without its classifier.
+
+    Attributes:
+        name: timm's name of the model.
+        channels: C of the feature map.
+        local_channels: Channels of the map that `local_map` gives.
+        native_size: Image side that the weights were trained at.
+        reduction: Pixels of the image for one step on the feature map.
+    """
+
+    def __init__(self, name: str, model: nn.Module, image_size: int | None = None) -> None:
+        super().__init__()
+        self.name = name
+        self.model = model
+        config: dict[str, Any] = model.pretrained_cfg  # type: ignore[assignment]
+        self.config = {key: config[key] for key in ("input_size", "mean", "std", "interpolation")}
+        self.native_size = int(config["input_size"][-1])
+        with torch.no_grad():
+            side = image_size or self.native_size
+            was_training = model.training
+            model.eval()
+            local, last = self.maps(torch.zeros(1, 3, side, side))
+            model.train(was_training)
+        self.channels = last.shape[1]
+        self.local_channels = local.shape[1]
+        self.reduction = _reduction(model, side / last.shape[-1])
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Feature map (B, C, H, W) of normalised images (B, 3, S, S)."""
+        return self.maps(images)[1]
+
+    def maps(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """The map before the last 1x1 convolution and the final one, (B, C', H, W) and (B, C, H, W).
+
+        EfficientNets and MobileNets widen their last map for the classifier's sake (320 to 1280 channels). What
+        compares channels with each other works on the narrow one, which is as rich and cheaper; models without
+        such a layer give the same map twice.
+        """
+        if hasattr(self.model, "conv_head") and hasattr(self.model, "blocks") and hasattr(self.model, "bn2"):
+            local = self.model.blocks(self.model.bn1(self.model.conv_stem(images)))  # type: ignore[operator]
+            return local, self.model.bn2(self.model.conv_head(local))  # type: ignore[operator]
+        final = _as_map(self.model, self.model.forward_features(images))  # type: ignore[operator]
+        return final, final
+
+    @property
+    def stages(self) -> dict[str, list[nn.Parameter]]:
+        """Parameters in the order in which images pass them: ``stem``, ``stage1`` … the last."""
+        from timm.models import group_parameters
+
+        groups = group_parameters(self.model, self.model.group_matcher(coarse=True))  # type: ignore[operator]
+        named = dict(self.model.named_parameters())
+        ordered = sorted(groups)
+        names = ["stem"] + [f"stage{i}" for i in range(1, len(ordered))]
+        found = {
+            name: [named[key] for key in groups[group] if key in named]
+            for name, group in zip(names, ordered, strict=True)
+        }
+        return {name: parameters for name, parameters in found.items() if parameters}
+
+    def freeze(self, up_to: str | None) -> None:
+        """Freeze every stage up to and including `up_to`; None frees all, ``all`` freezes all.
+
+        Raises:
+            SettingError: There is no such stage.
+        """
+        names = list(self.stages)
+        if up_to is not None and up_to != "all" and up_to not in names:
+            raise unknown_name("stage", up_to, [*names, "all"])
+        last = -1 if up_to is None else len(names) if up_to == "all" else names.index(up_to)
+        for index, parameters in enumerate(self.stages.values()):
+            for parameter in parameters:
+                parameter.requires_grad_(index > last)
+
+    def preprocess(self, image_size: int | None = None, resize: str = "crop") -> Preprocess:
+        """The preprocessing that the weights were trained with, at any size."""
+        return Preprocess(
+            image_size=image_size or self.native_size,
+            resize=resize,  # type: ignore[arg-type]
+            interpolation=self.config["interpolation"]
+            if self.config["interpolation"] == "bilinear"
+            else "bicubic",
+            mean=tuple(self.config["mean"]),
+            std=tuple(self.config["std"]),
+        )
+
+
+def _as_map(model: nn.Module, features: Tensor) -> Tensor:
+    """What timm's forward_features gives, as (B, C, H, W): maps as they are, NHWC permuted, tokens laid out."""
+    channels = int(model.num_features)  # type: ignore[arg-type]
+    if features.ndim == 3:  # (B, tokens, C) of a vision transformer
+        tokens = features[:, int(getattr(model, "num_prefix_tokens", 0)) :]
+        side = round(tokens.shape[1] ** 0.5)
+        return tokens.transpose(1, 2).reshape(features.shape[0], -1, side, side)
+    if features.ndim == 4 and features.shape[1] != channels and features.shape[-1] == channels:
+        return features.permute(0, 3, 1, 2)
+    if features.ndim != 4:
+        raise SettingError(
+            f"a backbone must give a feature map (B, C, H, W) or tokens, but this one gives shape {tuple(features.shape)}"
+        )
+    return features
+
+
+def resolve_name(name: str | None) -> str:
+    """timm's name for a backbone name or its short form; the default for None.
+
+    Raises:
+        SettingError: timm knows no such model.
+    """
+    import timm
+
+    full = _SHORT_NAMES.get(name or DEFAULT_BACKBONE, name or DEFAULT_BACKBONE)
+    base = full.split(".")[0]
+    if not timm.is_model(base):
+        raise unknown_name("backbone", full, timm.list_models())
+    return full
+
+
+def create_backbone(
+    name: str | None = None,
+    *,
+    image_size: int | None = None,
+    pretrained: bool = True,
+    weights: Path | None = None,
+) -> Backbone:
+    """A backbone by timm's name.
+
+    Args:
+        name: Any timm model; EfficientNet-Lite0 for None. ``lite0`` and ``lite2`` are short names.
+        image_size: Only for models whose weights depend on the size (vision transformers).
+        pretrained: Load ImageNet weights: packaged ones for the Lite models, timm's own download or cache otherwise.
+        weights: A safetensors or .pth file of timm's state dict instead.
+
+    Raises:
+        SettingError: No such model, or its weights cannot be had here.
+    """
+    import timm
+
+    full = resolve_name(name)
+    bundled = full in BUNDLED and weights is None
+    fetch = pretrained and not bundled and weights is None
+    options = {"checkpoint_path": str(weights)} if weights else {}
+    sized = {"img_size": image_size} if image_size and _takes_size(full) else {}
+    try:
+        model = timm.create_model(full, pretrained=fetch, **options, **sized)
+    except Exception as error:
+        raise SettingError(
+            f"the weights of backbone '{full}' could not be loaded ({_first_line(error)}); give a file with "
+            f"--set weights=FILE, use a packaged backbone ({', '.join(BUNDLED)}), or connect to the internet"
+        ) from error
+    if bundled and pretrained:
+        load_bundled_weights(model, full)
+    return Backbone(full, model, image_size)
+
+
+def _reduction(model: nn.Module, measured: float) -> int:
+    info = getattr(model, "feature_info", None)
+    return int(info[-1]["reduction"]) if info else round(measured)
+
+
+def _takes_size(name: str) -> bool:
+    return name.split(".")[0].startswith(("vit_", "deit", "swin", "eva", "beit", "maxvit", "coatnet"))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]

@@ -1,0 +1,105 @@
+"""Descriptors of photos on disk, memory-mapped, keyed by what they were computed from."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+
+__all__ = ["FeatureCache", "cache_root", "row_key"]
+
+_KEY_BYTES = 16
+Rows = NDArray[np.int64]
+
+
+def cache_root() -> Path:
+    """The folder for everything that can be computed again: ``FIELDMARK_CACHE``, or the system's cache folder."""
+    from platformdirs import user_cache_path
+
+    chosen = os.environ.get("FIELDMARK_CACHE")
+    return Path(chosen) if chosen else user_cache_path("fieldmark", appauthor=False)
+
+
+def row_key(content_key: str, *, trim_bottom: int = 0, mirror: bool = False) -> bytes:
+    """The key of one view of one photo; the graph and the preprocessing are the cache's own key."""
+    text = f"{content_key}:{trim_bottom}:{int(mirror)}"
+    return hashlib.blake2b(text.encode(), digest_size=_KEY_BYTES).digest()
+
+
+class FeatureCache:
+    """Rows of `width` float16 values in an append-only file, and the keys of the rows in another.
+
+    A row counts once its key is written, which happens after the row itself; what an interrupted run left beyond
+    that is cut off at the next opening. Writers of several processes take turns by a lock file.
+
+    Args:
+        folder: Made if missing. One folder holds one kind of row.
+        width: Values in a row.
+    """
+
+    def __init__(self, folder: Path, width: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.width = width
+        self._rows_file = folder / "rows.f16"
+        self._keys_file = folder / "keys.bin"
+        self._lock = FileLock(folder / "lock")
+        self._index: dict[bytes, int] = {}
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read the keys that were written since the last time."""
+        if not self._keys_file.exists():
+            return
+        raw = self._keys_file.read_bytes()
+        row_bytes = 2 * self.width
+        held = self._rows_file.stat().st_size // row_bytes if self._rows_file.exists() else 0
+        count = min(len(raw) // _KEY_BYTES, held)
+        for row in range(len(self._index), count):
+            self._index.setdefault(raw[row * _KEY_BYTES : (row + 1) * _KEY_BYTES], row)
+
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._index
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def append(self, keys: Sequence[bytes], rows: NDArray[np.float32]) -> None:
+        """Add rows (n, width) under their keys. A key that is there already is kept as it is."""
+        with self._lock:
+            self.refresh()
+            fresh = [index for index, key in enumerate(keys) if key not in self._index]
+            if not fresh:
+                return
+            start = self._cut_to_whole_rows()
+            with self._rows_file.open("ab") as file:
+                file.write(rows[fresh].astype(np.float16).tobytes())
+            with self._keys_file.open("ab") as file:
+                file.write(b"".join(keys[index] for index in fresh))
+            for offset, index in enumerate(fresh):
+                self._index[keys[index]] = start + offset
+
+    def rows_of(self, keys: Sequence[bytes]) -> Rows:
+        """Row numbers of keys, -1 where there is none."""
+        return np.array([self._index.get(key, -1) for key in keys], dtype=np.int64)
+
+    def read(self, rows: Rows, columns: slice | None = None) -> NDArray[np.float32]:
+        """Rows as float32 (len(rows), columns). Only what is asked for is held in memory."""
+        # Mapped for this read alone: pages that stay mapped would count as our memory.
+        count = self._rows_file.stat().st_size // (2 * self.width)
+        table = np.memmap(self._rows_file, dtype=np.float16, mode="r", shape=(count, self.width))
+        return table[rows, columns or slice(None)].astype(np.float32)
+
+    def _cut_to_whole_rows(self) -> int:
+        """Drop what an interrupted writer left behind; the number of the next row."""
+        keys = self._keys_file.stat().st_size // _KEY_BYTES if self._keys_file.exists() else 0
+        held = self._rows_file.stat().st_size // (2 * self.width) if self._rows_file.exists() else 0
+        count = min(keys, held)
+        for path, size in ((self._rows_file, count * 2 * self.width), (self._keys_file, count * _KEY_BYTES)):
+            if path.exists() and path.stat().st_size > size:
+                os.truncate(path, size)
+        return count

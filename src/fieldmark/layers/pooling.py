@@ -1,0 +1,135 @@
+"""Pooling: a feature map (B, C, H, W) becomes one descriptor (B, D) a photo."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from fieldmark.errors import unknown_name
+
+__all__ = [
+    "POOLINGS",
+    "AveragePool",
+    "CovariancePool",
+    "GeneralizedMeanPool",
+    "create_pooling",
+    "matrix_sqrt",
+]
+
+
+class AveragePool(nn.Module):
+    """Mean over locations; D = C."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.dim = channels
+
+    def forward(self, feature_map: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C)."""
+        return feature_map.mean((-2, -1))
+
+
+class GeneralizedMeanPool(nn.Module):
+    """The p-th root of the mean of p-th powers: p = 1 is the average, p -> infinity the maximum.
+
+    Source: Radenović, Tolias, Chum, "Fine-tuning CNN image retrieval with no human annotation" (2018), eq. 3.
+    """
+
+    def __init__(self, channels: int, p: float = 3.0) -> None:
+        super().__init__()
+        self.dim = channels
+        self.p = nn.Parameter(torch.tensor(float(p)))
+
+    def forward(self, feature_map: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C); negative activations count as zero."""
+        return feature_map.clamp_min(1e-6).pow(self.p).mean((-2, -1)).pow(1.0 / self.p)
+
+
+class CovariancePool(nn.Module):
+    """Square root of the covariance of projected local features, upper triangle; D = d (d + 1) / 2.
+
+    The projection is a 1x1 convolution C -> d (for frozen features: the principal components, see
+    `fit_projection`). Off-diagonal entries are scaled by sqrt(2), so that the inner product of two descriptors is
+    that of the two matrices. The matrix square root is the Newton-Schulz iteration, matrix products alone, so
+    that it runs and exports everywhere.
+
+    Source: Li, Xie, Wang, Gao, "Towards faster training of global covariance pooling networks by iterative
+    matrix square root normalization" (CVPR 2018), eq. 2-6.
+    """
+
+    scale: Tensor
+    rows: Tensor
+    columns: Tensor
+
+    def __init__(self, channels: int, projected: int = 96, iterations: int = 7) -> None:
+        super().__init__()
+        self.projection = nn.Conv2d(channels, projected, 1)
+        self.iterations = iterations
+        self.dim = projected * (projected + 1) // 2
+        rows, columns = torch.triu_indices(projected, projected)
+        self.register_buffer("rows", rows, persistent=False)
+        self.register_buffer("columns", columns, persistent=False)
+        self.register_buffer("scale", torch.where(rows == columns, 1.0, 2.0**0.5), persistent=False)
+
+    def forward(self, feature_map: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, d (d + 1) / 2)."""
+        local = self.projection(feature_map).flatten(2)  # (B, d, N)
+        local = local - local.mean(2, keepdim=True)
+        covariance = local @ local.transpose(1, 2) / local.shape[2]  # (B, d, d)
+        root = matrix_sqrt(covariance, self.iterations)
+        flat = root.flatten(1)  # gathering from the flat matrix exports to a single ONNX Gather
+        return flat[:, self.rows * root.shape[-1] + self.columns] * self.scale
+
+    @torch.no_grad()
+    def fit_projection(self, local_features: Tensor) -> None:
+        """Set the projection to the principal components of local features of shape (n, C)."""
+        mean = local_features.mean(0)
+        centred = local_features - mean
+        _, vectors = torch.linalg.eigh(centred.T @ centred / len(centred))
+        components = vectors.flip(1)[:, : self.projection.out_channels].T  # (d, C), strongest first
+        signs = components.gather(
+            1, components.abs().argmax(1, keepdim=True)
+        ).sign()  # eigh leaves signs open
+        components = components * signs
+        self.projection.weight.copy_(components[:, :, None, None])
+        bias = self.projection.bias
+        assert bias is not None
+        bias.copy_(-(components @ mean))
+
+
+def matrix_sqrt(matrix: Tensor, iterations: int = 7) -> Tensor:
+    """Square root of symmetric positive semi-definite matrices (B, d, d) by coupled Newton-Schulz.
+
+    The trace normalises beforehand, without which the iteration diverges, and is compensated after. Small
+    eigenvalues converge last: few iterations damp them, which regularises. A zero matrix gives zeros.
+    """
+    trace = matrix.diagonal(dim1=-2, dim2=-1).sum(-1).clamp_min(1e-12)[:, None, None]
+    identity = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
+    y = matrix / trace
+    z = identity.expand_as(y)
+    for step in range(iterations):
+        t = 1.5 * identity - 0.5 * (z @ y)
+        y = y @ t
+        if step < iterations - 1:  # the last z is not needed
+            z = t @ z
+    return y * trace.sqrt()
+
+
+POOLINGS: dict[str, type[AveragePool] | type[GeneralizedMeanPool] | type[CovariancePool]] = {
+    "avg": AveragePool,
+    "gem": GeneralizedMeanPool,
+    "cov": CovariancePool,
+}
+
+
+def create_pooling(
+    name: str, channels: int, **options: float
+) -> AveragePool | GeneralizedMeanPool | CovariancePool:
+    """A pooling by name.
+
+    Raises:
+        SettingError: There is no such pooling.
+    """
+    if name not in POOLINGS:
+        raise unknown_name("pooling", name, POOLINGS)
+    return POOLINGS[name](channels, **options)  # type: ignore[arg-type]

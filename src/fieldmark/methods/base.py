@@ -1,0 +1,86 @@
+"""What every method is: a module from images to a named output, with a loss and stages of training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fieldmark.backbones.factory import Backbone
+
+__all__ = ["Method", "ModelOutput", "Stage"]
+
+
+@dataclass(slots=True)
+class ModelOutput:
+    """What a method says of a batch; what it does not have is None.
+
+    Attributes:
+        logits: (B, K).
+        embedding: (B, D), what the gallery and the neighbours compare.
+        attention_maps: (B, M, H, W).
+        feature_map: (B, C, H, W).
+    """
+
+    logits: Tensor
+    embedding: Tensor
+    attention_maps: Tensor | None = None
+    feature_map: Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage of training in the one loop.
+
+    Attributes:
+        name: What the progress bar says.
+        share: Fraction of the epochs that the stage takes; the shares of a method add up to 1.
+        freeze: Freeze the backbone up to this stage of it; ``all`` trains the head alone; None trains everything.
+        lr_scale: Factor on the learning rates.
+    """
+
+    name: str
+    share: float = 1.0
+    freeze: str | None = None
+    lr_scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterGroup:
+    """Parameters that share a learning rate, relative to the base rate."""
+
+    name: str
+    parameters: list[nn.Parameter] = field(repr=False)
+    lr_scale: float = 1.0
+
+
+class Method(nn.Module):
+    """Base of all methods. A subclass writes `forward`, and `loss` or `stages` where it differs.
+
+    Args:
+        backbone: What turns images into feature maps.
+        num_classes: K.
+    """
+
+    def __init__(self, backbone: Backbone, num_classes: int) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.num_classes = num_classes
+
+    def forward(self, images: Tensor) -> ModelOutput:
+        """Normalised images (B, 3, S, S) to a `ModelOutput`."""
+        raise NotImplementedError
+
+    def loss(self, output: ModelOutput, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
+        """Scalar loss of a batch. `labels` are class indices (B,) or class probabilities (B, K) after mixing."""
+        return F.cross_entropy(output.logits, labels, label_smoothing=label_smoothing)
+
+    def stages(self) -> list[Stage]:
+        return [Stage("all layers")]
+
+    def head_parameters(self) -> Iterable[nn.Parameter]:
+        """Every parameter that is not the backbone's."""
+        inside = {id(parameter) for parameter in self.backbone.parameters()}
+        return [parameter for parameter in self.parameters() if id(parameter) not in inside]
