@@ -90,7 +90,7 @@ def read(data: str | Path, layout: str | None = None, *, require_files: bool = T
 
 
 def _recognise(root: Path, layouts: Collection[str]) -> tuple[str, Path]:
-    """The first of the layouts that fits, and where it begins: archives often wrap a data set in a folder or two."""
+    """The first of the layouts that fits, and where it begins: archives often wrap a data set in folders."""
     for place in _wrapped(root):
         for name in layouts:
             # Any folder is an image_folder, so that one has to wait until no place has shown another layout.

@@ -41,9 +41,7 @@ def objects_of_xml(path: Path) -> list[Box]:
         found = ElementTree.parse(path).iterfind("object/bndbox")
         return [_corners(box) for box in found]
     except (ElementTree.ParseError, TypeError, ValueError) as error:
-        raise DataError(
-            f"expected VOC XML with boxes in {path}, found {error}: unpack the file again"
-        ) from None
+        raise DataError(f"expected VOC XML with boxes in {path}, found {error}: unpack the file again") from None
 
 
 def _corners(box: ElementTree.Element) -> Box:

@@ -45,9 +45,7 @@ def read_rows(path: Path, columns: int, *, comment: str = "\0") -> Iterator[list
         if not row or row[0].startswith(comment):
             continue
         if len(row) < columns:
-            raise DataError(
-                f"expected {columns} columns in line {number} of {path}, found '{line.strip()}': mend it"
-            )
+            raise DataError(f"expected {columns} columns in line {number} of {path}, found '{line.strip()}': mend it")
         row[-1] = row[-1].rstrip()
         yield row
 
@@ -66,9 +64,7 @@ def four_numbers(path: Path) -> dict[str, tuple[float, float, float, float]]:
     try:
         return {key: (float(a), float(b), float(c), float(d)) for key, a, b, c, d in read_rows(path, 5)}
     except ValueError as error:
-        raise DataError(
-            f"expected an id and four numbers a line in {path}, found {error}: mend the line"
-        ) from None
+        raise DataError(f"expected an id and four numbers a line in {path}, found {error}: mend the line") from None
 
 
 def lookup(entries: Mapping[K, V], key: K, path: Path) -> V:

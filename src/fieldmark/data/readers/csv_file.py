@@ -45,8 +45,7 @@ def recognises(root: Path) -> bool:
 
 
 def read(root: Path) -> RecordList:
-    """Read a CSV with the columns ``path``, ``label`` and, where known, ``split``, ``group``, a box and
-    ancestors.
+    """Read a CSV with columns ``path``, ``label`` and, where known, ``split``, ``group``, box and ancestors.
 
     Args:
         root: The CSV (comma, semicolon or tab; UTF-8), or the folder with it. Paths are relative to the CSV's
@@ -92,9 +91,7 @@ def _choose(root: Path) -> Path:
     files = _candidates(root)
     if len(files) != 1:
         found = ", ".join(file.name for file in files) or "none"
-        raise DataError(
-            f"expected one CSV with columns path and label in {root}, found {found}: give the one to read"
-        )
+        raise DataError(f"expected one CSV with columns path and label in {root}, found {found}: give the one to read")
     return files[0]
 
 
@@ -123,9 +120,11 @@ def _read_rows(path: Path) -> list[_Row]:
         raise DataError(f"expected every column once in {path}, found '{twice}' twice: rename one of them")
     reader = csv.reader(io.StringIO(read_text(path), newline=""), delimiter=delimiter)
     next(reader)
-    return [
-        _Row(reader.line_num, _cells(columns, cells, reader.line_num, path)) for cells in reader if any(cells)
-    ]
+    try:
+        rows = [(reader.line_num, cells) for cells in reader if any(cells)]
+    except csv.Error as error:
+        raise DataError(f"expected a CSV at {path}, found {error}: mend line {reader.line_num}") from None
+    return [_Row(line, _cells(columns, cells, line, path)) for line, cells in rows]
 
 
 def _cells(columns: list[str], cells: list[str], line: int, path: Path) -> dict[str, str]:
@@ -141,9 +140,7 @@ def _cells(columns: list[str], cells: list[str], line: int, path: Path) -> dict[
 def _labelled(rows: list[_Row], path: Path) -> list[_Row]:
     labelled = [row for row in rows if row.cells.get("label")]
     if not labelled:
-        raise DataError(
-            f"expected rows with a path and a label in {path}, found {len(rows)} rows without: add labels"
-        )
+        raise DataError(f"expected rows with a path and a label in {path}, found {len(rows)} rows without: add labels")
     if len(labelled) < len(rows):
         say(f"left out {len(rows) - len(labelled):,} rows of {path}: they have no label")
     return labelled
@@ -160,8 +157,8 @@ def _ranks(rows: list[_Row], path: Path) -> list[str]:
         level, name, one, other = conflict
         coarser, finer = ranks[level - 1], (*ranks, "label")[level]
         raise DataError(
-            f"expected one {coarser} for the {finer} '{name}' in {path}, found '{one}' "
-            f"and '{other}': mend the rows, or rename the column if it is no taxonomy"
+            f"expected one {coarser} for the {finer} '{name}' in {path}, found '{one}' and '{other}': "
+            "mend the rows, or rename the column if it is no taxonomy"
         )
     return ranks
 
@@ -180,8 +177,7 @@ def _split(row: _Row, path: Path) -> Split | None:
     split = split_named(value)
     if split is None:
         raise DataError(
-            f"expected train, val or test as split in line {row.line} of {path}, found '{value}': use one of "
-            "the three"
+            f"expected train, val or test as split in line {row.line} of {path}, found '{value}': use one of the three"
         )
     return split
 

@@ -53,7 +53,5 @@ def _readable(names: list[str]) -> list[str]:
     readable = [re.sub(r"^\d+\.", "", name).replace("_", " ") for name in names]
     twice = next((name for name in readable if readable.count(name) > 1), None)
     if twice is not None:
-        raise DataError(
-            f"expected every class name once in classes.txt, found '{twice}' twice: rename one of them"
-        )
+        raise DataError(f"expected every class name once in classes.txt, found '{twice}' twice: rename one of them")
     return readable

@@ -52,9 +52,7 @@ def read(root: Path, level: Level = "variant") -> RecordList:
     classes = _class_order(data, level, {name for named in names.values() for name in named.values()})
     labels = {name: label for label, name in enumerate(classes)}
     ranks = [rank for rank in _LEVELS[: _LEVELS.index(level)] if any(_list_files(data, rank))]
-    ancestors = [
-        {k: v for _, path in _list_files(data, rank) for k, v in table(path).items()} for rank in ranks
-    ]
+    ancestors = [{k: v for _, path in _list_files(data, rank) for k, v in table(path).items()} for rank in ranks]
     boxes = _read_boxes(data)
     photos = [
         Record(

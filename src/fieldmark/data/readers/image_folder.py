@@ -47,13 +47,9 @@ def read(root: Path) -> RecordList:
     """
     top = _pass_through(scan(root))
     if not top.photos and not top.folders:
-        raise DataError(
-            f"expected photos in class folders in {root}, found no photo: give the folder that holds them"
-        )
+        raise DataError(f"expected photos in class folders in {root}, found no photo: give the folder that holds them")
     parts = _parts(top, root)
-    found = [
-        _ClassFolder(chain, split, folder) for split, part in parts for chain, folder in _walk(part, (), root)
-    ]
+    found = [_ClassFolder(chain, split, folder) for split, part in parts for chain, folder in _walk(part, (), root)]
     if not found:
         raise DataError(
             f"expected a folder for each class in {root}, found photos outside of any: move each into the "
@@ -96,9 +92,7 @@ def _parts(top: Folder, root: Path) -> list[tuple[Split | None, Folder]]:
     if others or not splits:
         return [(None, top)]
     order = ("train", "val", "test")
-    return sorted(
-        ((splits[name], top.folders[name]) for name in splits), key=lambda part: order.index(part[0])
-    )
+    return sorted(((splits[name], top.folders[name]) for name in splits), key=lambda part: order.index(part[0]))
 
 
 def _walk(top: Folder, chain: Chain, root: Path) -> Iterator[tuple[Chain, Folder]]:
@@ -116,9 +110,7 @@ def _say_left_out(folders: Iterable[Folder]) -> None:
     """Photos beside the class folders have no label: a test split of a competition, or a stray picture."""
     for folder in folders:
         if folder.photos:
-            say(
-                f"left out {len(folder.photos):,} photos directly in {folder.path}: they have no class folder"
-            )
+            say(f"left out {len(folder.photos):,} photos directly in {folder.path}: they have no class folder")
 
 
 def _without_common_top(chains: list[Chain], root: Path) -> list[Chain]:

@@ -70,9 +70,7 @@ def read(root: Path) -> RecordList:
     labels = contiguous(photo.category for photo in photos)
     used = {number: lookup(categories, number, root) for number in labels}
     ranks = _ranks(used.values())
-    chains = {
-        number: (*(str(entry[rank]) for rank in ranks), str(entry["name"])) for number, entry in used.items()
-    }
+    chains = {number: (*(str(entry[rank]) for rank in ranks), str(entry["name"])) for number, entry in used.items()}
     names = qualify(list(chains.values()))
     records = [
         Record(
@@ -93,11 +91,7 @@ def _split_files(root: Path) -> dict[Split, Path]:
     """The JSON of each split: the full one before the mini one."""
     files: dict[Split, Path] = {}
     for split in ("train", "val"):
-        matches = [
-            (match, path)
-            for path in root.glob(f"{split}*.json")
-            if (match := _SPLIT_FILE.fullmatch(path.name))
-        ]
+        matches = [(match, path) for path in root.glob(f"{split}*.json") if (match := _SPLIT_FILE.fullmatch(path.name))]
         if matches:
             files[split] = min(matches, key=lambda found: (found[0][2] is not None, found[1].name))[1]
     return files
@@ -123,16 +117,12 @@ def _by_id(entries: Iterable[dict[str, Any]], path: Path) -> dict[int, dict[str,
         raise _form_error("categories with an id", path) from None
 
 
-def _read_photos(
-    content: Any, split: Split, path: Path, boxes: Mapping[tuple[Split, int], Box]
-) -> list[_Photo]:
+def _read_photos(content: Any, split: Split, path: Path, boxes: Mapping[tuple[Split, int], Box]) -> list[_Photo]:
     try:
         images = {image["id"]: image["file_name"] for image in content["images"]}
         found = {row["image_id"]: row["category_id"] for row in content.get("annotations", ())}
     except (AttributeError, KeyError, TypeError):
-        raise _form_error(
-            "images with id and file_name and annotations with image_id and category_id", path
-        ) from None
+        raise _form_error("images with id and file_name and annotations with image_id and category_id", path) from None
     if len(found) < len(images):
         say(f"left out {len(images) - len(found):,} photos of {path}: they have no annotation")
     return [

@@ -60,9 +60,7 @@ def _ancestors(node: str, names: dict[str, str], parents: dict[str, str], root: 
     while (parent := parents.get(node)) is not None:
         chain.append(lookup(names, parent, root / "classes.txt"))
         if len(chain) > len(parents):
-            raise DataError(
-                f"expected a tree in {root / 'hierarchy.txt'}, found a circle through id {node}: mend it"
-            )
+            raise DataError(f"expected a tree in {root / 'hierarchy.txt'}, found a circle through id {node}: mend it")
         node = parent
     return tuple(reversed(chain[:-1]))
 

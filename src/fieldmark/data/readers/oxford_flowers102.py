@@ -59,9 +59,7 @@ def read(root: Path) -> RecordList:
     labels = contiguous(numbers)
     beyond = next((number for number in labels if not 1 <= number <= len(CLASSES)), None)
     if beyond is not None:
-        raise DataError(
-            f"expected labels from 1 to {len(CLASSES)} in {path}, found {beyond}: download it again"
-        )
+        raise DataError(f"expected labels from 1 to {len(CLASSES)} in {path}, found {beyond}: download it again")
     splits = _read_splits(root / "setid.mat")
     photos = [
         Record(root / "jpg" / f"image_{index:05d}.jpg", labels[number], splits.get(index))
@@ -74,6 +72,4 @@ def read(root: Path) -> RecordList:
 
 def _read_splits(path: Path) -> dict[int, Split]:
     content = read_mat(path)
-    return {
-        index: split for name, split in _SPLIT_VARIABLES.items() for index in integers(content, name, path)
-    }
+    return {index: split for name, split in _SPLIT_VARIABLES.items() for index in integers(content, name, path)}

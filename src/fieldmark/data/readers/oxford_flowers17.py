@@ -58,16 +58,11 @@ def read(root: Path, partition: int = 1) -> RecordList:
         SettingError: There is no such partition.
     """
     if partition not in (1, 2, 3):
-        raise SettingError(
-            f"expected partition 1, 2 or 3 of oxford_flowers17, found {partition}: choose one of them"
-        )
+        raise SettingError(f"expected partition 1, 2 or 3 of oxford_flowers17, found {partition}: choose one of them")
     names = _numbered_photos(root / "jpg")
     splits = _read_splits(root / "datasplits.mat", partition)
     labels = contiguous(_class_of(index) for index in names)
-    photos = [
-        Record(root / "jpg" / name, labels[_class_of(index)], splits.get(index))
-        for index, name in names.items()
-    ]
+    photos = [Record(root / "jpg" / name, labels[_class_of(index)], splits.get(index)) for index, name in names.items()]
     classes = [CLASSES[number] for number in labels]
     return RecordList(photos, classes, name="oxford_flowers17", root=root)
 
@@ -81,10 +76,11 @@ def _numbered_photos(folder: Path) -> dict[int, str]:
     found = [file.name for file in folder.iterdir() if is_photo(file.name)] if folder.is_dir() else []
     numbered = {int(match[1]): name for name in found if (match := re.fullmatch(r"image_(\d{4})\.\w+", name))}
     last = len(CLASSES) * _PER_CLASS
-    if not numbered or not 1 <= min(numbered) <= max(numbered) <= last:
+    wrong = [name for index, name in numbered.items() if not 1 <= index <= last]
+    if wrong or not numbered:
         raise DataError(
-            f"expected photos image_0001.jpg to image_{last}.jpg in {folder}, found {len(numbered)} like "
-            "that: unpack 17flowers.tgz there"
+            f"expected photos image_0001.jpg to image_{last}.jpg in {folder}, found "
+            f"{wrong[0] if wrong else 'no numbered photo'}: unpack 17flowers.tgz there"
         )
     return dict(sorted(numbered.items()))
 

@@ -34,9 +34,7 @@ def read(root: Path) -> RecordList:
     Raises:
         DataError: A file is missing or damaged, or a complete set has not its published split.
     """
-    rows = [
-        (split, *row) for name, split in _LISTS.items() for row in _read_list(root / "annotations" / name)
-    ]
+    rows = [(split, *row) for name, split in _LISTS.items() for row in _read_list(root / "annotations" / name)]
     breeds = {number: photo.rsplit("_", 1)[0].replace("_", " ") for _, photo, number, _ in rows}
     labels = contiguous(breeds)
     photos = [
@@ -56,6 +54,4 @@ def _read_list(path: Path) -> list[tuple[str, int, str]]:
             for photo, number, species, _ in read_rows(path, 4, comment="#")
         ]
     except ValueError as error:
-        raise DataError(
-            f"expected a name and three numbers a line in {path}, found {error}: mend the line"
-        ) from None
+        raise DataError(f"expected a name and three numbers a line in {path}, found {error}: mend the line") from None

@@ -53,9 +53,7 @@ def read(root: Path) -> RecordList:
         return _read_old(root, old)
     if new:
         return _read_new(root, new)
-    raise DataError(
-        f"expected cars_train_annos.mat or cars_annos.mat in {root}, found neither: unpack the devkit"
-    )
+    raise DataError(f"expected cars_train_annos.mat or cars_annos.mat in {root}, found neither: unpack the devkit")
 
 
 def _read_old(root: Path, path: Path) -> RecordList:
@@ -93,22 +91,17 @@ def _read_new(root: Path, path: Path) -> RecordList:
 def _read_list(folder: Path, path: Path, split: Split) -> list[_Row]:
     rows = variable(read_mat(path), "annotations", path)
     if "class" not in (rows.dtype.names or ()):
-        raise DataError(
-            f"expected a field 'class' in {path}, found no labels: put the file with labels there"
-        )
+        raise DataError(f"expected a field 'class' in {path}, found no labels: put the file with labels there")
     return [_Row(folder / str(row["fname"]), split, row) for row in rows]
 
 
-def _records(
-    root: Path, rows: list[_Row], names: list[str], names_path: Path, sizes: dict[Split, int]
-) -> RecordList:
+def _records(root: Path, rows: list[_Row], names: list[str], names_path: Path, sizes: dict[Split, int]) -> RecordList:
     ids = [int(row.values["class"]) for row in rows]
     labels = contiguous(ids)
     by_id = dict(enumerate(names, start=1))
     classes = [lookup(by_id, class_id, names_path) for class_id in labels]
     photos = [
-        Record(row.path, labels[class_id], row.split, _box(row.values))
-        for row, class_id in zip(rows, ids, strict=True)
+        Record(row.path, labels[class_id], row.split, _box(row.values)) for row, class_id in zip(rows, ids, strict=True)
     ]
     records = RecordList(photos, classes, name="stanford_cars", root=root)
     return check_official(records, classes=196, sizes=sizes)

@@ -65,9 +65,7 @@ def _read_list(path: Path) -> list[tuple[str, str, int]]:
     annotations = strings(content, "annotation_list", path)
     numbers = integers(content, "labels", path)
     if not len(photos) == len(annotations) == len(numbers):
-        raise DataError(
-            f"expected lists of one length in {path}, found {len(photos)} photos: download it again"
-        )
+        raise DataError(f"expected lists of one length in {path}, found {len(photos)} photos: download it again")
     return list(zip(photos, annotations, numbers, strict=True))
 
 
