@@ -78,9 +78,7 @@ def read(data: str | Path, layout: str | None = None, *, require_files: bool = T
     if not root.exists():
         raise _nothing_there(root)
     if root.is_file() and layout != "csv" and not (layout is None and csv_file.recognises(root)):
-        raise DataError(
-            f"expected a folder or a .csv file, found the file {root}: give the folder it lies in"
-        )
+        raise DataError(f"expected a folder or a .csv file, found the file {root}: give the folder it lies in")
     name, place = _recognise(root, READERS if layout is None else (layout,))
     records = READERS[name].read(place)
     _check_classes(records, root)
