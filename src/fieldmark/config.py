@@ -32,20 +32,12 @@ class FitSettings(BaseModel):
 
     method: str = Field(description="name of the method")
     backbone: str | None = Field(None, description="any timm model; EfficientNet-Lite0 when left out")
-    weights: Path | None = Field(
-        None, description="file with the backbone's weights instead of the packaged ones"
-    )
-    image_size: int | None = Field(
-        None, ge=32, le=2048, description="side in pixels; the backbone's own if left out"
-    )
+    weights: Path | None = Field(None, description="file with the backbone's weights instead of the packaged ones")
+    image_size: int | None = Field(None, ge=32, le=2048, description="side in pixels; the backbone's own if left out")
     resize: Literal["crop", "squash", "pad"] = Field("crop", description="how a photo becomes a square")
-    seed: int = Field(
-        0, ge=0, lt=2**32, description="decides splits, initial weights and the order of photos"
-    )
+    seed: int = Field(0, ge=0, lt=2**32, description="decides splits, initial weights and the order of photos")
     val_fraction: float = Field(0.1, gt=0, lt=0.5, description="share of train that is held out as val")
-    test_fraction: float = Field(
-        0.2, gt=0, lt=0.8, description="share held out as test where the data names none"
-    )
+    test_fraction: float = Field(0.2, gt=0, lt=0.8, description="share held out as test where the data names none")
     test_views: Literal[1, 2] = Field(2, description="2 also reads the mirror image and averages")
 
 
@@ -54,9 +46,7 @@ class LinearProbeSettings(FitSettings):
 
     method: Literal["linear_probe"] = "linear_probe"
     poolings: tuple[Pooling, ...] = Field(("avg",), min_length=1, description="poolings, joined")
-    folds: int = Field(
-        4, ge=2, le=20, description="folds of the cross-validation that chooses the regularisation"
-    )
+    folds: int = Field(4, ge=2, le=20, description="folds of the cross-validation that chooses the regularisation")
 
 
 class AutoSettings(FitSettings):
@@ -78,21 +68,15 @@ class FineTuneSettings(FitSettings):
     head_lr_scale: float = Field(5.0, gt=0, description="factor on it for the head")
     layer_decay: float = Field(0.85, gt=0, le=1, description="factor on it for each stage towards the input")
     weight_decay: float = Field(0.02, ge=0)
-    warmup: float = Field(
-        0.1, ge=0, lt=1, description="share of all steps with a rising learning rate, then cosine"
-    )
-    freeze: str | None = Field(
-        None, description="last backbone stage that stays as it is, such as stage4, or all"
-    )
+    warmup: float = Field(0.1, ge=0, lt=1, description="share of all steps with a rising learning rate, then cosine")
+    freeze: str | None = Field(None, description="last backbone stage that stays as it is, such as stage4, or all")
     frozen_batchnorm: bool = Field(False, description="keep the running statistics of batch norm")
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     dropout: float = Field(0.2, ge=0, lt=1)
     ema: float = Field(0.0, ge=0, lt=1, description="decay of the moving average of the weights; 0 is off")
     patience: int | None = Field(None, ge=1, description="epochs without a better val score before it stops")
     balanced: bool = Field(False, description="draw every class equally often")
-    crop_scale: float = Field(
-        0.5, gt=0, le=1, description="smallest share of the photo that a training crop shows"
-    )
+    crop_scale: float = Field(0.5, gt=0, le=1, description="smallest share of the photo that a training crop shows")
     randaugment: int = Field(0, ge=0, le=30, description="magnitude; 0 is off")
     mixup: float = Field(0.0, ge=0, description="alpha; 0 is off")
     cutmix: float = Field(0.0, ge=0, description="alpha; 0 is off")
@@ -147,9 +131,7 @@ def build_settings(
     model = SETTINGS[chosen]
     for key in values:
         if key not in model.model_fields:
-            raise unknown_name(
-                f"setting of {chosen}", key, [name for name in model.model_fields if name != "method"]
-            )
+            raise unknown_name(f"setting of {chosen}", key, [name for name in model.model_fields if name != "method"])
     try:
         return model.model_validate(values | {"method": chosen})
     except ValidationError as error:

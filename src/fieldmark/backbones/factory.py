@@ -97,9 +97,7 @@ class Backbone(nn.Module):
         return Preprocess(
             image_size=image_size or self.native_size,
             resize=resize,  # type: ignore[arg-type]
-            interpolation=self.config["interpolation"]
-            if self.config["interpolation"] == "bilinear"
-            else "bicubic",
+            interpolation=self.config["interpolation"] if self.config["interpolation"] == "bilinear" else "bicubic",
             mean=tuple(self.config["mean"]),
             std=tuple(self.config["std"]),
         )
@@ -116,7 +114,7 @@ def _as_map(model: nn.Module, features: Tensor) -> Tensor:
         return features.permute(0, 3, 1, 2)
     if features.ndim != 4:
         raise SettingError(
-            f"a backbone must give a feature map (B, C, H, W) or tokens, but this one gives shape {tuple(features.shape)}"
+            f"a backbone must give a feature map (B, C, H, W) or tokens, but this one gives {tuple(features.shape)}"
         )
     return features
 

@@ -87,9 +87,7 @@ class CovariancePool(nn.Module):
         centred = local_features - mean
         _, vectors = torch.linalg.eigh(centred.T @ centred / len(centred))
         components = vectors.flip(1)[:, : self.projection.out_channels].T  # (d, C), strongest first
-        signs = components.gather(
-            1, components.abs().argmax(1, keepdim=True)
-        ).sign()  # eigh leaves signs open
+        signs = components.gather(1, components.abs().argmax(1, keepdim=True)).sign()  # eigh leaves signs open
         components = components * signs
         self.projection.weight.copy_(components[:, :, None, None])
         bias = self.projection.bias
@@ -122,9 +120,7 @@ POOLINGS: dict[str, type[AveragePool] | type[GeneralizedMeanPool] | type[Covaria
 }
 
 
-def create_pooling(
-    name: str, channels: int, **options: float
-) -> AveragePool | GeneralizedMeanPool | CovariancePool:
+def create_pooling(name: str, channels: int, **options: float) -> AveragePool | GeneralizedMeanPool | CovariancePool:
     """A pooling by name.
 
     Raises:
