@@ -2,17 +2,17 @@
 
 Two kinds of evidence that a pair is a near-duplicate, either of which is enough:
 
-- **Pixels.** The perceptual hashes differ in at most `HASH_BITS` of 64 bits, *and* the fine detail of the two
-  grey thumbnails (what is left after a blur is taken away) correlates by at least `DETAIL`. A hash alone knows
-  silhouettes: any two dark birds in the middle of a bright sky agree within 4 bits. Detail alone knows textures.
-  Measured on three data sets, where a pair across classes is taken for a mistake: within 12 bits alone,
-  Flowers-17 has 90 pairs, 17 of them across classes, and CUB-200-2011 (first 50 species) 500 pairs, 463 across;
-  with both, 71 and none, 4 and none, and 68 and none on Grocery (81 products). The best pair of different birds
-  reaches a detail of 0.51. Mirrored copies are found in the same way, with `MIRRORED_DETAIL`: they are rare,
-  and symmetric things look mirrored by nature.
-- **Embeddings** (where there are some): a cosine of at least `COSINE`. This finds crops and bursts from another
-  angle, which no longer align pixel by pixel. With EfficientNet-Lite0 no pair across classes passes on the same
-  three sets, while 0.88 lets the first ones through.
+- **Pixels.** The perceptual hashes differ in at most `HASH_BITS` of 64 bits, *and* the fine detail of the
+  two grey thumbnails (what is left after a blur is taken away) correlates by at least `DETAIL`. A hash alone
+  knows silhouettes: any two dark birds in the middle of a bright sky agree within 4 bits. Detail alone knows
+  textures. Measured on three data sets, where a pair across classes is taken for a mistake: within 12 bits
+  alone, Flowers-17 has 90 pairs, 17 of them across classes, and CUB-200-2011 (first 50 species) 500 pairs,
+  463 across; with both, 71 and none, 4 and none, and 68 and none on Grocery (81 products). The best pair of
+  different birds reaches a detail of 0.51. Mirrored copies are found in the same way, with `MIRRORED_DETAIL`:
+  they are rare, and symmetric things look mirrored by nature.
+- **Embeddings** (where there are some): a cosine of at least `COSINE`. This finds crops and bursts from
+  another angle, which no longer align pixel by pixel. With EfficientNet-Lite0 no pair across classes passes
+  on the same three sets, while 0.88 lets the first ones through.
 """
 
 from __future__ import annotations
@@ -86,9 +86,7 @@ def exact_duplicates(facts: Sequence[PhotoFacts]) -> list[Pair]:
     return pairs
 
 
-def near_duplicates(
-    facts: Sequence[PhotoFacts], *, hash_bits: int = HASH_BITS, detail: float = DETAIL
-) -> list[Pair]:
+def near_duplicates(facts: Sequence[PhotoFacts], *, hash_bits: int = HASH_BITS, detail: float = DETAIL) -> list[Pair]:
     """Pairs whose pixels show the same thing, also mirrored; exact copies are left to `exact_duplicates`.
 
     Works through blocks of hashes, so that memory stays flat. Bad files have no pairs.
@@ -98,9 +96,7 @@ def near_duplicates(
         hash_bits: The hashes of a pair may differ in this many of 64 bits.
         detail: The least correlation of the thumbnails' detail, -1 to 1.
     """
-    readable: IndexArray = np.array(
-        [k for k, photo in enumerate(facts) if photo.thumbnail is not None], dtype=np.int64
-    )
+    readable: IndexArray = np.array([k for k, photo in enumerate(facts) if photo.thumbnail is not None], dtype=np.int64)
     if len(readable) < 2:
         return []
     photos = [facts[k] for k in readable]
@@ -136,8 +132,7 @@ def embedding_duplicates(embeddings: FloatArray, threshold: float = COSINE) -> l
         first, second = _upper(np.nonzero(cosine >= threshold), start, other)
         values = cosine[first - start, second - other]
         pairs += [
-            Pair(int(a), int(b), "embedding", float(value))
-            for a, b, value in zip(first, second, values, strict=True)
+            Pair(int(a), int(b), "embedding", float(value)) for a, b, value in zip(first, second, values, strict=True)
         ]
     return sorted(pairs)
 
@@ -145,8 +140,8 @@ def embedding_duplicates(embeddings: FloatArray, threshold: float = COSINE) -> l
 def duplicate_groups(count: int, pairs: Iterable[Pair], *, max_group: int = MAX_GROUP) -> list[int]:
     """Join pairs into groups: photos of one group show the same moment and never part between splits.
 
-    Exact copies always join. The other pairs join from the most to the least alike, as long as the group stays
-    within `max_group` photos, so that a chain of chance likenesses cannot swallow a class.
+    Exact copies always join. The other pairs join from the most to the least alike, as long as the group
+    stays within `max_group` photos, so that a chain of chance likenesses cannot swallow a class.
 
     Returns:
         A group number for each of `count` photos: the index of the group's first photo.
@@ -175,9 +170,7 @@ def _details(photos: Sequence[PhotoFacts]) -> FloatArray:
 
     rows = np.empty((len(photos), THUMBNAIL_SIDE**2), dtype=np.float32)
     for start in range(0, len(photos), _BLOCK):
-        grey = np.frombuffer(
-            b"".join(photo.thumbnail or b"" for photo in photos[start : start + _BLOCK]), np.uint8
-        )
+        grey = np.frombuffer(b"".join(photo.thumbnail or b"" for photo in photos[start : start + _BLOCK]), np.uint8)
         images = grey.astype(np.float32).reshape(-1, THUMBNAIL_SIDE, THUMBNAIL_SIDE)
         detail = images - gaussian_filter(images, (0, _BLUR_SIGMA, _BLUR_SIGMA))
         rows[start : start + _BLOCK] = detail.reshape(len(images), -1)

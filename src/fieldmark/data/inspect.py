@@ -148,9 +148,7 @@ def _notes(image: ImageFile.ImageFile, path: Path) -> Iterator[Problem]:
     """Everything that reading puts right by itself."""
     format_name = image.format or ""
     if path.suffix.lower() not in _SUFFIXES.get(format_name, (path.suffix.lower(),)):
-        yield Problem(
-            "wrong_suffix", "note", f"{path} is a {format_name} file by its content, which is what counts"
-        )
+        yield Problem("wrong_suffix", "note", f"{path} is a {format_name} file by its content, which is what counts")
     if getattr(image, "is_animated", False):
         yield Problem("animated", "note", f"{path} is animated: its first frame is used")
     if image.mode == "CMYK":
@@ -165,9 +163,7 @@ def _notes(image: ImageFile.ImageFile, path: Path) -> Iterator[Problem]:
         yield Problem("rotated", "note", f"{path} is stored turned or mirrored (EXIF): it is set upright")
     if min(image.size) < _TINY_SIDE:
         width, height = image.size
-        yield Problem(
-            "tiny", "note", f"{path} has only {width} x {height} pixels: little is to be seen on it"
-        )
+        yield Problem("tiny", "note", f"{path} has only {width} x {height} pixels: little is to be seen on it")
 
 
 def _upright_size(image: ImageFile.ImageFile) -> tuple[int, int]:
@@ -178,9 +174,7 @@ def _upright_size(image: ImageFile.ImageFile) -> tuple[int, int]:
 def _grey_thumbnail(image: ImageFile.ImageFile, data: bytes, name: str, trim_bottom: int) -> Image.Image:
     """(32, 32) grey pixels of the upright photo, squashed to a square."""
     if image.format == "JPEG" and _zero_filled(data):
-        raise PhotoError(
-            f"{name} breaks off and is filled up with zeros: copy it again from its source or remove it"
-        )
+        raise PhotoError(f"{name} breaks off and is filled up with zeros: copy it again from its source or remove it")
     _, full_height = _upright_size(image)
     image.draft("L", (2 * THUMBNAIL_SIDE, 2 * THUMBNAIL_SIDE))
     load_pixels(image, name)

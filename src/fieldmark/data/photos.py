@@ -69,9 +69,9 @@ def open_photo(
         source: A file's path, its bytes, or an open binary file.
         trim_bottom: Pixels to cut off at the bottom of the upright photo, counted at full size.
         max_pixels: Refuse photos with more pixels. Other formats than JPEG also keep to Pillow's own limit.
-        draft: (width, height) that is enough for the caller. A JPEG is then scaled by 1/2, 1/4 or 1/8 while it
-            is decoded, which is several times faster. The result is never smaller than asked on either side; a
-            photo that is smaller to begin with keeps its size.
+        draft: (width, height) that is enough for the caller. A JPEG is then scaled by 1/2, 1/4 or 1/8 while
+            it is decoded, which is several times faster. The result is never smaller than asked on either
+            side; a photo that is smaller to begin with keeps its size.
 
     Raises:
         PhotoError: The file is missing, empty, not an image, damaged, or too large.
@@ -172,9 +172,7 @@ def upright_rgb(image: Image.Image, name: str) -> Image.Image:
     try:
         photo = image if image.mode == "RGB" and "transparency" not in image.info else _to_rgb(image)
     except ValueError as error:
-        raise PhotoError(
-            f"{name} has colours of an unknown kind ({image.mode}): export it as JPEG"
-        ) from error
+        raise PhotoError(f"{name} has colours of an unknown kind ({image.mode}): export it as JPEG") from error
     if method is not None:
         photo = photo.transpose(method)
     photo.info = {}  # an orientation left here would be applied once more by the next reader
@@ -238,6 +236,4 @@ def _unidentified(name: str, head: bytes, error: Exception) -> PhotoError:
     for magic, offset, kind in _FOREIGN:
         if head[offset:].startswith(magic):
             return PhotoError(f"{name} is not a photo but {kind}")
-    return PhotoError(
-        f"{name} is not an image (it begins with {head[:8]!r}): expected JPEG, PNG, WebP or TIFF"
-    )
+    return PhotoError(f"{name} is not an image (it begins with {head[:8]!r}): expected JPEG, PNG, WebP or TIFF")
