@@ -16,9 +16,7 @@ __all__ = ["feather", "smooth_outline", "stroke"]
 def _blend(steps: int) -> Points:
     """Catmull-Rom weights of the four points around each of `steps` places: (steps, 4)."""
     t = np.arange(steps) / steps
-    return 0.5 * np.stack(
-        [-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2], axis=1
-    )
+    return 0.5 * np.stack([-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2], axis=1)
 
 
 def smooth_outline(corners: ArrayLike, steps: int = 6) -> Points:

@@ -9,20 +9,21 @@ from PIL import Image
 
 from fieldmark.data.synth.backdrop import paint_backdrop
 from fieldmark.data.synth.bare_parts import paint_beak, paint_eye, paint_legs
-from fieldmark.data.synth.feathers import Painter
+from fieldmark.data.synth.feathers import paint_breast, paint_crest, paint_tail
 from fieldmark.data.synth.foreground import paint_foreground
 from fieldmark.data.synth.frames import Points
 from fieldmark.data.synth.ink import Ink, Layer
 from fieldmark.data.synth.light import Exposure
 from fieldmark.data.synth.marks import PARTS
-from fieldmark.data.synth.palette import rgb
 from fieldmark.data.synth.perch import paint_perch
 from fieldmark.data.synth.pixels import Canvas, Field
 from fieldmark.data.synth.plumage import paint_plumage
 from fieldmark.data.synth.pose import Individual, Pose
 from fieldmark.data.synth.skeleton import Skeleton
 from fieldmark.data.synth.species import Species
+from fieldmark.data.synth.subject import Subject
 from fieldmark.data.synth.volume import Volume, solidify
+from fieldmark.data.synth.wing import paint_wing
 from fieldmark.structures import Box, Part
 
 __all__ = ["Drawing", "draw_bird"]
@@ -62,7 +63,7 @@ def draw_bird(species: Species, rng: np.random.Generator, size: int = 256) -> Dr
     exposure = Exposure.draw(light)
     canvas = paint_backdrop(backdrop, size)
     paint_perch(canvas, skeleton.bird.origin, perch)
-    bird = _Bird.paint(species, Individual.draw(individual), skeleton, size)
+    bird = _Bird.paint(Subject(species, Individual.draw(individual), skeleton), size)
     bird.cover(canvas, exposure)
     hidden = np.zeros((size, size), dtype=np.float32)
     for layer in paint_foreground(front, size):
@@ -91,21 +92,19 @@ class _Bird:
     regions: dict[str, Points]
 
     @classmethod
-    def paint(cls, species: Species, individual: Individual, skeleton: Skeleton, size: int) -> _Bird:
-        painter = Painter(skeleton, individual, individual.tint(rgb(species.plumage.upper)))
+    def paint(cls, subject: Subject, size: int) -> _Bird:
         behind, front = Ink(size), Ink(size)
         regions = {
-            "tail": painter.tail(behind, species.mark("tail")),
-            "legs": paint_legs(behind, skeleton, species.mark("legs"), individual),
-            "crown": painter.crest(behind, species.mark("crown")),
-            "beak": paint_beak(behind, skeleton, species.mark("beak"), individual),
-            "breast": painter.breast(front, species.mark("breast")),
-            "wing": painter.wing(front, species.mark("wing")),
-            "eye": paint_eye(front, skeleton, species.mark("eye"), individual),
+            "tail": paint_tail(behind, subject),
+            "legs": paint_legs(behind, subject),
+            "crown": paint_crest(behind, subject),
+            "beak": paint_beak(behind, subject),
+            "breast": paint_breast(front, subject),
+            "wing": paint_wing(front, subject),
+            "eye": paint_eye(front, subject),
         }
-        volume = solidify(skeleton.cones, size, 0.10 * skeleton.bird.unit)
-        plumage = paint_plumage(species, individual, skeleton, volume.window)
-        return cls(behind.layer(), plumage, volume, front.layer(), regions)
+        volume = solidify(subject.skeleton.cones, size, 0.10 * subject.unit)
+        return cls(behind.layer(), paint_plumage(subject, volume.window), volume, front.layer(), regions)
 
     def cover(self, canvas: Canvas, exposure: Exposure) -> None:
         """Lay the bird over the canvas (H, W, 3), in place."""
@@ -126,9 +125,8 @@ class _Bird:
         return (float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
 
 
-def _annotate(
-    regions: dict[str, Points], hidden: Field
-) -> tuple[tuple[Part, ...], dict[str, Box]]:
+def _annotate(regions: dict[str, Points], hidden: Field) -> tuple[tuple[Part, ...], dict[str, Box]]:
+    """Point and box of each part (pixels, to a tenth), clipped to the picture."""
     size = hidden.shape[0]
     parts: list[Part] = []
     boxes: dict[str, Box] = {}
@@ -138,9 +136,10 @@ def _annotate(
             parts.append(Part(name, 0.0, 0.0, False))
             continue
         low, high = np.clip(points.min(axis=0) - 1, 0, size), np.clip(points.max(axis=0) + 1, 0, size)
-        boxes[name] = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
-        middle = np.clip(points.mean(axis=0), low, high)
-        parts.append(Part(name, float(middle[0]), float(middle[1]), True))
+        x, y = np.clip(points.mean(axis=0), low, high).round(1).tolist()
+        (x1, y1), (x2, y2) = low.round(1).tolist(), high.round(1).tolist()
+        parts.append(Part(name, x, y, True))
+        boxes[name] = (x1, y1, x2, y2)
     return tuple(parts), boxes
 
 

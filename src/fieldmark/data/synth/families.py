@@ -79,7 +79,7 @@ FAMILIES: Final = (
     Family(
         "Tits",
         "Tit",
-        Silhouette(0.43, 0.315, 0.265, 0.17, 0.17, 0.46, 0.10, 0.70, 24, 2, 0.10),
+        Silhouette(0.43, 0.315, 0.265, 0.17, 0.17, 0.46, 0.10, 0.85, 24, 2, 0.10),
         ("conical", "slender", "hooked"),
         ("cobalt", "slate", "moss", "ash"),
         ("lemon", "white", "buff", "peach"),

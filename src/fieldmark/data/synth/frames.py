@@ -31,9 +31,7 @@ class Frame:
         placed: Points = np.asarray(points, dtype=np.float64) @ self.matrix.T + self.origin
         return placed
 
-    def locate(
-        self, x: NDArray[np.float32], y: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def locate(self, x: NDArray[np.float32], y: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Local coordinates of a grid of pixels; `x` (1, W) and `y` (H, 1) give two arrays (H, W)."""
         inverse = np.linalg.inv(self.matrix).astype(np.float32)
         dx, dy = x - np.float32(self.origin[0]), y - np.float32(self.origin[1])
@@ -49,9 +47,10 @@ class Frame:
         """
         cos, sin = math.cos(math.radians(turn)), math.sin(math.radians(turn))
         axes = np.array([[cos, sin], [-sin, cos]]) @ np.diag(scale)
-        return Frame(self.matrix @ axes, self.place([at])[0])
+        return Frame(self.matrix @ axes, self.place(np.asarray(at)[None])[0])
 
     @property
     def unit(self) -> float:
         """Pixels in one local unit, the mean over both axes."""
-        return float(math.sqrt(abs(np.linalg.det(self.matrix))))
+        (a, b), (c, d) = self.matrix.tolist()
+        return math.sqrt(abs(a * d - b * c))

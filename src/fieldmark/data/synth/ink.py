@@ -77,8 +77,8 @@ class Ink:
         left, top, right, bottom = self._image.getbbox() or (0, 0, 1, 1)
         left, top = left // _OVERSAMPLING, top // _OVERSAMPLING
         right, bottom = -(-right // _OVERSAMPLING), -(-bottom // _OVERSAMPLING)
-        drawn = tuple(edge * _OVERSAMPLING for edge in (left, top, right, bottom))
-        small = self._image.reduce(_OVERSAMPLING, box=drawn)
+        n = _OVERSAMPLING
+        small = self._image.reduce(n, box=(left * n, top * n, right * n, bottom * n))
         values = np.asarray(small, dtype=np.float32) * np.float32(1 / 255)
         return Layer((slice(top, bottom), slice(left, right)), values[..., :3], values[..., 3])
 
@@ -89,8 +89,8 @@ def _scaled(points: Points) -> list[float]:
 
 
 def _bytes(colour: Colour) -> tuple[int, int, int, int]:
-    red, green, blue = (round(255 * min(1.0, max(0.0, channel))) for channel in colour)
-    return (red, green, blue, 255)
+    red, green, blue = colour
+    return (round(255 * min(1.0, red)), round(255 * min(1.0, green)), round(255 * min(1.0, blue)), 255)
 
 
 def _thick(width: float) -> int:

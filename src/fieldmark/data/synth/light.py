@@ -37,13 +37,13 @@ class Exposure:
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Exposure:
-        brightness, warmth = rng.uniform(0.84, 1.14), rng.uniform(-0.08, 0.08)
+        brightness, warmth = rng.uniform(0.78, 1.16), rng.uniform(-0.11, 0.11)
         return cls(
             direction=(float(rng.uniform(-0.55, 0.55)), -0.75, float(rng.uniform(0.45, 0.75))),
             gains=(float(brightness * (1 + warmth)), float(brightness), float(brightness * (1 - warmth))),
-            contrast=float(rng.uniform(0.85, 1.15)),
-            blur=float(rng.choice([0.0, rng.uniform(0.0012, 0.0040)], p=[0.6, 0.4])),
-            noise=float(rng.uniform(0.004, 0.022)),
+            contrast=float(rng.uniform(0.78, 1.15)),
+            blur=float(rng.choice([0.0, rng.uniform(0.0015, 0.0065)], p=[0.6, 0.4])),
+            noise=float(rng.uniform(0.004, 0.030)),
             window=(int(rng.integers(_NOISE_SIDE)), int(rng.integers(_NOISE_SIDE))),
         )
 

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fieldmark.data.synth.palette import Colour, mix, rgb
+from fieldmark.data.synth.palette import Colour, mix
 from fieldmark.data.synth.pixels import Canvas, Field, Window, pixel_centres
-from fieldmark.data.synth.pose import Individual
-from fieldmark.data.synth.skeleton import Skeleton
-from fieldmark.data.synth.species import Species
+from fieldmark.data.synth.subject import Subject
 from fieldmark.data.synth.texture import TILE, barbs, ramp, sample, scallops
 
 __all__ = ["paint_plumage"]
@@ -41,34 +39,21 @@ class _Grid:
     scallops: Field
 
 
-def paint_plumage(species: Species, individual: Individual, skeleton: Skeleton, window: Window) -> Canvas:
-    """Unshaded colours (h, w, 3) of the body for all pixels of a window, also those outside of its silhouette.
-
-    Args:
-        species: Whose plumage.
-        individual: Its tint and the offset of its textures.
-        skeleton: Where body and head lie.
-        window: Which pixels.
-    """
-    grid = _grid(skeleton, individual, window)
-    plumage = species.plumage
-
-    def worn(name: str) -> Colour:
-        return individual.tint(rgb(name))
-
-    upper, under = worn(plumage.upper), worn(plumage.under)
+def paint_plumage(subject: Subject, window: Window) -> Canvas:
+    """Unshaded colours (h, w, 3) of the body for all pixels of a window, also those outside of its silhouette."""
+    grid, plumage = _grid(subject, window), subject.species.plumage
+    under = subject.worn(plumage.under)
     back = 1 + np.float32(0.05) * grid.barbs + np.float32(0.22 * plumage.pattern) * grid.scallops
-    canvas = np.multiply.outer(back, np.asarray(upper, dtype=np.float32))
-    belly = _flat(under) * (1 + np.float32(0.02) * grid.barbs)[..., None]
-    _lay(canvas, belly, grid.under)
+    canvas: Canvas = back[..., None] * _flat(subject.upper)
+    _lay(canvas, _flat(under) * (1 + np.float32(0.02) * grid.barbs)[..., None], grid.under)
     _lay(canvas, _flat(mix(under, (1.0, 1.0, 1.0), 0.30)), 0.6 * ramp(grid.v - 0.5 * grid.u, 0.55, 1.1))
-    _lay(canvas, _flat(worn(plumage.face_colour)), _face(plumage.face, grid))
-    crown = species.mark("crown")
+    if plumage.face != "plain":
+        _lay(canvas, _flat(subject.worn(plumage.face_colour)), _face(plumage.face, grid))
+    crown, breast = subject.species.mark("crown"), subject.species.mark("breast")
     if crown.form == "cap" and crown.colour is not None:
-        _lay(canvas, _flat(worn(crown.colour)), _cap(grid))
-    breast = species.mark("breast")
+        _lay(canvas, _flat(subject.worn(crown.colour)), _cap(grid))
     if breast.form in ("band", "patch") and breast.colour is not None:
-        _lay(canvas, _flat(worn(breast.colour)), _breast(breast.form, grid))
+        _lay(canvas, _flat(subject.worn(breast.colour)), _breast(breast.form, grid))
     return canvas
 
 
@@ -81,11 +66,11 @@ def _lay(canvas: Canvas, colour: Canvas, weight: Field) -> None:
     canvas += (colour - canvas) * weight[..., None]
 
 
-def _grid(skeleton: Skeleton, individual: Individual, window: Window) -> _Grid:
+def _grid(subject: Subject, window: Window) -> _Grid:
     x, y = pixel_centres(window)
-    u, v = skeleton.body.locate(x, y)
-    p, q = skeleton.head.locate(x, y)
-    across, down = individual.offset
+    u, v = subject.skeleton.body.locate(x, y)
+    p, q = subject.skeleton.head.locate(x, y)
+    across, down = subject.individual.offset
     rows = v * np.float32(70) + np.float32(down)
     fine = sample(barbs(), u * np.float32(90) + np.float32(across), rows)
     edges = sample(scallops(), TILE - u * np.float32(150) + np.float32(across), v * np.float32(110))
@@ -118,7 +103,7 @@ def _face(face: str, grid: _Grid) -> Field:
         return chin * (1 - ramp(np.hypot(p - 0.35, q - 0.6), 0.75, 0.95))
     if face == "hooded":
         return 1 - ramp(np.hypot(p - 0.1, q) + soft, 1.10, 1.28)
-    return np.zeros_like(p)
+    raise ValueError(f"no such face: {face}")
 
 
 def _breast(form: str, grid: _Grid) -> Field:

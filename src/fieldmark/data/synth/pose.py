@@ -43,17 +43,17 @@ class Pose:
     def draw(cls, rng: np.random.Generator) -> Pose:
         mirror = bool(rng.random() < 0.5)
         # The tail needs more room than the head: the feet stand off the middle, towards where the bird looks.
-        forward = rng.uniform(0.0, 0.10)
+        forward = rng.uniform(-0.04, 0.14)
         return cls(
-            tilt=float(rng.uniform(-9, 9)),
-            nod=float(rng.uniform(-16, 18)),
-            turn=float(rng.uniform(0.80, 1.0)),
+            tilt=float(rng.uniform(-13, 13)),
+            nod=float(rng.uniform(-20, 20)),
+            turn=float(rng.uniform(0.78, 1.0)),
             stretch=float(rng.uniform(0.85, 1.2)),
-            tail_lift=float(rng.uniform(-8, 8)),
+            tail_lift=float(rng.uniform(-11, 11)),
             fan=float(rng.uniform(0.9, 1.35)),
             stride=float(rng.uniform(0.05, 0.10)),
-            scale=float(rng.uniform(0.36, 0.52)),
-            foot=(float(0.5 - forward if mirror else 0.5 + forward), float(rng.uniform(0.76, 0.86))),
+            scale=float(rng.uniform(0.32, 0.51)),
+            foot=(float(0.5 - forward if mirror else 0.5 + forward), float(rng.uniform(0.70, 0.86))),
             mirror=mirror,
         )
 
@@ -76,11 +76,11 @@ class Individual:
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Individual:
-        brightness = rng.uniform(0.90, 1.08)
-        red, green, blue = (float(gain) for gain in brightness * rng.uniform(0.95, 1.05, 3))
+        brightness = rng.uniform(0.84, 1.10)
+        red, green, blue = (float(gain) for gain in brightness * rng.uniform(0.94, 1.06, 3))
         return cls(
             gains=(red, green, blue),
-            saturation=float(rng.uniform(0.80, 1.15)),
+            saturation=float(rng.uniform(0.65, 1.15)),
             offset=(int(rng.integers(256)), int(rng.integers(256))),
             seed=int(rng.integers(2**31)),
         )

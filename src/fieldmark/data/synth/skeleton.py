@@ -81,9 +81,7 @@ def _head(bird: Frame, body: Frame, silhouette: Silhouette, pose: Pose) -> Frame
     return bird.child(centre, pose.nod + 0.2 * pose.tilt, (silhouette.head * pose.turn, silhouette.head))
 
 
-def _solid(
-    body: Frame, head: Frame, silhouette: Silhouette, scale: float, heels: Points
-) -> tuple[Cone, ...]:
+def _solid(body: Frame, head: Frame, silhouette: Silhouette, scale: float, heels: Points) -> tuple[Cone, ...]:
     depth, radius = silhouette.depth * scale, silhouette.head * scale
     breast, rump, vent, shoulder, far_hip, near_hip = body.place(
         [(0.33, 0.04), (-0.42, -0.08), (-1.0, -0.30), (0.50, -0.18), (0.02, 0.50), (-0.16, 0.50)]

@@ -68,11 +68,12 @@ def species_list(num_classes: int, seed: int = 0) -> list[Species]:
         )
     rng = np.random.default_rng([seed, num_classes])
     genus_sizes = _even(num_classes, max(1, num_classes // _species_per_genus(num_classes)))
-    family_sizes = _even(len(genus_sizes), min(len(FAMILIES), max(1, round(len(genus_sizes) ** 0.5))))
-    sizes = iter(genus_sizes)
+    num_families = max(min(2, len(genus_sizes)), round(len(genus_sizes) ** 0.5))
+    family_sizes = _even(len(genus_sizes), min(len(FAMILIES), num_families))
+    sizes, pool = iter(genus_sizes), [str(name) for name in rng.permutation(GENUS_NAMES)]
     species: list[Species] = []
     for index, num_genera in zip(rng.permutation(len(FAMILIES)), family_sizes, strict=False):
-        names = sorted(str(name) for name in rng.permutation(GENUS_NAMES)[:num_genera])
+        names, pool = sorted(pool[:num_genera]), pool[num_genera:] + pool[:num_genera]
         for genus in draw_genera(FAMILIES[index], names, rng):
             species.extend(_species_of(genus, next(sizes), rng))
     return sorted(species, key=lambda s: (s.family, s.genus, s.name))
@@ -80,7 +81,7 @@ def species_list(num_classes: int, seed: int = 0) -> list[Species]:
 
 def _species_per_genus(num_classes: int) -> int:
     """Small sets keep several genera, large ones fill them with look-alikes."""
-    return 2 if num_classes < 16 else 3 if num_classes < 60 else 4
+    return 2 if num_classes < 8 else 3 if num_classes < 24 else 4
 
 
 def _even(total: int, shares: int) -> list[int]:
@@ -91,7 +92,7 @@ def _even(total: int, shares: int) -> list[int]:
 def _species_of(genus: Genus, count: int, rng: np.random.Generator) -> list[Species]:
     """The typical species and `count` - 1 that leave it by one mark each (by two where the genus has but two)."""
     changes = _single_changes(genus, count - 1, rng)
-    variants = [(change,) for change in changes]
+    variants: list[tuple[Mark, ...]] = [(change,) for change in changes]
     if count == 2 and rng.random() < 0.3:
         first = changes[0]
         second = next(m for m in _single_changes(genus, 12, rng) if m.part != first.part)
@@ -121,6 +122,4 @@ def _named(epithet: str, genus: Genus, changes: tuple[Mark, ...]) -> Species:
     noun = f"{genus.name} {genus.family.noun}"
     plural = f"{genus.name} {genus.family.name}"
     names = {part: marks[part].name for part in PARTS}
-    return Species(
-        f"{epithet} {noun}", plural, genus.family.name, names, genus.plumage, genus.family.silhouette
-    )
+    return Species(f"{epithet} {noun}", plural, genus.family.name, names, genus.plumage, genus.family.silhouette)

@@ -18,14 +18,16 @@ TILE = 256
 def ramp(values: Field, low: float, high: float) -> Field:
     """Smooth step: 0 below `low`, 1 above `high`."""
     share = np.clip((values - np.float32(low)) / np.float32(high - low), 0, 1)
-    return share * share * (3 - 2 * share)
+    smooth: Field = share * share * (3 - 2 * share)
+    return smooth
 
 
 def sample(tile: Field, x: Field, y: Field) -> Field:
     """The texture's value at places (H, W) given in texture pixels."""
     columns = np.floor(x).astype(np.int32) & (TILE - 1)
     rows = np.floor(y).astype(np.int32) & (TILE - 1)
-    return tile[rows, columns]
+    values: Field = tile[rows, columns]
+    return values
 
 
 @cache
@@ -73,4 +75,5 @@ def grain() -> NDArray[np.int16]:
 
 
 def _standard(noise: NDArray[np.float64] | Field) -> Field:
-    return ((noise - noise.mean()) / noise.std()).astype(np.float32)
+    scaled: Field = ((noise - noise.mean()) / noise.std()).astype(np.float32)
+    return scaled

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fieldmark.data.synth.skeleton import Cone
 from fieldmark.data.synth.pixels import Field, Window, pixel_centres, window_around
+from fieldmark.data.synth.skeleton import Cone
 
 __all__ = ["Volume", "solidify"]
 
