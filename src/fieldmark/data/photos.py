@@ -89,8 +89,15 @@ def open_photo(
 
 
 def content_key(path: Path) -> str:
-    """A key of the file's bytes: equal for exact copies whatever their names (blake2b, 32 hex digits)."""
-    return bytes_key(path.read_bytes())
+    """A key of the file's bytes: equal for exact copies whatever their names (blake2b, 32 hex digits).
+
+    Raises:
+        PhotoError: The file cannot be opened.
+    """
+    try:
+        return bytes_key(path.read_bytes())
+    except OSError as error:
+        raise unopened(path, error) from error
 
 
 def bytes_key(data: bytes) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from fieldmark.data.duplicates import Pair, duplicate_groups, exact_duplicates, near_duplicates
 from fieldmark.data.findings import Finding, class_findings, photo_findings, worst_first
@@ -67,12 +68,14 @@ class Prepared:
     Attributes:
         records: The usable photos; each has a split.
         groups: A number for each of `records`; photos with equal numbers show the same moment.
+        content_keys: Key of each usable file's bytes, so that nobody has to read the files for it again.
         findings: What a person should know, the worst first.
         left_out: The files that could not be used; each has a `reason`.
     """
 
     records: RecordList
     groups: tuple[int, ...]
+    content_keys: Mapping[Path, str]
     findings: tuple[Finding, ...]
     left_out: tuple[PhotoFacts, ...]
 
@@ -112,7 +115,8 @@ def prepare(
     _demand_enough(seen)
     groups = seen.groups()
     carved = carve(seen.records, groups=groups, val_fraction=val_fraction, test_fraction=test_fraction, seed=seed)
-    return Prepared(carved, tuple(groups), tuple(seen.findings()), seen.left_out)
+    keys = {photo.path: photo.content_key for photo in seen.facts if photo.usable and photo.content_key}
+    return Prepared(carved, tuple(groups), keys, tuple(seen.findings()), seen.left_out)
 
 
 def _demand_enough(seen: Survey) -> None:

@@ -1,0 +1,8 @@
+"""The data-set doctor: what to know, and what to mend, before training."""
+
+from __future__ import annotations
+
+from fieldmark.check.doctor import Embed, check
+from fieldmark.check.report import CheckReport, render
+
+__all__ = ["CheckReport", "Embed", "check", "render"]
