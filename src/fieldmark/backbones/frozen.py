@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["FeatureTable", "FrozenFeatures", "embed", "module_key"]
 
 Rows = NDArray[np.int64]
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ class FrozenFeatures:
         description: str,
     ) -> dict[int, str]:
         from fieldmark.backbones.onnx_graph import export_graph
-        from fieldmark.backbones.onnx_runner import OnnxRunner
+        from fieldmark.backbones.onnx_runner import OnnxRunner, in_batches, load_good
 
         runner = OnnxRunner(export_graph(self.module, self.preprocess, list(self.columns)))
         failed: dict[int, str] = {}
@@ -125,19 +126,22 @@ class FrozenFeatures:
         def load(position: int) -> NDArray[np.uint8]:
             return load_array(records[position], self.preprocess)
 
+        def work(positions: Sequence[int]) -> tuple[list[int], Floats | None, list[tuple[int, str]]]:
+            good, arrays, bad = load_good(positions, load)
+            if not good:
+                return good, None, bad
+            outputs = runner.run_views(np.stack(arrays), 2 if mirror else 1)
+            return good, np.concatenate([outputs[name] for name in self.columns], axis=-1), bad
+
         with progress_bar() as bar:
             task = bar.add_task(description, total=len(missing))
-            for batch in runner.stream(missing, load, mirror=mirror):
-                failed.update(batch.failed)
-                if batch.items:
-                    self._store([keys[position] for position in batch.items], batch.outputs)
-                bar.advance(task, len(batch.items) + len(batch.failed))
+            for good, rows, bad in in_batches(missing, work):
+                failed.update(bad)
+                if rows is not None:
+                    for view in range(rows.shape[1]):
+                        self._cache.append([keys[position][view] for position in good], rows[:, view])
+                bar.advance(task, len(good) + len(bad))
         return failed
-
-    def _store(self, keys: list[tuple[bytes, ...]], outputs: Mapping[str, NDArray[np.float32]]) -> None:
-        joined = np.concatenate([outputs[name] for name in self.columns], axis=-1)  # (n, views, width)
-        for view, view_keys in enumerate(zip(*keys, strict=True)):
-            self._cache.append(view_keys, joined[:, view])
 
 
 def _view_keys(record: Record, content: str | None, mirror: bool) -> tuple[bytes, ...]:

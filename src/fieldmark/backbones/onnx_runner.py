@@ -1,4 +1,4 @@
-"""Run an ONNX graph over many photos: every core decodes and computes, one photo after the other."""
+"""Run ONNX graphs over many photos: every core decodes and computes, one batch after the other."""
 
 from __future__ import annotations
 
@@ -6,112 +6,93 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fieldmark.errors import PhotoError
 
-__all__ = ["Batch", "OnnxRunner", "available_cpus"]
+__all__ = ["OnnxRunner", "available_cpus", "in_batches", "load_good"]
 
 T = TypeVar("T")
-Loader = Callable[[T], NDArray[np.uint8]]
-
-
-@dataclass(frozen=True, slots=True)
-class Batch(Generic[T]):
-    """A few items with what the graph gave for them.
-
-    Attributes:
-        items: Those that could be read.
-        outputs: Name -> (len(items), views, ...); views are the photo itself and, where asked for, its mirror image.
-        failed: Those that could not, with the reason.
-    """
-
-    items: list[T]
-    outputs: dict[str, NDArray[np.float32]]
-    failed: list[tuple[T, str]]
+L = TypeVar("L")
+R = TypeVar("R")
 
 
 class OnnxRunner:
-    """An ONNX Runtime session that is fed from as many threads as there are cores.
+    """An ONNX Runtime session that computes on one core, to be called from as many threads as there are cores.
 
-    Each thread decodes its photos and runs the graph on one core. No core waits for another: decoding overlaps with
-    compute by itself, and the loss of splitting one small convolution over cores is saved.
+    With a batch a thread no core waits for another: decoding overlaps with compute by itself, and the loss of
+    splitting one small convolution over cores is saved.
 
     Args:
         graph: An ONNX file or its content; see `export_graph`.
-        threads: How many; all cores that this process may use for None.
     """
 
-    def __init__(self, graph: bytes | Path, threads: int | None = None) -> None:
+    def __init__(self, graph: bytes | Path) -> None:
         import onnxruntime as ort
 
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        source = graph if isinstance(graph, bytes) else str(graph)
         wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
         providers = [name for name in wanted if name in ort.get_available_providers()]
+        source = graph if isinstance(graph, bytes) else str(graph)
         self._session = ort.InferenceSession(source, options, providers=providers)
         self.outputs: tuple[str, ...] = tuple(output.name for output in self._session.get_outputs())
-        self.threads = threads or available_cpus()
 
     def run(self, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        """uint8 (B, S, S, 3) -> name -> (B, ...)."""
-        values = self._session.run(None, {"images": images})
-        return dict(zip(self.outputs, values, strict=True))
+        """uint8 (B, S, S, 3) to name -> (B, ...)."""
+        return dict(zip(self.outputs, self._session.run(None, {"images": images}), strict=True))
 
-    def stream(
-        self, items: Sequence[T], load: Loader[T], *, mirror: bool = False, batch_size: int = 8
-    ) -> Iterator[Batch[T]]:
-        """Batches in the order of the items; at most a few are held in memory at a time.
+    def run_views(self, images: NDArray[np.uint8], views: int) -> dict[str, NDArray[np.float32]]:
+        """uint8 (B, S, S, 3) to name -> (B, views, ...); the second view is the mirror image."""
+        results = [self.run(images)]
+        if views == 2:
+            results.append(self.run(np.ascontiguousarray(images[:, :, ::-1])))
+        return {name: np.stack([result[name] for result in results], axis=1) for name in self.outputs}
 
-        Args:
-            items: Anything that `load` turns into a uint8 array (S, S, 3); it may raise PhotoError.
-            load: Called in the worker threads.
-            mirror: Also run the mirror image of every photo, without decoding it again.
-            batch_size: Photos in one call of the graph.
-        """
 
-        def work(chunk: Sequence[T]) -> Batch[T]:
-            return self._load_and_run(chunk, load, mirror)
+def in_batches(
+    items: Sequence[T], work: Callable[[Sequence[T]], R], *, batch_size: int = 8, threads: int | None = None
+) -> Iterator[R]:
+    """Results of `work` on batches of the items, in their order; at most a few are held in memory at a time.
 
-        chunks = (items[start : start + batch_size] for start in range(0, len(items), batch_size))
-        pending: deque[Future[Batch[T]]] = deque()
-        pool = ThreadPoolExecutor(self.threads, thread_name_prefix="fieldmark-onnx")
-        try:
-            for chunk in chunks:
-                pending.append(pool.submit(work, chunk))
-                if len(pending) > 2 * self.threads:
-                    yield pending.popleft().result()
-            while pending:
+    Args:
+        items: What to work on.
+        work: Called in worker threads.
+        batch_size: Items in one call.
+        threads: All cores that this process may use for None.
+    """
+    threads = threads or available_cpus()
+    pending: deque[Future[R]] = deque()
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="fieldmark")
+    try:
+        for start in range(0, len(items), batch_size):
+            pending.append(pool.submit(work, items[start : start + batch_size]))
+            if len(pending) > 2 * threads:
                 yield pending.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
-    def _load_and_run(self, chunk: Sequence[T], load: Loader[T], mirror: bool) -> Batch[T]:
-        arrays: list[NDArray[np.uint8]] = []
-        good: list[T] = []
-        failed: list[tuple[T, str]] = []
-        for item in chunk:
-            try:
-                arrays.append(load(item))
-                good.append(item)
-            except PhotoError as error:
-                failed.append((item, str(error)))
-        if not good:
-            return Batch(good, {}, failed)
-        views = [np.stack(arrays)]
-        if mirror:
-            views.append(np.ascontiguousarray(views[0][:, :, ::-1]))
-        results = [self.run(view) for view in views]
-        outputs = {name: np.stack([result[name] for result in results], axis=1) for name in self.outputs}
-        return Batch(good, outputs, failed)
+
+def load_good(items: Sequence[T], load: Callable[[T], L]) -> tuple[list[T], list[L], list[tuple[T, str]]]:
+    """Load what can be loaded: the good items, what `load` gave for them, and the others with the reason."""
+    good: list[T] = []
+    loaded: list[L] = []
+    failed: list[tuple[T, str]] = []
+    for item in items:
+        try:
+            loaded.append(load(item))
+            good.append(item)
+        except PhotoError as error:
+            failed.append((item, str(error)))
+    return good, loaded, failed
 
 
 def available_cpus() -> int:

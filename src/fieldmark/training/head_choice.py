@@ -1,0 +1,149 @@
+"""Which descriptors, and how much regularisation: asked of cross-validation inside train, never of habit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fieldmark.backbones.frozen import FeatureTable
+from fieldmark.training.design_matrix import DesignMatrix, Scaling, fit_scaling
+from fieldmark.training.softmax_regression import LinearHead, fit_softmax
+
+__all__ = ["C_GRID", "HeadChoice", "choose_head", "fold_numbers", "refit"]
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float32]
+
+C_GRID = (15.0, 5.0, 45.0)
+"""Strengths to try, the usual one first. Rows have a mean squared norm of 1 for each descriptor, whatever the data."""
+
+MAX_CV_PHOTOS = 4000
+"""Cross-validation reads at most so many photos; the chosen head is fitted on all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeadChoice:
+    """A set of descriptors with its regularisation, and what cross-validation says of it.
+
+    Attributes:
+        names: Descriptors, joined.
+        C: Of `fit_softmax`.
+        positions: Photos that took part, (n,).
+        logits: Out-of-fold logits of them, (n, K).
+        accuracy: Out-of-fold top-1.
+    """
+
+    names: tuple[str, ...]
+    C: float
+    positions: Ints
+    logits: Floats
+    accuracy: float
+
+    @property
+    def label(self) -> str:
+        return "+".join(self.names)
+
+
+def fold_numbers(labels: Ints, groups: Ints, folds: int, seed: int) -> Ints:
+    """A fold for each photo: stratified by class, groups kept together. Fewer folds where classes are tiny."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    groups_in_class = [len(np.unique(groups[labels == label])) for label in np.unique(labels)]
+    splits = max(2, min(folds, min(groups_in_class)))
+    result = np.zeros(len(labels), dtype=np.int64)
+    splitter = StratifiedGroupKFold(splits, shuffle=True, random_state=seed)
+    for fold, (_, held_out) in enumerate(splitter.split(labels, labels, groups)):
+        result[held_out] = fold
+    return result
+
+
+def choose_head(
+    table: FeatureTable,
+    positions: Ints,
+    labels: Ints,
+    groups: Ints,
+    candidates: Sequence[tuple[str, ...]],
+    num_classes: int,
+    *,
+    folds: int = 4,
+    seed: int = 0,
+) -> HeadChoice:
+    """The candidate with the best out-of-fold accuracy, then the best C for it.
+
+    A set with more descriptors must beat a smaller one by half a standard error, so that chance does not make
+    models larger.
+
+    Args:
+        table: Descriptors.
+        positions: Records of the table that may be looked at, (n,).
+        labels: Their classes, (n,).
+        groups: Their groups, (n,); a group lies in one fold.
+        candidates: Sets of descriptors, the simplest first.
+        num_classes: K.
+    """
+    chosen = _thin_out(labels, MAX_CV_PHOTOS, seed)
+    positions, labels, groups = positions[chosen], labels[chosen], groups[chosen]
+    fold_of = fold_numbers(labels, groups, folds, seed)
+    scalings = {name: fit_scaling(table, name, positions) for names in candidates for name in names}
+
+    def evaluate(names: tuple[str, ...], rows: Floats, C: float, starts: list[LinearHead | None]) -> HeadChoice:
+        logits = np.zeros((len(labels), num_classes), dtype=np.float32)
+        for fold, start in enumerate(starts):
+            inside, outside = fold_of != fold, fold_of == fold
+            head = fit_softmax(rows[inside], labels[inside], num_classes, C, start=start, max_iter=60)
+            starts[fold] = head
+            logits[outside] = head(rows[outside])
+        return HeadChoice(names, C, positions, logits, float((logits.argmax(1) == labels).mean()))
+
+    best: HeadChoice | None = None
+    fitted: list[LinearHead | None] = []
+    for names in candidates:
+        rows = DesignMatrix(table, positions, {name: scalings[name] for name in names}).read()
+        starts: list[LinearHead | None] = [None] * (int(fold_of.max()) + 1)
+        found = evaluate(names, rows, C_GRID[0], starts)
+        if best is None or found.accuracy > best.accuracy + _margin(best, found, labels):
+            best, fitted = found, starts
+    assert best is not None
+    rows = DesignMatrix(table, positions, {name: scalings[name] for name in best.names}).read()
+    for C in C_GRID[1:]:
+        found = evaluate(best.names, rows, C, list(fitted))
+        best = found if found.accuracy > best.accuracy else best
+    return best
+
+
+def refit(
+    table: FeatureTable,
+    positions: Ints,
+    labels: Ints,
+    choice: HeadChoice,
+    num_classes: int,
+) -> tuple[dict[str, Scaling], LinearHead]:
+    """Fit the chosen head on all photos and all their views. `C` counts photos, so views share one photo's weight."""
+    scalings = {name: fit_scaling(table, name, positions) for name in choice.names}
+    rows = DesignMatrix(table, positions, scalings, views=range(table.views))
+    per_row = np.repeat(labels, table.views)
+    return scalings, fit_softmax(rows, per_row, num_classes, choice.C / table.views)
+
+
+def _margin(smaller: HeadChoice, larger: HeadChoice, labels: Ints) -> float:
+    """Half a standard error of the difference of two accuracies on the same photos; 0 if `larger` is no larger."""
+    if len(larger.names) <= len(smaller.names):
+        return 0.0
+    disagree = (smaller.logits.argmax(1) == labels) != (larger.logits.argmax(1) == labels)
+    return 0.5 * float(np.sqrt(disagree.mean() / len(labels)))
+
+
+def _thin_out(labels: Ints, limit: int, seed: int) -> Ints:
+    """At most `limit` photos, the same number of each class as far as it has them."""
+    if len(labels) <= limit:
+        return np.arange(len(labels))
+    order = np.random.default_rng(seed).permutation(len(labels))
+    rank = np.empty(len(labels), dtype=np.int64)  # how many of its class come before it
+    seen: dict[int, int] = {}
+    for index in order:
+        rank[index] = seen.get(int(labels[index]), 0)
+        seen[int(labels[index])] = int(rank[index]) + 1
+    return np.sort(np.lexsort((order, rank))[:limit])

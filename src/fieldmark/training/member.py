@@ -1,0 +1,55 @@
+"""What training gives: methods that answer together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fieldmark.data.preprocess import Preprocess
+from fieldmark.methods.base import Method
+
+__all__ = ["Member", "Trained"]
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(slots=True)
+class Member:
+    """One trained method with what it needs to answer, and what it said of the val photos.
+
+    Attributes:
+        method: In evaluation mode.
+        method_name: Its name in the table of methods.
+        options: What builds it again besides the number of classes: backbone, poolings, …
+        preprocess: How photos become its input.
+        views: 2 averages the logits with those of the mirror image.
+        val_logits: (n_val, K), averaged over the views.
+        weight: Share of its probabilities in the common answer.
+    """
+
+    method: Method
+    method_name: str
+    options: Mapping[str, Any]
+    preprocess: Preprocess
+    views: int
+    val_logits: Floats
+    weight: float = 1.0
+
+
+@dataclass(slots=True)
+class Trained:
+    """Members that answer together, and the account of how they came about.
+
+    Attributes:
+        members: At least one.
+        steps: One line for each step: what was tried, what it gained, what it cost.
+        estimate: Out-of-fold or val top-1 that the choice was made by.
+    """
+
+    members: list[Member]
+    steps: list[str] = field(default_factory=list)
+    estimate: float | None = None

@@ -1,0 +1,118 @@
+"""Softmax regression on rows that may be too many for memory.
+
+scikit-learn's ``LogisticRegression`` wants the whole matrix as one array and starts every fit from zero; here the rows
+come in chunks (half precision on disk, single in memory) and a fit can start from a neighbouring one. The objective
+is the same, and the tests hold the solutions against each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+__all__ = ["LinearHead", "RowSource", "fit_softmax"]
+
+Floats = NDArray[np.float32]
+
+_IN_MEMORY_BYTES = 144 << 20
+
+
+class RowSource(Protocol):
+    """Rows in chunks; `DesignMatrix` is one."""
+
+    dim: int
+
+    def __len__(self) -> int: ...
+
+    def chunks(self) -> Iterator[tuple[slice, Floats]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LinearHead:
+    """logits = rows @ weight.T + bias; weight (K, D), bias (K,)."""
+
+    weight: Floats
+    bias: Floats
+
+    def __call__(self, rows: Floats) -> Floats:
+        """Rows (n, D) to logits (n, K)."""
+        return rows @ self.weight.T + self.bias
+
+
+def fit_softmax(
+    rows: RowSource | Floats,
+    labels: NDArray[np.int64],
+    num_classes: int,
+    C: float,
+    *,
+    start: LinearHead | None = None,
+    max_iter: int = 150,
+) -> LinearHead:
+    """Minimise mean cross-entropy + |W|^2 / (2 C n), scikit-learn's objective divided by C n, by L-BFGS.
+
+    Args:
+        rows: (n, D), whole or in chunks.
+        labels: Class of each row, (n,).
+        num_classes: K; a class without a row gets a low bias, no error.
+        C: Inverse strength of the penalty; the bias is not penalised.
+        start: Where to start from; zeros for None.
+        max_iter: Iterations of L-BFGS at most.
+    """
+    source = _TensorChunks(rows)
+    target = torch.from_numpy(np.ascontiguousarray(labels))
+    count, dim = len(labels), rows.shape[1] if isinstance(rows, np.ndarray) else rows.dim
+    parameters = torch.zeros(num_classes, dim + 1)
+    if start is not None:
+        parameters[:, :-1], parameters[:, -1] = torch.from_numpy(start.weight), torch.from_numpy(start.bias)
+    parameters.requires_grad_(True)
+    optimizer = torch.optim.LBFGS(
+        [parameters],
+        max_iter=max_iter,
+        history_size=10,
+        line_search_fn="strong_wolfe",
+        tolerance_grad=1e-5,
+        tolerance_change=1e-7,
+    )
+
+    def objective() -> Tensor:
+        weight, bias = parameters.detach()[:, :-1], parameters.detach()[:, -1]
+        loss = weight.square().sum() / (2 * C * count)
+        gradient = torch.cat([weight / (C * count), torch.zeros(num_classes, 1)], 1)
+        for where, values in source():
+            log_p = (values @ weight.T + bias).log_softmax(1)  # (chunk, K)
+            loss = loss - log_p.gather(1, target[where, None]).sum() / count
+            residual = log_p.exp_()
+            residual[torch.arange(len(values)), target[where]] -= 1.0
+            gradient[:, :-1] += residual.T @ values / count
+            gradient[:, -1] += residual.sum(0) / count
+        parameters.grad = gradient
+        return loss
+
+    optimizer.step(objective)  # type: ignore[no-untyped-call]
+    solution = parameters.detach().numpy()
+    return LinearHead(np.ascontiguousarray(solution[:, :-1]), solution[:, -1].copy())
+
+
+class _TensorChunks:
+    """Chunks of rows as tensors, as often as asked: kept in memory while they are few, read again otherwise."""
+
+    def __init__(self, rows: RowSource | Floats) -> None:
+        self._source: RowSource | None = None
+        self._kept: list[tuple[slice, Tensor]] = []
+        if isinstance(rows, np.ndarray):
+            self._kept = [(slice(0, len(rows)), torch.from_numpy(rows))]
+        elif 4 * len(rows) * rows.dim <= _IN_MEMORY_BYTES:
+            self._kept = [(where, torch.from_numpy(values)) for where, values in rows.chunks()]
+        else:
+            self._source = rows
+
+    def __call__(self) -> Iterable[tuple[slice, Tensor]]:
+        if self._source is None:
+            return self._kept
+        return ((where, torch.from_numpy(values)) for where, values in self._source.chunks())
