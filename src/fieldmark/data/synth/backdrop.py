@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from fieldmark.data.synth.palette import Colour, mix
-from fieldmark.data.synth.pixels import Canvas, Field
+from fieldmark.data.synth.pixels import Canvas, Field, from_image, one_colour, to_image
 from fieldmark.data.synth.texture import TILE, clouds
 
 __all__ = ["BACKDROPS", "paint_backdrop"]
@@ -19,26 +19,26 @@ _COARSE: Final = 96
 
 
 def paint_backdrop(rng: np.random.Generator, size: int) -> Canvas:
-    """A blurred backdrop (size, size, 3) of a random kind."""
+    """A blurred backdrop (3, size, size) of a random kind."""
     paint = BACKDROPS[list(BACKDROPS)[int(rng.integers(len(BACKDROPS)))]]
     coarse = paint(rng)
     image = coarse.resize((size, size), Image.Resampling.BICUBIC)
-    return np.asarray(image, dtype=np.float32) / np.float32(255)
+    return from_image(image)
 
 
 def _sky(rng: np.random.Generator) -> Image.Image:
     top = _between(rng, (0.36, 0.55, 0.80), (0.62, 0.70, 0.78))
     low = _between(rng, (0.78, 0.86, 0.92), (0.95, 0.88, 0.78))
     canvas = _gradient(top, low)
-    cover = np.clip(_noise(rng, 1.9, 1.8) * 0.45 + rng.uniform(-0.3, 0.4), 0, 1)[..., None]
-    return _image(canvas + (np.float32(0.96) - canvas) * cover * np.float32(0.75))
+    cover = np.clip(_noise(rng, 1.9, 1.8) * 0.45 + rng.uniform(-0.3, 0.4), 0, 1)
+    return to_image(canvas + (np.float32(0.96) - canvas) * cover * np.float32(0.75))
 
 
 def _foliage(rng: np.random.Generator) -> Image.Image:
     deep = _between(rng, (0.10, 0.20, 0.08), (0.22, 0.26, 0.10))
     lit = _between(rng, (0.42, 0.58, 0.20), (0.70, 0.68, 0.28))
-    canvas = _gradient(mix(deep, lit, 0.35), deep) * (1 + np.float32(0.15) * _noise(rng, 1.5)[..., None])
-    image = _image(canvas)
+    canvas = _gradient(mix(deep, lit, 0.35), deep) * (1 + np.float32(0.15) * _noise(rng, 1.5))
+    image = to_image(canvas)
     draw = ImageDraw.Draw(image, "RGBA")
     for _ in range(int(rng.integers(25, 60))):
         x, y, radius = rng.uniform(0, _COARSE), rng.uniform(0, _COARSE), rng.uniform(2, 9)
@@ -53,13 +53,13 @@ def _water(rng: np.random.Generator) -> Image.Image:
     canvas = _gradient(far, near)
     depth = np.linspace(0.25, 1, _COARSE, dtype=np.float32)[:, None]
     ripples = _noise(rng, 1.2, 6.0) * depth * np.float32(rng.uniform(0.04, 0.09))
-    return _image(canvas + ripples[..., None]).filter(ImageFilter.GaussianBlur(0.7))
+    return to_image(canvas + ripples).filter(ImageFilter.GaussianBlur(0.7))
 
 
 def _branches(rng: np.random.Generator) -> Image.Image:
     ground = _between(rng, (0.62, 0.66, 0.62), (0.50, 0.56, 0.44))
     canvas = _gradient(mix(ground, (1.0, 1.0, 1.0), 0.25), ground)
-    image = _image(canvas * (1 + np.float32(0.08) * _noise(rng, 1.8)[..., None]))
+    image = to_image(canvas * (1 + np.float32(0.08) * _noise(rng, 1.8)))
     draw = ImageDraw.Draw(image)
     bark = _between(rng, (0.26, 0.20, 0.15), (0.42, 0.36, 0.30))
     for _ in range(int(rng.integers(6, 14))):
@@ -73,7 +73,7 @@ def _branches(rng: np.random.Generator) -> Image.Image:
 
 def _reeds(rng: np.random.Generator) -> Image.Image:
     ground = _between(rng, (0.55, 0.58, 0.40), (0.70, 0.66, 0.50))
-    image = _image(_gradient(mix(ground, (0.85, 0.90, 0.92), 0.5), mix(ground, (0.15, 0.18, 0.08), 0.4)))
+    image = to_image(_gradient(mix(ground, (0.85, 0.90, 0.92), 0.5), mix(ground, (0.15, 0.18, 0.08), 0.4)))
     draw = ImageDraw.Draw(image)
     for _ in range(int(rng.integers(25, 50))):
         x, lean = rng.uniform(-5, _COARSE + 5), rng.normal(0, 9)
@@ -87,7 +87,7 @@ def _texture(rng: np.random.Generator) -> Image.Image:
     ground = _between(rng, (0.40, 0.36, 0.30), (0.66, 0.62, 0.56))
     canvas = _gradient(mix(ground, (1.0, 1.0, 1.0), 0.12), mix(ground, (0.0, 0.0, 0.0), 0.15))
     rough = _noise(rng, float(rng.uniform(1.0, 1.7)), float(rng.uniform(0.5, 2.0)))
-    return _image(canvas * (1 + np.float32(0.13) * rough[..., None]))
+    return to_image(canvas * (1 + np.float32(0.13) * rough))
 
 
 BACKDROPS: Final[dict[str, Callable[[np.random.Generator], Image.Image]]] = {
@@ -105,9 +105,9 @@ def _between(rng: np.random.Generator, first: Colour, second: Colour) -> Colour:
 
 
 def _gradient(top: Colour, low: Colour) -> Canvas:
-    down = np.linspace(0, 1, _COARSE, dtype=np.float32)[:, None, None]
-    first, last = np.asarray(top, dtype=np.float32), np.asarray(low, dtype=np.float32)
-    return np.broadcast_to(first + (last - first) * down, (_COARSE, _COARSE, 3))
+    down = np.linspace(0, 1, _COARSE, dtype=np.float32)[:, None]
+    first, last = one_colour(top), one_colour(low)
+    return np.broadcast_to(first + (last - first) * down, (3, _COARSE, _COARSE))
 
 
 def _noise(rng: np.random.Generator, exponent: float, stretch: float = 1.0) -> Field:
@@ -115,10 +115,6 @@ def _noise(rng: np.random.Generator, exponent: float, stretch: float = 1.0) -> F
     tile = clouds(round(exponent * 2) / 2, round(stretch * 2) / 2, seed=5)
     row, column = (int(start) for start in rng.integers(0, TILE - _COARSE, 2))
     return tile[row : row + _COARSE, column : column + _COARSE]
-
-
-def _image(canvas: Canvas) -> Image.Image:
-    return Image.fromarray((np.clip(canvas, 0, 1) * 255).astype(np.uint8))
 
 
 def _bytes(colour: Colour, alpha: int = 255) -> tuple[int, int, int, int]:

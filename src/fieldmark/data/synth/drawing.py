@@ -79,7 +79,7 @@ class _Bird:
 
     Attributes:
         behind: Tail, legs, crest and beak.
-        plumage: Colours of the body, in the volume's window (h, w, 3).
+        plumage: Colours of the body, in the volume's window (3, h, w).
         volume: Its solid.
         front: Wing, breast marks and eye.
         regions: Part -> points (N, 2) of its mark, pixels.
@@ -107,12 +107,12 @@ class _Bird:
         return cls(behind.layer(), paint_plumage(subject, volume.window), volume, front.layer(), regions)
 
     def cover(self, canvas: Canvas, exposure: Exposure) -> None:
-        """Lay the bird over the canvas (H, W, 3), in place."""
+        """Lay the bird over the canvas (3, H, W), in place."""
         self.behind.cover(canvas)
         shade = self.volume.shade(exposure.direction)
-        ground = canvas[self.volume.window]
-        ground += (self.plumage * shade[..., None] - ground) * self.volume.alpha[..., None]
-        around = np.full(canvas.shape[:2], 0.85, dtype=np.float32)
+        ground = canvas[:, *self.volume.window]
+        ground += (self.plumage * shade - ground) * self.volume.alpha
+        around = np.full(canvas.shape[1:], 0.85, dtype=np.float32)
         around[self.volume.window] = 0.30 + 0.70 * shade
         self.front.lit(around[self.front.window]).cover(canvas)
 

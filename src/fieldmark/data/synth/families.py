@@ -95,7 +95,7 @@ FAMILIES: Final = (
     Family(
         "Wagtails",
         "Wagtail",
-        Silhouette(0.44, 0.250, 0.205, 0.25, 0.26, 0.74, 0.085, 0.95, 8, 3, 0.05),
+        Silhouette(0.44, 0.250, 0.205, 0.25, 0.26, 0.62, 0.085, 0.95, 8, 3, 0.05),
         ("slender", "dagger", "curved"),
         ("ash", "slate", "charcoal", "olive"),
         ("white", "lemon", "pearl", "cream"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -23,7 +25,10 @@ FACES: Final[dict[str, tuple[str, ...]]] = {
 }
 """Patterns of the face and the colours that they come in."""
 
-_LEAST_CONTRAST = 0.22
+_LEAST_CONTRAST: Final = 0.22
+_LEAST_FACE_CONTRAST: Final = 0.15
+_LEAST_DIFFERENCE: Final = 4
+"""Two genera differ in so many parts: more than their species leave them by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,32 +83,38 @@ def legible(mark: Mark, plumage: Plumage) -> bool:
     return ground is None or contrast(rgb(mark.colour), rgb(ground)) >= _LEAST_CONTRAST
 
 
-def draw_genera(family: Family, names: list[str], rng: np.random.Generator) -> list[Genus]:
-    """Genera of one family, no two with the same back, belly and face; typical marks differ in three parts at least.
+def draw_genera(family: Family, names: Sequence[str], others: Sequence[Genus], rng: np.random.Generator) -> list[Genus]:
+    """Genera of one family, no two with the same back, belly and face.
 
     Args:
         family: The family.
         names: The genera's names, one each.
+        others: Genera of other families. Colours of the back that they wear are taken last, and the typical marks of
+            any two genera differ in four parts at least.
         rng: Decides on everything else.
     """
     looks = [(upper, under, face) for upper in family.uppers for under in family.unders for face in FACES]
-    chosen = rng.permutation(len(looks))[: len(names)]
-    genera: list[Genus] = []
-    for name, index in zip(names, chosen, strict=True):
-        upper, under, face = looks[index]
-        colours = [c for c in FACES[face] if face == "plain" or contrast(rgb(c), rgb(upper)) > 0.15]
-        colour = str(rng.choice(colours)) if colours else "white"
-        plumage = Plumage(upper, under, face, colour, float(rng.choice([0.0, 0.5, 1.0])))
-        genera.append(_with_marks(Genus(name, family, plumage, {}), genera, rng))
-    return genera
+    looks = [looks[index] for index in rng.permutation(len(looks))]
+    genera = list(others)
+    for name in names:
+        worn = Counter(genus.plumage.upper for genus in genera)
+        upper, under, face = min(looks, key=lambda look: worn[look[0]])
+        looks.remove((upper, under, face))
+        genera.append(_with_marks(Genus(name, family, _plumage(upper, under, face, rng), {}), genera, rng))
+    return genera[len(others) :]
 
 
-def _with_marks(genus: Genus, others: list[Genus], rng: np.random.Generator) -> Genus:
-    for _ in range(1000):
+def _plumage(upper: str, under: str, face: str, rng: np.random.Generator) -> Plumage:
+    colours = [colour for colour in FACES[face] if contrast(rgb(colour), rgb(upper)) > _LEAST_FACE_CONTRAST]
+    colour = str(rng.choice(colours or FACES[face]))
+    return Plumage(upper, under, face, colour, float(rng.choice([0.0, 0.5, 1.0])))
+
+
+def _with_marks(genus: Genus, others: Sequence[Genus], rng: np.random.Generator) -> Genus:
+    while True:
         typical = {part: _typical(genus, part, rng) for part in PARTS}
-        if all(sum(typical[p] != other.typical[p] for p in PARTS) >= 3 for other in others):
-            return Genus(genus.name, genus.family, genus.plumage, typical)
-    raise ValueError(f"no room for another genus of {genus.family.name}")
+        if all(sum(typical[p] != other.typical[p] for p in PARTS) >= _LEAST_DIFFERENCE for other in others):
+            return replace(genus, typical=typical)
 
 
 def _typical(genus: Genus, part: str, rng: np.random.Generator) -> Mark:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-import numpy as np
 from PIL import Image, ImageDraw
 
 from fieldmark.data.synth.frames import Points
 from fieldmark.data.synth.palette import Colour
-from fieldmark.data.synth.pixels import Canvas, Field, Window
+from fieldmark.data.synth.pixels import Canvas, Field, Window, from_image
 
 __all__ = ["Ink", "Layer"]
 
 _OVERSAMPLING: Final = 3
+_HAIR: Final = 3
+"""The width, before reduction, up to which round ends of a line cannot be seen."""
 
 
 class Layer(NamedTuple):
@@ -21,7 +22,7 @@ class Layer(NamedTuple):
 
     Attributes:
         window: Its rows and columns on the picture.
-        colour: Already multiplied by its alpha (h, w, 3).
+        colour: Already multiplied by its alpha (3, h, w).
         alpha: (h, w).
     """
 
@@ -31,12 +32,13 @@ class Layer(NamedTuple):
 
     def lit(self, shade: Field) -> Layer:
         """This layer brightened or darkened by a factor for each of its pixels (h, w)."""
-        return self._replace(colour=self.colour * shade[..., None])
+        return self._replace(colour=self.colour * shade)
 
     def cover(self, canvas: Canvas) -> None:
-        """Lay this over the canvas (H, W, 3), in place."""
-        canvas[self.window] *= (1 - self.alpha)[..., None]
-        canvas[self.window] += self.colour
+        """Lay this over the canvas (3, H, W), in place."""
+        ground = canvas[:, *self.window]
+        ground *= 1 - self.alpha
+        ground += self.colour
 
 
 class Ink:
@@ -64,7 +66,7 @@ class Ink:
         corners = _scaled(points)
         thick = _thick(width)
         self._draw.line(corners, fill=_bytes(colour), width=thick, joint="curve")
-        for x, y in (corners[:2], corners[-2:]):
+        for x, y in (corners[:2], corners[-2:]) if thick > _HAIR else ():
             self._draw.ellipse(_around(x, y, thick / 2 - 0.5), fill=_bytes(colour))
 
     def disc(self, centre: Points, radius: float, colour: Colour) -> None:
@@ -79,8 +81,8 @@ class Ink:
         right, bottom = -(-right // _OVERSAMPLING), -(-bottom // _OVERSAMPLING)
         n = _OVERSAMPLING
         small = self._image.reduce(n, box=(left * n, top * n, right * n, bottom * n))
-        values = np.asarray(small, dtype=np.float32) * np.float32(1 / 255)
-        return Layer((slice(top, bottom), slice(left, right)), values[..., :3], values[..., 3])
+        planes = from_image(small)
+        return Layer((slice(top, bottom), slice(left, right)), planes[:3], planes[3])
 
 
 def _scaled(points: Points) -> list[float]:

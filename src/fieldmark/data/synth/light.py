@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from fieldmark.data.synth.pixels import Canvas, from_image, one_colour, to_image
 from fieldmark.data.synth.texture import grain
 
 __all__ = ["Exposure"]
 
-_NOISE_SIDE = 512
+_MIDDLE_GREY: Final = 0.48
+_NOISE_WINDOWS: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,26 +44,17 @@ class Exposure:
             direction=(float(rng.uniform(-0.55, 0.55)), -0.75, float(rng.uniform(0.45, 0.75))),
             gains=(float(brightness * (1 + warmth)), float(brightness), float(brightness * (1 - warmth))),
             contrast=float(rng.uniform(0.78, 1.15)),
-            blur=float(rng.choice([0.0, rng.uniform(0.0015, 0.0065)], p=[0.6, 0.4])),
-            noise=float(rng.uniform(0.004, 0.030)),
-            window=(int(rng.integers(_NOISE_SIDE)), int(rng.integers(_NOISE_SIDE))),
+            blur=float(rng.choice([0.0, rng.uniform(0.0015, 0.0055)], p=[0.6, 0.4])),
+            noise=float(rng.uniform(0.004, 0.025)),
+            window=(int(rng.integers(_NOISE_WINDOWS)), int(rng.integers(_NOISE_WINDOWS))),
         )
 
-    def develop(self, canvas: NDArray[np.float32]) -> Image.Image:
-        """The finished picture of a canvas (H, W, 3) in [0, 1]."""
-        lit = canvas * np.asarray(self.gains, dtype=np.float32) - np.float32(0.48)
-        lit = lit * np.float32(self.contrast) + np.float32(0.48)
+    def develop(self, canvas: Canvas) -> Image.Image:
+        """The finished picture of a canvas (3, H, W)."""
+        grey, height, width = np.float32(_MIDDLE_GREY), *canvas.shape[1:]
+        lit = (canvas * one_colour(self.gains) - grey) * np.float32(self.contrast) + grey
         if self.blur:
-            image = _image(lit).filter(ImageFilter.GaussianBlur(self.blur * canvas.shape[1]))
-            lit = np.asarray(image, dtype=np.float32) / np.float32(255)
-        return _image(lit + self._grain(*canvas.shape[:2]))
-
-    def _grain(self, height: int, width: int) -> NDArray[np.float32]:
-        rows = (np.arange(height) + self.window[0]) % _NOISE_SIDE
-        columns = (np.arange(width) + self.window[1]) % _NOISE_SIDE
-        noise = grain()[rows[:, None], columns[None, :]]
-        return noise * np.float32(self.noise / 256)
-
-
-def _image(canvas: NDArray[np.float32]) -> Image.Image:
-    return Image.fromarray((np.clip(canvas, 0, 1) * 255 + 0.5).astype(np.uint8))
+            lit = from_image(to_image(lit).filter(ImageFilter.GaussianBlur(self.blur * width)))
+        row, column = self.window
+        noise = grain(max(height, width) + _NOISE_WINDOWS)
+        return to_image(lit + noise[:, row : row + height, column : column + width] * np.float32(self.noise))

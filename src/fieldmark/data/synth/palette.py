@@ -48,8 +48,8 @@ def rgb(name: str) -> Colour:
 
 def mix(first: Colour, second: Colour, share: float) -> Colour:
     """`first` blended towards `second`; `share` is the weight of `second` in [0, 1]."""
-    red, green, blue = (a + (b - a) * share for a, b in zip(first, second, strict=True))
-    return (red, green, blue)
+    (r, g, b), (red, green, blue) = first, second
+    return (r + (red - r) * share, g + (green - g) * share, b + (blue - b) * share)
 
 
 def contrast(first: Colour, second: Colour) -> float:

@@ -25,11 +25,11 @@ def paint_perch(canvas: Canvas, foot: Points, rng: np.random.Generator) -> None:
     """Lay a perch of a random kind over the canvas, in place.
 
     Args:
-        canvas: The picture so far (H, W, 3).
+        canvas: The picture so far (3, H, W).
         foot: Where the feet will stand (2,), pixels.
         rng: Decides on kind, colour and shape.
     """
-    size = canvas.shape[0]
+    size = canvas.shape[-1]
     paint = PERCHES[list(PERCHES)[int(rng.integers(len(PERCHES)))]]
     ink = Ink(size)
     stretch = paint(ink, foot, size, rng)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from fieldmark.data.synth.frames import Points
+from fieldmark.data.synth.palette import Colour
 
-__all__ = ["Canvas", "Field", "Window", "pixel_centres", "window_around"]
+__all__ = ["Canvas", "Field", "Window", "from_image", "one_colour", "pixel_centres", "to_image", "window_around"]
 
 Field = NDArray[np.float32]
 """One value a pixel, (H, W)."""
 
 Canvas = NDArray[np.float32]
-"""Colours in [0, 1], (H, W, 3)."""
+"""Colours in [0, 1], (3, H, W): planes, as arithmetic with a `Field` runs several times faster than on triples."""
 
 Window = tuple[slice, slice]
 """Rows and columns of a picture."""
@@ -32,3 +34,20 @@ def pixel_centres(window: Window) -> tuple[Field, Field]:
     x = np.arange(columns.start, columns.stop, dtype=np.float32)[None, :] + np.float32(0.5)
     y = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None] + np.float32(0.5)
     return x, y
+
+
+def one_colour(colour: Colour) -> Canvas:
+    """A colour that goes with any canvas (3, 1, 1)."""
+    return np.asarray(colour, dtype=np.float32).reshape(3, 1, 1)
+
+
+def from_image(image: Image.Image) -> Canvas:
+    """The planes of a picture: one for each of its bands, (bands, H, W)."""
+    planes = np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
+    return planes * np.float32(1 / 255)
+
+
+def to_image(canvas: Canvas) -> Image.Image:
+    """The picture of a canvas (3, H, W); values beyond [0, 1] are cut off."""
+    scaled = np.clip(canvas * np.float32(255) + np.float32(0.5), 0, 255).astype(np.uint8)
+    return Image.fromarray(np.ascontiguousarray(scaled.transpose(1, 2, 0)))

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fieldmark.data.synth.palette import Colour, mix
-from fieldmark.data.synth.pixels import Canvas, Field, Window, pixel_centres
+from fieldmark.data.synth.palette import mix
+from fieldmark.data.synth.pixels import Canvas, Field, Window, one_colour, pixel_centres
 from fieldmark.data.synth.subject import Subject
 from fieldmark.data.synth.texture import TILE, barbs, ramp, sample, scallops
 
@@ -40,30 +40,26 @@ class _Grid:
 
 
 def paint_plumage(subject: Subject, window: Window) -> Canvas:
-    """Unshaded colours (h, w, 3) of the body for all pixels of a window, also those outside of its silhouette."""
+    """Unshaded colours (3, h, w) of the body for all pixels of a window, also those outside of its silhouette."""
     grid, plumage = _grid(subject, window), subject.species.plumage
     under = subject.worn(plumage.under)
     back = 1 + np.float32(0.05) * grid.barbs + np.float32(0.22 * plumage.pattern) * grid.scallops
-    canvas: Canvas = back[..., None] * _flat(subject.upper)
-    _lay(canvas, _flat(under) * (1 + np.float32(0.02) * grid.barbs)[..., None], grid.under)
-    _lay(canvas, _flat(mix(under, (1.0, 1.0, 1.0), 0.30)), 0.6 * ramp(grid.v - 0.5 * grid.u, 0.55, 1.1))
+    canvas: Canvas = back * one_colour(subject.upper)
+    _lay(canvas, one_colour(under) * (1 + np.float32(0.02) * grid.barbs), grid.under)
+    _lay(canvas, one_colour(mix(under, (1.0, 1.0, 1.0), 0.30)), 0.6 * ramp(grid.v - 0.5 * grid.u, 0.55, 1.1))
     if plumage.face != "plain":
-        _lay(canvas, _flat(subject.worn(plumage.face_colour)), _face(plumage.face, grid))
+        _lay(canvas, one_colour(subject.worn(plumage.face_colour)), _face(plumage.face, grid))
     crown, breast = subject.species.mark("crown"), subject.species.mark("breast")
     if crown.form == "cap" and crown.colour is not None:
-        _lay(canvas, _flat(subject.worn(crown.colour)), _cap(grid))
+        _lay(canvas, one_colour(subject.worn(crown.colour)), _cap(grid))
     if breast.form in ("band", "patch") and breast.colour is not None:
-        _lay(canvas, _flat(subject.worn(breast.colour)), _breast(breast.form, grid))
+        _lay(canvas, one_colour(subject.worn(breast.colour)), _breast(breast.form, grid))
     return canvas
-
-
-def _flat(colour: Colour) -> Canvas:
-    return np.asarray(colour, dtype=np.float32).reshape(1, 1, 3)
 
 
 def _lay(canvas: Canvas, colour: Canvas, weight: Field) -> None:
     """Blend a colour into the canvas in place, by weight (H, W)."""
-    canvas += (colour - canvas) * weight[..., None]
+    canvas += (colour - canvas) * weight
 
 
 def _grid(subject: Subject, window: Window) -> _Grid:

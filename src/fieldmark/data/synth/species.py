@@ -70,13 +70,13 @@ def species_list(num_classes: int, seed: int = 0) -> list[Species]:
     genus_sizes = _even(num_classes, max(1, num_classes // _species_per_genus(num_classes)))
     num_families = max(min(2, len(genus_sizes)), round(len(genus_sizes) ** 0.5))
     family_sizes = _even(len(genus_sizes), min(len(FAMILIES), num_families))
-    sizes, pool = iter(genus_sizes), [str(name) for name in rng.permutation(GENUS_NAMES)]
-    species: list[Species] = []
-    for index, num_genera in zip(rng.permutation(len(FAMILIES)), family_sizes, strict=False):
-        names, pool = sorted(pool[:num_genera]), pool[num_genera:] + pool[:num_genera]
-        for genus in draw_genera(FAMILIES[index], names, rng):
-            species.extend(_species_of(genus, next(sizes), rng))
-    return sorted(species, key=lambda s: (s.family, s.genus, s.name))
+    names = [str(name) for name in rng.permutation(GENUS_NAMES)]
+    genera: list[Genus] = []
+    for index, count in zip(rng.permutation(len(FAMILIES)), family_sizes, strict=False):
+        genera += draw_genera(FAMILIES[index], sorted(names[:count]), genera, rng)
+        names = names[count:] + names[:count]
+    species = [one for genus, count in zip(genera, genus_sizes, strict=True) for one in _species_of(genus, count, rng)]
+    return sorted(species, key=lambda one: (one.family, one.genus, one.name))
 
 
 def _species_per_genus(num_classes: int) -> int:
@@ -90,16 +90,12 @@ def _even(total: int, shares: int) -> list[int]:
 
 
 def _species_of(genus: Genus, count: int, rng: np.random.Generator) -> list[Species]:
-    """The typical species and `count` - 1 that leave it by one mark each (by two where the genus has but two)."""
+    """The typical species and `count` - 1 that leave it by one mark each."""
     changes = _single_changes(genus, count - 1, rng)
-    variants: list[tuple[Mark, ...]] = [(change,) for change in changes]
-    if count == 2 and rng.random() < 0.3:
-        first = changes[0]
-        second = next(m for m in _single_changes(genus, 12, rng) if m.part != first.part)
-        variants = [(first, second)]
-    species = [_named("Common", genus, ())]
-    species += [_named(v[0].epithet(genus.typical[v[0].part]), genus, v) for v in variants]
-    return species
+    return [
+        _named("Common", genus, {}),
+        *(_named(new.epithet(genus.typical[new.part]), genus, {new.part: new}) for new in changes),
+    ]
 
 
 def _single_changes(genus: Genus, count: int, rng: np.random.Generator) -> list[Mark]:
@@ -117,9 +113,13 @@ def _single_changes(genus: Genus, count: int, rng: np.random.Generator) -> list[
     return changes
 
 
-def _named(epithet: str, genus: Genus, changes: tuple[Mark, ...]) -> Species:
-    marks = {**genus.typical, **{change.part: change for change in changes}}
-    noun = f"{genus.name} {genus.family.noun}"
-    plural = f"{genus.name} {genus.family.name}"
-    names = {part: marks[part].name for part in PARTS}
-    return Species(f"{epithet} {noun}", plural, genus.family.name, names, genus.plumage, genus.family.silhouette)
+def _named(epithet: str, genus: Genus, changes: Mapping[str, Mark]) -> Species:
+    marks = {**genus.typical, **changes}
+    return Species(
+        name=f"{epithet} {genus.name} {genus.family.noun}",
+        genus=f"{genus.name} {genus.family.name}",
+        family=genus.family.name,
+        marks={part: marks[part].name for part in PARTS},
+        plumage=genus.plumage,
+        silhouette=genus.family.silhouette,
+    )

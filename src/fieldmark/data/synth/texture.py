@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from fieldmark.data.synth.pixels import Field
+from fieldmark.data.synth.pixels import Canvas, Field
 
 __all__ = ["TILE", "barbs", "clouds", "grain", "ramp", "sample", "scallops"]
 
@@ -68,10 +68,9 @@ def scallops() -> Field:
 
 
 @cache
-def grain() -> NDArray[np.int16]:
-    """Sensor noise for three channels (512, 512, 3) with deviation 256; pictures take a random window of it."""
-    noise = np.random.default_rng(4).standard_normal((512, 512, 3)) * 256
-    return noise.astype(np.int16)
+def grain(side: int) -> Canvas:
+    """Sensor noise for three channels (3, side, side) with deviation 1; pictures take a random window of it."""
+    return np.random.default_rng(4).standard_normal((3, side, side), dtype=np.float32)
 
 
 def _standard(noise: NDArray[np.float64] | Field) -> Field:
