@@ -1,0 +1,42 @@
+"""The verb ``synth``: draws, tells where the set lies and what to do next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from fieldmark.cli.synth import synth
+from fieldmark.errors import SettingError
+
+app = typer.Typer()
+app.command()(synth)
+
+
+def test_it_draws_and_tells_what_comes_next(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "birds"
+    synth(out, classes=2, per_class=4, layout="cub", size=64)
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.splitlines() == [
+        f"drew 8 pictures of 2 species in {out}",
+        f"what separates each pair of species stands in {out / 'field_marks.json'}",
+        f"next: fieldmark fit {out} --out MODEL",
+    ]
+    assert (out / "images.txt").is_file()
+
+
+def test_options_reach_the_library(tmp_path: Path) -> None:
+    out = tmp_path / "birds"
+    result = CliRunner().invoke(
+        app, [str(out), "--classes", "3", "--per-class", "4", "--layout", "csv", "--size", "64"]
+    )
+    assert result.exit_code == 0
+    assert len((out / "labels.csv").read_text().splitlines()) == 1 + 3 * 4
+
+
+def test_errors_come_as_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match=r"^expected a size of 64 to 1024 pixels, got 10: "):
+        synth(tmp_path / "birds", size=10)
