@@ -1,0 +1,5 @@
+"""``python -m fieldmark``."""
+
+from fieldmark.cli.main import main
+
+main()

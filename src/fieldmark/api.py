@@ -1,0 +1,160 @@
+"""The verbs as functions: `fit`, `load`, `read`."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fieldmark.artifact.manifest import DataFacts, Manifest
+from fieldmark.artifact.save import check_out, member_facts, save_artifact
+from fieldmark.config import FitSettings, build_settings
+from fieldmark.data.photos import content_key
+from fieldmark.data.prepare import Prepared, prepare
+from fieldmark.data.read import read
+from fieldmark.errors import SettingError
+from fieldmark.progress import say
+from fieldmark.recognizer.calibration import expected_calibration_error, fit_temperature
+from fieldmark.recognizer.recognizer import Recognizer, fuse
+from fieldmark.structures import RecordList
+from fieldmark.training.member import Trained
+
+__all__ = ["fit", "load", "read"]
+
+_LIBRARIES = ("torch", "timm", "onnxruntime", "scikit-learn", "numpy", "pillow")
+
+
+def load(model: str | Path) -> Recognizer:
+    """A recognizer from its folder.
+
+    Raises:
+        ModelError: The folder is no model, is damaged, or comes from a newer Fieldmark.
+    """
+    return Recognizer(model)
+
+
+def fit(
+    data: str | Path | RecordList,
+    out: str | Path,
+    *,
+    method: str | None = None,
+    recipe: str | Path | None = None,
+    resume: bool = False,
+    overrides: Sequence[str] = (),
+    **options: Any,
+) -> Recognizer:
+    """Train a recognizer.
+
+    Args:
+        data: A folder of class folders, a CSV, a known data set, or records that `read` gave.
+        out: The model folder; it appears when everything is done.
+        method: ``auto`` unless the recipe names another.
+        recipe: TOML file with settings.
+        resume: Continue a fine-tune that was interrupted.
+        overrides: ``key=value`` texts, as ``--set`` takes them.
+        **options: Settings of the method by name, such as ``backbone``, ``image_size``, ``seed``.
+
+    Raises:
+        FieldmarkError: The input is wrong; the message says what to do.
+    """
+    out = Path(out)
+    settings = build_settings(method, options, recipe=Path(recipe) if recipe else None, overrides=overrides)
+    check_out(out)
+    records = data if isinstance(data, RecordList) else read(data)
+    prepared = prepare(
+        records, settings.seed, val_fraction=settings.val_fraction, test_fraction=settings.test_fraction
+    )
+    _tell(prepared)
+    return train_and_save(prepared, settings, out, resume=resume)
+
+
+def train_and_save(prepared: Prepared, settings: FitSettings, out: Path, *, resume: bool = False) -> Recognizer:
+    """Train on prepared records, calibrate on val, write the artifact, and load it."""
+    from fieldmark.training.fit import train
+
+    run_dir = out.with_name(out.name + ".run")
+    if resume and not run_dir.is_dir():
+        raise SettingError(f"--resume continues the interrupted fit in {run_dir}, but there is none; leave it out")
+    trained = train(prepared.records, np.array(prepared.groups), settings, run_dir, resume=resume)
+    contents = [content_key(record.path) for record in prepared.records]
+    manifest = _manifest(prepared, settings, trained, contents)
+    save_artifact(out, manifest, trained.members, prepared.records, contents)
+    shutil.rmtree(run_dir, ignore_errors=True)
+    return Recognizer(out)
+
+
+def _manifest(prepared: Prepared, settings: FitSettings, trained: Trained, contents: Sequence[str]) -> Manifest:
+    records = prepared.records
+    labels = np.array([record.label for record in records if record.split == "val"], dtype=np.int64)
+    temperatures = [fit_temperature(member.val_logits, labels) for member in trained.members]
+    calibration, val_top1 = _calibration(trained, temperatures, labels)
+    taxonomy = {records.classes[record.label]: list(record.taxonomy) for record in records if record.taxonomy}
+    return Manifest(
+        fieldmark=importlib.metadata.version("fieldmark"),
+        method=settings.method,
+        classes=list(records.classes),
+        ranks=list(records.ranks),
+        taxonomy=taxonomy,
+        members=[
+            member_facts(index, member, temperature)
+            for index, (member, temperature) in enumerate(zip(trained.members, temperatures, strict=True))
+        ],
+        data=_data_facts(prepared, contents),
+        settings=settings.model_dump(mode="json"),
+        calibration=calibration,
+        figures={"estimate": trained.estimate, "val_top1": val_top1},
+        steps=trained.steps,
+        versions={name: importlib.metadata.version(name) for name in _LIBRARIES},
+    )
+
+
+def _calibration(
+    trained: Trained, temperatures: Sequence[float], labels: np.ndarray[Any, np.dtype[np.int64]]
+) -> tuple[dict[str, float], float | None]:
+    """Figures of the calibration on val, and the val top-1."""
+    if not len(labels):
+        return {}, None
+    logits = [member.val_logits for member in trained.members]
+    weights = [member.weight for member in trained.members]
+    before = fuse(logits, [1.0] * len(logits), weights)
+    after = fuse(logits, temperatures, weights)
+    truth = np.arange(len(labels)), labels
+    figures = {
+        "val_photos": float(len(labels)),
+        "ece_before": expected_calibration_error(before, labels),
+        "ece_after": expected_calibration_error(after, labels),
+        "nll_before": float(-np.log(np.maximum(before[truth], 1e-12)).mean()),
+        "nll_after": float(-np.log(np.maximum(after[truth], 1e-12)).mean()),
+    }
+    return figures, float((after.argmax(1) == labels).mean())
+
+
+def _data_facts(prepared: Prepared, contents: Sequence[str]) -> DataFacts:
+    records = prepared.records
+    rows = sorted(
+        (content, records.classes[record.label], str(record.split))
+        for content, record in zip(contents, records, strict=True)
+    )
+    fingerprint = hashlib.blake2b(repr(rows).encode(), digest_size=16).hexdigest()
+    counts = {split: sum(record.split == split for record in records) for split in ("train", "val", "test")}
+    return DataFacts(
+        source=str(records.root.absolute()) if records.root else "",
+        layout=records.name,
+        fingerprint=fingerprint,
+        photos=counts,
+        left_out=len(prepared.left_out),
+    )
+
+
+def _tell(prepared: Prepared) -> None:
+    """What the doctor found, a line each."""
+    records = prepared.records
+    counts = ", ".join(f"{len(records.of_split(split))} {split}" for split in ("train", "val", "test"))
+    say(f"{len(records):,} photos of {len(records.classes)} classes: {counts}")
+    for finding in prepared.findings:
+        say(f"  {finding.severity}: {finding.message}")

@@ -1,0 +1,40 @@
+"""The model card: what a person should know before trusting the model."""
+
+from __future__ import annotations
+
+from fieldmark.artifact.manifest import Manifest
+
+__all__ = ["write_card"]
+
+
+def write_card(manifest: Manifest) -> str:
+    """The card as Markdown."""
+    data, calibration = manifest.data, manifest.calibration
+    photos = ", ".join(f"{count} {split}" for split, count in data.photos.items())
+    lines = [
+        f"# A recognizer of {len(manifest.classes)} classes",
+        "",
+        f"Made by Fieldmark {manifest.fieldmark} with `{manifest.method}`, seed {manifest.settings.get('seed')}.",
+        "",
+        "| | |",
+        "| --- | --- |",
+        f"| photos | {photos}; {data.left_out} left out |",
+        f"| layout | {data.layout} |",
+        f"| data fingerprint | `{data.fingerprint}` |",
+    ]
+    for facts in manifest.members:
+        backbone, size = facts.options.get("backbone"), facts.preprocess["image_size"]
+        lines.append(f"| member | `{facts.method}` on {backbone}, {size} px, {facts.views} view(s) |")
+    if manifest.figures.get("val_top1") is not None:
+        lines.append(f"| top-1 on val | {manifest.figures['val_top1']:.3f} |")
+    if calibration:
+        before, after = calibration["ece_before"], calibration["ece_after"]
+        lines.append(f"| calibration error (ECE) on val, before and after | {before:.3f}, {after:.3f} |")
+    lines += ["", "The test split was not opened. `fieldmark evaluate` opens it.", "", "## How it came about", ""]
+    lines += [f"- {step}" for step in manifest.steps]
+    lines += ["", "## Classes", "", ", ".join(manifest.classes), "", "## Limits", ""]
+    lines += [
+        "Every answer is one of these classes: a photo of anything else gets one of them too.",
+        "Confidence was calibrated on photos like those it was trained on and holds for such photos only.",
+    ]
+    return "\n".join(lines) + "\n"

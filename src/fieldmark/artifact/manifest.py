@@ -1,0 +1,96 @@
+"""``fieldmark.json``: everything of a model that is not a tensor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["FORMAT", "DataFacts", "Manifest", "MemberFacts"]
+
+FORMAT = 1
+"""Version of the folder's layout. Raised when an older Fieldmark could not read it."""
+
+
+class MemberFacts(BaseModel):
+    """One method of the model.
+
+    Attributes:
+        method: Its name.
+        options: What builds it again besides the number of classes.
+        preprocess: `Preprocess.to_dict`.
+        views: 2 averages the logits with those of the mirror image.
+        weight: Share of its probabilities in the common answer.
+        temperature: Divides its logits before the softmax.
+        graph: ONNX file in the folder.
+        weights: safetensors file in the folder.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    method: str
+    options: dict[str, Any]
+    preprocess: dict[str, Any]
+    views: int
+    weight: float
+    temperature: float
+    graph: str
+    weights: str
+
+
+class DataFacts(BaseModel):
+    """What the model was trained on.
+
+    Attributes:
+        source: The DATA that was given, absolute; where ``evaluate`` looks for the test photos.
+        layout: Name of the reader.
+        fingerprint: Of contents, labels and splits of all photos.
+        photos: Split -> number.
+        left_out: Photos that could not be used.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    source: str
+    layout: str
+    fingerprint: str
+    photos: dict[str, int]
+    left_out: int = 0
+
+
+class Manifest(BaseModel):
+    """The whole description. Unknown keys are kept, so that a newer Fieldmark may add some.
+
+    Attributes:
+        format: See `FORMAT`.
+        fieldmark: Version that wrote it.
+        method: As the user named it.
+        classes: In the order of the logits.
+        ranks: Names of the taxonomy levels, coarsest first.
+        taxonomy: Class -> names of its ancestors, coarsest first.
+        members: Methods that answer together.
+        data: What it was trained on.
+        settings: Of the fit.
+        calibration: ``val_photos``, ``ece_before``, ``ece_after``, ``nll_before``, ``nll_after``.
+        figures: ``estimate`` (what the choices were made by) and ``val_top1``.
+        steps: The account of the fit, line by line.
+        versions: Library -> version.
+        checksums: File -> blake2b of its content.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    format: int = FORMAT
+    fieldmark: str
+    method: str
+    classes: list[str]
+    ranks: list[str] = Field(default_factory=list)
+    taxonomy: dict[str, list[str]] = Field(default_factory=dict)
+    members: list[MemberFacts]
+    data: DataFacts
+    settings: dict[str, Any]
+    calibration: dict[str, float] = Field(default_factory=dict)
+    figures: dict[str, float | None] = Field(default_factory=dict)
+    steps: list[str] = Field(default_factory=list)
+    versions: dict[str, str] = Field(default_factory=dict)
+    checksums: dict[str, str] = Field(default_factory=dict)

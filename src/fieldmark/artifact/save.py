@@ -1,0 +1,99 @@
+"""Write an artifact: one folder with everything that an answer needs, and no pickle in it."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from safetensors.torch import save_file
+
+from fieldmark.artifact.card import write_card
+from fieldmark.artifact.manifest import Manifest, MemberFacts
+from fieldmark.artifact.whole import whole_folder
+from fieldmark.backbones.onnx_graph import export_graph
+from fieldmark.errors import SettingError
+from fieldmark.structures import RecordList
+from fieldmark.training.member import Member
+from fieldmark.training.outputs import NamedOutputs
+
+__all__ = ["MANIFEST", "SPLIT_COLUMNS", "check_out", "checksum", "member_facts", "relative_path", "save_artifact"]
+
+MANIFEST = "fieldmark.json"
+SPLIT_COLUMNS = ("path", "label", "split", "content")
+
+
+def check_out(out: Path) -> None:
+    """Refuse a place that holds something else, before hours are spent.
+
+    Raises:
+        SettingError: `out` exists and is no model.
+    """
+    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file()):
+        raise SettingError(f"--out {out} exists and is no model folder; name a new folder")
+
+
+def member_facts(index: int, member: Member, temperature: float) -> MemberFacts:
+    return MemberFacts(
+        method=member.method_name,
+        options=dict(member.options),
+        preprocess=member.preprocess.to_dict(),
+        views=member.views,
+        weight=member.weight,
+        temperature=temperature,
+        graph=f"model-{index}.onnx",
+        weights=f"weights-{index}.safetensors",
+    )
+
+
+def save_artifact(
+    out: Path, manifest: Manifest, members: Sequence[Member], records: RecordList, contents: Sequence[str]
+) -> None:
+    """Write the folder; it appears whole or not at all, and replaces an older model there.
+
+    Args:
+        out: The model folder.
+        manifest: Its `members` in the order of `members`; checksums are filled in here.
+        members: Trained methods.
+        records: All photos with their splits, for ``split.csv``.
+        contents: `content_key` of each.
+    """
+    check_out(out)
+    with whole_folder(out) as folder:
+        for facts, member in zip(manifest.members, members, strict=True):
+            method = member.method.eval()
+            (folder / facts.graph).write_bytes(
+                export_graph(NamedOutputs(method), member.preprocess, ["logits", "embedding"])
+            )
+            state = {name: tensor.detach().contiguous() for name, tensor in method.state_dict().items()}
+            save_file(state, folder / facts.weights)
+        _write_split(folder / "split.csv", records, contents)
+        sums = {path.name: checksum(path) for path in sorted(folder.iterdir())}
+        finished = manifest.model_copy(update={"checksums": sums})
+        (folder / "README.md").write_text(write_card(finished), encoding="utf-8")
+        (folder / MANIFEST).write_text(finished.model_dump_json(indent=1), encoding="utf-8")
+
+
+def checksum(path: Path) -> str:
+    """blake2b of a file's content, 32 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def relative_path(path: Path, root: Path | None) -> str:
+    """The path below the data set's root, with forward slashes; the whole path where it lies elsewhere."""
+    if root is not None:
+        base = root if root.is_dir() else root.parent
+        if path.is_relative_to(base):
+            return path.relative_to(base).as_posix()
+    return path.as_posix()
+
+
+def _write_split(path: Path, records: RecordList, contents: Sequence[str]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(SPLIT_COLUMNS)
+        for record, content in zip(records, contents, strict=True):
+            name = records.classes[record.label]
+            writer.writerow((relative_path(record.path, records.root), name, record.split, content))

@@ -1,0 +1,75 @@
+"""``fieldmark evaluate``: open a split and measure."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast, get_args
+
+import typer
+
+if TYPE_CHECKING:
+    from fieldmark.evaluation.evaluate import Evaluation
+
+__all__ = ["evaluate", "print_evaluation"]
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="A model folder.")],
+    data: Annotated[Path | None, typer.Argument(help="A data set; the model's own if left out.")] = None,
+    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")] = False,
+    rows: Annotated[Path | None, typer.Option(help="CSV to write, one row for each photo.")] = None,
+) -> None:
+    """Measure a recognizer on photos that took no part in making it. Exits with 1 where some could not be read."""
+    from fieldmark.errors import unknown_name
+    from fieldmark.evaluation.evaluate import evaluate as run
+    from fieldmark.evaluation.evaluate import write_rows
+    from fieldmark.progress import say
+    from fieldmark.recognizer.recognizer import Recognizer
+    from fieldmark.structures import Split
+
+    if split not in get_args(Split):
+        raise unknown_name("split", split, get_args(Split))
+    recognizer = Recognizer(model)
+    evaluation = run(recognizer, data, split=cast(Split, split))
+    target = rows or _beside(model, split)
+    write_rows(evaluation, recognizer.classes, target)
+    if json_output:
+        typer.echo(json.dumps(evaluation.metrics.to_dict(), ensure_ascii=False))
+    else:
+        print_evaluation(evaluation, split)
+    say(f"one row for each photo: {target}")
+    for position, reason in sorted(evaluation.scores.errors.items()):
+        say(f"not read: {evaluation.records[position].path}: {reason}")
+    if evaluation.scores.errors:
+        raise typer.Exit(1)
+
+
+def print_evaluation(evaluation: Evaluation, split: str) -> None:
+    """The headline numbers and the confused pairs, on stderr."""
+    from rich.table import Table
+
+    from fieldmark.progress import console, say
+
+    metrics = evaluation.metrics
+    low, high = metrics.top1_interval
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_row("photos", f"{metrics.num_images:,} {split}")
+    table.add_row("top-1", f"[bold]{metrics.top1_accuracy:.1%}[/bold]  (95 % interval {low:.1%} to {high:.1%})")
+    table.add_row("top-5", f"{metrics.top5_accuracy:.1%}")
+    table.add_row("mean class accuracy", f"{metrics.mean_class_accuracy:.1%}")
+    table.add_row("macro F1", f"{metrics.macro_f1:.3f}")
+    table.add_row("calibration error (ECE)", f"{metrics.ece:.3f}")
+    console.print(table)
+    if evaluation.seen:
+        say(f"warning: {evaluation.seen} of these photos are copies of training photos", style="yellow")
+    pairs = Table("most confused", "", "photos", box=None, header_style="bold", pad_edge=False)
+    for pair in metrics.confused_pairs[:5]:
+        pairs.add_row(pair.first, f"taken for {pair.second}", f"{pair.first_as_second} (back {pair.second_as_first})")
+    if metrics.confused_pairs:
+        console.print(pairs)
+
+
+def _beside(model: Path, split: str) -> Path:
+    return model.with_name(f"{model.name}.{split}.csv")

@@ -1,0 +1,45 @@
+"""``fieldmark fit``: photos in, recognizer out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["fit"]
+
+
+def fit(
+    data: Annotated[Path, typer.Argument(help="A folder of class folders, a CSV, or a known data set.")],
+    out: Annotated[Path, typer.Option(help="The model folder to write.")],
+    method: Annotated[str | None, typer.Option(help="auto, linear_probe or fine_tune.")] = None,
+    backbone: Annotated[str | None, typer.Option(help="Any timm model; lite0 and lite2 need no internet.")] = None,
+    image_size: Annotated[int | None, typer.Option(help="Side in pixels that the network sees.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Of a fine-tune.")] = None,
+    budget: Annotated[str | None, typer.Option(help="Time that may be spent, such as 90s, 10m or 1h30m.")] = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed gives the same numbers.")] = None,
+    recipe: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
+    overrides: Annotated[list[str] | None, typer.Option("--set", help="Any setting, as key=value.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted fine-tune.")] = False,
+) -> None:
+    """Turn a folder of labelled photos into a recognizer."""
+    import time
+
+    from fieldmark.api import fit as run
+    from fieldmark.config import parse_duration
+    from fieldmark.progress import say
+
+    started = time.monotonic()
+    options = {
+        "backbone": backbone,
+        "image_size": image_size,
+        "epochs": epochs,
+        "budget": parse_duration(budget) if budget else None,
+        "seed": seed,
+    }
+    recognizer = run(data, out, method=method, recipe=recipe, resume=resume, overrides=overrides or (), **options)
+    top1 = recognizer.manifest.figures.get("val_top1")
+    val = "" if top1 is None else f"; {top1:.1%} right on the {recognizer.manifest.data.photos['val']} val photos"
+    say(f"wrote {out} after {time.monotonic() - started:.0f} s{val}")
+    say(f"next: fieldmark evaluate {out}   or   fieldmark predict {out} PHOTO...")

@@ -1,0 +1,62 @@
+"""The ``fieldmark`` command: one verb a file, and one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from fieldmark.cli.check import check
+from fieldmark.cli.datasets import datasets
+from fieldmark.cli.demo import demo
+from fieldmark.cli.evaluate import evaluate
+from fieldmark.cli.fit import fit
+from fieldmark.cli.predict import predict
+from fieldmark.cli.synth import synth
+from fieldmark.errors import FieldmarkError
+from fieldmark.progress import console
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="Tell look-alikes apart: from a folder of labelled photos to a recognizer whose answers can be checked.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for verb in (demo, check, fit, evaluate, predict, synth, datasets):
+    app.command()(verb)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"fieldmark {version('fieldmark')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Tell look-alikes apart: from a folder of labelled photos to a recognizer whose answers can be checked."""
+
+
+def main() -> None:
+    """Run the command. Exit codes: 0 done, 1 done in part, 2 wrong input, 130 interrupted."""
+    try:
+        app()
+    except FieldmarkError as error:
+        console.print(f"fieldmark: {error}", markup=False, soft_wrap=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        console.print("fieldmark: interrupted; nothing half-written was left", markup=False)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our stdout has gone, as `| head` does
+        sys.stderr.close()
+        sys.exit(1)

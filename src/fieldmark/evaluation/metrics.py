@@ -1,0 +1,124 @@
+"""The numbers of a closed-set evaluation. Fractions, never percent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fieldmark.recognizer.calibration import expected_calibration_error
+
+__all__ = ["ConfusedPair", "Metrics", "compute_metrics", "confused_pairs", "wilson_interval"]
+
+Floats = NDArray[np.floating]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfusedPair:
+    """Two classes that are taken for each other.
+
+    Attributes:
+        first: The class that is mistaken more often.
+        second: The class that it is mistaken for.
+        first_as_second: Photos of `first` called `second`.
+        second_as_first: The other way round.
+        rate: Both numbers over all photos of both classes.
+    """
+
+    first: str
+    second: str
+    first_as_second: int
+    second_as_first: int
+    rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """What ``evaluate --json`` prints.
+
+    Attributes:
+        num_images: Photos that could be read.
+        top1_interval: 95 % Wilson interval of the top-1 accuracy.
+        ece: Expected calibration error, 15 equal-width bins.
+        nll: Mean negative log-likelihood.
+        set_coverage: Share of conformal sets that hold the truth; None where the model makes no sets.
+        set_size: Mean size of the sets.
+        confused_pairs: The worst first.
+    """
+
+    num_images: int
+    top1_accuracy: float
+    top1_interval: tuple[float, float]
+    top5_accuracy: float
+    mean_class_accuracy: float
+    macro_f1: float
+    ece: float
+    nll: float
+    set_coverage: float | None
+    set_size: float | None
+    confused_pairs: tuple[ConfusedPair, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        from dataclasses import asdict
+
+        return asdict(self)
+
+
+def compute_metrics(probabilities: Floats, labels: Ints, classes: Sequence[str], *, pairs: int = 20) -> Metrics:
+    """All numbers from probabilities (n, K) and labels (n,).
+
+    Mean class accuracy and macro-F1 are over the classes that occur in `labels`.
+    """
+    from sklearn.metrics import f1_score, recall_score
+
+    predicted = probabilities.argmax(1)
+    present = np.unique(labels)
+    correct = predicted == labels
+    truth = probabilities[np.arange(len(labels)), labels]
+    better = (probabilities > truth[:, None]).sum(1)
+    return Metrics(
+        num_images=len(labels),
+        top1_accuracy=float(correct.mean()),
+        top1_interval=wilson_interval(int(correct.sum()), len(labels)),
+        top5_accuracy=float((better < 5).mean()),
+        mean_class_accuracy=float(recall_score(labels, predicted, labels=present, average="macro", zero_division=0)),
+        macro_f1=float(f1_score(labels, predicted, labels=present, average="macro", zero_division=0)),
+        ece=expected_calibration_error(probabilities, labels),
+        nll=float(-np.log(np.maximum(truth, 1e-12)).mean()),
+        set_coverage=None,
+        set_size=None,
+        confused_pairs=confused_pairs(labels, predicted, classes, limit=pairs),
+    )
+
+
+def confused_pairs(labels: Ints, predicted: Ints, classes: Sequence[str], *, limit: int = 20) -> tuple[ConfusedPair, ...]:
+    """Pairs of classes by the number of photos that are taken for the other, the most first."""
+    count = len(classes)
+    confusion = np.bincount(labels * count + predicted, minlength=count * count).reshape(count, count)
+    photos = confusion.sum(1)
+    both = np.triu(confusion + confusion.T, 1)
+    order = np.argsort(-both, axis=None, kind="stable")[:limit]
+    found = []
+    for a, b in zip(*np.unravel_index(order, both.shape), strict=True):
+        if both[a, b] == 0:
+            break
+        first, second = (a, b) if confusion[a, b] >= confusion[b, a] else (b, a)
+        rate = float(both[a, b] / max(1, photos[a] + photos[b]))
+        pair = (int(confusion[first, second]), int(confusion[second, first]))
+        found.append(ConfusedPair(classes[first], classes[second], *pair, rate))
+    return tuple(found)
+
+
+def wilson_interval(hits: int, total: int, z: float = 1.96) -> tuple[float, float]:
+    """95 % interval of a proportion (Wilson 1927); (0, 1) without photos."""
+    if not total:
+        return (0.0, 1.0)
+    share = hits / total
+    denominator = 1 + z * z / total
+    centre = (share + z * z / (2 * total)) / denominator
+    half = z * np.sqrt(share * (1 - share) / total + z * z / (4 * total * total)) / denominator
+    return (float(centre - half), float(centre + half))

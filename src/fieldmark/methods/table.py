@@ -1,0 +1,48 @@
+"""Method's name -> how it is built. A new method adds its line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fieldmark.backbones.factory import create_backbone
+from fieldmark.errors import unknown_name
+from fieldmark.methods.base import Method
+from fieldmark.methods.pooled import PooledMethod
+
+__all__ = ["METHODS", "build_method"]
+
+METHODS: dict[str, Callable[..., Method]] = {
+    "linear_probe": PooledMethod,
+    "fine_tune": PooledMethod,
+    "auto": PooledMethod,
+}
+
+
+def build_method(
+    name: str,
+    num_classes: int,
+    options: Mapping[str, Any],
+    image_size: int | None = None,
+    *,
+    pretrained: bool = False,
+    weights: Any = None,
+) -> Method:
+    """A method by name.
+
+    Args:
+        name: In `METHODS`.
+        num_classes: K.
+        options: ``backbone`` and whatever else the method's constructor takes.
+        image_size: Only for backbones whose weights depend on it.
+        pretrained: Load the backbone's ImageNet weights; not needed where a state dict follows.
+        weights: A file with the backbone's weights instead.
+
+    Raises:
+        SettingError: There is no such method or backbone.
+    """
+    if name not in METHODS:
+        raise unknown_name("method", name, METHODS)
+    rest = {key: value for key, value in options.items() if key != "backbone"}
+    backbone = create_backbone(options.get("backbone"), image_size=image_size, pretrained=pretrained, weights=weights)
+    return METHODS[name](backbone, num_classes, **rest)

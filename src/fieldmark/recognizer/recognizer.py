@@ -1,0 +1,198 @@
+"""The one class that answers: command line, server, evaluation and notebooks all call it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, overload
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from fieldmark.artifact.load import load_manifest, load_split, verified_file
+from fieldmark.artifact.manifest import Manifest
+from fieldmark.backbones.onnx_runner import OnnxRunner, in_batches, load_good
+from fieldmark.data.preprocess import Preprocess
+from fieldmark.errors import SettingError
+from fieldmark.progress import progress_bar
+from fieldmark.recognizer.calibration import log_softmax
+from fieldmark.recognizer.photo_inputs import PhotoInput, is_single, to_image
+from fieldmark.structures import Answer, Candidate, Record
+
+if TYPE_CHECKING:
+    from fieldmark.artifact.load import SplitRow
+
+__all__ = ["Recognizer", "Scores", "fuse"]
+
+Floats = NDArray[np.floating]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Probabilities of many photos.
+
+    Attributes:
+        probabilities: (n, K), calibrated; rows of unreadable photos are NaN.
+        errors: Position -> why that photo cannot be read.
+    """
+
+    probabilities: Floats
+    errors: dict[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Runner:
+    onnx: OnnxRunner
+    preprocess: Preprocess
+    views: int
+    temperature: float
+    weight: float
+
+
+class Recognizer:
+    """A trained model, ready to answer. Made by `fieldmark.load` or `fieldmark.fit`.
+
+    Args:
+        folder: The model folder.
+
+    Raises:
+        ModelError: The folder is no model, is damaged, or comes from a newer Fieldmark.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self.manifest: Manifest = load_manifest(self.folder)
+        self._runners = [
+            _Runner(
+                OnnxRunner(verified_file(self.folder, self.manifest, facts.graph)),
+                Preprocess.from_dict(facts.preprocess),
+                facts.views,
+                facts.temperature,
+                facts.weight,
+            )
+            for facts in self.manifest.members
+        ]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in the order of the probabilities."""
+        return tuple(self.manifest.classes)
+
+    @property
+    def class_to_idx(self) -> dict[str, int]:
+        return {name: index for index, name in enumerate(self.classes)}
+
+    @property
+    def card(self) -> str:
+        """The model card, Markdown."""
+        return (self.folder / "README.md").read_text(encoding="utf-8")
+
+    def split(self) -> list[SplitRow]:
+        """Which photo was in which split when the model was made."""
+        return load_split(self.folder, self.manifest)
+
+    @overload
+    def predict(self, photos: str | Path | bytes | Image.Image, *, top_k: int = 5) -> Answer: ...
+
+    @overload
+    def predict(self, photos: Sequence[PhotoInput], *, top_k: int = 5) -> list[Answer]: ...
+
+    @overload
+    def predict(self, photos: PhotoInput, *, top_k: int = 5) -> Answer | list[Answer]: ...
+
+    def predict(self, photos: PhotoInput | Sequence[PhotoInput], *, top_k: int = 5) -> Answer | list[Answer]:
+        """Answer for one photo or several.
+
+        Args:
+            photos: Paths, PIL images, bytes, uint8 arrays (H, W, 3), tensors (3, H, W) in [0, 1]; one, a sequence
+                of them, or a batch as an array or tensor of 4 axes.
+            top_k: Candidates in an answer.
+
+        Returns:
+            One `Answer` for one photo, a list in the order of the photos otherwise. A photo that cannot be read
+            gives an answer with `error` and no candidates.
+        """
+        if is_single(photos):
+            return next(self.answers([photos], top_k=top_k))
+        return list(self.answers(list(photos), top_k=top_k))
+
+    def answers(self, photos: Sequence[PhotoInput], *, top_k: int = 5) -> Iterator[Answer]:
+        """Answers in the order of the photos, as they come.
+
+        Raises:
+            SettingError: `top_k` is below 1.
+        """
+        if top_k < 1:
+            raise SettingError(f"the number of candidates must be at least 1, but is {top_k}")
+        for positions, probabilities, errors in self._batches(photos):
+            rows = dict(zip(positions, probabilities, strict=True))
+            for position in sorted([*rows, *errors]):
+                path = _path_of(photos[position])
+                if position in errors:
+                    yield Answer(path, error=errors[position])
+                else:
+                    yield self._answer(path, rows[position], top_k)
+
+    def scores(self, photos: Sequence[PhotoInput], description: str = "recognizing") -> Scores:
+        """Calibrated probabilities of every class for many photos."""
+        table = np.full((len(photos), len(self.classes)), np.nan)
+        errors: dict[int, str] = {}
+        with progress_bar() as bar:
+            task = bar.add_task(description, total=len(photos))
+            for positions, probabilities, failed in self._batches(photos):
+                table[positions] = probabilities
+                errors |= failed
+                bar.advance(task, len(positions) + len(failed))
+        return Scores(table, errors)
+
+    def _answer(self, path: str | None, probabilities: Floats, top_k: int) -> Answer:
+        order = np.argsort(-probabilities, kind="stable")[:top_k]
+        candidates = tuple(Candidate(self.classes[index], float(probabilities[index])) for index in order)
+        return Answer(path, candidates, rank="class")
+
+    def _batches(self, photos: Sequence[PhotoInput]) -> Iterator[tuple[list[int], Floats, dict[int, str]]]:
+        """(positions, probabilities, errors) batch by batch, in order."""
+        draft_side = max(runner.preprocess.image_size for runner in self._runners)
+
+        def load(position: int) -> Image.Image:
+            return to_image(photos[position], draft=(draft_side, draft_side))
+
+        def work(positions: Sequence[int]) -> tuple[list[int], Floats, dict[int, str]]:
+            good, images, failed = load_good(positions, load)
+            probabilities = self._run(images) if good else np.zeros((0, len(self.classes)))
+            return good, probabilities, dict(failed)
+
+        return in_batches(range(len(photos)), work)
+
+    def _run(self, images: Sequence[Image.Image]) -> Floats:
+        logits = []
+        for runner in self._runners:
+            arrays = np.stack([runner.preprocess(image) for image in images])
+            logits.append(runner.onnx.run_views(arrays, runner.views)["logits"].mean(1))
+        temperatures = [runner.temperature for runner in self._runners]
+        return fuse(logits, temperatures, [runner.weight for runner in self._runners])
+
+
+def fuse(logits: Sequence[Floats], temperatures: Sequence[float], weights: Sequence[float]) -> Floats:
+    """Weighted mean of the members' calibrated probabilities.
+
+    Args:
+        logits: (n, K) of each member, averaged over its views.
+        temperatures: One for each member.
+        weights: One for each member; they need not add up to 1.
+
+    Returns:
+        (n, K), rows adding up to 1.
+    """
+    total = sum(weights)
+    parts = zip(logits, temperatures, weights, strict=True)
+    mixed = [np.exp(log_softmax(values / temperature)) * (weight / total) for values, temperature, weight in parts]
+    return np.asarray(np.sum(mixed, axis=0))
+
+
+def _path_of(photo: PhotoInput) -> str | None:
+    if isinstance(photo, Record):
+        return str(photo.path)
+    return str(photo) if isinstance(photo, str | Path) else None
