@@ -73,6 +73,7 @@ class FineTuneSettings(FitSettings):
     frozen_batchnorm: bool = Field(False, description="keep the running statistics of batch norm")
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     dropout: float = Field(0.2, ge=0, lt=1)
+    clip_norm: float = Field(5.0, ge=0, description="largest norm of all gradients together; 0 is off")
     ema: float = Field(0.0, ge=0, lt=1, description="decay of the moving average of the weights; 0 is off")
     patience: int | None = Field(None, ge=1, description="epochs without a better val score before it stops")
     balanced: bool = Field(False, description="draw every class equally often")

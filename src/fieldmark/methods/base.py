@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone
 
-__all__ = ["Method", "ModelOutput", "Stage"]
+__all__ = ["Method", "ModelOutput", "ParameterGroup", "Stage"]
 
 
 @dataclass(slots=True)

@@ -1,0 +1,116 @@
+"""A `Method` as Lightning wants it: steps, optimizer, and what learns in which mode."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+from torchmetrics import MeanMetric
+
+from fieldmark.config import FineTuneSettings
+from fieldmark.data.preprocess import Preprocess
+from fieldmark.methods.base import Method, Stage
+from fieldmark.training.augment import build_mixing, normalize
+from fieldmark.training.optim import WarmupCosine, build_optimizer
+from fieldmark.training.samplers import mix_seed
+
+__all__ = ["MethodModule", "set_learning_mode"]
+
+Batch = tuple[Tensor, Tensor]
+"""Images (B, 3, S, S) uint8 and labels (B,)."""
+
+
+class MethodModule(LightningModule):
+    """One stage of training of any method.
+
+    Args:
+        method: What learns.
+        settings: How.
+        stage: What of it, and at which rate.
+        stage_index: Another stage draws other random numbers.
+        preprocess: Its mean and standard deviation normalise the images.
+        schedule: The course of the learning rate.
+    """
+
+    def __init__(
+        self,
+        method: Method,
+        settings: FineTuneSettings,
+        stage: Stage,
+        stage_index: int,
+        preprocess: Preprocess,
+        schedule: WarmupCosine,
+    ) -> None:
+        super().__init__()
+        self.method = method
+        self.settings = settings
+        self.stage = stage
+        self.stage_index = stage_index
+        self.preprocess = preprocess
+        self.schedule = schedule
+        self.mixing = build_mixing(settings, method.num_classes)
+        self.train_loss = MeanMetric()
+        self.val_loss = MeanMetric()
+        self.val_top1 = MeanMetric()
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        optimizer = build_optimizer(self.method, self.settings, self.stage.lr_scale)
+        scheduler = LambdaLR(optimizer, lambda step: self.schedule.factor(step))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def on_train_epoch_start(self) -> None:
+        frozen_batchnorm = self.settings.frozen_batchnorm or self.settings.batch_size == 1
+        set_learning_mode(self.method, frozen_batchnorm=frozen_batchnorm)
+        self.train_loss.reset()
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
+        # Dropout and mixing depend on the step alone, so that an interrupted run goes on as if nothing had been.
+        torch.manual_seed(mix_seed(self.settings.seed, self.stage_index, self.global_step, self.global_rank))
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:  # noqa: ARG002
+        images, labels = batch
+        return normalize(images, self.preprocess), labels
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002
+        images, labels = self.mixing(*batch) if self.mixing else batch
+        loss = self.method.loss(self.method(images), labels, label_smoothing=self.settings.label_smoothing)
+        self.train_loss.update(loss.detach(), len(images))
+        return loss
+
+    def on_validation_epoch_start(self) -> None:
+        self.val_loss.reset()
+        self.val_top1.reset()
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
+        images, labels = batch
+        logits = self.method(images).logits.float()
+        self.val_loss.update(F.cross_entropy(logits, labels), len(images))
+        self.val_top1.update((logits.argmax(1) == labels).float())
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["total_steps"] = self.schedule.total
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.schedule.total = checkpoint["total_steps"]
+
+
+def set_learning_mode(method: Method, *, frozen_batchnorm: bool) -> None:
+    """Training mode, but evaluation mode for whatever of the backbone has only frozen parameters.
+
+    Otherwise the running statistics of frozen batch norms would move and their dropout go on.
+
+    Args:
+        method: What trains.
+        frozen_batchnorm: Also keep the statistics of the backbone's batch norms whose weights do train.
+    """
+    method.train()
+    for module in method.backbone.modules():
+        parameters = list(module.parameters())
+        frozen = bool(parameters) and not any(parameter.requires_grad for parameter in parameters)
+        if frozen or (frozen_batchnorm and isinstance(module, nn.modules.batchnorm._BatchNorm)):
+            module.eval()

@@ -1,0 +1,59 @@
+"""Both splits, decoded, and the loaders that the loop reads them through."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from fieldmark.config import FineTuneSettings
+from fieldmark.data.preprocess import Preprocess
+from fieldmark.structures import RecordList
+from fieldmark.training.augment import build_augmentation
+from fieldmark.training.hardware import process_rank, worker_count
+from fieldmark.training.photo_dataset import TrainPhotos, ValPhotos, train_store, val_store
+from fieldmark.training.samplers import EpochBatches, EpochDraws, mix_seed
+
+__all__ = ["Loaders"]
+
+Loader = DataLoader[tuple[Tensor, int]]
+
+
+class Loaders:
+    """Decodes the photos, then builds a loader for each stage.
+
+    Args:
+        train: Photos to learn from.
+        val: Photos to score with; may be empty.
+        preprocess: The geometry of both.
+        settings: Augmentation, batches, order.
+
+    Raises:
+        PhotoError: A photo cannot be read.
+    """
+
+    def __init__(self, train: RecordList, val: RecordList, preprocess: Preprocess, settings: FineTuneSettings) -> None:
+        self.settings = settings
+        self._train = TrainPhotos(train_store(train, preprocess), build_augmentation(preprocess, settings))
+        self._val = ValPhotos(val_store(val, preprocess))
+        self._labels = train.labels
+
+    def train_loader(self, stage_index: int, epoch: int) -> Loader:
+        """Training photos of a stage, beginning with the given 0-based epoch of it."""
+        settings = self.settings
+        draws = EpochDraws(self._labels, mix_seed(settings.seed, stage_index), settings.balanced)
+        draws.set_epoch(epoch)  # workers begin before Lightning sets it
+        workers = worker_count()
+        return DataLoader(
+            self._train,
+            batch_sampler=EpochBatches(draws, settings.batch_size, *process_rank()),
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+    def val_loader(self) -> Loader | None:
+        """Val photos in order, this process's share of them; None without any."""
+        rank, world_size = process_rank()
+        mine = range(rank, len(self._val), world_size)
+        return DataLoader(self._val, self.settings.batch_size, sampler=mine) if len(self._val) else None

@@ -1,0 +1,78 @@
+"""AdamW with a learning rate for every depth, and how it rises and falls."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+from torch.optim import AdamW
+
+from fieldmark.config import FineTuneSettings
+from fieldmark.methods.base import Method, ParameterGroup
+
+__all__ = ["WarmupCosine", "build_optimizer", "layerwise_groups"]
+
+
+def layerwise_groups(method: Method, layer_decay: float, head_lr_scale: float) -> list[ParameterGroup]:
+    """The parameters that train, in one group for each backbone stage and one for the head.
+
+    The last backbone stage has the factor 1, each earlier one `layer_decay` times that of the stage after it.
+    What the backbone does not count to any stage goes with the last one.
+    """
+    stages = {name: list(parameters) for name, parameters in method.backbone.stages.items()}
+    known = {id(parameter) for parameters in stages.values() for parameter in parameters}
+    last = next(reversed(stages))
+    stages[last] += [parameter for parameter in method.backbone.parameters() if id(parameter) not in known]
+    groups = [
+        ParameterGroup(name, _trainable(parameters), layer_decay ** (len(stages) - 1 - depth))
+        for depth, (name, parameters) in enumerate(stages.items())
+    ]
+    groups.append(ParameterGroup("head", _trainable(method.head_parameters()), head_lr_scale))
+    return [group for group in groups if group.parameters]
+
+
+def build_optimizer(method: Method, settings: FineTuneSettings, lr_scale: float = 1.0) -> AdamW:
+    """AdamW over `layerwise_groups`; biases, norms and other vectors and scalars do not decay.
+
+    Args:
+        method: Its frozen parameters are left out.
+        settings: Rates and decay.
+        lr_scale: Factor of the stage of training.
+    """
+    options: list[dict[str, Any]] = []
+    for group in layerwise_groups(method, settings.layer_decay, settings.head_lr_scale):
+        matrices = [parameter for parameter in group.parameters if parameter.ndim > 1]
+        vectors = [parameter for parameter in group.parameters if parameter.ndim <= 1]
+        lr = settings.lr * lr_scale * group.lr_scale
+        for parameters, decay in ((matrices, settings.weight_decay), (vectors, 0.0)):
+            if parameters:
+                options.append({"name": group.name, "params": parameters, "lr": lr, "weight_decay": decay})
+    return AdamW(options)
+
+
+@dataclass(slots=True)
+class WarmupCosine:
+    """Factor on all learning rates: a line up to 1, then half a cosine down to 0.
+
+    Attributes:
+        total: Steps in all; may shrink while it runs, where a time budget asks for it.
+        warmup: Share of them that rises.
+    """
+
+    total: int
+    warmup: float
+
+    def factor(self, step: int) -> float:
+        """The factor of the 0-based step."""
+        rising = round(self.warmup * self.total)
+        if step < rising:
+            return (step + 1) / (rising + 1)
+        share = (step - rising) / max(1, self.total - rising)
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
+
+
+def _trainable(parameters: Iterable[nn.Parameter]) -> list[nn.Parameter]:
+    return [parameter for parameter in parameters if parameter.requires_grad]
