@@ -66,9 +66,7 @@ def fit(
     settings = build_settings(method, options, recipe=Path(recipe) if recipe else None, overrides=overrides)
     check_out(out)
     records = data if isinstance(data, RecordList) else read(data)
-    prepared = prepare(
-        records, settings.seed, val_fraction=settings.val_fraction, test_fraction=settings.test_fraction
-    )
+    prepared = prepare(records, settings.seed, val_fraction=settings.val_fraction, test_fraction=settings.test_fraction)
     _tell(prepared)
     return train_and_save(prepared, settings, out, resume=resume)
 

@@ -157,10 +157,11 @@ def create_backbone(
     full = resolve_name(name)
     bundled = full in BUNDLED and weights is None
     fetch = pretrained and not bundled and weights is None
-    options = {"checkpoint_path": str(weights)} if weights else {}
-    sized = {"img_size": image_size} if image_size and _takes_size(full) else {}
+    options: dict[str, Any] = {"checkpoint_path": str(weights)} if weights else {}
+    if image_size and _takes_size(full):
+        options["img_size"] = image_size
     try:
-        model = timm.create_model(full, pretrained=fetch, **options, **sized)
+        model = timm.create_model(full, pretrained=fetch, **options)
     except Exception as error:
         raise SettingError(
             f"the weights of backbone '{full}' could not be loaded ({_first_line(error)}); give a file with "

@@ -42,5 +42,9 @@ def demo(
     say(f"4. fieldmark predict {model} {photo}", style="bold")
     say(f"   {answer.label} ({answer.confidence:.0%})")
     say("open:", style="bold")
-    for path, what in ((photos, "the pictures"), (model / "README.md", "the model card"), (rows, "a row for each photo")):
+    for path, what in (
+        (photos, "the pictures"),
+        (model / "README.md", "the model card"),
+        (rows, "a row for each photo"),
+    ):
         say(f"   {path}   {what}")

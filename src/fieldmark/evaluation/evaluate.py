@@ -95,7 +95,9 @@ def write_rows(evaluation: Evaluation, classes: Sequence[str], out: Path) -> Non
     records, scores = evaluation.records, evaluation.scores
     with whole_file(out) as draft, draft.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(("photo", "truth", "answer", "correct", "confidence", "truth_probability", "truth_rank", "error"))
+        writer.writerow(
+            ("photo", "truth", "answer", "correct", "confidence", "truth_probability", "truth_rank", "error")
+        )
         for index, record in enumerate(records):
             name = relative_path(record.path, records.root)
             truth = classes[record.label]

@@ -95,7 +95,9 @@ def compute_metrics(probabilities: Floats, labels: Ints, classes: Sequence[str],
     )
 
 
-def confused_pairs(labels: Ints, predicted: Ints, classes: Sequence[str], *, limit: int = 20) -> tuple[ConfusedPair, ...]:
+def confused_pairs(
+    labels: Ints, predicted: Ints, classes: Sequence[str], *, limit: int = 20
+) -> tuple[ConfusedPair, ...]:
     """Pairs of classes by the number of photos that are taken for the other, the most first."""
     count = len(classes)
     confusion = np.bincount(labels * count + predicted, minlength=count * count).reshape(count, count)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +60,7 @@ class _Climb:
         return (self.settings.budget or DEFAULT_BUDGET) - (time.monotonic() - self.started)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Team:
     """Frozen backbones that answer together, by the mean of their probabilities."""
 
@@ -69,7 +70,7 @@ class _Team:
 
     @classmethod
     def of(cls, parts: tuple[tuple[FrozenBackbone, Look], ...], labels: Ints) -> _Team:
-        probabilities = np.mean([_softmax(look.choice.logits) for _, look in parts], axis=0, dtype=np.float32)
+        probabilities = np.asarray(np.mean([_softmax(look.choice.logits) for _, look in parts], axis=0))
         truth = labels[parts[0][1].choice.positions]
         return cls(parts, probabilities, float((probabilities.argmax(1) == truth).mean()))
 
@@ -77,9 +78,22 @@ class _Team:
     def label(self) -> str:
         return " and ".join(f"{frozen.label}, {look.choice.label}" for frozen, look in self.parts)
 
+    @cached_property
+    def members(self) -> list[Member]:
+        """The parts, fitted on all train photos."""
+        members = [frozen.member(look, "auto") for frozen, look in self.parts]
+        for member in members:
+            member.weight = 1.0 / len(members)
+        return members
+
 
 def train_auto(data: FrozenData, settings: AutoSettings) -> Trained:
-    """Climb from frozen features of the smallest backbone upwards; each step says its gain and its cost."""
+    """Climb from frozen features of the smallest backbone upwards; each step says its gain and its cost.
+
+    Args:
+        data: Train and val photos.
+        settings: A `budget` of the user's lifts the limits on size.
+    """
     climb = _Climb(data, settings)
     rungs = _ladder(settings)
     team = _first(climb, rungs[0])
@@ -91,10 +105,7 @@ def train_auto(data: FrozenData, settings: AutoSettings) -> Trained:
         if taken is None:
             break
         team = taken
-    members = [frozen.member(look, "auto") for frozen, look in team.parts]
-    for member in members:
-        member.weight = 1.0 / len(members)
-    return Trained(members, climb.steps, team.accuracy)
+    return Trained(team.members, climb.steps, team.accuracy)
 
 
 def _ladder(settings: AutoSettings) -> list[_Rung]:
@@ -171,8 +182,7 @@ def _val_accuracy(climb: _Climb, team: _Team) -> float:
     """Val tells what cross-validation cannot where val was taken on another day (1.0 without val photos)."""
     if not len(climb.data.val):
         return 1.0
-    members: list[Member] = [frozen.member(look, "auto") for frozen, look in team.parts]
-    probabilities = np.mean([_softmax(member.val_logits) for member in members], axis=0)
+    probabilities = np.mean([_softmax(member.val_logits) for member in team.members], axis=0)
     return float((probabilities.argmax(1) == climb.data.labels[climb.data.val]).mean())
 
 
@@ -194,7 +204,8 @@ def _standard_error(one: _Team, other: _Team, labels: Ints) -> float:
 def _native_size(name: str) -> int:
     import timm
 
-    return int(timm.get_pretrained_cfg(name).input_size[-1])
+    config = timm.get_pretrained_cfg(name)
+    return int(config.input_size[-1]) if config else 224
 
 
 def _larger(size: int) -> int:

@@ -29,9 +29,7 @@ class NamedOutputs(nn.Module):
         return {"logits": output.logits, "embedding": output.embedding}
 
 
-def method_logits(
-    method: Method, records: Sequence[Record], preprocess: Preprocess, views: int
-) -> NDArray[np.float32]:
+def method_logits(method: Method, records: Sequence[Record], preprocess: Preprocess, views: int) -> NDArray[np.float32]:
     """Logits (n, K) of readable photos, averaged over the views.
 
     Raises:
@@ -43,6 +41,6 @@ def method_logits(
 
     def work(batch: Sequence[Record]) -> NDArray[np.float32]:
         arrays = np.stack([load_array(record, preprocess) for record in batch])
-        return runner.run_views(arrays, views)["logits"].mean(1)
+        return np.asarray(runner.run_views(arrays, views)["logits"].mean(1))
 
     return np.concatenate(list(in_batches(records, work)))
