@@ -20,7 +20,7 @@ _CATCH_ALL = {"unknown", "other", "others", "misc", "miscellaneous", "unsorted",
 
 _PHOTO_TEXTS = {
     "missing": ("listed but not on disk", "correct their paths or take them off the list"),
-    "empty": ("empty files", "copy them again from their source or remove them"),
+    "empty": ("without a single byte", "copy them again from their source or remove them"),
     "truncated": ("damaged or broken off", "copy them again from their source or remove them"),
     "unreadable": ("not readable as images", "export them as JPEG or remove them"),
     "too_large": ("too large to unpack safely", "scale them down"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -180,9 +181,10 @@ def _grey_thumbnail(image: ImageFile.ImageFile, data: bytes, name: str, trim_bot
     load_pixels(image, name)
     upright = photo_orientation(image) == 1
     photo = image if image.mode == "L" and upright else upright_rgb(image, name).convert("L")
-    bottom = photo.height * max(1 - trim_bottom / full_height, 0.1)
-    side = (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
-    return photo.resize(side, Image.Resampling.LANCZOS, box=(0, 0, photo.width, bottom))
+    if trim_bottom:
+        bottom = max(1, photo.height - math.ceil(trim_bottom * photo.height / full_height))
+        photo = photo.crop((0, 0, photo.width, bottom))
+    return photo.resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
 
 
 def _zero_filled(jpeg: bytes) -> bool:
