@@ -74,7 +74,7 @@ def photos_of_split(recognizer: Recognizer, data: str | Path | None, split: Spli
             f"{len(foreign)} label(s) of {source} are none of the model's {len(own)} classes, such as '{foreign[0]}'; "
             f"evaluate on photos of the model's classes"
         )
-    relabel = [own[name] if name in own else -1 for name in records.classes]
+    relabel = [own.get(name, -1) for name in records.classes]
     renamed = RecordList(
         (replace(record, label=relabel[record.label]) for record in records),
         recognizer.classes,

@@ -63,7 +63,7 @@ def _from_array(photo: Any) -> Image.Image:
         raise PhotoError(f"expected {'a tensor' if is_tensor else 'an array'} of shape {wanted}, got {photo.shape}")
     if array.dtype != np.uint8:
         low, high = float(array.min()), float(array.max())
-        if not (0.0 <= low and high <= 1.0):
+        if not (low >= 0.0 and high <= 1.0):
             raise PhotoError(f"expected uint8, or floats in [0, 1], but got {array.dtype} in [{low:.3g}, {high:.3g}]")
         array = np.round(array * 255).astype(np.uint8)
     return upright_rgb(Image.fromarray(np.ascontiguousarray(array)), "the array")
