@@ -15,7 +15,7 @@ from fieldmark.data.synth.marks import CATALOGUE, PARTS
 from fieldmark.data.synth.species import Species, separating_parts, species_list
 from fieldmark.structures import Box
 
-SIZE = 160
+SIZE = 128
 SPECIES = species_list(60, seed=2)
 BLUR = 4
 """Pixels by which the camera's blur may carry a difference beyond the box of its part."""
@@ -73,10 +73,10 @@ def test_parts_lie_in_their_boxes_and_these_in_the_picture() -> None:
 def test_something_is_hidden_now_and_then_and_most_is_seen() -> None:
     seen = np.array([[part.visible for part in drawn(SPECIES[0], seed, 64).parts] for seed in range(120)])
     assert (seen.mean(axis=0) > 0.75).all()
-    assert 0.02 < 1 - seen.mean() < 0.2
+    assert 0.005 < 1 - seen.mean() < 0.2
 
 
-def other_values(part: str, count: int = 40) -> list[tuple[Species, Species]]:
+def other_values(part: str, count: int = 30) -> list[tuple[Species, Species]]:
     """Pairs of species that differ by one part alone, spread over species and values."""
     pairs = [
         (species, replace(species, marks={**species.marks, part: name}))
@@ -100,7 +100,7 @@ def test_a_mark_changes_the_pixels_of_its_part_and_no_others(part: str) -> None:
         assert difference[region].sum() > 0
         assert difference[~region].sum() <= 0.01 * difference.sum(), (species.name, other.marks[part], seed)
         clearly_changed.append(int((difference > 40).sum()))
-    assert len(clearly_changed) > 25
+    assert len(clearly_changed) > 20
     assert np.median(clearly_changed) > 20
 
 

@@ -15,7 +15,7 @@ __all__ = ["paint_foreground"]
 
 _DARK: Final = (0.05, 0.08, 0.03)
 _PALE: Final = (0.93, 0.95, 0.70)
-_CHANCE: Final = 0.6
+_CHANCE: Final = 0.65
 
 
 def paint_foreground(rng: np.random.Generator, size: int) -> list[Layer]:
@@ -36,14 +36,14 @@ def _sprig(ink: Ink, rng: np.random.Generator, size: int, tone: Colour) -> None:
     angle = rng.uniform(0, 2 * np.pi)
     outward = np.array([np.cos(angle), np.sin(angle)])
     start = size * (0.5 + 0.78 * outward)
-    end = size * (0.5 + rng.uniform(0.08, 0.40) * outward + rng.normal(0, 0.05, 2))
+    end = size * (0.5 + rng.uniform(0.0, 0.36) * outward + rng.normal(0, 0.05, 2))
     share = np.linspace(0, 1, 16)[:, None]
     sag = np.array([-outward[1], outward[0]]) * rng.normal(0, 0.05) * size
     stem = start + share * (end - start) + np.sin(np.pi * share) * sag
     ink.polygon(stroke(stem, size * np.linspace(0.011, 0.004, 16)), mix(tone, (0.25, 0.16, 0.08), 0.6))
     for index in range(6, 16, int(rng.integers(3, 5))):
         heading = np.arctan2(*(stem[index] - stem[index - 1])[::-1]) + rng.choice([-1, 1]) * rng.uniform(0.4, 1.1)
-        _leaf(ink, rng, stem[index], float(heading), size * rng.uniform(0.08, 0.15), tone)
+        _leaf(ink, rng, stem[index], float(heading), size * rng.uniform(0.09, 0.21), tone)
 
 
 def _leaf(ink: Ink, rng: np.random.Generator, base: Points, heading: float, length: float, tone: Colour) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from fieldmark.data.synth.drawing import Drawing, draw_bird
 from fieldmark.data.synth.species import Species, separating_parts
@@ -14,7 +14,6 @@ from fieldmark.data.synth.species import Species, separating_parts
 __all__ = ["contact_sheet", "look_alike_pair"]
 
 _GAP: Final = 4
-_CAPTION: Final = 18
 _PAPER: Final = (250, 249, 246)
 _TEXT: Final = (40, 40, 40)
 _OUTLINE: Final = (235, 40, 60)
@@ -29,14 +28,14 @@ def contact_sheet(species: Sequence[Species], columns: int = 5, *, seed: int = 0
         seed: Decides on the scenes; no two pictures share one.
         size: Of each picture, in pixels.
     """
-    height = size + _CAPTION + _GAP
+    caption = _caption_height(size)
+    height = size + caption + _GAP
     sheet = Image.new("RGB", (columns * (size + _GAP) - _GAP, len(species) * height), _PAPER)
-    draw = ImageDraw.Draw(sheet)
     for row, one in enumerate(species):
-        draw.text((2, row * height + 3), one.name, fill=_TEXT)
+        _caption(sheet, one.name, (0, row * height), caption)
         for column in range(columns):
             drawing = draw_bird(one, np.random.default_rng([seed, row, column]), size)
-            sheet.paste(drawing.image, (column * (size + _GAP), row * height + _CAPTION))
+            sheet.paste(drawing.image, (column * (size + _GAP), row * height + caption))
     return sheet
 
 
@@ -49,13 +48,23 @@ def look_alike_pair(first: Species, second: Species, *, seed: int = 0, size: int
         seed: Decides on the scene.
         size: Of each picture, in pixels.
     """
-    sheet = Image.new("RGB", (2 * size + _GAP, size + _CAPTION), _PAPER)
+    caption = _caption_height(size)
+    sheet = Image.new("RGB", (2 * size + _GAP, size + caption), _PAPER)
     for column, one in enumerate((first, second)):
         drawing = draw_bird(one, np.random.default_rng(seed), size)
         _outline(drawing, separating_parts(first, second))
-        sheet.paste(drawing.image, (column * (size + _GAP), _CAPTION))
-        ImageDraw.Draw(sheet).text((column * (size + _GAP) + 2, 3), one.name, fill=_TEXT)
+        _caption(sheet, one.name, (column * (size + _GAP), 0), caption)
+        sheet.paste(drawing.image, (column * (size + _GAP), caption))
     return sheet
+
+
+def _caption_height(size: int) -> int:
+    return min(24, max(16, round(0.11 * size)))
+
+
+def _caption(sheet: Image.Image, text: str, corner: tuple[int, int], height: int) -> None:
+    font = ImageFont.load_default(0.72 * height)
+    ImageDraw.Draw(sheet).text((corner[0] + 2, corner[1]), text, fill=_TEXT, font=font)
 
 
 def _outline(drawing: Drawing, parts: Sequence[str]) -> None:
