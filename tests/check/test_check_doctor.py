@@ -117,7 +117,7 @@ def test_embeddings_find_what_pixels_do_not(folder: Path) -> None:
     report = check(read(folder), embed=embed)
     assert asked == report.usable.paths
     findings = {finding.code: finding for finding in report.findings}
-    assert findings["near_duplicates"].examples[0].detail == "alike to the network: 1.00"
+    assert findings["near_duplicates"].examples[0].detail == "alike to the network (1.00)"
     assert findings["near_duplicates"].count == 1
     assert findings["exact_duplicates"].count == 1
 

@@ -188,8 +188,9 @@ def test_flowers17_has_72_pairs_all_inside_a_class(flowers17: Path) -> None:
 
 
 def test_cub_has_four_pairs_and_no_silhouettes_among_them(cub50: Path) -> None:
-    """By the hash alone 463 of 500 pairs within 12 bits would show two different species."""
-    paths = sorted((cub50 / "images").rglob("*.jpg"))
+    """By the hash alone most of the pairs within 12 bits would show two different species."""
+    species = sorted((cub50 / "images").iterdir())[:35]
+    paths = [path for folder in species for path in sorted(folder.iterdir())]
     pairs = near_duplicates(inspect_photos(paths))
     assert [(paths[pair.first].stem, paths[pair.second].stem) for pair in pairs] == [
         ("Laysan_Albatross_0065_809", "Laysan_Albatross_0096_673"),

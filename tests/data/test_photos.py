@@ -231,10 +231,10 @@ def test_error_texts(tmp_path: Path) -> None:
         "notes.jpg is not an image (it begins with b'dear dia'): expected JPEG, PNG, WebP or TIFF"
     )
     assert message("phone.jpg", b"\0\0\0\x18ftypheic\0\0\0\0mif1") == (
-        "phone.jpg is not a photo but a HEIC photo: export it as JPEG"
+        "phone.jpg is no image that can be read but a HEIC photo: export it as JPEG"
     )
     assert message("page.jpg", b"<!DOCTYPE html><html>") == (
-        "page.jpg is not a photo but a web page or drawing, perhaps a failed download: fetch the photo again"
+        "page.jpg is no image that can be read but a web page or drawing, perhaps a failed download: fetch the photo again"
     )
     assert message("low.png", encoded(Image.new("RGB", (30, 15)), "PNG"), trim_bottom=20) == (
         "low.png is 15 pixels high, too low to trim 20 off its bottom: remove it or trim less"

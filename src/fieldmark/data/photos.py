@@ -46,13 +46,13 @@ _TRANSPOSE = {
 }
 
 _FOREIGN = (
-    (b"ftyphei", 4, "a HEIC photo: export it as JPEG"),
-    (b"ftypmif1", 4, "a HEIC photo: export it as JPEG"),
-    (b"ftyp", 4, "a video or camera raw file: export a photo as JPEG"),
-    (b"%PDF", 0, "a PDF: export its pictures as JPEG"),
-    (b"%!PS", 0, "a PostScript file: export it as JPEG"),
-    (b"PK\x03\x04", 0, "a ZIP archive: unpack it first"),
-    (b"<", 0, "a web page or drawing, perhaps a failed download: fetch the photo again"),
+    (b"ftyphei", 4, "a HEIC photo", "export it as JPEG"),
+    (b"ftypmif1", 4, "a HEIC photo", "export it as JPEG"),
+    (b"ftyp", 4, "a video or camera raw file", "export a photo as JPEG"),
+    (b"%PDF", 0, "a PDF", "export its pictures as JPEG"),
+    (b"%!PS", 0, "a PostScript file", "export it as JPEG"),
+    (b"PK\x03\x04", 0, "a ZIP archive", "unpack it first"),
+    (b"<", 0, "a web page or drawing, perhaps a failed download", "fetch the photo again"),
 )
 _MAGIC = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF", b"\0\0\0\x0cjP")
 
@@ -240,7 +240,7 @@ def _deep_to_grey(image: Image.Image) -> Image.Image:
 def _unidentified(name: str, head: bytes, error: Exception) -> PhotoError:
     if head.startswith(_MAGIC):
         return PhotoError(f"{name} is damaged ({error}): copy it again from its source or remove it")
-    for magic, offset, kind in _FOREIGN:
+    for magic, offset, kind, action in _FOREIGN:
         if head[offset:].startswith(magic):
-            return PhotoError(f"{name} is not a photo but {kind}")
+            return PhotoError(f"{name} is no image that can be read but {kind}: {action}")
     return PhotoError(f"{name} is not an image (it begins with {head[:8]!r}): expected JPEG, PNG, WebP or TIFF")

@@ -13,9 +13,9 @@ __all__ = ["duplicate_findings", "split_findings"]
 
 _KIND_WORDS = {
     "exact": "the same bytes",
-    "near": "the same pixels, nearly: {:.2f}",
-    "mirrored": "the same pixels mirrored, nearly: {:.2f}",
-    "embedding": "alike to the network: {:.2f}",
+    "near": "nearly the same pixels ({:.2f})",
+    "mirrored": "nearly the same pixels, mirrored ({:.2f})",
+    "embedding": "alike to the network ({:.2f})",
 }
 
 _PAIR_TEXTS: dict[str, tuple[Severity, str, str]] = {
