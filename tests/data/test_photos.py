@@ -234,7 +234,8 @@ def test_error_texts(tmp_path: Path) -> None:
         "phone.jpg is no image that can be read but a HEIC photo: export it as JPEG"
     )
     assert message("page.jpg", b"<!DOCTYPE html><html>") == (
-        "page.jpg is no image that can be read but a web page or drawing, perhaps a failed download: fetch the photo again"
+        "page.jpg is no image that can be read but a web page or drawing, perhaps a failed download:"
+        " fetch the photo again"
     )
     assert message("low.png", encoded(Image.new("RGB", (30, 15)), "PNG"), trim_bottom=20) == (
         "low.png is 15 pixels high, too low to trim 20 off its bottom: remove it or trim less"
