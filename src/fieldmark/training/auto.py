@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fieldmark.backbones.bundled import BUNDLED
 from fieldmark.backbones.factory import resolve_name
-from fieldmark.config import AutoSettings
+from fieldmark.config import AutoSettings, FineTuneSettings
 from fieldmark.progress import say
+from fieldmark.training.fine_tune import train_fine_tune
 from fieldmark.training.frozen import FrozenBackbone, FrozenData, Look
 from fieldmark.training.member import Member, Trained
 
@@ -29,6 +32,12 @@ DEFAULT_BUDGET = 180.0
 
 GOOD_ENOUGH = 0.95
 """Without a budget of the user's, nothing more expensive is tried beyond this accuracy."""
+
+FINE_TUNE_SECONDS = 240.0
+"""Less time than that makes no fine-tune on a laptop that beats frozen features."""
+
+FINE_TUNE_RESERVE = 15.0
+"""Seconds kept for writing the model."""
 
 PILOT_PHOTOS = 480
 PILOT_GAIN = 0.01
@@ -87,12 +96,15 @@ class _Team:
         return members
 
 
-def train_auto(data: FrozenData, settings: AutoSettings) -> Trained:
+def train_auto(data: FrozenData, settings: AutoSettings, run_dir: Path) -> Trained:
     """Climb from frozen features of the smallest backbone upwards; each step says its gain and its cost.
+
+    What a budget of the user's leaves after that goes into fine-tuning, which is kept where val says that it helps.
 
     Args:
         data: Train and val photos.
-        settings: A `budget` of the user's lifts the limits on size.
+        settings: A `budget` lifts the limits on size.
+        run_dir: Where checkpoints of the fine-tune go.
     """
     climb = _Climb(data, settings)
     rungs = _ladder(settings)
@@ -105,7 +117,10 @@ def train_auto(data: FrozenData, settings: AutoSettings) -> Trained:
         if taken is None:
             break
         team = taken
-    return Trained(team.members, climb.steps, team.accuracy)
+    members = team.members
+    if settings.budget:
+        members = _fine_tune(climb, members, run_dir)
+    return Trained(members, climb.steps, team.accuracy)
 
 
 def _ladder(settings: AutoSettings) -> list[_Rung]:
@@ -180,10 +195,42 @@ def _frozen(climb: _Climb, rung: _Rung) -> FrozenBackbone:
 
 def _val_accuracy(climb: _Climb, team: _Team) -> float:
     """Val tells what cross-validation cannot where val was taken on another day (1.0 without val photos)."""
-    if not len(climb.data.val):
-        return 1.0
-    probabilities = np.mean([_softmax(member.val_logits) for member in team.members], axis=0)
-    return float((probabilities.argmax(1) == climb.data.labels[climb.data.val]).mean())
+    return _members_on_val(climb.data, team.members) if len(climb.data.val) else 1.0
+
+
+def _members_on_val(data: FrozenData, members: Sequence[Member]) -> float:
+    total = sum(member.weight for member in members)
+    mixed = [_softmax(member.val_logits) * (member.weight / total) for member in members]
+    return float((np.sum(mixed, axis=0).argmax(1) == data.labels[data.val]).mean())
+
+
+def _fine_tune(climb: _Climb, members: list[Member], run_dir: Path) -> list[Member]:
+    """Members after the rest of the budget went into fine-tuning: the old, the new, or both, as val says."""
+    left = climb.seconds_left - FINE_TUNE_RESERVE
+    if left < FINE_TUNE_SECONDS or not len(climb.data.val):
+        climb.note(
+            f"no fine-tuning: it needs {FINE_TUNE_SECONDS:.0f} s and val photos, {max(0.0, left):.0f} s are left"
+        )
+        return members
+    settings = climb.settings
+    chosen = FineTuneSettings(
+        backbone=settings.backbone,
+        weights=settings.weights,
+        image_size=settings.image_size,
+        resize=settings.resize,
+        seed=settings.seed,
+        test_views=settings.test_views,
+    )
+    tuned = train_fine_tune(climb.data, chosen, run_dir, budget=left)
+    climb.steps += tuned.steps
+    joined = [replace(one, weight=1.0) for one in (*members, *tuned.members)]
+    choices = {"frozen features": members, "the fine-tuned one": tuned.members, "both together": joined}
+    on_val = {name: _members_on_val(climb.data, team) for name, team in choices.items()}
+    error = np.sqrt(0.25 / len(climb.data.val))  # both together answer slower, so they must gain more than chance
+    best = max(on_val, key=lambda name: on_val[name] - (0.25 * error if name == "both together" else 0.0))
+    figures = ", ".join(f"{name} {accuracy:.3f}" for name, accuracy in on_val.items())
+    climb.note(f"on val: {figures}; kept: {best}")
+    return choices[best]
 
 
 def _few_of_each_class(data: FrozenData, limit: int, seed: int) -> Ints:
