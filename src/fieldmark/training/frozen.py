@@ -24,7 +24,7 @@ from fieldmark.training.design_matrix import DesignMatrix
 from fieldmark.training.head_choice import HeadChoice, choose_head, refit
 from fieldmark.training.member import Member
 
-__all__ = ["FrozenBackbone", "FrozenData", "Look"]
+__all__ = ["FrozenBackbone", "FrozenData", "FrozenModule", "Look"]
 
 Ints = NDArray[np.int64]
 
@@ -79,7 +79,7 @@ class Look:
     seconds: float
 
 
-class _FrozenModule(nn.Module):
+class FrozenModule(nn.Module):
     """Images to descriptors, as `FrozenFeatures` wants it."""
 
     def __init__(self, backbone: Backbone, pool: DescriptorPool) -> None:
@@ -128,7 +128,7 @@ class FrozenBackbone:
         self.pool = DescriptorPool(self.backbone, descriptors)
         if "cov" in descriptors:
             self._fit_projection()
-        module = _FrozenModule(self.backbone, self.pool)
+        module = FrozenModule(self.backbone, self.pool)
         self.features = FrozenFeatures(module, self.pool.dims, self.preprocess)
 
     @property
