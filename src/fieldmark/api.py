@@ -14,7 +14,6 @@ import numpy as np
 from fieldmark.artifact.manifest import DataFacts, Manifest
 from fieldmark.artifact.save import check_out, member_facts, save_artifact
 from fieldmark.config import FitSettings, build_settings
-from fieldmark.data.photos import content_key
 from fieldmark.data.prepare import Prepared, prepare
 from fieldmark.data.read import read
 from fieldmark.errors import SettingError
@@ -78,8 +77,15 @@ def train_and_save(prepared: Prepared, settings: FitSettings, out: Path, *, resu
     run_dir = out.with_name(out.name + ".run")
     if resume and not run_dir.is_dir():
         raise SettingError(f"--resume continues the interrupted fit in {run_dir}, but there is none; leave it out")
-    trained = train(prepared.records, np.array(prepared.groups), settings, run_dir, resume=resume)
-    contents = [content_key(record.path) for record in prepared.records]
+    trained = train(
+        prepared.records,
+        np.array(prepared.groups),
+        settings,
+        run_dir,
+        content_keys=prepared.content_keys,
+        resume=resume,
+    )
+    contents = [prepared.content_keys[record.path] for record in prepared.records]
     manifest = _manifest(prepared, settings, trained, contents)
     save_artifact(out, manifest, trained.members, prepared.records, contents)
     shutil.rmtree(run_dir, ignore_errors=True)

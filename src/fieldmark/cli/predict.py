@@ -80,19 +80,28 @@ def _print_csv(answers: Iterator[Answer], top: int) -> int:
 
 def _print_table(answers: Iterator[Answer], count: int) -> int:
     """For eyes, so on stderr as everything meant for them; errors after the table."""
+    from rich.markup import escape
     from rich.table import Table
 
     from fieldmark.progress import console, track
 
-    table = Table("photo", "answer", "confidence", "otherwise", box=None, header_style="bold", pad_edge=False)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("photo", "answer", "confidence", "otherwise"):
+        table.add_column(name, overflow="fold")
     errors = []
     for answer in track(answers, "recognizing", count):
         if answer.error is not None:
             errors.append(answer.error)
             continue
         first, *others = answer.candidates
-        rest = ", ".join(f"{one.label} {one.probability:.0%}" for one in others[:2])
-        table.add_row(str(answer.path), f"[bold]{first.label}[/bold]", f"{first.probability:.0%}", rest)
+        rest = ", ".join(f"{one.label} {one.probability:.0%}" for one in others[:2] if one.probability >= 0.005)
+        row = (
+            escape(str(answer.path)),
+            f"[bold]{escape(first.label)}[/bold]",
+            f"{first.probability:.0%}",
+            escape(rest),
+        )
+        table.add_row(*row)
     console.print(table)
     for error in errors:
         console.print(f"not read: {error}", style="red", markup=False, soft_wrap=True)

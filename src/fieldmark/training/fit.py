@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ def train(
     settings: FitSettings,
     run_dir: Path,
     *,
+    content_keys: Mapping[Path, str] | None = None,
     resume: bool = False,
 ) -> Trained:
     """Train a method on the records' train split; val serves for choices, test is not looked at.
@@ -34,12 +36,13 @@ def train(
         groups: Group number of each; groups do not part in cross-validation.
         settings: Of the method.
         run_dir: Where checkpoints go, for methods that have any.
+        content_keys: `content_key` of the files, where it is known.
         resume: Continue from them.
     """
     train_at = np.flatnonzero([record.split == "train" for record in records])
     val_at = np.flatnonzero([record.split == "val" for record in records])
     chosen = records.like(records[index] for index in [*train_at, *val_at])
-    data = FrozenData(chosen, len(train_at), groups[train_at])
+    data = FrozenData(chosen, len(train_at), groups[train_at], content_keys or {})
     match settings:
         case AutoSettings():
             return train_auto(data, settings, run_dir)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -40,11 +41,13 @@ class FrozenData:
         records: Train first, then val.
         num_train: How many are train.
         groups: A group number for each train photo.
+        content_keys: `content_key` of the files, where it is known.
     """
 
     records: RecordList
     num_train: int
     groups: Ints
+    content_keys: Mapping[Path, str] = field(default_factory=dict)
 
     @property
     def labels(self) -> Ints:
@@ -110,7 +113,7 @@ class FrozenBackbone:
         settings: Seed, folds, weights, resize and views are read.
         backbone: timm's name, None for the default.
         image_size: None for the backbone's own.
-        descriptors: Poolings to compute; the principal components of ``cov`` come from train photos.
+        descriptors: Poolings to compute; the principal components of ``cov`` come from a few of the photos.
     """
 
     def __init__(
@@ -149,7 +152,10 @@ class FrozenBackbone:
         started = time.monotonic()
         chosen = np.arange(len(self.data.records)) if photos is None else photos
         table = self.features.extract(
-            [self.data.records[index] for index in chosen], mirror=mirror, description=f"reading photos, {self.label}"
+            [self.data.records[index] for index in chosen],
+            mirror=mirror,
+            content_keys=self.data.content_keys,
+            description=f"reading photos, {self.label}",
         )
         seconds = time.monotonic() - started
         train = np.flatnonzero(chosen < self.data.num_train)
@@ -177,15 +183,20 @@ class FrozenBackbone:
         )
 
     def _fit_projection(self) -> None:
-        """Principal components of the local features of a few train photos, the same few whatever the seed."""
-        by_content = sorted(self.data.records[: self.data.num_train], key=lambda record: content_key(record.path))
+        """Principal components of the local features of a few photos.
+
+        They come from train and val together, by their content, so that another seed carves another val but finds
+        the same components and so the same rows in the cache. Labels play no part in it.
+        """
+        known = self.data.content_keys
+        by_content = sorted(self.data.records, key=lambda record: known.get(record.path) or content_key(record.path))
         sample = by_content[:PROJECTION_PHOTOS]
         with torch.no_grad():
             side = self.preprocess.image_size
             local, _ = self.backbone.maps(torch.zeros(1, 3, side, side))
         width = int(local[0].numel())
         frozen = FrozenFeatures(_LocalFeatures(self.backbone), {"local": width}, self.preprocess)
-        table = frozen.extract(sample, mirror=False, description="principal components")
+        table = frozen.extract(sample, mirror=False, content_keys=known, description="principal components")
         rows = torch.from_numpy(table.read("local"))
         pooling = self.pool.poolings["cov"]
         assert isinstance(pooling, CovariancePool)
