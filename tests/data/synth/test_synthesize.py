@@ -92,6 +92,8 @@ def test_a_used_folder_is_refused_and_left_alone(tmp_path: Path) -> None:
             {"layout": "flowers", "num_classes": 103},
             "expected at most 102 species in the layout 'flowers', got 103: choose fewer, or another layout",
         ),
+        ({"seed": -1}, "expected a seed of at least 0, got -1: choose another"),
+        ({"workers": 0}, "expected at least one worker, got 0: leave it out for one on each core"),
         ({"num_classes": 1}, "expected 2 to 400 species, got 1: choose a number of classes in that range"),
     ],
 )

@@ -60,12 +60,14 @@ def species_list(num_classes: int, seed: int = 0) -> list[Species]:
         The species by family, genus and name. Two species of one genus differ in one or two parts.
 
     Raises:
-        SettingError: `num_classes` is out of range.
+        SettingError: `num_classes` is out of range, or `seed` is negative.
     """
     if not 2 <= num_classes <= MAX_CLASSES:
         raise SettingError(
             f"expected 2 to {MAX_CLASSES} species, got {num_classes}: choose a number of classes in that range"
         )
+    if seed < 0:
+        raise SettingError(f"expected a seed of at least 0, got {seed}: choose another")
     rng = np.random.default_rng([seed, num_classes])
     genus_sizes = _even(num_classes, max(1, num_classes // _species_per_genus(num_classes)))
     num_families = max(min(2, len(genus_sizes)), round(len(genus_sizes) ** 0.5))

@@ -79,6 +79,8 @@ def synthesize(
     chosen = _layout(layout, num_classes, val_fraction)
     if size not in _SIZES:
         raise SettingError(f"expected a size of 64 to 1024 pixels, got {size}: choose a size in that range")
+    if workers is not None and workers < 1:
+        raise SettingError(f"expected at least one worker, got {workers}: leave it out for one on each core")
     species = species_list(num_classes, seed)
     val = chosen.val_fraction if val_fraction is None else val_fraction
     shots = [Shot(i, n, s) for i in range(num_classes) for n, s in enumerate(_splits(per_class, val, test_fraction))]
@@ -97,9 +99,7 @@ def synthesize(
             _Order(species[shot.label], shot, draft / path, seed, size, chosen.banner)
             for shot, path in zip(shots, paths, strict=True)
         ]
-        for folder in sorted({order.file.parent for order in orders}):
-            folder.mkdir(parents=True, exist_ok=True)
-        truths = list(track(_take_all(orders, workers), "drawing birds", total=len(orders)))
+        truths = track(_take_all(orders, workers), "drawing birds", total=len(orders))
         photos = [Photo(*known) for known in zip(paths, shots, truths, strict=True)]
         chosen.describe(draft, species, photos)
         write_field_marks(draft, species, photos, settings)
@@ -136,13 +136,16 @@ def _splits(per_class: int, val_fraction: float, test_fraction: float) -> list[S
         raise SettingError(
             f"expected at least one picture of a species in every split, got {per_class} pictures: choose more"
         )
-    return [*["train"] * train, *["val"] * val, *["test"] * test]  # type: ignore[list-item]
+    counts: tuple[tuple[Split, int], ...] = (("train", train), ("val", val), ("test", test))
+    return [split for split, count in counts for _ in range(count)]
 
 
 def _take_all(orders: list[_Order], workers: int | None) -> Iterator[Truth]:
-    """Draw and save all pictures, in order."""
+    """Draw and save all pictures; what is known about them comes in order."""
     from joblib import Parallel, cpu_count, delayed  # type: ignore[import-untyped]
 
+    for folder in {order.file.parent for order in orders}:
+        folder.mkdir(parents=True, exist_ok=True)
     if workers is None:
         workers = cpu_count() if len(orders) > _SERIAL else 1
     if workers == 1:
