@@ -21,7 +21,7 @@ _LEVELS: Final[dict[str, tuple[str, Callable[[Species], str]]]] = {
 _SPLITS: Final = {"train": ("train",), "val": ("val",), "trainval": ("train", "val"), "test": ("test",)}
 
 
-def _paths(shots: list[Shot], species: list[Species]) -> list[PurePosixPath]:  # noqa: ARG001 - see `Layout`
+def _paths(shots: list[Shot], species: list[Species]) -> list[PurePosixPath]:
     return [PurePosixPath("data", "images", f"{number:07d}.jpg") for number in range(1, len(shots) + 1)]
 
 

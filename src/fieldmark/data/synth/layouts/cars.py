@@ -18,7 +18,7 @@ __all__ = ["CARS"]
 _BOX_FIELDS = ("bbox_x1", "bbox_y1", "bbox_x2", "bbox_y2")
 
 
-def _paths(shots: list[Shot], species: list[Species]) -> list[PurePosixPath]:  # noqa: ARG001 - see `Layout`
+def _paths(shots: list[Shot], species: list[Species]) -> list[PurePosixPath]:
     numbers = {"train": count(1), "test": count(1)}
     return [PurePosixPath(f"cars_{s.split}", f"{next(numbers[s.split]):05d}.jpg") for s in shots]
 

@@ -13,11 +13,11 @@ from fieldmark.data.synth.species import Species
 __all__ = ["FLOWERS"]
 
 
-def _paths(shots: list[Shot], species: list[Species]) -> list[PurePosixPath]:  # noqa: ARG001 - see `Layout`
+def _paths(shots: list[Shot], species: list[Species]) -> list[PurePosixPath]:
     return [PurePosixPath("jpg", f"image_{number:05d}.jpg") for number in range(1, len(shots) + 1)]
 
 
-def _describe(root: Path, species: list[Species], photos: list[Photo]) -> None:  # noqa: ARG001 - see `Layout`
+def _describe(root: Path, species: list[Species], photos: list[Photo]) -> None:
     from scipy.io import savemat
 
     labels = np.array([[photo.label + 1 for photo in photos]], dtype=np.uint32)
