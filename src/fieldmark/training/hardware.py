@@ -11,9 +11,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from fieldmark.layers.pooling import CovariancePool
+
 __all__ = [
     "choose_precision",
-    "depthwise_in_float32",
+    "float32_islands",
     "peak_memory",
     "process_rank",
     "trainer_devices",
@@ -68,25 +70,35 @@ def peak_memory() -> int | None:
 
 
 @contextmanager
-def depthwise_in_float32(module: nn.Module) -> Iterator[None]:
-    """Keep depthwise convolutions out of bfloat16 autocast on a CPU, whose backward pass is slow there.
+def float32_islands(module: nn.Module) -> Iterator[None]:
+    """Keep some parts in float32 while everything around them runs in bfloat16 autocast.
 
-    They hold few multiplications; in bfloat16 their gradients took half of a training step of EfficientNet-Lite0.
+    - Covariance pooling: the iteration for the square root of a matrix needs the digits.
+    - On a CPU depthwise convolutions: they hold few multiplications, but in bfloat16 their gradients took half of a
+      training step of EfficientNet-Lite0.
     """
-    depthwise = [part for part in module.modules() if isinstance(part, nn.Conv2d) and part.groups > 1]
-    for convolution in depthwise:
-        convolution.forward = _Float32Forward(convolution)  # type: ignore[method-assign]
+    on_cpu = not torch.cuda.is_available()
+
+    def belongs(part: nn.Module) -> bool:
+        depthwise = isinstance(part, nn.Conv2d) and part.groups > 1
+        return isinstance(part, CovariancePool) or (on_cpu and depthwise)
+
+    islands = [part for part in module.modules() if belongs(part)]
+    for part in islands:
+        part.forward = _Float32Forward(part)
     try:
         yield
     finally:
-        for convolution in depthwise:
-            del convolution.forward
+        for part in islands:
+            del part.forward
 
 
 class _Float32Forward:
-    def __init__(self, convolution: nn.Conv2d) -> None:
-        self.convolution = convolution
+    """The forward pass of a module's class, outside of autocast. A class, so that modules can still be copied."""
 
-    def __call__(self, images: Tensor) -> Tensor:
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+
+    def __call__(self, images: Tensor) -> Any:
         with torch.autocast(images.device.type, enabled=False):
-            return type(self.convolution).forward(self.convolution, images.float())
+            return type(self.module).forward(self.module, images.float())

@@ -41,7 +41,7 @@ class Journal(Callback):
         self._task = bar.add_task("", total=None)
         self._clock = time.monotonic()
 
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         description = f"epoch {self.state.epochs + 1} of {self.planned_epochs}"
         self.bar.reset(self._task, total=int(trainer.num_training_batches), description=description)
 
@@ -51,11 +51,11 @@ class Journal(Callback):
         pl_module: LightningModule,
         outputs: Any,
         batch: Any,
-        batch_idx: int,  # noqa: ARG002
+        batch_idx: int,
     ) -> None:
         self.bar.advance(self._task)
 
-    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         assert isinstance(pl_module, MethodModule)
         top1, loss = float(pl_module.val_top1.compute()), float(pl_module.val_loss.compute())
         self.state.add_val(pl_module.method, top1, loss)
@@ -77,7 +77,7 @@ class Journal(Callback):
         self,
         trainer: Trainer,
         pl_module: LightningModule,
-        checkpoint: dict[str, Any],  # noqa: ARG002
+        checkpoint: dict[str, Any],
     ) -> None:
         checkpoint["run_state"] = self.state.to_dict()
 

@@ -68,15 +68,15 @@ class MethodModule(LightningModule):
         set_learning_mode(self.method, frozen_batchnorm=frozen_batchnorm)
         self.train_loss.reset()
 
-    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         # Dropout and mixing depend on the step alone, so that an interrupted run goes on as if nothing had been.
         torch.manual_seed(mix_seed(self.settings.seed, self.stage_index, self.global_step, self.global_rank))
 
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:  # noqa: ARG002
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         images, labels = batch
         return normalize(images, self.preprocess), labels
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         images, labels = self.mixing(*batch) if self.mixing else batch
         loss = self.method.loss(self.method(images), labels, label_smoothing=self.settings.label_smoothing)
         self.train_loss.update(loss.detach(), len(images))
@@ -86,7 +86,7 @@ class MethodModule(LightningModule):
         self.val_loss.reset()
         self.val_top1.reset()
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
         images, labels = batch
         logits = self.method(images).logits.float()
         self.val_loss.update(F.cross_entropy(logits, labels), len(images))

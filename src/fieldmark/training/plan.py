@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -27,7 +28,7 @@ def stage_epochs(stages: Sequence[Stage], epochs: int) -> list[int]:
     for stage in stages:
         share += stage.share
         edges.append(max(edges[-1] + 1, round(epochs * share / total)))
-    return [stop - start for start, stop in zip(edges[:-1], edges[1:], strict=True)]
+    return [stop - start for start, stop in itertools.pairwise(edges)]
 
 
 def combined_freeze(names: Sequence[str], first: str | None, second: str | None) -> str | None:
@@ -76,7 +77,7 @@ class BudgetClock(Callback):
         self._val_seconds: float | None = None
         self._val_started = 0.0
 
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._steps = 0
 
     def on_train_batch_end(
@@ -85,7 +86,7 @@ class BudgetClock(Callback):
         pl_module: LightningModule,
         outputs: Any,
         batch: Any,
-        batch_idx: int,  # noqa: ARG002
+        batch_idx: int,
     ) -> None:
         self._steps += 1
         if self._steps == _WARM_STEPS:
@@ -97,10 +98,10 @@ class BudgetClock(Callback):
         if late or trainer.global_step >= self.schedule.total:
             trainer.should_stop = True
 
-    def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+    def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._val_started = time.monotonic()
 
-    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._val_seconds = time.monotonic() - self._val_started
 
     def _replan(self, trainer: Trainer, step: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -86,7 +87,7 @@ class EpochBatches(Sampler[list[Draw]]):
         draws = list(self.sampler)
         mine = [draws[position] for position in self._shares()]
         edges = np.linspace(0, len(mine), len(self) + 1).round().astype(int)
-        return iter([mine[start:stop] for start, stop in zip(edges[:-1], edges[1:], strict=True)])
+        return iter([mine[start:stop] for start, stop in itertools.pairwise(edges)])
 
     def _shares(self) -> list[int]:
         """Positions of this process; the first ones come twice where the photos do not divide evenly."""
