@@ -15,7 +15,7 @@ from fieldmark.backbones.bundled import BUNDLED
 from fieldmark.backbones.factory import resolve_name
 from fieldmark.config import AutoSettings, FineTuneSettings
 from fieldmark.progress import say
-from fieldmark.training.fine_tune import train_fine_tune
+from fieldmark.training.fine_tune import train_by_gradient
 from fieldmark.training.frozen import FrozenBackbone, FrozenData, Look
 from fieldmark.training.member import Member, Trained
 
@@ -31,7 +31,7 @@ DEFAULT_BUDGET = 180.0
 """Seconds for frozen features where the user names none."""
 
 GOOD_ENOUGH = 0.95
-"""Without a budget of the user's, nothing more expensive is tried beyond this accuracy."""
+"""Within the default budget, nothing more expensive is tried beyond this accuracy."""
 
 FINE_TUNE_SECONDS = 240.0
 """Less time than that makes no fine-tune on a laptop that beats frozen features."""
@@ -65,8 +65,17 @@ class _Climb:
         say(f"  {line}")
 
     @property
+    def budget(self) -> float:
+        return self.settings.budget or DEFAULT_BUDGET
+
+    @property
+    def patient(self) -> bool:
+        """Whether the user gives more time than is spent anyway."""
+        return self.budget > DEFAULT_BUDGET
+
+    @property
     def seconds_left(self) -> float:
-        return (self.settings.budget or DEFAULT_BUDGET) - (time.monotonic() - self.started)
+        return self.budget - (time.monotonic() - self.started)
 
 
 @dataclass(frozen=True)
@@ -110,15 +119,15 @@ def train_auto(data: FrozenData, settings: AutoSettings, run_dir: Path) -> Train
     rungs = _ladder(settings)
     team = _first(climb, rungs[0])
     for rung in rungs[1:]:
-        if not settings.budget and min(team.accuracy, _val_accuracy(climb, team)) >= GOOD_ENOUGH:
-            climb.note(f"stopped: {GOOD_ENOUGH:.0%} is reached; a larger backbone is tried with --budget")
+        if not climb.patient and min(team.accuracy, _val_accuracy(climb, team)) >= GOOD_ENOUGH:
+            climb.note(f"stopped: {GOOD_ENOUGH:.0%} is reached; a larger backbone is tried with --budget 10m")
             break
         taken = _try(climb, team, rung)
         if taken is None:
             break
         team = taken
     members = team.members
-    if settings.budget:
+    if climb.patient:
         members = _fine_tune(climb, members, run_dir)
     return Trained(members, climb.steps, team.accuracy)
 
@@ -221,7 +230,7 @@ def _fine_tune(climb: _Climb, members: list[Member], run_dir: Path) -> list[Memb
         seed=settings.seed,
         test_views=settings.test_views,
     )
-    tuned = train_fine_tune(climb.data, chosen, run_dir, budget=left)
+    tuned = train_by_gradient(climb.data, chosen, run_dir, budget=left)
     climb.steps += tuned.steps
     joined = [replace(one, weight=1.0) for one in (*members, *tuned.members)]
     choices = {"frozen features": members, "the fine-tuned one": tuned.members, "both together": joined}
