@@ -36,7 +36,7 @@ def tiny_method() -> Callable[..., PooledMethod]:
 
     def build(**options: float) -> PooledMethod:
         torch.manual_seed(0)
-        return PooledMethod(create_backbone("resnet10t", pretrained=False), 7, **options)
+        return PooledMethod(create_backbone("test_efficientnet", pretrained=False), 7, **options)
 
     return build
 

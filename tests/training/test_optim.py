@@ -15,11 +15,12 @@ from fieldmark.training.optim import WarmupCosine, build_optimizer, layerwise_gr
 def test_every_stage_has_the_rate_of_a_table_made_by_hand(tiny_method):
     groups = layerwise_groups(tiny_method(), layer_decay=0.5, head_lr_scale=4.0)
     assert {group.name: group.lr_scale for group in groups} == {
-        "stem": 1 / 16,
-        "stage1": 1 / 8,
-        "stage2": 1 / 4,
-        "stage3": 1 / 2,
-        "stage4": 1.0,
+        "stem": 1 / 32,
+        "stage1": 1 / 16,
+        "stage2": 1 / 8,
+        "stage3": 1 / 4,
+        "stage4": 1 / 2,
+        "stage5": 1.0,
         "head": 4.0,
     }
 
@@ -45,7 +46,7 @@ def test_rates_are_the_product_of_setting_stage_and_depth(tiny_method):
     optimizer = build_optimizer(tiny_method(), settings, lr_scale=0.1)
     rates = {group["name"]: group["lr"] for group in optimizer.param_groups}
     assert rates["head"] == pytest.approx(0.01 * 0.1 * 3.0)
-    assert rates["stage3"] == pytest.approx(0.01 * 0.1 * 0.5)
+    assert rates["stage4"] == pytest.approx(0.01 * 0.1 * 0.5)
 
 
 def test_the_course_is_a_line_up_and_half_a_cosine_down():
