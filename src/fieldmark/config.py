@@ -1,4 +1,4 @@
-"""Settings of a fit: typed, checked, and none ever ignored in silence."""
+"""The settings of a fit, from recipe, options and overrides: checked, and none ever ignored in silence."""
 
 from __future__ import annotations
 
@@ -6,83 +6,25 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from fieldmark.errors import SettingError, unknown_name
+from fieldmark.settings.base import FitSettings
+from fieldmark.settings.frozen import AutoSettings, LinearProbeSettings
+from fieldmark.settings.gradient import FineTuneSettings, GradientSettings
 
 __all__ = [
     "SETTINGS",
     "AutoSettings",
     "FineTuneSettings",
     "FitSettings",
+    "GradientSettings",
     "LinearProbeSettings",
     "build_settings",
     "parse_duration",
 ]
-
-Pooling = Literal["avg", "gem", "cov"]
-
-
-class FitSettings(BaseModel):
-    """What every method understands."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    method: str = Field(description="name of the method")
-    backbone: str | None = Field(None, description="any timm model; EfficientNet-Lite0 when left out")
-    weights: Path | None = Field(None, description="file with the backbone's weights instead of the packaged ones")
-    image_size: int | None = Field(None, ge=32, le=2048, description="side in pixels; the backbone's own if left out")
-    resize: Literal["crop", "squash", "pad"] = Field("crop", description="how a photo becomes a square")
-    seed: int = Field(0, ge=0, lt=2**32, description="decides splits, initial weights and the order of photos")
-    val_fraction: float = Field(0.1, gt=0, lt=0.5, description="share of train that is held out as val")
-    test_fraction: float = Field(0.2, gt=0, lt=0.8, description="share held out as test where the data names none")
-    test_views: Literal[1, 2] = Field(2, description="2 also reads the mirror image and averages")
-
-
-class LinearProbeSettings(FitSettings):
-    """A softmax regression on frozen, pooled features."""
-
-    method: Literal["linear_probe"] = "linear_probe"
-    poolings: tuple[Pooling, ...] = Field(("avg",), min_length=1, description="poolings, joined")
-    folds: int = Field(4, ge=2, le=20, description="folds of the cross-validation that chooses the regularisation")
-
-
-class AutoSettings(FitSettings):
-    """Frozen features first, more of everything only while cross-validation says that it pays."""
-
-    method: Literal["auto"] = "auto"
-    budget: float | None = Field(None, gt=0, description="seconds that may be spent; --budget 10m")
-    folds: int = Field(4, ge=2, le=20, description="folds of the cross-validation that makes every choice")
-
-
-class FineTuneSettings(FitSettings):
-    """Gradient descent through the backbone."""
-
-    method: Literal["fine_tune"] = "fine_tune"
-    poolings: tuple[Pooling, ...] = Field(("avg",), min_length=1, description="poolings, joined")
-    epochs: int = Field(20, ge=1, le=10_000)
-    batch_size: int = Field(32, ge=1)
-    lr: float = Field(1e-3, gt=0, description="peak learning rate of the last backbone stage (AdamW)")
-    head_lr_scale: float = Field(5.0, gt=0, description="factor on it for the head")
-    layer_decay: float = Field(0.85, gt=0, le=1, description="factor on it for each stage towards the input")
-    weight_decay: float = Field(0.02, ge=0)
-    warmup: float = Field(0.1, ge=0, lt=1, description="share of all steps with a rising learning rate, then cosine")
-    freeze: str | None = Field(None, description="last backbone stage that stays as it is, such as stage4, or all")
-    frozen_batchnorm: bool = Field(False, description="keep the running statistics of batch norm")
-    label_smoothing: float = Field(0.1, ge=0, lt=1)
-    dropout: float = Field(0.2, ge=0, lt=1)
-    clip_norm: float = Field(5.0, ge=0, description="largest norm of all gradients together; 0 is off")
-    ema: float = Field(0.0, ge=0, lt=1, description="decay of the moving average of the weights; 0 is off")
-    patience: int | None = Field(None, ge=1, description="epochs without a better val score before it stops")
-    balanced: bool = Field(False, description="draw every class equally often")
-    crop_scale: float = Field(0.5, gt=0, le=1, description="smallest share of the photo that a training crop shows")
-    randaugment: int = Field(0, ge=0, le=30, description="magnitude; 0 is off")
-    mixup: float = Field(0.0, ge=0, description="alpha; 0 is off")
-    cutmix: float = Field(0.0, ge=0, description="alpha; 0 is off")
-    precision: Literal["auto", "32", "bf16"] = "auto"
-
 
 SETTINGS: dict[str, type[FitSettings]] = {
     "auto": AutoSettings,

@@ -39,12 +39,14 @@ class Stage:
         share: Fraction of the epochs that the stage takes; the shares of a method add up to 1.
         freeze: Freeze the backbone up to this stage of it; ``all`` trains the head alone; None trains everything.
         lr_scale: Factor on the learning rates.
+        head_lr_scale: Another factor on that of the head.
     """
 
     name: str
     share: float = 1.0
     freeze: str | None = None
     lr_scale: float = 1.0
+    head_lr_scale: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,12 @@ class Method(nn.Module):
     def stages(self) -> list[Stage]:
         return [Stage("all layers")]
 
+    @property
+    def backbones(self) -> list[Backbone]:
+        """Every backbone of the method, each with its own stages; `backbone` is the first."""
+        return [module for module in self.modules() if isinstance(module, Backbone)]
+
     def head_parameters(self) -> Iterable[nn.Parameter]:
-        """Every parameter that is not the backbone's."""
-        inside = {id(parameter) for parameter in self.backbone.parameters()}
+        """Every parameter that is not a backbone's."""
+        inside = {id(parameter) for backbone in self.backbones for parameter in backbone.parameters()}
         return [parameter for parameter in self.parameters() if id(parameter) not in inside]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms import InterpolationMode, v2
 
-from fieldmark.config import FineTuneSettings
+from fieldmark.config import GradientSettings
 from fieldmark.data.preprocess import Preprocess
 
 __all__ = ["Mixing", "build_augmentation", "build_mixing", "normalize"]
@@ -18,7 +18,7 @@ Mixing = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 _INTERPOLATIONS = {"bilinear": InterpolationMode.BILINEAR, "bicubic": InterpolationMode.BICUBIC}
 
 
-def build_augmentation(preprocess: Preprocess, settings: FineTuneSettings) -> Callable[[Tensor], Tensor]:
+def build_augmentation(preprocess: Preprocess, settings: GradientSettings) -> Callable[[Tensor], Tensor]:
     """Upright photo (3, H, W) uint8 to (3, S, S) uint8, drawn from torch's global random state.
 
     A crop of random size and place (`crop_scale`) and a flip always; RandAugment where `randaugment` is not 0.
@@ -39,7 +39,7 @@ def build_augmentation(preprocess: Preprocess, settings: FineTuneSettings) -> Ca
     return augmentation
 
 
-def build_mixing(settings: FineTuneSettings, num_classes: int) -> Mixing | None:
+def build_mixing(settings: GradientSettings, num_classes: int) -> Mixing | None:
     """MixUp or CutMix of a batch, or one of both at random; labels (B,) become probabilities (B, K).
 
     Returns:

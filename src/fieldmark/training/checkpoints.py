@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fieldmark.config import FineTuneSettings
+from fieldmark.config import GradientSettings
 from fieldmark.data.preprocess import Preprocess
 from fieldmark.errors import SettingError
 from fieldmark.methods.base import Method
@@ -19,7 +19,7 @@ __all__ = ["RunFolder", "describe_run"]
 
 
 def describe_run(
-    method: Method, train: RecordList, val: RecordList, preprocess: Preprocess, settings: FineTuneSettings
+    method: Method, train: RecordList, val: RecordList, preprocess: Preprocess, settings: GradientSettings
 ) -> dict[str, Any]:
     """Everything that decides the numbers of a run, as JSON values by name."""
     described: dict[str, Any] = settings.model_dump(mode="json")

@@ -1,28 +1,31 @@
-"""``fine_tune``: gradient descent through the backbone."""
+"""Gradient descent through the backbone: ``fine_tune`` and every method with `GradientSettings`."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
-from fieldmark.config import FineTuneSettings
+from fieldmark.config import GradientSettings
+from fieldmark.data.preprocess import Preprocess
+from fieldmark.methods.base import Method
 from fieldmark.methods.table import build_method
 from fieldmark.progress import say
 from fieldmark.training.frozen import FrozenData
 from fieldmark.training.member import Member, Trained
 from fieldmark.training.outputs import method_logits
 
-__all__ = ["train_fine_tune"]
+__all__ = ["train_by_gradient"]
 
 
-def train_fine_tune(
-    data: FrozenData, settings: FineTuneSettings, run_dir: Path, *, resume: bool = False, budget: float | None = None
+def train_by_gradient(
+    data: FrozenData, settings: GradientSettings, run_dir: Path, *, resume: bool = False, budget: float | None = None
 ) -> Trained:
     """Train through the one loop, then take the val logits by the graph that is shipped.
 
     Args:
         data: Train and val photos.
-        settings: How to train.
+        settings: Which method, and how to train it.
         run_dir: Where checkpoints go.
         resume: Continue from them.
         budget: Seconds that training may take.
@@ -30,10 +33,8 @@ def train_fine_tune(
     from fieldmark.training.loop import train_method
 
     started = time.monotonic()
-    options = {"backbone": settings.backbone, "poolings": list(settings.poolings), "dropout": settings.dropout}
-    method = build_method(
-        "fine_tune", data.num_classes, options, settings.image_size, pretrained=True, weights=settings.weights
-    )
+    options = {"backbone": settings.backbone, **settings.method_options()}
+    method = _initial_method(settings, options, data.num_classes)
     options["backbone"] = method.backbone.name
     preprocess = method.backbone.preprocess(settings.image_size, settings.resize)
     train_records = data.records.like(data.records[: data.num_train])
@@ -43,9 +44,28 @@ def train_fine_tune(
     )
     logits = method_logits(method, val_records, preprocess, settings.test_views)
     accuracy = float((logits.argmax(1) == data.labels[data.val]).mean()) if len(val_records) else None
-    step = f"fine-tuned {method.backbone.name} at {preprocess.image_size} px for {history.epochs} epochs"
+    step = f"{_deed(settings, method, preprocess)} for {history.epochs} epochs"
     if accuracy is not None:
         step += f": {accuracy:.3f} on val"
     step += f" ({time.monotonic() - started:.0f} s)"
     say(f"  {step}")
-    return Trained([Member(method, "fine_tune", options, preprocess, settings.test_views, logits)], [step], accuracy)
+    return Trained(
+        [Member(method, settings.method, options, preprocess, settings.test_views, logits)], [step], accuracy
+    )
+
+
+def _initial_method(settings: GradientSettings, options: dict[str, Any], num_classes: int) -> Method:
+    """Pretrained backbones, and everything else drawn from the seed."""
+    import torch
+
+    with torch.random.fork_rng(devices=()):
+        torch.default_generator.manual_seed(settings.seed)
+        return build_method(
+            settings.method, num_classes, options, settings.image_size, pretrained=True, weights=settings.weights
+        )
+
+
+def _deed(settings: GradientSettings, method: Method, preprocess: Preprocess) -> str:
+    names = " and ".join(backbone.name for backbone in method.backbones)
+    what = "fine-tuned" if settings.method == "fine_tune" else f"trained {settings.method} on"
+    return f"{what} {names} at {preprocess.image_size} px"

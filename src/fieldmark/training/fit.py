@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fieldmark.config import AutoSettings, FineTuneSettings, FitSettings, LinearProbeSettings
+from fieldmark.config import AutoSettings, FitSettings, GradientSettings, LinearProbeSettings
 from fieldmark.errors import SettingError
 from fieldmark.structures import RecordList
 from fieldmark.training.auto import train_auto
-from fieldmark.training.fine_tune import train_fine_tune
+from fieldmark.training.fine_tune import train_by_gradient
 from fieldmark.training.frozen import FrozenData
 from fieldmark.training.linear_probe import train_linear_probe
 from fieldmark.training.member import Trained
@@ -48,6 +48,6 @@ def train(
             return train_auto(data, settings, run_dir)
         case LinearProbeSettings():
             return train_linear_probe(data, settings)
-        case FineTuneSettings():
-            return train_fine_tune(data, settings, run_dir, resume=resume)
+        case GradientSettings():
+            return train_by_gradient(data, settings, run_dir, resume=resume)
     raise SettingError(f"the method '{settings.method}' has no training")

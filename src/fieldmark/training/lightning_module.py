@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 from torchmetrics import MeanMetric
 
-from fieldmark.config import FineTuneSettings
+from fieldmark.config import GradientSettings
 from fieldmark.data.preprocess import Preprocess
 from fieldmark.methods.base import Method, Stage
 from fieldmark.training.augment import build_mixing, normalize
@@ -40,7 +40,7 @@ class MethodModule(LightningModule):
     def __init__(
         self,
         method: Method,
-        settings: FineTuneSettings,
+        settings: GradientSettings,
         stage: Stage,
         stage_index: int,
         preprocess: Preprocess,
@@ -59,7 +59,7 @@ class MethodModule(LightningModule):
         self.val_top1 = MeanMetric()
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        optimizer = build_optimizer(self.method, self.settings, self.stage.lr_scale)
+        optimizer = build_optimizer(self.method, self.settings, self.stage.lr_scale, self.stage.head_lr_scale)
         scheduler = LambdaLR(optimizer, lambda step: self.schedule.factor(step))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
@@ -100,16 +100,16 @@ class MethodModule(LightningModule):
 
 
 def set_learning_mode(method: Method, *, frozen_batchnorm: bool) -> None:
-    """Training mode, but evaluation mode for whatever of the backbone has only frozen parameters.
+    """Training mode, but evaluation mode for whatever of the backbones has only frozen parameters.
 
     Otherwise the running statistics of frozen batch norms would move and their dropout go on.
 
     Args:
         method: What trains.
-        frozen_batchnorm: Also keep the statistics of the backbone's batch norms whose weights do train.
+        frozen_batchnorm: Also keep the statistics of the backbones' batch norms whose weights do train.
     """
     method.train()
-    for module in method.backbone.modules():
+    for module in (part for backbone in method.backbones for part in backbone.modules()):
         parameters = list(module.parameters())
         frozen = bool(parameters) and not any(parameter.requires_grad for parameter in parameters)
         if frozen or (frozen_batchnorm and isinstance(module, nn.modules.batchnorm._BatchNorm)):

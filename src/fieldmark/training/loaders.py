@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from fieldmark.config import FineTuneSettings
+from fieldmark.config import GradientSettings
 from fieldmark.data.preprocess import Preprocess
 from fieldmark.structures import RecordList
 from fieldmark.training.augment import build_augmentation
@@ -32,7 +32,7 @@ class Loaders:
         PhotoError: A photo cannot be read.
     """
 
-    def __init__(self, train: RecordList, val: RecordList, preprocess: Preprocess, settings: FineTuneSettings) -> None:
+    def __init__(self, train: RecordList, val: RecordList, preprocess: Preprocess, settings: GradientSettings) -> None:
         self.settings = settings
         self._train = TrainPhotos(train_store(train, preprocess), build_augmentation(preprocess, settings))
         self._val = ValPhotos(val_store(val, preprocess))

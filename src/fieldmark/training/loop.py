@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from lightning.pytorch import Callback, Trainer
 
-from fieldmark.config import FineTuneSettings
+from fieldmark.config import GradientSettings
 from fieldmark.data.preprocess import Preprocess
 from fieldmark.errors import PhotoError, SettingError
 from fieldmark.methods.base import Method
@@ -35,7 +35,7 @@ def train_method(
     train: RecordList,
     val: RecordList,
     preprocess: Preprocess,
-    settings: FineTuneSettings,
+    settings: GradientSettings,
     run_dir: Path,
     *,
     resume: bool = False,
@@ -85,7 +85,7 @@ class _Training:
         method: Method,
         loaders: Loaders,
         preprocess: Preprocess,
-        settings: FineTuneSettings,
+        settings: GradientSettings,
         folder: RunFolder,
         state: RunState,
         deadline: float | None,
@@ -111,8 +111,8 @@ class _Training:
     def _run_stage(self, journal: Journal, checkpoint: Path | None) -> None:
         index, settings = self.state.stage, self.settings
         stage = self.stages[index]
-        names = list(self.method.backbone.stages)
-        self.method.backbone.freeze(combined_freeze(names, stage.freeze, settings.freeze))
+        for backbone in self.method.backbones:
+            backbone.freeze(combined_freeze(list(backbone.stages), stage.freeze, settings.freeze))
         loader = self.loaders.train_loader(index, self.state.epochs - self.state.epochs_before)
         schedule = WarmupCosine(self.epochs[index] * len(loader), settings.warmup)
         module = MethodModule(self.method, settings, stage, index, self.preprocess, schedule)
@@ -146,7 +146,7 @@ class _Training:
 
 
 @contextmanager
-def _surroundings(method: Method, settings: FineTuneSettings) -> Iterator[None]:
+def _surroundings(method: Method, settings: GradientSettings) -> Iterator[None]:
     """What holds only while a method trains: memory layout, precision, random state, silence; undone at the end."""
     mixed = choose_precision(settings.precision) == "bf16-mixed"
     method.to(memory_format=torch.channels_last)
@@ -158,11 +158,12 @@ def _surroundings(method: Method, settings: FineTuneSettings) -> Iterator[None]:
         ):
             yield
     finally:
-        method.backbone.freeze(None)
+        for backbone in method.backbones:
+            backbone.freeze(None)
         method.cpu().to(memory_format=torch.contiguous_format).eval()
 
 
-def _check(train: RecordList, val: RecordList, settings: FineTuneSettings) -> None:
+def _check(train: RecordList, val: RecordList, settings: GradientSettings) -> None:
     if not train:
         raise SettingError("training needs photos, but the train split is empty: give each class at least one")
     if settings.patience is not None and not val:

@@ -10,40 +10,48 @@ from typing import Any
 from torch import nn
 from torch.optim import AdamW
 
-from fieldmark.config import FineTuneSettings
+from fieldmark.backbones.factory import Backbone
+from fieldmark.config import GradientSettings
 from fieldmark.methods.base import Method, ParameterGroup
 
 __all__ = ["WarmupCosine", "build_optimizer", "layerwise_groups"]
 
 
 def layerwise_groups(method: Method, layer_decay: float, head_lr_scale: float) -> list[ParameterGroup]:
-    """The parameters that train, in one group for each backbone stage and one for the head.
+    """The parameters that train, in one group for each stage of each backbone and one for the head.
 
     The last backbone stage has the factor 1, each earlier one `layer_decay` times that of the stage after it.
     What the backbone does not count to any stage goes with the last one.
     """
-    stages = {name: list(parameters) for name, parameters in method.backbone.stages.items()}
-    known = {id(parameter) for parameters in stages.values() for parameter in parameters}
-    last = next(reversed(stages))
-    stages[last] += [parameter for parameter in method.backbone.parameters() if id(parameter) not in known]
-    groups = [
-        ParameterGroup(name, _trainable(parameters), layer_decay ** (len(stages) - 1 - depth))
-        for depth, (name, parameters) in enumerate(stages.items())
-    ]
+    groups = [group for backbone in method.backbones for group in _stage_groups(backbone, layer_decay)]
     groups.append(ParameterGroup("head", _trainable(method.head_parameters()), head_lr_scale))
     return [group for group in groups if group.parameters]
 
 
-def build_optimizer(method: Method, settings: FineTuneSettings, lr_scale: float = 1.0) -> AdamW:
+def _stage_groups(backbone: Backbone, layer_decay: float) -> list[ParameterGroup]:
+    stages = {name: list(parameters) for name, parameters in backbone.stages.items()}
+    known = {id(parameter) for parameters in stages.values() for parameter in parameters}
+    last = next(reversed(stages))
+    stages[last] += [parameter for parameter in backbone.parameters() if id(parameter) not in known]
+    return [
+        ParameterGroup(name, _trainable(parameters), layer_decay ** (len(stages) - 1 - depth))
+        for depth, (name, parameters) in enumerate(stages.items())
+    ]
+
+
+def build_optimizer(
+    method: Method, settings: GradientSettings, lr_scale: float = 1.0, head_lr_scale: float = 1.0
+) -> AdamW:
     """AdamW over `layerwise_groups`; biases, norms and other vectors and scalars do not decay.
 
     Args:
         method: Its frozen parameters are left out.
         settings: Rates and decay.
         lr_scale: Factor of the stage of training.
+        head_lr_scale: Another one for the head.
     """
     options: list[dict[str, Any]] = []
-    for group in layerwise_groups(method, settings.layer_decay, settings.head_lr_scale):
+    for group in layerwise_groups(method, settings.layer_decay, settings.head_lr_scale * head_lr_scale):
         matrices = [parameter for parameter in group.parameters if parameter.ndim > 1]
         vectors = [parameter for parameter in group.parameters if parameter.ndim <= 1]
         lr = settings.lr * lr_scale * group.lr_scale
