@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +11,13 @@ from numpy.typing import NDArray
 
 from fieldmark.backbones.bundled import BUNDLED
 from fieldmark.backbones.factory import resolve_name
+from fieldmark.backbones.feature_cache import cache_root
 from fieldmark.config import AutoSettings, FineTuneSettings
 from fieldmark.progress import say
 from fieldmark.training.fine_tune import train_by_gradient
-from fieldmark.training.frozen import FrozenBackbone, FrozenData, Look
+from fieldmark.training.frozen import FrozenBackbone, FrozenData
 from fieldmark.training.member import Member, Trained
+from fieldmark.training.team import Team, top1_on_val
 
 __all__ = ["CANDIDATES", "train_auto"]
 
@@ -74,35 +74,23 @@ class _Climb:
         return self.budget > DEFAULT_BUDGET
 
     @property
-    def seconds_left(self) -> float:
-        return self.budget - (time.monotonic() - self.started)
+    def elapsed(self) -> float:
+        return time.monotonic() - self.started
 
+    def remembered(self, frozen: FrozenBackbone, what: str, seconds: float) -> float:
+        """The seconds that `what` took the first time, remembered beside the cached features.
 
-@dataclass(frozen=True)
-class _Team:
-    """Frozen backbones that answer together, by the mean of their probabilities."""
-
-    parts: tuple[tuple[FrozenBackbone, Look], ...]
-    probabilities: Floats
-    accuracy: float
-
-    @classmethod
-    def of(cls, parts: tuple[tuple[FrozenBackbone, Look], ...], labels: Ints) -> _Team:
-        probabilities = np.asarray(np.mean([_softmax(look.choice.logits) for _, look in parts], axis=0))
-        truth = labels[parts[0][1].choice.positions]
-        return cls(parts, probabilities, float((probabilities.argmax(1) == truth).mean()))
-
-    @property
-    def label(self) -> str:
-        return " and ".join(f"{frozen.label}, {look.choice.label}" for frozen, look in self.parts)
-
-    @cached_property
-    def members(self) -> list[Member]:
-        """The parts, fitted on all train photos."""
-        members = [frozen.member(look, "auto") for frozen, look in self.parts]
-        for member in members:
-            member.weight = 1.0 / len(members)
-        return members
+        A repeat reads features from the cache in no time. If it went by its own clock it would climb further and
+        end with other numbers; so it decides by the clock of the first run.
+        """
+        folder = cache_root() / "clock"
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / f"{frozen.features.key}-{self.data.key}-{self.settings.seed}-{what}"
+        try:
+            return float(file.read_text())
+        except (OSError, ValueError):
+            file.write_text(f"{seconds:.6f}")
+            return seconds
 
 
 def train_auto(data: FrozenData, settings: AutoSettings, run_dir: Path) -> Trained:
@@ -144,37 +132,39 @@ def _ladder(settings: AutoSettings) -> list[_Rung]:
     return [_Rung(name, native), _Rung(name, _larger(native))]
 
 
-def _first(climb: _Climb, rung: _Rung) -> _Team:
+def _first(climb: _Climb, rung: _Rung) -> Team:
     started = time.monotonic()
     frozen = _frozen(climb, rung)
     look = frozen.look(CANDIDATES, folds=climb.settings.folds)
-    team = _Team.of(((frozen, look),), climb.data.labels)
+    team = Team.of(((frozen, look),), climb.data.labels)
     climb.note(f"{team.label}: {team.accuracy:.3f} by cross-validation ({time.monotonic() - started:.0f} s)")
     return team
 
 
-def _try(climb: _Climb, team: _Team, rung: _Rung) -> _Team | None:
+def _try(climb: _Climb, team: Team, rung: _Rung) -> Team | None:
     """The team with this rung, or in place of it, or None where it does not pay or does not fit the budget."""
     started = time.monotonic()
     frozen = _frozen(climb, rung)
     gain, error, seconds_a_photo = _pilot(climb, team, frozen)
+    seconds_a_photo = climb.remembered(frozen, "photo", seconds_a_photo)
+    left = climb.budget - climb.remembered(frozen, "before", climb.elapsed)
     if gain < max(PILOT_GAIN, error):
         climb.note(f"not taken: {frozen.label} gains {gain:+.3f} ± {error:.3f} on a few photos")
         return None
     views = climb.settings.test_views
     cost = seconds_a_photo * views * len(climb.data.records)
-    if cost > climb.seconds_left:
+    if cost > left:
         climb.note(
             f"not taken: {frozen.label} promises {gain:+.3f} for {cost:.0f} s more, "
-            f"and {max(0.0, climb.seconds_left):.0f} s of the budget are left"
+            f"and {max(0.0, left):.0f} s of the budget are left"
         )
         return None
     look = frozen.look(CANDIDATES, folds=climb.settings.folds)
     labels = climb.data.labels
-    alone = _Team.of(((frozen, look),), labels)
-    joined = _Team.of((*team.parts, (frozen, look)), labels)
+    alone = Team.of(((frozen, look),), labels)
+    joined = Team.of((*team.parts, (frozen, look)), labels)
     best = max((team, alone), key=lambda one: one.accuracy)
-    if joined.accuracy > best.accuracy + _standard_error(best, joined, labels):
+    if joined.accuracy > best.accuracy + best.standard_error(joined, labels):
         best = joined
     climb.note(
         f"{frozen.label}, {look.choice.label}: {alone.accuracy:.3f} alone, {joined.accuracy:.3f} with what was there "
@@ -183,7 +173,7 @@ def _try(climb: _Climb, team: _Team, rung: _Rung) -> _Team | None:
     return None if best is team else best
 
 
-def _pilot(climb: _Climb, team: _Team, frozen: FrozenBackbone) -> tuple[float, float, float]:
+def _pilot(climb: _Climb, team: Team, frozen: FrozenBackbone) -> tuple[float, float, float]:
     """Gain over the team's last part on a few photos, its standard error, and seconds for one view of one photo."""
     photos = _few_of_each_class(climb.data, PILOT_PHOTOS, climb.settings.seed)
     current, look = team.parts[-1]
@@ -202,20 +192,14 @@ def _frozen(climb: _Climb, rung: _Rung) -> FrozenBackbone:
     return FrozenBackbone(climb.data, climb.settings, rung.backbone, rung.image_size, names)
 
 
-def _val_accuracy(climb: _Climb, team: _Team) -> float:
+def _val_accuracy(climb: _Climb, team: Team) -> float:
     """Val tells what cross-validation cannot where val was taken on another day (1.0 without val photos)."""
-    return _members_on_val(climb.data, team.members) if len(climb.data.val) else 1.0
-
-
-def _members_on_val(data: FrozenData, members: Sequence[Member]) -> float:
-    total = sum(member.weight for member in members)
-    mixed = [_softmax(member.val_logits) * (member.weight / total) for member in members]
-    return float((np.sum(mixed, axis=0).argmax(1) == data.labels[data.val]).mean())
+    return top1_on_val(climb.data, team.members) if len(climb.data.val) else 1.0
 
 
 def _fine_tune(climb: _Climb, members: list[Member], run_dir: Path) -> list[Member]:
     """Members after the rest of the budget went into fine-tuning: the old, the new, or both, as val says."""
-    left = climb.seconds_left - FINE_TUNE_RESERVE
+    left = climb.budget - climb.elapsed - FINE_TUNE_RESERVE
     if left < FINE_TUNE_SECONDS or not len(climb.data.val):
         climb.note(
             f"no fine-tuning: it needs {FINE_TUNE_SECONDS:.0f} s and val photos, {max(0.0, left):.0f} s are left"
@@ -234,7 +218,7 @@ def _fine_tune(climb: _Climb, members: list[Member], run_dir: Path) -> list[Memb
     climb.steps += tuned.steps
     joined = [replace(one, weight=1.0) for one in (*members, *tuned.members)]
     choices = {"frozen features": members, "the fine-tuned one": tuned.members, "both together": joined}
-    on_val = {name: _members_on_val(climb.data, team) for name, team in choices.items()}
+    on_val = {name: top1_on_val(climb.data, team) for name, team in choices.items()}
     error = np.sqrt(0.25 / len(climb.data.val))  # both together answer slower, so they must gain more than chance
     best = max(on_val, key=lambda name: on_val[name] - (0.25 * error if name == "both together" else 0.0))
     figures = ", ".join(f"{name} {accuracy:.3f}" for name, accuracy in on_val.items())
@@ -251,12 +235,6 @@ def _few_of_each_class(data: FrozenData, limit: int, seed: int) -> Ints:
     return np.sort(np.concatenate(chosen))
 
 
-def _standard_error(one: _Team, other: _Team, labels: Ints) -> float:
-    truth = labels[one.parts[0][1].choice.positions]
-    disagree = (one.probabilities.argmax(1) == truth) != (other.probabilities.argmax(1) == truth)
-    return float(np.sqrt(disagree.mean() / len(truth)))
-
-
 def _native_size(name: str) -> int:
     import timm
 
@@ -267,8 +245,3 @@ def _native_size(name: str) -> int:
 def _larger(size: int) -> int:
     """About 1.4 times the size, on the grid of 32 pixels."""
     return round(size * 1.43 / 32) * 32
-
-
-def _softmax(logits: Floats) -> Floats:
-    shifted = np.exp(logits - logits.max(1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(1, keepdims=True), dtype=np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -48,6 +49,13 @@ class FrozenData:
     num_train: int
     groups: Ints
     content_keys: Mapping[Path, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """Of the photos' contents and labels."""
+        contents = [self.content_keys.get(record.path) or content_key(record.path) for record in self.records]
+        rows = sorted(zip(contents, self.records.labels, strict=True))
+        return hashlib.blake2b(repr((rows, self.num_train)).encode(), digest_size=8).hexdigest()
 
     @property
     def labels(self) -> Ints:
