@@ -1,26 +1,51 @@
-"""``fieldmark datasets``: which data sets are known, and how to bring one."""
+"""``fieldmark datasets``: which layouts are known, and how to come by a published set."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 __all__ = ["datasets"]
 
+datasets = typer.Typer(help="List the data sets that are recognised, or fetch one.", invoke_without_command=True)
 
-def datasets(
-    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object a line on stdout.")] = False,
+
+@datasets.callback()
+def _default(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        list_known()
+
+
+@datasets.command("list")
+def list_known(
+    json_output: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")] = False,
 ) -> None:
-    """List the data layouts that are recognised."""
-    import json
-
+    """List the layouts that are recognised."""
+    from fieldmark.data.fetch import BY_HAND, FETCHABLE
     from fieldmark.data.read import READERS
     from fieldmark.progress import console
 
     for name, reader in READERS.items():
         about = (reader.__doc__ or "").strip().splitlines()[0]
+        how = "fetch" if name in FETCHABLE else "by hand" if name in BY_HAND else "your own"
         if json_output:
-            typer.echo(json.dumps({"name": name, "about": about}))
+            typer.echo(json.dumps({"name": name, "about": about, "source": how}))
         else:
-            console.print(f"{name:20} {about}", markup=False)
+            console.print(f"{name:18} {how:8} {about}", markup=False)
+
+
+@datasets.command("fetch")
+def fetch_one(
+    name: Annotated[str, typer.Argument(help="A name that 'fieldmark datasets list' shows.")],
+    root: Annotated[Path, typer.Option(help="Folder to download into.")] = Path("data"),
+) -> None:
+    """Download a published data set."""
+    from fieldmark.data.fetch import fetch
+    from fieldmark.progress import say
+
+    folder = fetch(name, root)
+    say(f"fetched {name} into {folder}")
+    say(f"next: fieldmark fit {folder} --out MODEL")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import sys
 from typing import Annotated
 
@@ -19,6 +21,9 @@ from fieldmark.progress import console
 
 __all__ = ["app", "main"]
 
+_INTERRUPTED = 130
+_NO_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR)
+
 app = typer.Typer(
     help="Tell look-alikes apart: from a folder of labelled photos to a recognizer whose answers can be checked.",
     no_args_is_help=True,
@@ -26,8 +31,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (demo, check, fit, evaluate, predict, synth, datasets):
+for verb in (demo, check, fit, evaluate, predict, synth):
     app.command()(verb)
+app.add_typer(datasets, name="datasets")
 
 
 def _version(wanted: bool) -> None:
@@ -49,14 +55,24 @@ def _options(
 
 def main() -> None:
     """Run the command. Exit codes: 0 done, 1 done in part, 2 wrong input, 130 interrupted."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files and classes may hold anything
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         app()
     except FieldmarkError as error:
         console.print(f"fieldmark: {error}", markup=False, soft_wrap=True)
         sys.exit(2)
-    except KeyboardInterrupt:
-        console.print("fieldmark: interrupted; nothing half-written was left", markup=False)
-        sys.exit(130)
-    except BrokenPipeError:  # the reader of our stdout has gone, as `| head` does
-        sys.stderr.close()
-        sys.exit(1)
+    except OSError as error:
+        if error.errno not in _NO_PLACE:
+            raise
+        console.print(f"fieldmark: {_reason(error)}", markup=False, soft_wrap=True)
+        sys.exit(2)
+    except SystemExit as ended:
+        if ended.code == _INTERRUPTED:  # typer turns Ctrl-C into this code
+            console.print("fieldmark: interrupted; nothing half-written was left", markup=False)
+        raise
+
+
+def _reason(error: OSError) -> str:
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}; make room there or name another place, then run it again"

@@ -1,0 +1,72 @@
+"""Bring a published data set onto this machine, where its publisher still offers it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from fieldmark.data.read import READERS
+from fieldmark.errors import DataError, unknown_name
+
+__all__ = ["BY_HAND", "FETCHABLE", "fetch"]
+
+
+def _aircraft(root: Path) -> None:
+    from torchvision.datasets import FGVCAircraft
+
+    FGVCAircraft(str(root), download=True)
+
+
+def _flowers(root: Path) -> None:
+    from torchvision.datasets import Flowers102
+
+    Flowers102(str(root), download=True)
+
+
+def _pets(root: Path) -> None:
+    from torchvision.datasets import OxfordIIITPet
+
+    OxfordIIITPet(str(root), download=True)
+
+
+FETCHABLE: dict[str, tuple[Callable[[Path], None], str]] = {
+    "fgvc_aircraft": (_aircraft, "fgvc-aircraft-2013b"),
+    "oxford_flowers102": (_flowers, "flowers-102"),
+    "oxford_pets": (_pets, "oxford-iiit-pet"),
+}
+"""Name -> what downloads it (torchvision, checksums included) and the folder that it makes."""
+
+BY_HAND: dict[str, str] = {
+    "cub200_2011": "its page at Caltech (CUB_200_2011.tgz); unpack it and name the folder that holds images.txt",
+    "stanford_cars": "a mirror (the original page is gone); name the folder that holds cars_train and devkit",
+    "oxford_flowers17": "the page of the Visual Geometry Group at Oxford (17flowers.tgz); name the folder that holds jpg",
+    "stanford_dogs": "its page at Stanford (images.tar, lists.tar, annotation.tar), all unpacked into one folder",
+    "nabirds": "the Cornell Lab of Ornithology, after agreeing to its terms; name the folder that holds images.txt",
+    "inaturalist": "the competition's page; name the folder that holds the JSON files and the photos",
+}
+"""Data sets whose publishers ask for a click, a form or a mirror, and where to go."""
+
+
+def fetch(name: str, root: Path) -> Path:
+    """Download a data set below `root`; the folder to give to ``fit``.
+
+    Raises:
+        SettingError: There is no such data set.
+        DataError: It has to be fetched by hand, or the download failed.
+    """
+    known = {*FETCHABLE, *BY_HAND}
+    if name not in known:
+        raise unknown_name("data set", name, known)
+    if name in BY_HAND:
+        raise DataError(f"{name} has to be fetched by hand from {BY_HAND[name]}")
+    download, folder = FETCHABLE[name]
+    root.mkdir(parents=True, exist_ok=True)
+    try:
+        download(root)
+    except Exception as error:  # torchvision passes on whatever the network raises
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise DataError(
+            f"{name} could not be downloaded into {root} ({reason}); check the connection, then repeat"
+        ) from error
+    READERS[name].read(root / folder)
+    return root / folder
