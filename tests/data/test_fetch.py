@@ -18,7 +18,7 @@ def test_every_published_layout_is_either_fetched_or_explained() -> None:
 
 
 def test_a_set_that_needs_a_click_says_where_to_go(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="^nabirds has to be fetched by hand from the Cornell Lab of Ornithology"):
+    with pytest.raises(DataError, match=r"^nabirds has to be fetched by hand from the Cornell Lab of Ornithology"):
         fetch("nabirds", tmp_path)
 
 

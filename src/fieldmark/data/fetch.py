@@ -39,7 +39,7 @@ FETCHABLE: dict[str, tuple[Callable[[Path], None], str]] = {
 BY_HAND: dict[str, str] = {
     "cub200_2011": "its page at Caltech (CUB_200_2011.tgz); unpack it and name the folder that holds images.txt",
     "stanford_cars": "a mirror (the original page is gone); name the folder that holds cars_train and devkit",
-    "oxford_flowers17": "the page of the Visual Geometry Group at Oxford (17flowers.tgz); name the folder that holds jpg",
+    "oxford_flowers17": "the Visual Geometry Group at Oxford (17flowers.tgz); name the folder that holds jpg",
     "stanford_dogs": "its page at Stanford (images.tar, lists.tar, annotation.tar), all unpacked into one folder",
     "nabirds": "the Cornell Lab of Ornithology, after agreeing to its terms; name the folder that holds images.txt",
     "inaturalist": "the competition's page; name the folder that holds the JSON files and the photos",
