@@ -11,10 +11,10 @@ import numpy as np
 
 from fieldmark.artifact.save import relative_path
 from fieldmark.artifact.whole import whole_file
-from fieldmark.data.photos import content_key
 from fieldmark.data.read import read
-from fieldmark.errors import DataError, PhotoError
+from fieldmark.errors import DataError
 from fieldmark.evaluation.metrics import Metrics, compute_metrics
+from fieldmark.evaluation.remembered_split import content_keys, of_split
 from fieldmark.recognizer.recognizer import Recognizer, Scores
 from fieldmark.structures import RecordList, Split
 
@@ -44,29 +44,43 @@ def evaluate(recognizer: Recognizer, data: str | Path | None = None, *, split: S
     Args:
         recognizer: What to measure.
         data: A data set; the one that the model was made from for None.
-        split: Of the data set. Data without splits are taken whole for ``test``.
+        split: See `of_split`.
 
     Raises:
         DataError: The photos are not where they were, the split is empty, or a label is none of the classes.
     """
-    records = photos_of_split(recognizer, data, split)
+    records, seen = _opened(recognizer, data, split)
     scores = recognizer.scores(records, f"evaluating {split}")
     good = np.array([index for index in range(len(records)) if index not in scores.errors], dtype=np.int64)
     if not len(good):
         raise DataError(f"none of the {len(records)} {split} photos could be read; the first: {scores.errors[0]}")
     labels = np.array(records.labels, dtype=np.int64)[good]
     metrics = compute_metrics(scores.probabilities[good], labels, recognizer.classes)
-    trained_on = {row.content for row in recognizer.split() if row.split == "train"}
-    seen = sum(_content(record.path) in trained_on for record in records) if split != "train" else 0
     return Evaluation(metrics, records, scores, seen)
 
 
 def photos_of_split(recognizer: Recognizer, data: str | Path | None, split: Split) -> RecordList:
     """The photos to measure on, their labels as indices of the recognizer's classes."""
+    return _opened(recognizer, data, split)[0]
+
+
+def _opened(recognizer: Recognizer, data: str | Path | None, split: Split) -> tuple[RecordList, int]:
+    """The photos of a split, and how many of them the model was trained on."""
     source = Path(data) if data is not None else Path(recognizer.manifest.data.source)
     if data is None and not source.exists():
         raise DataError(f"the photos that the model was made from are no longer at {source}; name them as DATA")
     records = read(source)
+    contents = content_keys(records)
+    chosen = of_split(records, contents, recognizer.split(), split)
+    if not chosen:
+        raise DataError(f"{source} has no {split} photos; choose another split with --split")
+    trained_on = {row.content for row in recognizer.split() if row.split == "train"}
+    seen = 0 if split == "train" else sum(contents[index] in trained_on for index in chosen)
+    return _relabelled(records.like(records[index] for index in chosen), recognizer, source), seen
+
+
+def _relabelled(records: RecordList, recognizer: Recognizer, source: Path) -> RecordList:
+    """The same photos with labels of the recognizer's classes."""
     own = recognizer.class_to_idx
     foreign = sorted({records.classes[record.label] for record in records} - own.keys())
     if foreign:
@@ -74,26 +88,14 @@ def photos_of_split(recognizer: Recognizer, data: str | Path | None, split: Spli
             f"{len(foreign)} label(s) of {source} are none of the model's {len(own)} classes, such as '{foreign[0]}'; "
             f"evaluate on photos of the model's classes"
         )
-    relabel = [own.get(name, -1) for name in records.classes]
-    renamed = RecordList(
-        (replace(record, label=relabel[record.label]) for record in records),
-        recognizer.classes,
-        name=records.name,
-        root=records.root,
-        ranks=records.ranks,
-    )
-    chosen = _remembered(recognizer, renamed, split) if _same_data(recognizer, source) else renamed.of_split(split)
-    if not chosen and split == "test" and all(record.split is None for record in renamed):
-        chosen = renamed
-    if not chosen:
-        raise DataError(f"{source} has no {split} photos; choose another split with --split")
-    return chosen
+    renamed = (replace(record, label=own[records.classes[record.label]]) for record in records)
+    return RecordList(renamed, recognizer.classes, name=records.name, root=records.root, ranks=records.ranks)
 
 
 def write_rows(evaluation: Evaluation, classes: Sequence[str], out: Path) -> None:
     """One row for each photo: path, truth, answer, confidence, probability and rank of the truth, error."""
     records, scores = evaluation.records, evaluation.scores
-    with whole_file(out) as draft, draft.open("w", newline="", encoding="utf-8") as file:
+    with whole_file(out) as draft, draft.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file)
         writer.writerow(
             ("photo", "truth", "answer", "correct", "confidence", "truth_probability", "truth_rank", "error")
@@ -109,24 +111,3 @@ def write_rows(evaluation: Evaluation, classes: Sequence[str], out: Path) -> Non
             rank = 1 + int((row > own).sum())
             figures = (f"{row[best]:.6f}", f"{own:.6f}", rank)
             writer.writerow((name, truth, classes[best], int(best == record.label), *figures, ""))
-
-
-def _same_data(recognizer: Recognizer, source: Path) -> bool:
-    return source.resolve() == Path(recognizer.manifest.data.source).resolve()
-
-
-def _remembered(recognizer: Recognizer, records: RecordList, split: Split) -> RecordList:
-    """The split as it was when the model was made; photos that have come since belong to none."""
-    split_of = {row.path: row.split for row in recognizer.split()}
-    return records.like(
-        record.with_split(split)
-        for record in records
-        if split_of.get(relative_path(record.path, records.root)) == split
-    )
-
-
-def _content(path: Path) -> str:
-    try:
-        return content_key(path)
-    except PhotoError:
-        return ""

@@ -99,19 +99,20 @@ def confused_pairs(
     labels: Ints, predicted: Ints, classes: Sequence[str], *, limit: int = 20
 ) -> tuple[ConfusedPair, ...]:
     """Pairs of classes by the number of photos that are taken for the other, the most first."""
-    count = len(classes)
-    confusion = np.bincount(labels * count + predicted, minlength=count * count).reshape(count, count)
-    photos = confusion.sum(1)
-    both = np.triu(confusion + confusion.T, 1)
-    order = np.argsort(-both, axis=None, kind="stable")[:limit]
+    wrong = predicted != labels
+    low, high = np.minimum(labels, predicted)[wrong], np.maximum(labels, predicted)[wrong]
+    # Only pairs that occur: a whole confusion matrix of 10,000 classes would fill gigabytes.
+    pairs, which, both = np.unique(np.stack([low, high], 1), axis=0, return_inverse=True, return_counts=True)
+    low_as_high = np.bincount(which.ravel(), weights=labels[wrong] == low, minlength=len(pairs)).astype(int)
+    photos = np.bincount(labels, minlength=len(classes))
     found = []
-    for a, b in zip(*np.unravel_index(order, both.shape), strict=True):
-        if both[a, b] == 0:
-            break
-        first, second = (a, b) if confusion[a, b] >= confusion[b, a] else (b, a)
-        rate = float(both[a, b] / max(1, photos[a] + photos[b]))
-        pair = (int(confusion[first, second]), int(confusion[second, first]))
-        found.append(ConfusedPair(classes[first], classes[second], *pair, rate))
+    for index in np.argsort(-both, kind="stable")[:limit]:
+        a, b = int(pairs[index, 0]), int(pairs[index, 1])
+        forth = int(low_as_high[index])
+        back = int(both[index]) - forth
+        rate = float(both[index] / max(1, photos[a] + photos[b]))
+        one = (classes[a], classes[b], forth, back) if forth >= back else (classes[b], classes[a], back, forth)
+        found.append(ConfusedPair(*one, rate))
     return tuple(found)
 
 
@@ -123,4 +124,4 @@ def wilson_interval(hits: int, total: int, z: float = 1.96) -> tuple[float, floa
     denominator = 1 + z * z / total
     centre = (share + z * z / (2 * total)) / denominator
     half = z * np.sqrt(share * (1 - share) / total + z * z / (4 * total * total)) / denominator
-    return (float(centre - half), float(centre + half))
+    return (max(0.0, float(centre - half)), min(1.0, float(centre + half)))
