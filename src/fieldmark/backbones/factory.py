@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ def _as_map(model: nn.Module, features: Tensor) -> Tensor:
     channels = int(model.num_features)  # type: ignore[arg-type]
     if features.ndim == 3:  # (B, tokens, C) of a vision transformer
         tokens = features[:, int(getattr(model, "num_prefix_tokens", 0)) :]
-        side = round(tokens.shape[1] ** 0.5)
+        side = math.isqrt(int(tokens.shape[1]))  # a plain number, which the tracing exporter wants
         return tokens.transpose(1, 2).reshape(features.shape[0], -1, side, side)
     if features.ndim == 4 and features.shape[1] != channels and features.shape[-1] == channels:
         return features.permute(0, 3, 1, 2)
@@ -169,7 +170,21 @@ def create_backbone(
         ) from error
     if bundled and pretrained:
         load_bundled_weights(model, full)
-    return Backbone(full, model, image_size)
+    _drop_classifier(model)
+    try:
+        return Backbone(full, model, image_size)
+    except (AssertionError, RuntimeError, ValueError) as error:
+        raise SettingError(
+            f"backbone '{full}' cannot read images of {image_size or 'its own'} pixels ({_first_line(error)}); "
+            f"choose another image_size or leave it out"
+        ) from error
+
+
+def _drop_classifier(model: nn.Module) -> None:
+    """Take out the layers that nothing reads here, so that they are neither trained nor shipped."""
+    model.reset_classifier(0)  # type: ignore[operator]
+    if isinstance(getattr(model, "pre_logits", None), nn.Module):  # the wide layers of VGG
+        model.pre_logits = nn.Identity()
 
 
 def _reduction(model: nn.Module, measured: float) -> int:

@@ -72,7 +72,8 @@ class FeatureCache:
         """Add rows (n, width) under their keys. A key that is there already is kept as it is."""
         with self._lock:
             self.refresh()
-            fresh = [index for index, key in enumerate(keys) if key not in self._index]
+            first_of = {key: index for index, key in reversed(list(enumerate(keys)))}
+            fresh = sorted(index for key, index in first_of.items() if key not in self._index)
             if not fresh:
                 return
             start = self._cut_to_whole_rows()
@@ -88,7 +89,15 @@ class FeatureCache:
         return np.array([self._index.get(key, -1) for key in keys], dtype=np.int64)
 
     def read(self, rows: Rows, columns: slice | None = None) -> NDArray[np.float32]:
-        """Rows as float32 (len(rows), columns). Only what is asked for is held in memory."""
+        """Rows as float32 (len(rows), columns). Only what is asked for is held in memory.
+
+        Raises:
+            IndexError: A row number is -1, which is what `rows_of` says where there is none.
+        """
+        if np.any(rows < 0):
+            raise IndexError("expected rows that the cache holds, got -1, which stands for none")
+        if not len(rows):
+            return np.zeros((0, len(range(self.width)[columns or slice(None)])), dtype=np.float32)
         # Mapped for this read alone: pages that stay mapped would count as our memory.
         count = self._rows_file.stat().st_size // (2 * self.width)
         table = np.memmap(self._rows_file, dtype=np.float16, mode="r", shape=(count, self.width))

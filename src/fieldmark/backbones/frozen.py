@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FeatureTable", "FrozenFeatures", "embed", "module_key"]
 
+_VERSION = 1
+"""Raised when the same module, weights and photos give other numbers than before, so that no old row is used."""
+
 Rows = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
@@ -43,7 +46,14 @@ class FeatureTable:
     failed: Mapping[int, str]
 
     def read(self, name: str, records: Rows | slice = slice(None), view: int = 0) -> NDArray[np.float32]:
-        """One descriptor of one view, (n, D_name) float32."""
+        """One descriptor of one view, (n, D_name) float32.
+
+        Raises:
+            PhotoError: One of the photos cannot be read.
+        """
+        for position in np.arange(len(self.rows))[records] if self.failed else ():
+            if int(position) in self.failed:
+                raise PhotoError(self.failed[int(position)])
         return self.cache.read(self.rows[records, view], self.columns[name])
 
     @property
@@ -106,7 +116,8 @@ class FrozenFeatures:
         ]
         if missing:
             failed |= self._compute(records, keys, missing, mirror, description)
-        rows = np.stack([self._cache.rows_of(views) for views in zip(*keys, strict=True)], axis=1)
+        views = 2 if mirror else 1
+        rows = np.stack([self._cache.rows_of([one[view] for one in keys]) for view in range(views)], axis=1)
         return FeatureTable(self._cache, rows, self.columns, failed)
 
     def _compute(
@@ -153,7 +164,7 @@ def _view_keys(record: Record, content: str | None, mirror: bool) -> tuple[bytes
 def module_key(module: nn.Module, preprocess: Preprocess, names: Sequence[str]) -> str:
     """A key of everything that decides a descriptor: structure, weights, preprocessing, names."""
     digest = hashlib.blake2b(digest_size=16)
-    digest.update(repr((preprocess, list(names), str(module))).encode())
+    digest.update(repr((_VERSION, preprocess, list(names), str(module))).encode())
     for name, tensor in module.state_dict().items():
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())

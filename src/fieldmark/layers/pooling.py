@@ -71,6 +71,9 @@ class CovariancePool(nn.Module):
         self.register_buffer("columns", columns, persistent=False)
         self.register_buffer("scale", torch.where(rows == columns, 1.0, 2.0**0.5), persistent=False)
 
+    def extra_repr(self) -> str:
+        return f"iterations={self.iterations}"  # part of the key of cached descriptors
+
     def forward(self, feature_map: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, d (d + 1) / 2)."""
         local = self.projection(feature_map).flatten(2)  # (B, d, N)
