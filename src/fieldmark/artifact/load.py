@@ -88,7 +88,9 @@ def load_method(folder: Path, manifest: Manifest, facts: MemberFacts) -> Method:
 
 def load_split(folder: Path, manifest: Manifest) -> list[SplitRow]:
     """Which photos were in which split when the model was made."""
-    with verified_file(folder, manifest, "split.csv").open(newline="", encoding="utf-8") as file:
+    with verified_file(folder, manifest, "split.csv").open(
+        newline="", encoding="utf-8", errors="surrogateescape"
+    ) as file:
         return [SplitRow(row["path"], row["label"], row["split"], row["content"]) for row in csv.DictReader(file)]
 
 

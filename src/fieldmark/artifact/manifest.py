@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from fieldmark.data.preprocess import Preprocess
+from fieldmark.errors import FieldmarkError
 
 __all__ = ["FORMAT", "DataFacts", "Manifest", "MemberFacts"]
 
@@ -31,11 +34,20 @@ class MemberFacts(BaseModel):
     method: str
     options: dict[str, Any]
     preprocess: dict[str, Any]
-    views: int
-    weight: float
-    temperature: float
+    views: int = Field(ge=1, le=2)
+    weight: float = Field(gt=0)
+    temperature: float = Field(gt=0)
     graph: str
     weights: str
+
+    @field_validator("preprocess")
+    @classmethod
+    def _demand_preprocess(cls, values: dict[str, Any]) -> dict[str, Any]:
+        try:
+            Preprocess.from_dict(values)
+        except (KeyError, TypeError, FieldmarkError) as error:
+            raise ValueError(f"no preprocessing: {error}") from error
+        return values
 
 
 class DataFacts(BaseModel):
@@ -83,10 +95,10 @@ class Manifest(BaseModel):
     format: int = FORMAT
     fieldmark: str
     method: str
-    classes: list[str]
+    classes: list[str] = Field(min_length=2)
     ranks: list[str] = Field(default_factory=list)
     taxonomy: dict[str, list[str]] = Field(default_factory=dict)
-    members: list[MemberFacts]
+    members: list[MemberFacts] = Field(min_length=1)
     data: DataFacts
     settings: dict[str, Any]
     calibration: dict[str, float] = Field(default_factory=dict)

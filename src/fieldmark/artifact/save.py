@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,10 +29,13 @@ def check_out(out: Path) -> None:
     """Refuse a place that holds something else, before hours are spent.
 
     Raises:
-        SettingError: `out` exists and is no model.
+        SettingError: `out` exists and is no model, or no folder can be made there.
     """
     if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file()):
         raise SettingError(f"--out {out} exists and is no model folder; name a new folder")
+    parent = next(folder for folder in out.absolute().parents if folder.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise SettingError(f"--out {out} cannot be made: {parent} is no folder that may be written to; name another")
 
 
 def member_facts(index: int, member: Member, temperature: float) -> MemberFacts:
@@ -91,7 +95,7 @@ def relative_path(path: Path, root: Path | None) -> str:
 
 
 def _write_split(path: Path, records: RecordList, contents: Sequence[str]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file)
         writer.writerow(SPLIT_COLUMNS)
         for record, content in zip(records, contents, strict=True):

@@ -17,17 +17,13 @@ def whole_folder(out: Path) -> Iterator[Path]:
 
     What stood at `out` stays untouched until then; if the block fails, nothing has changed.
     """
-    out = out.absolute()
+    out = out.resolve()  # a link stays a link: what it points to is replaced
     out.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
         draft.chmod(0o755)
         yield draft
-        previous = draft.with_name(draft.name + ".old")
-        if out.exists():
-            out.rename(previous)
-        draft.rename(out)
-        shutil.rmtree(previous, ignore_errors=True)
+        _take_the_place(draft, out)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
@@ -35,7 +31,7 @@ def whole_folder(out: Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def whole_file(out: Path) -> Iterator[Path]:
     """A temporary file beside `out` that takes its place when the block ends well."""
-    out = out.absolute()
+    out = out.resolve()
     out.parent.mkdir(parents=True, exist_ok=True)
     draft = out.with_name(f".{out.name}.part")
     try:
@@ -43,3 +39,17 @@ def whole_file(out: Path) -> Iterator[Path]:
         draft.replace(out)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _take_the_place(draft: Path, out: Path) -> None:
+    """Rename `draft` to `out`; what stood there goes, but comes back if the renaming fails."""
+    previous = draft.with_name(draft.name + ".old")
+    if out.exists():
+        out.rename(previous)
+    try:
+        draft.rename(out)
+    except BaseException:
+        if previous.exists():
+            previous.rename(out)
+        raise
+    shutil.rmtree(previous, ignore_errors=True)
