@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +16,17 @@ from fieldmark.structures import Record
 __all__ = ["PhotoInput", "is_single", "to_image"]
 
 PhotoInput = Any
-"""A path, a `Record`, bytes, a PIL image, an array (H, W, 3) or (H, W), or a tensor (3, H, W)."""
+"""A path, a `Record`, bytes, an open binary file, a PIL image, an array (H, W, 3) or (H, W), or a tensor (3, H, W)."""
+
+_SINGLE = (str, Path, bytes, bytearray, memoryview, Image.Image, Record)
 
 
 def is_single(photos: PhotoInput | Sequence[PhotoInput]) -> bool:
-    """Whether this is one photo rather than several. Arrays and tensors of 4 axes are several."""
-    if isinstance(photos, str | Path | bytes | Image.Image | Record):
-        return True
+    """Whether this is one photo rather than several. Arrays of 4 axes are several, and so are columns of paths."""
     if hasattr(photos, "shape"):
-        return len(photos.shape) < 4
-    return False
+        is_column = len(photos.shape) == 1 and getattr(getattr(photos, "dtype", None), "kind", None) in ("O", "U", "S")
+        return len(photos.shape) < 4 and not is_column
+    return isinstance(photos, _SINGLE) or hasattr(photos, "read") or not isinstance(photos, Iterable)
 
 
 def to_image(photo: PhotoInput, draft: tuple[int, int] | None = None) -> Image.Image:
@@ -42,18 +43,31 @@ def to_image(photo: PhotoInput, draft: tuple[int, int] | None = None) -> Image.I
         return open_photo(photo.path, trim_bottom=photo.trim_bottom, draft=draft)
     if isinstance(photo, str | Path):
         return open_photo(Path(photo), draft=draft)
-    if isinstance(photo, bytes):
+    if isinstance(photo, bytes | bytearray | memoryview):
+        return open_photo(bytes(photo), draft=draft)
+    if hasattr(photo, "read"):
         return open_photo(photo, draft=draft)
     if isinstance(photo, Image.Image):
-        return upright_rgb(photo, "the image")
+        return _from_image(photo)
     if hasattr(photo, "shape"):
         return _from_array(photo)
     raise PhotoError(f"expected a path, bytes, an image, an array or a tensor, but got {type(photo).__name__}")
 
 
+def _from_image(photo: Image.Image) -> Image.Image:
+    try:
+        own = photo.copy()  # the caller's image keeps its EXIF; a lazily opened one is decoded here
+    except Exception as error:  # every decoder has its own ways to fail
+        raise PhotoError(f"the image is damaged or breaks off ({error}): open it again from its source") from error
+    return upright_rgb(own, "the image")
+
+
 def _from_array(photo: Any) -> Image.Image:
     is_tensor = hasattr(photo, "detach")
-    array = np.asarray(photo.detach().cpu() if is_tensor else photo)
+    if is_tensor:
+        photo = photo.detach().cpu()
+        photo = photo.float() if photo.is_floating_point() else photo  # NumPy knows no bfloat16
+    array = np.asarray(photo)
     if is_tensor and array.ndim == 3:
         array = array.transpose(1, 2, 0)  # (3, H, W) is the habit of tensors, (H, W, 3) that of arrays
     if array.ndim == 3 and array.shape[2] == 1:

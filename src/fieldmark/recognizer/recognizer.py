@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from fieldmark.artifact.card import write_card
 from fieldmark.artifact.load import load_manifest, load_split, verified_file
 from fieldmark.artifact.manifest import Manifest
 from fieldmark.backbones.onnx_runner import OnnxRunner, in_batches, load_good
@@ -87,7 +88,7 @@ class Recognizer:
     @property
     def card(self) -> str:
         """The model card, Markdown."""
-        return (self.folder / "README.md").read_text(encoding="utf-8")
+        return write_card(self.manifest)
 
     def split(self) -> list[SplitRow]:
         """Which photo was in which split when the model was made."""
@@ -126,6 +127,9 @@ class Recognizer:
         """
         if top_k < 1:
             raise SettingError(f"the number of candidates must be at least 1, but is {top_k}")
+        return self._answers(photos, top_k)
+
+    def _answers(self, photos: Sequence[PhotoInput], top_k: int) -> Iterator[Answer]:
         for positions, probabilities, errors in self._batches(photos):
             rows = dict(zip(positions, probabilities, strict=True))
             for position in sorted([*rows, *errors]):
