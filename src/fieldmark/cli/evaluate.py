@@ -33,12 +33,12 @@ def evaluate(
         raise unknown_name("split", split, get_args(Split))
     recognizer = Recognizer(model)
     evaluation = run(recognizer, data, split=cast(Split, split))
-    target = rows or _beside(model, split)
-    write_rows(evaluation, recognizer.classes, target)
     if json_output:
         typer.echo(json.dumps(evaluation.metrics.to_dict(), ensure_ascii=False))
     else:
         print_evaluation(evaluation, split)
+    target = rows or _beside(model, split)
+    write_rows(evaluation, recognizer.classes, target)
     say(f"one row for each photo: {target}")
     for position, reason in sorted(evaluation.scores.errors.items()):
         say(f"not read: {evaluation.records[position].path}: {reason}")
@@ -48,6 +48,7 @@ def evaluate(
 
 def print_evaluation(evaluation: Evaluation, split: str) -> None:
     """The headline numbers and the confused pairs, on stderr."""
+    from rich.markup import escape
     from rich.table import Table
 
     from fieldmark.progress import console, say
@@ -66,10 +67,12 @@ def print_evaluation(evaluation: Evaluation, split: str) -> None:
         say(f"warning: {evaluation.seen} of these photos are copies of training photos", style="yellow")
     pairs = Table("most confused", "", "photos", box=None, header_style="bold", pad_edge=False)
     for pair in metrics.confused_pairs[:5]:
-        pairs.add_row(pair.first, f"taken for {pair.second}", f"{pair.first_as_second} (back {pair.second_as_first})")
+        counts = f"{pair.first_as_second} (back {pair.second_as_first})"
+        pairs.add_row(escape(pair.first), escape(f"taken for {pair.second}"), counts)
     if metrics.confused_pairs:
         console.print(pairs)
 
 
 def _beside(model: Path, split: str) -> Path:
-    return model.with_name(f"{model.name}.{split}.csv")
+    folder = model.resolve()  # "." has no name of its own
+    return folder.with_name(f"{folder.name}.{split}.csv")

@@ -27,7 +27,6 @@ def fit(
     import time
 
     from fieldmark.api import fit as run
-    from fieldmark.config import parse_duration
     from fieldmark.progress import say
 
     started = time.monotonic()
@@ -35,7 +34,7 @@ def fit(
         "backbone": backbone,
         "image_size": image_size,
         "epochs": epochs,
-        "budget": parse_duration(budget) if budget else None,
+        "budget": budget,
         "seed": seed,
     }
     recognizer = run(data, out, method=method, recipe=recipe, resume=resume, overrides=overrides or (), **options)
