@@ -68,7 +68,9 @@ def build_settings(
     values: dict[str, Any] = _read_recipe(recipe) if recipe else {}
     values |= {key: value for key, value in (options or {}).items() if value is not None}
     values |= dict(_split_override(text) for text in overrides)
-    chosen = method or values.get("method", "auto")
+    if isinstance(values.get("budget"), str):
+        values["budget"] = parse_duration(values["budget"])
+    chosen = str(method or values.get("method", "auto"))
     if chosen not in SETTINGS:
         raise unknown_name("method", chosen, SETTINGS)
     model = SETTINGS[chosen]
@@ -102,9 +104,7 @@ def _split_override(text: str) -> tuple[str, Any]:
     if value.lower() == "none":
         return key.strip(), None
     if key.strip() == "poolings":
-        return key.strip(), tuple(value.split(","))
-    if key.strip() == "budget":
-        return key.strip(), parse_duration(value)
+        return key.strip(), tuple(name.strip() for name in value.split(","))
     return key.strip(), value
 
 
