@@ -13,7 +13,7 @@ from PIL import Image
 from fieldmark.errors import SettingError, unknown_name
 from fieldmark.structures import Record
 
-__all__ = ["Preprocess", "Resize"]
+__all__ = ["Preprocess", "Resize", "load_array"]
 
 Resize = Literal["crop", "squash", "pad"]
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
@@ -71,9 +71,10 @@ class Preprocess:
             return _centre_square((width, height))
         if self.resize == "squash":
             return (0.0, 0.0, float(width), float(height))
-        side = max(width, height)
-        left, top = (width - side) / 2, (height - side) / 2
-        return (left, top, left + side, top + side)
+        inner, left, top = _pad_layout((width, height), self.image_size)
+        x_scale, y_scale = width / inner[0], height / inner[1]
+        right, bottom = self.image_size - left, self.image_size - top
+        return (-left * x_scale, -top * y_scale, right * x_scale, bottom * y_scale)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -104,9 +105,15 @@ def _centre_square(size: tuple[int, int]) -> tuple[float, float, float, float]:
 
 
 def _pad(image: Image.Image, side: int, interpolation: str) -> Image.Image:
-    scale = side / max(image.size)
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    small = image.resize(size, _FILTERS[interpolation], reducing_gap=2.0)
+    inner, left, top = _pad_layout(image.size, side)
+    small = image.resize(inner, _FILTERS[interpolation], reducing_gap=2.0)
     square = Image.new("RGB", (side, side), (128, 128, 128))
-    square.paste(small, ((side - size[0]) // 2, (side - size[1]) // 2))
+    square.paste(small, (left, top))
     return square
+
+
+def _pad_layout(size: tuple[int, int], side: int) -> tuple[tuple[int, int], int, int]:
+    """The size of the scaled photo inside the square, and where its left upper corner lies."""
+    scale = side / max(size)
+    width, height = (max(1, round(length * scale)) for length in size)
+    return (width, height), (side - width) // 2, (side - height) // 2
