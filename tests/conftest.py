@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -38,3 +41,67 @@ def grocery81() -> Path:
 def annotations() -> Path:
     """True annotation files of six data sets, without photos."""
     return _real("annotations")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Nothing that a test computes lands in the user's cache, and no earlier run answers for this one."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("FIELDMARK_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def birds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Class folders, no splits: 4 drawn species x 24 pictures of 128 px."""
+    from fieldmark.data.synth import synthesize
+
+    drawn = synthesize(tmp_path_factory.mktemp("drawn") / "birds", 4, 24, "folder", 0, 128)
+    root = tmp_path_factory.mktemp("photos") / "birds"
+    for record in drawn:
+        folder = root / drawn.classes[record.label]
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(record.path, folder / record.path.name)
+    return root
+
+
+@pytest.fixture(scope="session")
+def fitted(birds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder, fitted on `birds` with its test split carved. Copy it before damaging it."""
+    from fieldmark import fit
+
+    out = tmp_path_factory.mktemp("models") / "model"
+    fit(birds, out, method="linear_probe", image_size=96)
+    return out
+
+
+@pytest.fixture
+def model_copy(fitted: Path, tmp_path: Path) -> Path:
+    """A model folder that a test may damage."""
+    return shutil.copytree(fitted, tmp_path / "model")
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., CommandResult]:
+    """Run ``fieldmark ARGS`` in this process."""
+    from fieldmark.cli.main import main
+
+    def run(*arguments: object) -> CommandResult:
+        monkeypatch.setattr("sys.argv", ["fieldmark", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        return CommandResult(int(ended.value.code or 0), printed.out, printed.err)
+
+    return run

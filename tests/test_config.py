@@ -1,0 +1,135 @@
+"""Settings: typed, checked, later sources win, nothing ignored in silence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fieldmark.config import (
+    SETTINGS,
+    AutoSettings,
+    FineTuneSettings,
+    LinearProbeSettings,
+    build_settings,
+    parse_duration,
+)
+from fieldmark.errors import SettingError
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90", 90), ("90s", 90), ("10m", 600), ("1h30m", 5400), ("1h", 3600), ("0.5h", 1800), ("1m30", 90), (" 5m ", 300)],
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "m", "10 minutes", "-5m", "1m1h", "5d", "1e3"])
+def test_what_is_no_duration(text: str) -> None:
+    with pytest.raises(SettingError) as raised:
+        parse_duration(text)
+    assert str(raised.value) == f"a duration looks like 90s, 10m or 1h30m, but got '{text}'"
+
+
+def test_auto_is_the_default_method() -> None:
+    assert isinstance(build_settings(), AutoSettings)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_every_method_has_settings_of_its_name(name: str) -> None:
+    assert build_settings(name).method == name
+
+
+def test_later_sources_win(tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text('method = "fine_tune"\nepochs = 3\nlr = 0.5\nseed = 1\n')
+    settings = build_settings(None, {"lr": 0.25, "epochs": None}, recipe=recipe, overrides=["seed=9"])
+    assert isinstance(settings, FineTuneSettings)
+    assert (settings.epochs, settings.lr, settings.seed) == (3, 0.25, 9)
+
+
+def test_the_method_of_the_caller_wins_over_the_recipe(tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text('method = "fine_tune"\n')
+    assert build_settings("linear_probe", recipe=recipe).method == "linear_probe"
+    assert build_settings(overrides=["method=linear_probe"]).method == "linear_probe"
+
+
+def test_lists_and_none_in_overrides() -> None:
+    settings = build_settings("linear_probe", overrides=["poolings=gem, cov", "backbone=None", " seed = 7 "])
+    assert isinstance(settings, LinearProbeSettings)
+    assert (settings.poolings, settings.backbone, settings.seed) == (("gem", "cov"), None, 7)
+
+
+@pytest.mark.parametrize("place", ["option", "override", "recipe"])
+def test_a_budget_reads_the_same_from_everywhere(place: str, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text('budget = "10m"\n' if place == "recipe" else "")
+    options = {"budget": "10m"} if place == "option" else {}
+    overrides = ["budget=10m"] if place == "override" else []
+    settings = build_settings("auto", options, recipe=recipe, overrides=overrides)
+    assert isinstance(settings, AutoSettings)
+    assert settings.budget == 600
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (
+            {"method": "fine_tun"},
+            "unknown method 'fine_tun': did you mean 'fine_tune'? (known: auto, fine_tune, linear_probe)",
+        ),
+        (
+            {"method": "linear_probe", "options": {"fold": 3}},
+            "unknown setting of linear_probe 'fold': did you mean 'folds'? (known: backbone, folds, image_size, "
+            "poolings, resize, seed, test_fraction, test_views, val_fraction, weights)",
+        ),
+        ({"overrides": ["seed"]}, "--set takes key=value, but got 'seed'"),
+        ({"overrides": ["=3"]}, "--set takes key=value, but got '=3'"),
+        (
+            {"overrides": ["seed=-1"]},
+            "setting 'seed' of auto: input should be greater than or equal to 0, but got '-1'",
+        ),
+        (
+            {"options": {"resize": "stretch"}},
+            "setting 'resize' of auto: input should be 'crop', 'squash' or 'pad', but got 'stretch'",
+        ),
+        (
+            {"method": "linear_probe", "overrides": ["poolings=avg,max"]},
+            "setting 'poolings' of linear_probe: input should be 'avg', 'gem' or 'cov', but got 'max'",
+        ),
+        ({"options": {"budget": "soon"}}, "a duration looks like 90s, 10m or 1h30m, but got 'soon'"),
+        ({"options": {"budget": "0s"}}, "setting 'budget' of auto: input should be greater than 0, but got 0.0"),
+    ],
+)
+def test_each_mistake_is_one_sentence(arguments: dict[str, object], sentence: str) -> None:
+    with pytest.raises(SettingError) as raised:
+        build_settings(**arguments)  # type: ignore[arg-type]
+    assert str(raised.value) == sentence
+
+
+def test_a_missing_recipe(tmp_path: Path) -> None:
+    with pytest.raises(SettingError) as raised:
+        build_settings(recipe=tmp_path / "none.toml")
+    assert str(raised.value) == f"the recipe {tmp_path / 'none.toml'} is no file; give a TOML file with settings"
+
+
+@pytest.mark.parametrize("content", [b"lr = ", b"\xff\xfe"])
+def test_a_recipe_that_is_no_toml(content: bytes, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_bytes(content)
+    with pytest.raises(SettingError, match="is not valid TOML"):
+        build_settings(recipe=recipe)
+
+
+def test_a_method_in_a_recipe_that_is_no_text(tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text("method = 5\n")
+    with pytest.raises(SettingError, match="unknown method '5'"):
+        build_settings(recipe=recipe)
+
+
+def test_settings_survive_json() -> None:
+    settings = build_settings("fine_tune", {"weights": Path("w.pth"), "epochs": 2})
+    assert FineTuneSettings.model_validate(settings.model_dump(mode="json")) == settings
