@@ -6,11 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from fieldmark.errors import unknown_name
+from fieldmark.layers.precision import at_least_float32, without_autocast
 
 __all__ = [
     "POOLINGS",
     "AveragePool",
     "CovariancePool",
+    "CovarianceRoot",
     "GeneralizedMeanPool",
     "create_pooling",
     "matrix_sqrt",
@@ -45,28 +47,30 @@ class GeneralizedMeanPool(nn.Module):
         return feature_map.clamp_min(1e-6).pow(self.p).mean((-2, -1)).pow(1.0 / self.p)
 
 
-class CovariancePool(nn.Module):
-    """Square root of the covariance of projected local features, upper triangle; D = d (d + 1) / 2.
+class CovarianceRoot(nn.Module):
+    """Square root of the covariance of local features, upper triangle; D = d (d + 1) / 2.
 
-    The projection is a 1x1 convolution C -> d (for frozen features: the principal components, see
-    `fit_projection`). Off-diagonal entries are scaled by sqrt(2), so that the inner product of two descriptors is
-    that of the two matrices. The matrix square root is the Newton-Schulz iteration, matrix products alone, so
-    that it runs and exports everywhere.
+    Off-diagonal entries are scaled by sqrt(2), so that the inner product of two descriptors is that of the two
+    matrices. The matrix square root is the Newton-Schulz iteration, matrix products alone, so that it runs and
+    exports everywhere; it computes in float32 at least.
 
     Source: Li, Xie, Wang, Gao, "Towards faster training of global covariance pooling networks by iterative
     matrix square root normalization" (CVPR 2018), eq. 2-6.
+
+    Args:
+        channels: d.
+        iterations: Of Newton-Schulz.
     """
 
     scale: Tensor
     rows: Tensor
     columns: Tensor
 
-    def __init__(self, channels: int, projected: int = 96, iterations: int = 7) -> None:
+    def __init__(self, channels: int, iterations: int = 7) -> None:
         super().__init__()
-        self.projection = nn.Conv2d(channels, projected, 1)
         self.iterations = iterations
-        self.dim = projected * (projected + 1) // 2
-        rows, columns = torch.triu_indices(projected, projected)
+        self.dim = channels * (channels + 1) // 2
+        rows, columns = torch.triu_indices(channels, channels)
         self.register_buffer("rows", rows, persistent=False)
         self.register_buffer("columns", columns, persistent=False)
         self.register_buffer("scale", torch.where(rows == columns, 1.0, 2.0**0.5), persistent=False)
@@ -75,13 +79,35 @@ class CovariancePool(nn.Module):
         return f"iterations={self.iterations}"  # part of the key of cached descriptors
 
     def forward(self, feature_map: Tensor) -> Tensor:
+        """(B, d, H, W) -> (B, d (d + 1) / 2)."""
+        with without_autocast(feature_map):
+            local = at_least_float32(feature_map).flatten(2)  # (B, d, N)
+            local = local - local.mean(2, keepdim=True)
+            covariance = local @ local.transpose(1, 2) / local.shape[2]  # (B, d, d)
+            root = matrix_sqrt(covariance, self.iterations)
+            flat = root.flatten(1)  # gathering from the flat matrix exports to a single ONNX Gather
+            return flat[:, self.rows * root.shape[-1] + self.columns] * self.scale
+
+
+class CovariancePool(nn.Module):
+    """`CovarianceRoot` after a 1x1 convolution C -> d (for frozen features: the principal components).
+
+    Args:
+        channels: C.
+        projected: d.
+        iterations: Of Newton-Schulz.
+    """
+
+    def __init__(self, channels: int, projected: int = 96, iterations: int = 7) -> None:
+        super().__init__()
+        self.projection = nn.Conv2d(channels, projected, 1)
+        self.root = CovarianceRoot(projected, iterations)
+        self.dim = self.root.dim
+
+    def forward(self, feature_map: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, d (d + 1) / 2)."""
-        local = self.projection(feature_map).flatten(2)  # (B, d, N)
-        local = local - local.mean(2, keepdim=True)
-        covariance = local @ local.transpose(1, 2) / local.shape[2]  # (B, d, d)
-        root = matrix_sqrt(covariance, self.iterations)
-        flat = root.flatten(1)  # gathering from the flat matrix exports to a single ONNX Gather
-        return flat[:, self.rows * root.shape[-1] + self.columns] * self.scale
+        descriptor: Tensor = self.root(self.projection(feature_map))
+        return descriptor
 
     @torch.no_grad()
     def fit_projection(self, local_features: Tensor) -> None:
