@@ -23,7 +23,7 @@ Floats = NDArray[np.float32]
 C_GRID = (15.0, 5.0, 45.0)
 """Strengths to try, the usual one first. Rows have a mean squared norm of 1 for each descriptor, whatever the data."""
 
-MAX_CV_PHOTOS = 4000
+MAX_CV_PHOTOS = 3000
 """Cross-validation reads at most so many photos; the chosen head is fitted on all of them."""
 
 
