@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -51,15 +52,18 @@ class HeadChoice:
 
 
 def fold_numbers(labels: Ints, groups: Ints, folds: int, seed: int) -> Ints:
-    """A fold for each photo: stratified by class, groups kept together. Fewer folds where classes are tiny."""
+    """A fold for each photo: stratified by class, groups kept together. Fewer folds where all classes are tiny."""
     from sklearn.model_selection import StratifiedGroupKFold
 
-    groups_in_class = [len(np.unique(groups[labels == label])) for label in np.unique(labels)]
-    splits = max(2, min(folds, min(groups_in_class)))
+    splits = min(folds, max(len(np.unique(groups[labels == label])) for label in np.unique(labels)))
+    if splits < 2:  # a single group of each class: whatever is held out is unknown to the rest
+        return np.unique(groups, return_inverse=True)[1].astype(np.int64) % 2
     result = np.zeros(len(labels), dtype=np.int64)
     splitter = StratifiedGroupKFold(splits, shuffle=True, random_state=seed)
-    for fold, (_, held_out) in enumerate(splitter.split(labels, labels, groups)):
-        result[held_out] = fold
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that a rare class is missing from some folds is all right
+        for fold, (_, held_out) in enumerate(splitter.split(labels, labels, groups)):
+            result[held_out] = fold
     return result
 
 
