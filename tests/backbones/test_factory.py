@@ -46,7 +46,7 @@ def test_stages_hold_every_parameter_once(networks: dict[str, Backbone], name: s
     staged = [id(parameter) for parameters in backbone.stages.values() for parameter in parameters]
     assert len(staged) == len(set(staged))
     assert set(staged) == {id(parameter) for parameter in backbone.parameters()}
-    assert list(backbone.stages)[0] == "stem"
+    assert next(iter(backbone.stages)) == "stem"
 
 
 @pytest.mark.parametrize("name", FAMILIES)

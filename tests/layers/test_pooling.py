@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -64,7 +66,7 @@ def test_generalized_mean_tends_to_the_maximum(feature_map: Tensor) -> None:
 
 def test_generalized_mean_grows_with_p(feature_map: Tensor) -> None:
     pooled = [GeneralizedMeanPool(5, p)(feature_map) for p in (1.0, 2.0, 3.0, 8.0)]
-    assert all((low <= high + 1e-6).all() for low, high in zip(pooled[:-1], pooled[1:], strict=True))
+    assert all((low <= high + 1e-6).all() for low, high in itertools.pairwise(pooled))
 
 
 def test_generalized_mean_of_a_dead_channel_has_finite_gradients() -> None:

@@ -1,0 +1,123 @@
+"""The regression against scikit-learn's, which has the same objective."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+
+from fieldmark.recognizer.calibration import log_softmax
+from fieldmark.training import softmax_regression
+from fieldmark.training.softmax_regression import LinearHead, fit_softmax
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+
+class _Chunked:
+    """The rows of an array in chunks of uneven sizes."""
+
+    def __init__(self, rows: Floats, size: int) -> None:
+        self.rows, self.size, self.dim, self.passes = rows, size, rows.shape[1], 0
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def chunks(self) -> Iterator[tuple[slice, Floats]]:
+        self.passes += 1
+        for start in range(0, len(self.rows), self.size):
+            where = slice(start, min(start + self.size, len(self.rows)))
+            yield where, self.rows[where]
+
+
+@pytest.fixture(scope="module")
+def blobs() -> tuple[Floats, Ints]:
+    """120 rows of 4 classes that overlap, with a mean squared norm of about 1."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(120) % 4
+    rows = rng.normal(size=(4, 10))[labels] * 0.2 + rng.normal(size=(120, 10)) * 0.25
+    return rows.astype(np.float32), labels
+
+
+def _probabilities(head: LinearHead, rows: Floats) -> NDArray[np.float64]:
+    return np.exp(log_softmax(head(rows)))
+
+
+def _objective(head: LinearHead, rows: Floats, labels: Ints, C: float) -> float:
+    loss = -log_softmax(head(rows))[np.arange(len(labels)), labels].mean()
+    return float(loss + np.square(head.weight).sum() / (2 * C * len(labels)))
+
+
+@pytest.mark.parametrize("C", [0.1, 15.0, 45.0])
+def test_the_solution_is_that_of_scikit_learn(blobs: tuple[Floats, Ints], C: float) -> None:
+    rows, labels = blobs
+    oracle = LogisticRegression(C=C, max_iter=5000, tol=1e-8).fit(rows.astype(np.float64), labels)
+    head = fit_softmax(rows, labels, 4, C)
+    np.testing.assert_allclose(_probabilities(head, rows), oracle.predict_proba(rows), atol=1e-3)
+
+
+def test_two_classes_keep_a_logit_each(blobs: tuple[Floats, Ints]) -> None:
+    """scikit-learn folds two classes into one logit; the softmax of two with the same penalty is its C / 2."""
+    rows, labels = blobs[0], blobs[1] % 2
+    oracle = LogisticRegression(C=20.0, max_iter=5000, tol=1e-8).fit(rows.astype(np.float64), labels)
+    head = fit_softmax(rows, labels, 2, 10.0)
+    assert head.weight.shape == (2, 10)
+    np.testing.assert_allclose(_probabilities(head, rows), oracle.predict_proba(rows), atol=1e-3)
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_chunks_give_the_solution_of_the_whole(
+    blobs: tuple[Floats, Ints], in_memory: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, labels = blobs
+    if not in_memory:
+        monkeypatch.setattr(softmax_regression, "_IN_MEMORY_BYTES", 1)
+    chunked = _Chunked(rows, 23)
+    head, whole = fit_softmax(chunked, labels, 4, 5.0), fit_softmax(rows, labels, 4, 5.0)
+    np.testing.assert_allclose(_probabilities(head, rows), _probabilities(whole, rows), atol=1e-3)
+    assert (chunked.passes == 1) == in_memory
+
+
+def test_a_fit_goes_on_from_where_another_ended(blobs: tuple[Floats, Ints]) -> None:
+    rows, labels = blobs
+    solution = fit_softmax(rows, labels, 4, 15.0)
+    cold = fit_softmax(rows, labels, 4, 15.0, max_iter=2)
+    warm = fit_softmax(rows, labels, 4, 15.0, max_iter=2, start=solution)
+    best = _objective(solution, rows, labels, 15.0)
+    assert _objective(warm, rows, labels, 15.0) <= best + 1e-6
+    assert _objective(cold, rows, labels, 15.0) > best + 1e-3
+
+
+def test_the_start_is_not_changed(blobs: tuple[Floats, Ints]) -> None:
+    rows, labels = blobs
+    start = fit_softmax(rows, labels, 4, 1.0)
+    kept = start.weight.copy(), start.bias.copy()
+    fit_softmax(rows, labels, 4, 45.0, start=start)
+    np.testing.assert_array_equal(start.weight, kept[0])
+    np.testing.assert_array_equal(start.bias, kept[1])
+
+
+def test_a_class_without_rows_is_never_the_answer(blobs: tuple[Floats, Ints]) -> None:
+    rows, labels = blobs
+    head = fit_softmax(rows, labels, 6, 15.0)
+    probabilities = _probabilities(head, rows)
+    assert np.isfinite(head.weight).all()
+    assert probabilities[:, 4:].max() < 0.02
+    oracle = LogisticRegression(C=15.0, max_iter=5000, tol=1e-8).fit(rows.astype(np.float64), labels)
+    assert (probabilities.argmax(1) == oracle.predict(rows)).all()
+
+
+def test_weak_penalty_learns_the_rows_and_a_strong_one_the_shares(blobs: tuple[Floats, Ints]) -> None:
+    rows, labels = blobs[0][:100], blobs[1][:100]
+    strong = _probabilities(fit_softmax(rows, labels, 4, 1e-6), rows)
+    np.testing.assert_allclose(strong, np.tile(np.bincount(labels) / 100, (100, 1)), atol=1e-3)
+    weak = fit_softmax(rows[:12], labels[:12], 4, 1e4)
+    assert (weak(rows[:12]).argmax(1) == labels[:12]).all()
+
+
+def test_a_head_is_linear() -> None:
+    head = LinearHead(np.array([[1.0, 2.0], [3.0, 4.0]], np.float32), np.array([0.5, -0.5], np.float32))
+    np.testing.assert_array_equal(head(np.array([[1.0, 1.0]], np.float32)), [[3.5, 6.5]])
