@@ -74,7 +74,7 @@ def train_and_save(prepared: Prepared, settings: FitSettings, out: Path, *, resu
     """Train on prepared records, calibrate on val, write the artifact, and load it."""
     from fieldmark.training.fit import train
 
-    run_dir = out.with_name(out.name + ".run")
+    run_dir = run_folder(out)
     if resume and not run_dir.is_dir():
         raise SettingError(f"--resume continues the interrupted fit in {run_dir}, but there is none; leave it out")
     trained = train(
@@ -90,6 +90,11 @@ def train_and_save(prepared: Prepared, settings: FitSettings, out: Path, *, resu
     save_artifact(out, manifest, trained.members, prepared.records, contents)
     shutil.rmtree(run_dir, ignore_errors=True)
     return Recognizer(out)
+
+
+def run_folder(out: Path) -> Path:
+    """Where the checkpoints of a fit lie until its model is written."""
+    return out.with_name(out.name + ".run")
 
 
 def _manifest(prepared: Prepared, settings: FitSettings, trained: Trained, contents: Sequence[str]) -> Manifest:

@@ -27,6 +27,7 @@ def fit(
     import time
 
     from fieldmark.api import fit as run
+    from fieldmark.api import run_folder
     from fieldmark.progress import say
 
     started = time.monotonic()
@@ -37,7 +38,12 @@ def fit(
         "budget": budget,
         "seed": seed,
     }
-    recognizer = run(data, out, method=method, recipe=recipe, resume=resume, overrides=overrides or (), **options)
+    try:
+        recognizer = run(data, out, method=method, recipe=recipe, resume=resume, overrides=overrides or (), **options)
+    except KeyboardInterrupt:
+        if run_folder(out).is_dir():
+            say("to continue where it stopped, give the same command again with --resume")
+        raise
     top1 = recognizer.manifest.figures.get("val_top1")
     val = "" if top1 is None else f"; {top1:.1%} right on the {recognizer.manifest.data.photos['val']} val photos"
     say(f"wrote {out} after {time.monotonic() - started:.0f} s{val}")

@@ -15,6 +15,7 @@ class GradientSettings(FitSettings):
     """Gradient descent through the backbone. The fields that a subclass adds are its method's own options."""
 
     epochs: int = Field(20, ge=1, le=10_000)
+    budget: float | None = Field(None, gt=0, description="seconds; fewer epochs are trained where they would not fit")
     batch_size: int = Field(32, ge=1)
     lr: float = Field(1e-3, gt=0, description="peak learning rate of the last backbone stage (AdamW)")
     head_lr_scale: float = Field(5.0, gt=0, description="factor on it for the head")

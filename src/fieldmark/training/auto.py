@@ -213,8 +213,9 @@ def _fine_tune(climb: _Climb, members: list[Member], run_dir: Path) -> list[Memb
         resize=settings.resize,
         seed=settings.seed,
         test_views=settings.test_views,
+        budget=left,
     )
-    tuned = train_by_gradient(climb.data, chosen, run_dir, budget=left)
+    tuned = train_by_gradient(climb.data, chosen, run_dir)
     climb.steps += tuned.steps
     joined = [replace(one, weight=1.0) for one in (*members, *tuned.members)]
     choices = {"frozen features": members, "the fine-tuned one": tuned.members, "both together": joined}

@@ -18,9 +18,7 @@ from fieldmark.training.outputs import method_logits
 __all__ = ["train_by_gradient"]
 
 
-def train_by_gradient(
-    data: FrozenData, settings: GradientSettings, run_dir: Path, *, resume: bool = False, budget: float | None = None
-) -> Trained:
+def train_by_gradient(data: FrozenData, settings: GradientSettings, run_dir: Path, *, resume: bool = False) -> Trained:
     """Train through the one loop, then take the val logits by the graph that is shipped.
 
     Args:
@@ -28,7 +26,6 @@ def train_by_gradient(
         settings: Which method, and how to train it.
         run_dir: Where checkpoints go.
         resume: Continue from them.
-        budget: Seconds that training may take.
     """
     from fieldmark.training.loop import train_method
 
@@ -40,7 +37,7 @@ def train_by_gradient(
     train_records = data.records.like(data.records[: data.num_train])
     val_records = data.records.like(data.records[data.num_train :])
     history = train_method(
-        method, train_records, val_records, preprocess, settings, run_dir, resume=resume, budget=budget
+        method, train_records, val_records, preprocess, settings, run_dir, resume=resume, budget=settings.budget
     )
     logits = method_logits(method, val_records, preprocess, settings.test_views)
     accuracy = float((logits.argmax(1) == data.labels[data.val]).mean()) if len(val_records) else None
