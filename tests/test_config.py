@@ -78,7 +78,7 @@ def test_a_budget_reads_the_same_from_everywhere(place: str, tmp_path: Path) -> 
     [
         (
             {"method": "fine_tun"},
-            "unknown method 'fine_tun': did you mean 'fine_tune'? (known: auto, fine_tune, linear_probe)",
+            f"unknown method 'fine_tun': did you mean 'fine_tune'? (known: {', '.join(sorted(SETTINGS))})",
         ),
         (
             {"method": "linear_probe", "options": {"fold": 3}},

@@ -14,6 +14,7 @@ from fieldmark.errors import SettingError, unknown_name
 from fieldmark.settings.base import FitSettings
 from fieldmark.settings.frozen import AutoSettings, LinearProbeSettings
 from fieldmark.settings.gradient import FineTuneSettings, GradientSettings
+from fieldmark.settings.second_order import BilinearCNNSettings, CompactBilinearSettings, ISqrtCovSettings
 
 __all__ = [
     "SETTINGS",
@@ -28,7 +29,10 @@ __all__ = [
 
 SETTINGS: dict[str, type[FitSettings]] = {
     "auto": AutoSettings,
+    "bilinear_cnn": BilinearCNNSettings,
+    "compact_bilinear": CompactBilinearSettings,
     "fine_tune": FineTuneSettings,
+    "isqrt_cov": ISqrtCovSettings,
     "linear_probe": LinearProbeSettings,
 }
 """Method's name -> its settings."""

@@ -21,12 +21,14 @@ def bilinear_pool(a: Tensor, b: Tensor) -> Tensor:
     """
     with without_autocast(a):
         a, b = at_least_float32(a).flatten(2), at_least_float32(b).flatten(2)  # (B, M, N), (B, D, N)
-        return a @ b.transpose(1, 2) / a.shape[2]
+        product: Tensor = a @ b.transpose(1, 2)
+        return product / a.shape[2]
 
 
 def signed_sqrt(x: Tensor, eps: float = 1e-5) -> Tensor:
-    """sign(x) (sqrt(|x| + eps) - sqrt(eps)), written so that its slope at zero is 1 / (2 sqrt(eps)) and not infinite."""
-    return x / ((x.abs() + eps).sqrt() + eps**0.5)
+    """sign(x) (sqrt(|x| + eps) - sqrt(eps)), in a form whose slope at zero is finite: 1 / (2 sqrt(eps))."""
+    divisor: Tensor = (x.abs() + eps).sqrt() + eps**0.5
+    return x / divisor
 
 
 def power_normalize(x: Tensor, eps: float = 1e-5) -> Tensor:

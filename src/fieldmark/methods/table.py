@@ -8,6 +8,9 @@ from typing import Any
 from fieldmark.backbones.factory import create_backbone
 from fieldmark.errors import unknown_name
 from fieldmark.methods.base import Method
+from fieldmark.methods.bilinear_cnn import BilinearCNN
+from fieldmark.methods.compact_bilinear import CompactBilinear
+from fieldmark.methods.isqrt_cov import ISqrtCov
 from fieldmark.methods.pooled import PooledMethod
 
 __all__ = ["METHODS", "build_method"]
@@ -16,6 +19,9 @@ METHODS: dict[str, Callable[..., Method]] = {
     "linear_probe": PooledMethod,
     "fine_tune": PooledMethod,
     "auto": PooledMethod,
+    "bilinear_cnn": BilinearCNN,
+    "compact_bilinear": CompactBilinear,
+    "isqrt_cov": ISqrtCov,
 }
 
 
@@ -33,10 +39,10 @@ def build_method(
     Args:
         name: In `METHODS`.
         num_classes: K.
-        options: ``backbone`` and whatever else the method's constructor takes.
+        options: ``backbone`` and whatever else the method's constructor takes; ``second_backbone`` is a name too.
         image_size: Only for backbones whose weights depend on it.
-        pretrained: Load the backbone's ImageNet weights; not needed where a state dict follows.
-        weights: A file with the backbone's weights instead.
+        pretrained: Load the backbones' ImageNet weights; not needed where a state dict follows.
+        weights: A file with the first backbone's weights instead.
 
     Raises:
         SettingError: There is no such method or backbone.
@@ -45,4 +51,7 @@ def build_method(
         raise unknown_name("method", name, METHODS)
     rest = {key: value for key, value in options.items() if key != "backbone"}
     backbone = create_backbone(options.get("backbone"), image_size=image_size, pretrained=pretrained, weights=weights)
+    if rest.get("second_backbone"):
+        size = image_size or backbone.native_size
+        rest["second_backbone"] = create_backbone(rest["second_backbone"], image_size=size, pretrained=pretrained)
     return METHODS[name](backbone, num_classes, **rest)

@@ -1,0 +1,93 @@
+"""What the bilinear methods share: two streams of local features, one descriptor of both, a linear classifier."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from fieldmark.backbones.factory import Backbone
+from fieldmark.layers.bilinear import power_normalize
+from fieldmark.layers.fusion import match_grids
+from fieldmark.methods.base import Method, ModelOutput, Stage
+
+__all__ = ["TwoStreamMethod"]
+
+CLASSIFIER_SHARE = 0.25
+"""Share of the epochs in which the classifier learns alone."""
+
+CLASSIFIER_LR_SCALE = 4.0
+"""Descriptors have unit length, so that a classifier which starts at zero needs large steps."""
+
+
+class TwoStreamMethod(Method):
+    """Two streams, a pooling of both, signed square root and unit length, a linear layer.
+
+    Each stream is the narrow map of a backbone (`Backbone.maps`); without a second backbone both are the same. A
+    subclass sets `pool`, from two maps on one grid to a descriptor, and `head`.
+
+    Args:
+        backbone: The first stream, f_A.
+        num_classes: K.
+        second_backbone: The second stream, f_B; None for the first one again.
+        projected: Channels that a 1x1 convolution reduces each stream to; None for no reduction.
+    """
+
+    pool: nn.Module
+    head: nn.Linear
+
+    def __init__(
+        self, backbone: Backbone, num_classes: int, second_backbone: Backbone | None, projected: int | None
+    ) -> None:
+        super().__init__(backbone, num_classes)
+        self.second_backbone = second_backbone
+        self.reduce_a = _reduction(backbone, projected)
+        self.channels_a = self.channels_b = projected or backbone.local_channels
+        if second_backbone is not None:
+            self.reduce_b = _reduction(second_backbone, projected)
+            self.channels_b = projected or second_backbone.local_channels
+            self.renormalize = _Renormalize(backbone, second_backbone)
+
+    def forward(self, images: Tensor) -> ModelOutput:
+        """Normalised images (B, 3, S, S) to logits (B, K) and the descriptor (B, D) of unit length."""
+        a, b = self.streams(images)
+        embedding = power_normalize(self.pool(*match_grids(a, b)))
+        return ModelOutput(self.head(embedding), embedding, feature_map=a)
+
+    def streams(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Both reduced maps, (B, M, H, W) and (B, D, H', W')."""
+        a = self.reduce_a(self.backbone.maps(images)[0])
+        if self.second_backbone is None:
+            return a, a
+        return a, self.reduce_b(self.second_backbone.maps(self.renormalize(images))[0])
+
+    def stages(self) -> list[Stage]:
+        return [
+            Stage("classifier", CLASSIFIER_SHARE, freeze="all", head_lr_scale=CLASSIFIER_LR_SCALE),
+            Stage("all layers", 1 - CLASSIFIER_SHARE),
+        ]
+
+
+class _Renormalize(nn.Module):
+    """Images normalised for one backbone, as another one wants them."""
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, of: Backbone, to: Backbone) -> None:
+        super().__init__()
+        mean, std = (torch.tensor(of.config[key])[:, None, None] for key in ("mean", "std"))
+        wanted_mean, wanted_std = (torch.tensor(to.config[key])[:, None, None] for key in ("mean", "std"))
+        self.register_buffer("scale", std / wanted_std, persistent=False)
+        self.register_buffer("shift", (mean - wanted_mean) / wanted_std, persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images * self.scale + self.shift
+
+
+def _reduction(backbone: Backbone, projected: int | None) -> nn.Module:
+    """A 1x1 convolution that begins as a rotation, so that no information is favoured."""
+    if projected is None:
+        return nn.Identity()
+    convolution = nn.Conv2d(backbone.local_channels, projected, 1, bias=False)
+    nn.init.orthogonal_(convolution.weight.flatten(1))
+    return convolution
