@@ -1,0 +1,209 @@
+"""What is saved is what answers: round trips, and each way in which a model folder can be damaged."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+
+from fieldmark import ModelError, Recognizer, SettingError, load
+from fieldmark.artifact.load import load_manifest, load_method, load_split
+from fieldmark.artifact.manifest import FORMAT, Manifest
+from fieldmark.artifact.save import check_out, checksum, relative_path
+from fieldmark.backbones.onnx_graph import Normalize
+from fieldmark.backbones.onnx_runner import OnnxRunner
+from fieldmark.data.photos import content_key
+from fieldmark.data.preprocess import Preprocess, load_array
+from fieldmark.structures import Record
+
+FILES = ["README.md", "fieldmark.json", "model-0.onnx", "split.csv", "weights-0.safetensors"]
+
+
+def _edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    content = json.loads((folder / "fieldmark.json").read_text())
+    change(content)
+    (folder / "fieldmark.json").write_text(json.dumps(content))
+
+
+def test_the_files_of_a_model(fitted: Path) -> None:
+    assert sorted(path.name for path in fitted.iterdir()) == FILES
+    assert {path.name for path in fitted.parent.iterdir()} == {"model"}
+
+
+def test_no_file_can_run_code_when_it_is_read(fitted: Path) -> None:
+    """Pickle comes bare, or inside a zip as torch writes it."""
+    for path in fitted.iterdir():
+        assert not zipfile.is_zipfile(path), path
+        assert not path.read_bytes()[:2].startswith(b"\x80"), path
+    assert load_file(fitted / "weights-0.safetensors")
+
+
+def test_the_manifest_survives_its_own_json(fitted: Path) -> None:
+    manifest = load_manifest(fitted)
+    assert Manifest.model_validate_json(manifest.model_dump_json()) == manifest
+    assert set(manifest.checksums) == set(FILES) - {"README.md", "fieldmark.json"}
+    assert all(checksum(fitted / name) == value for name, value in manifest.checksums.items())
+
+
+def test_keys_of_a_newer_version_are_kept(model_copy: Path) -> None:
+    _edit(model_copy, lambda content: content.update(conformal={"alpha": 0.1}))
+    assert load_manifest(model_copy).model_dump()["conformal"] == {"alpha": 0.1}
+
+
+def test_the_torch_method_says_what_the_graph_says(fitted: Path, birds: Path) -> None:
+    manifest = load_manifest(fitted)
+    preprocess = Preprocess.from_dict(manifest.members[0].preprocess)
+    photos = sorted(birds.rglob("*.jpg"))[:6]
+    images = np.stack([load_array(Record(path, 0), preprocess) for path in photos])
+    method = load_method(fitted, manifest, manifest.members[0])
+    assert not method.training
+    with torch.no_grad():
+        output = method(Normalize(preprocess)(torch.from_numpy(images)))
+    shipped = OnnxRunner(fitted / "model-0.onnx").run(images)
+    for name, tensor in (("logits", output.logits), ("embedding", output.embedding)):
+        expected = tensor.numpy()
+        np.testing.assert_allclose(shipped[name], expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max())
+
+
+def test_the_model_needs_nothing_of_where_it_was_made(fitted: Path, birds: Path, tmp_path: Path) -> None:
+    """Neither the photos nor the place: moved to another folder, it gives the same answers."""
+    photo = Path(shutil.copy(next(birds.rglob("*.jpg")), tmp_path / "photo.jpg"))
+    moved = shutil.copytree(fitted, tmp_path / "elsewhere")
+    _edit(moved, lambda content: content["data"].update(source="/nowhere"))
+    assert load(moved).predict(photo).candidates == load(fitted).predict(photo).candidates
+
+
+def test_split_csv_lists_every_photo_by_path_and_content(fitted: Path, birds: Path) -> None:
+    manifest = load_manifest(fitted)
+    rows = load_split(fitted, manifest)
+    assert sorted(birds / row.path for row in rows) == sorted(birds.rglob("*.jpg"))
+    assert all(row.label == Path(row.path).parent.name for row in rows)
+    assert all(content_key(birds / row.path) == row.content for row in rows)
+    assert {split: sum(row.split == split for row in rows) for split in manifest.data.photos} == manifest.data.photos
+    assert all(count > 0 for count in manifest.data.photos.values())
+
+
+def test_the_card_says_what_a_person_should_know(fitted: Path) -> None:
+    recognizer = Recognizer(fitted)
+    assert recognizer.card == (fitted / "README.md").read_text(encoding="utf-8")
+    for part in ("# A recognizer of 4 classes", "`linear_probe`", "96 px, 2 view(s)", "## Limits", *recognizer.classes):
+        assert part in recognizer.card
+
+
+def _flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+
+
+def _damage_json(folder: Path, text: str) -> None:
+    (folder / "fieldmark.json").write_text(text)
+
+
+DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "no graph": (lambda m: (m / "model-0.onnx").unlink(), "model-0.onnx is missing"),
+    "flipped bit": (lambda m: _flip(m / "model-0.onnx"), "model-0.onnx is not the file that was written"),
+    "cut off": (lambda m: (m / "model-0.onnx").write_bytes(b""), "model-0.onnx is not the file that was written"),
+    "broken json": (lambda m: _damage_json(m, '{"format": 1,'), "fieldmark.json cannot be read"),
+    "no text": (lambda m: (m / "fieldmark.json").write_bytes(b"\xff\xfe\x00"), "fieldmark.json cannot be read"),
+    "a list": (lambda m: _damage_json(m, "[1]"), "fieldmark.json cannot be read"),
+    "no format": (lambda m: _damage_json(m, "{}"), "fieldmark.json cannot be read"),
+    "only a format": (lambda m: _damage_json(m, '{"format": 1}'), "'fieldmark' in fieldmark.json does not fit"),
+    "no members": (
+        lambda m: _edit(m, lambda content: content["members"].clear()),
+        "'members' in fieldmark.json does not fit",
+    ),
+    "no preprocessing": (
+        lambda m: _edit(m, lambda content: content["members"][0]["preprocess"].pop("mean")),
+        "'members.0.preprocess' in fieldmark.json does not fit",
+    ),
+    "wrong preprocessing": (
+        lambda m: _edit(m, lambda content: content["members"][0]["preprocess"].update(resize="stretch")),
+        "'members.0.preprocess' in fieldmark.json does not fit",
+    ),
+    "temperature zero": (
+        lambda m: _edit(m, lambda content: content["members"][0].update(temperature=0)),
+        "'members.0.temperature' in fieldmark.json does not fit",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_model_says_what_is_damaged(model_copy: Path, damage: str) -> None:
+    inflict, what = DAMAGES[damage]
+    inflict(model_copy)
+    with pytest.raises(ModelError) as raised:
+        load(model_copy)
+    assert str(raised.value) == f"the model {model_copy} is damaged ({what}); copy it again or fit it again"
+
+
+@pytest.mark.parametrize("name", ["weights-0.safetensors", "split.csv"])
+def test_files_that_an_answer_does_not_need_are_checked_when_they_are_read(model_copy: Path, name: str) -> None:
+    _flip(model_copy / name)
+    recognizer = load(model_copy)
+    manifest = recognizer.manifest
+    read = {
+        "weights-0.safetensors": lambda: load_method(model_copy, manifest, manifest.members[0]),
+        "split.csv": recognizer.split,
+    }
+    with pytest.raises(ModelError, match=f"{name} is not the file that was written"):
+        read[name]()
+
+
+def test_a_newer_model(model_copy: Path) -> None:
+    _edit(model_copy, lambda content: content.update(format=FORMAT + 1, fieldmark="9.0", members="another shape"))
+    with pytest.raises(ModelError) as raised:
+        load(model_copy)
+    assert str(raised.value) == (
+        f"the model {model_copy} has format {FORMAT + 1}, written by Fieldmark 9.0, but this Fieldmark reads formats "
+        f"up to {FORMAT}; upgrade with 'pip install -U fieldmark'"
+    )
+
+
+def test_no_model_there(tmp_path: Path, birds: Path) -> None:
+    with pytest.raises(ModelError) as raised:
+        load(tmp_path / "none")
+    assert str(raised.value) == (
+        f"expected a model folder made by 'fieldmark fit', but there is no folder {tmp_path / 'none'}"
+    )
+    with pytest.raises(ModelError) as raised:
+        load(birds)
+    assert str(raised.value) == f"expected a model folder made by 'fieldmark fit', but {birds} holds no fieldmark.json"
+
+
+def test_a_place_that_holds_something_else_is_refused(tmp_path: Path, fitted: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    check_out(tmp_path / "mine")
+    check_out(tmp_path / "new" / "deep")
+    check_out(fitted)
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    for out in (tmp_path / "mine", tmp_path / "mine" / "thesis.txt"):
+        with pytest.raises(SettingError) as raised:
+            check_out(out)
+        assert str(raised.value) == f"--out {out} exists and is no model folder; name a new folder"
+
+
+def test_a_place_below_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingError) as raised:
+        check_out(tmp_path / "file" / "model")
+    assert str(raised.value) == (
+        f"--out {tmp_path / 'file' / 'model'} cannot be made: {tmp_path / 'file'} is no folder that may be written to; "
+        f"name another"
+    )
+
+
+def test_paths_are_told_relative_to_the_data(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("")
+    assert relative_path(tmp_path / "a" / "b.jpg", tmp_path) == "a/b.jpg"
+    assert relative_path(tmp_path / "a" / "b.jpg", tmp_path / "labels.csv") == "a/b.jpg"
+    assert relative_path(Path("/else/b.jpg"), tmp_path) == "/else/b.jpg"
+    assert relative_path(Path("/else/b.jpg"), None) == "/else/b.jpg"
