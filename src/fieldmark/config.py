@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from fieldmark.errors import SettingError, unknown_name
+from fieldmark.settings.attention import CbamSettings
 from fieldmark.settings.base import FitSettings
 from fieldmark.settings.frozen import AutoSettings, LinearProbeSettings
 from fieldmark.settings.gradient import FineTuneSettings, GradientSettings
@@ -30,6 +31,7 @@ __all__ = [
 SETTINGS: dict[str, type[FitSettings]] = {
     "auto": AutoSettings,
     "bilinear_cnn": BilinearCNNSettings,
+    "cbam": CbamSettings,
     "compact_bilinear": CompactBilinearSettings,
     "fine_tune": FineTuneSettings,
     "isqrt_cov": ISqrtCovSettings,

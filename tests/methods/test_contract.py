@@ -31,6 +31,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "bilinear_cnn, improved": ("bilinear_cnn", {"matrix_root": True}),
     "compact_bilinear, Maclaurin": ("compact_bilinear", {"sketch": "random_maclaurin", "sketch_dim": 512}),
     "compact_bilinear of two backbones": ("compact_bilinear", {"second_backbone": "test_resnet", "sketch_dim": 512}),
+    "cbam, channels alone": ("cbam", {"attention": "se"}),
 }
 CASES: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in METHODS} | VARIANTS
 

@@ -9,6 +9,7 @@ from fieldmark.backbones.factory import create_backbone
 from fieldmark.errors import unknown_name
 from fieldmark.methods.base import Method
 from fieldmark.methods.bilinear_cnn import BilinearCNN
+from fieldmark.methods.cbam import AttentionMethod
 from fieldmark.methods.compact_bilinear import CompactBilinear
 from fieldmark.methods.isqrt_cov import ISqrtCov
 from fieldmark.methods.pooled import PooledMethod
@@ -20,6 +21,7 @@ METHODS: dict[str, Callable[..., Method]] = {
     "fine_tune": PooledMethod,
     "auto": PooledMethod,
     "bilinear_cnn": BilinearCNN,
+    "cbam": AttentionMethod,
     "compact_bilinear": CompactBilinear,
     "isqrt_cov": ISqrtCov,
 }

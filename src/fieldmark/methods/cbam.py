@@ -1,0 +1,59 @@
+"""``cbam``: attention over channels and places after the backbone, or over channels alone.
+
+Source: Woo, Park, Lee, Kweon, "CBAM: convolutional block attention module" (ECCV 2018); Hu, Shen, Sun,
+"Squeeze-and-excitation networks" (CVPR 2018).
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from fieldmark.backbones.factory import Backbone
+from fieldmark.errors import unknown_name
+from fieldmark.layers.attention import BlockAttention, ChannelAttention
+from fieldmark.methods.base import Method, ModelOutput
+
+__all__ = ["AttentionMethod"]
+
+
+class AttentionMethod(Method):
+    """The final feature map, weighted, averaged over places; a linear layer. Trained end to end.
+
+    Args:
+        backbone: Its final map is weighted.
+        num_classes: K.
+        attention: ``cbam``, or ``se`` for channels alone, which has no `attention_maps`.
+        reduction: The network that weighs the channels has C / reduction hidden units.
+        dropout: On the embedding while training.
+
+    Raises:
+        SettingError: There is no such attention.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        num_classes: int,
+        attention: str = "cbam",
+        reduction: int = 16,
+        dropout: float = 0.2,
+    ) -> None:
+        super().__init__(backbone, num_classes)
+        if attention == "cbam":
+            self.attention: nn.Module = BlockAttention(backbone.channels, reduction)
+        elif attention == "se":
+            self.attention = ChannelAttention(backbone.channels, reduction, pools=("avg",))
+        else:
+            raise unknown_name("attention", attention, ["cbam", "se"])
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(backbone.channels, num_classes)
+
+    def forward(self, images: Tensor) -> ModelOutput:
+        """Normalised images (B, 3, S, S) to logits (B, K), embedding (B, C) and attention_maps (B, 1, H, W)."""
+        feature_map = self.backbone(images)
+        if isinstance(self.attention, BlockAttention):
+            weighted, places = self.attention(feature_map)
+        else:
+            weighted, places = feature_map * self.attention(feature_map), None
+        embedding = weighted.mean((2, 3))
+        return ModelOutput(self.head(self.dropout(embedding)), embedding, places, weighted)
