@@ -1,0 +1,59 @@
+"""What is heavy is imported when it is needed, so that a person who asks for help gets it at once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = (
+    "torch",
+    "torchvision",
+    "timm",
+    "sklearn",
+    "scipy",
+    "lightning",
+    "onnxruntime",
+    "cleanlab",
+    "pandas",
+    "matplotlib",
+)
+
+
+def _loaded(code: str) -> set[str]:
+    """Which of the heavy libraries are imported after `code` ran in a process of its own."""
+    tail = "\nimport sys as _sys\nprint(*(name for name in " + repr(HEAVY) + " if name in _sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code + tail], capture_output=True, text=True, check=True)
+    return set(done.stdout.splitlines()[-1].split()) if done.stdout.strip() else set()
+
+
+def _command(*arguments: str) -> str:
+    return f"""
+import sys
+sys.argv = ["fieldmark", *{arguments!r}]
+from fieldmark.cli.main import main
+try:
+    main()
+except SystemExit as ended:
+    assert not ended.code, ended.code
+"""
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import fieldmark; fieldmark.Record, fieldmark.Answer, fieldmark.FieldmarkError",
+        _command("--help"),
+        _command("--version"),
+        _command("fit", "--help"),
+        _command("datasets"),
+    ],
+    ids=["import", "help", "version", "fit help", "datasets"],
+)
+def test_nothing_heavy_is_imported_for(code: str) -> None:
+    assert _loaded(code) == set()
+
+
+def test_the_check_sees_what_is_imported() -> None:
+    assert _loaded("import scipy.stats") >= {"scipy"}
