@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from fieldmark.errors import SettingError, unknown_name
-from fieldmark.settings.attention import CbamSettings
+from fieldmark.settings.attention import CbamSettings, WSDANSettings
 from fieldmark.settings.base import FitSettings
 from fieldmark.settings.frozen import AutoSettings, LinearProbeSettings
 from fieldmark.settings.gradient import FineTuneSettings, GradientSettings
@@ -36,6 +36,7 @@ SETTINGS: dict[str, type[FitSettings]] = {
     "fine_tune": FineTuneSettings,
     "isqrt_cov": ISqrtCovSettings,
     "linear_probe": LinearProbeSettings,
+    "ws_dan": WSDANSettings,
 }
 """Method's name -> its settings."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Mapping
 from pathlib import Path
@@ -106,11 +107,11 @@ def test_finite_gradients_of_a_blank_photo(method: Method) -> None:
 
 
 def test_labels_may_be_mixed(method: Method) -> None:
-    method.train()
+    twin = copy.deepcopy(method.train())  # a loss may move what it keeps of each class
     output = method(photos(3))
     hard = torch.tensor([0, 3, 6])
     soft = torch.nn.functional.one_hot(hard, CLASSES).float()
-    torch.testing.assert_close(method.loss(output, soft), method.loss(output, hard))
+    torch.testing.assert_close(twin.loss(output, soft), method.loss(output, hard))
 
 
 def test_it_learns_eight_photos(method: Method) -> None:

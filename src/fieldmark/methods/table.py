@@ -13,6 +13,7 @@ from fieldmark.methods.cbam import AttentionMethod
 from fieldmark.methods.compact_bilinear import CompactBilinear
 from fieldmark.methods.isqrt_cov import ISqrtCov
 from fieldmark.methods.pooled import PooledMethod
+from fieldmark.methods.ws_dan import WSDAN
 
 __all__ = ["METHODS", "build_method"]
 
@@ -24,6 +25,7 @@ METHODS: dict[str, Callable[..., Method]] = {
     "cbam": AttentionMethod,
     "compact_bilinear": CompactBilinear,
     "isqrt_cov": ISqrtCov,
+    "ws_dan": WSDAN,
 }
 
 

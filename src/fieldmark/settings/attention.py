@@ -8,7 +8,7 @@ from pydantic import Field
 
 from fieldmark.settings.gradient import GradientSettings
 
-__all__ = ["CbamSettings"]
+__all__ = ["CbamSettings", "WSDANSettings"]
 
 
 class CbamSettings(GradientSettings):
@@ -18,3 +18,14 @@ class CbamSettings(GradientSettings):
     attention: Literal["cbam", "se"] = Field("cbam", description="se weighs channels alone")
     reduction: int = Field(16, ge=1, description="channels for one hidden unit of the network that weighs them")
     dropout: float = Field(0.2, ge=0, lt=1)
+
+
+class WSDANSettings(GradientSettings):
+    """Attention maps that guide crops and erasures of the training photos."""
+
+    method: Literal["ws_dan"] = "ws_dan"
+    num_maps: int = Field(32, ge=1, description="attention maps")
+    feature_scale: float = Field(4.0, gt=0, description="factor on the descriptor of unit length")
+    center_weight: float = Field(1.0, ge=0, description="weight of the distance from the class's centre")
+    center_rate: float = Field(0.05, gt=0, le=1, description="how fast the centres move")
+    refine: bool = Field(True, description="answer from the whole photo and from its attended part")

@@ -1,0 +1,140 @@
+"""``ws_dan``: many attention maps, one descriptor for each, and training photos cropped and erased by them.
+
+Source: Hu, Qi, "See better before looking closer: weakly supervised data augmentation network for fine-grained visual
+classification" (2019).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fieldmark.backbones.factory import Backbone
+from fieldmark.layers.attention_guided import attention_box, choose_maps, crop_and_resize, drop_attended
+from fieldmark.layers.bilinear import bilinear_pool, power_normalize
+from fieldmark.layers.centers import ClassCenters
+from fieldmark.methods.base import Method, ModelOutput
+
+__all__ = ["WSDAN", "WSDANOutput"]
+
+CROP_THRESHOLDS = (0.4, 0.6)
+DROP_THRESHOLDS = (0.2, 0.5)
+CROP_PADDING = 0.1
+REFINE_THRESHOLD = 0.1
+REFINE_PADDING = 0.05
+
+
+@dataclass(slots=True)
+class WSDANOutput(ModelOutput):
+    """The output of a training step.
+
+    Attributes:
+        cropped_logits: (B, K) of the photos cropped to what one of their maps shows.
+        dropped_logits: (B, K) of the photos without what another one shows.
+    """
+
+    cropped_logits: Tensor | None = None
+    dropped_logits: Tensor | None = None
+
+
+class WSDAN(Method):
+    """Attention maps by a 1x1 convolution; the mean of the feature map under each; signed root, unit length, linear.
+
+    In training each photo passes twice more: cropped to one map's box, and without another map's pixels. In evaluation
+    it passes once more, cropped to the box of all maps together, and both probabilities are averaged.
+
+    Args:
+        backbone: Its narrow map (`Backbone.maps`) is attended.
+        num_classes: K.
+        num_maps: M, the number of attention maps.
+        feature_scale: What the descriptor of unit length is multiplied with before the classifier.
+        center_weight: Of the distance from the class's centre in the loss.
+        center_rate: How fast centres move.
+        refine: Look twice in evaluation.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        num_classes: int,
+        num_maps: int = 32,
+        feature_scale: float = 4.0,
+        center_weight: float = 1.0,
+        center_rate: float = 0.05,
+        refine: bool = True,
+    ) -> None:
+        super().__init__(backbone, num_classes)
+        channels = backbone.local_channels
+        self.attend = nn.Sequential(nn.Conv2d(channels, num_maps, 1, bias=False), nn.BatchNorm2d(num_maps), nn.ReLU())
+        self.head = nn.Linear(num_maps * channels, num_classes, bias=False)
+        self.centers = ClassCenters(num_classes, num_maps * channels, center_rate)
+        self.feature_scale = feature_scale
+        self.center_weight = center_weight
+        self.refine = refine
+
+    def forward(self, images: Tensor) -> ModelOutput:
+        """Normalised images (B, 3, S, S) to logits (B, K), embedding (B, M * C) and attention_maps (B, M, H, W)."""
+        output = self.look(images)
+        if self.training:
+            return self._with_augmented(images, output)
+        if self.refine:
+            output.logits = _mean_of_probabilities(output.logits, self.look(self.closer(images, output)).logits)
+        return output
+
+    def look(self, images: Tensor) -> ModelOutput:
+        """A single pass."""
+        feature_map = self.backbone.maps(images)[0]  # (B, C, H, W)
+        attention_maps = self.attend(feature_map)  # (B, M, H, W)
+        embedding = power_normalize(bilinear_pool(attention_maps, feature_map).flatten(1))
+        logits = self.head(self.feature_scale * embedding)
+        return ModelOutput(logits, embedding, attention_maps, feature_map)
+
+    def closer(self, images: Tensor, output: ModelOutput) -> Tensor:
+        """The photos cropped to what all attention maps together show, (B, 3, S, S)."""
+        assert output.attention_maps is not None
+        attention = output.attention_maps.mean(1)
+        threshold = torch.full_like(attention[:, 0, 0], REFINE_THRESHOLD)
+        size = (images.shape[2], images.shape[3])
+        return crop_and_resize(images, attention_box(attention, size, threshold, REFINE_PADDING))
+
+    def loss(self, output: ModelOutput, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
+        """Mean cross-entropy of all passes, and the distance from the centres; in training those move afterwards.
+
+        Labels that are probabilities count for the centre of the most probable class.
+        """
+        passes = [output.logits]
+        if isinstance(output, WSDANOutput) and output.cropped_logits is not None and output.dropped_logits is not None:
+            passes += [output.cropped_logits, output.dropped_logits]
+        entropies = [F.cross_entropy(logits, labels, label_smoothing=label_smoothing) for logits in passes]
+        classes = labels if labels.ndim == 1 else labels.argmax(1)
+        distance: Tensor = self.centers(output.embedding, classes)
+        if self.training:
+            self.centers.update(output.embedding, classes)
+        return torch.stack(entropies).mean() + self.center_weight * distance
+
+    def _with_augmented(self, images: Tensor, output: ModelOutput) -> WSDANOutput:
+        assert output.attention_maps is not None
+        with torch.no_grad():
+            cropped, dropped = augment(images, output.attention_maps)
+        logits = self.look(torch.cat([cropped, dropped])).logits
+        return WSDANOutput(output.logits, output.embedding, output.attention_maps, output.feature_map, *logits.chunk(2))
+
+
+def augment(images: Tensor, attention_maps: Tensor) -> tuple[Tensor, Tensor]:
+    """Each photo cropped to one of its maps, and without another: (B, 3, S, S) and (B, M, H, W) -> two (B, 3, S, S)."""
+    crop_threshold, drop_threshold = (
+        torch.empty(len(images), device=images.device).uniform_(*between)
+        for between in (CROP_THRESHOLDS, DROP_THRESHOLDS)
+    )
+    size = (images.shape[2], images.shape[3])
+    boxes = attention_box(choose_maps(attention_maps), size, crop_threshold, CROP_PADDING)
+    return crop_and_resize(images, boxes), drop_attended(images, choose_maps(attention_maps), drop_threshold)
+
+
+def _mean_of_probabilities(one: Tensor, other: Tensor) -> Tensor:
+    """Logits (B, K) whose softmax is the mean of both softmaxes."""
+    return torch.stack([one.log_softmax(1), other.log_softmax(1)]).logsumexp(0) - math.log(2)
