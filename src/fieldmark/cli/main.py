@@ -22,7 +22,16 @@ from fieldmark.progress import console
 __all__ = ["app", "main"]
 
 _INTERRUPTED = 130
-_NO_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR)
+_NO_PLACE = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+)
 
 app = typer.Typer(
     help="Tell look-alikes apart: from a folder of labelled photos to a recognizer whose answers can be checked.",

@@ -25,4 +25,4 @@ class FitSettings(BaseModel):
     seed: int = Field(0, ge=0, lt=2**32, description="decides splits, initial weights and the order of photos")
     val_fraction: float = Field(0.1, gt=0, lt=0.5, description="share of train that is held out as val")
     test_fraction: float = Field(0.2, gt=0, lt=0.8, description="share held out as test where the data names none")
-    test_views: Literal[1, 2] = Field(2, description="2 also reads the mirror image and averages")
+    test_views: int = Field(2, ge=1, le=2, description="2 also reads the mirror image and averages")
