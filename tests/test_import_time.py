@@ -47,7 +47,7 @@ except SystemExit as ended:
         _command("--help"),
         _command("--version"),
         _command("fit", "--help"),
-        _command("datasets"),
+        _command("datasets", "list"),
     ],
     ids=["import", "help", "version", "fit help", "datasets"],
 )

@@ -1,0 +1,127 @@
+"""``fieldmark predict``: what scripts may rely on."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fieldmark import load
+
+Command = Callable[..., Any]
+
+
+@pytest.fixture
+def photos(birds: Path, tmp_path: Path) -> Path:
+    """A folder with two photos, one of them in a folder of its own, and a text."""
+    (tmp_path / "photos" / "deep").mkdir(parents=True)
+    first, second = sorted(birds.rglob("*.jpg"))[:2]
+    shutil.copy(first, tmp_path / "photos" / "a.jpg")
+    shutil.copy(second, tmp_path / "photos" / "deep" / "b.jpg")
+    (tmp_path / "photos" / "notes.txt").write_text("no photo")
+    return tmp_path / "photos"
+
+
+def test_one_json_object_a_line(command: Command, fitted: Path, photos: Path) -> None:
+    done = command("predict", fitted, photos, "--json")
+    assert done.code == 0
+    answers = [json.loads(line) for line in done.out.splitlines()]
+    assert [answer["path"] for answer in answers] == [str(photos / "a.jpg"), str(photos / "deep" / "b.jpg")]
+    for answer in answers:
+        assert list(answer) == ["path", "candidates", "set", "rank", "ancestor", "unknown"]
+        assert [set(one) for one in answer["candidates"]] == [{"label", "probability"}] * 4
+        assert sum(one["probability"] for one in answer["candidates"]) == pytest.approx(1.0)
+        assert (answer["set"], answer["rank"], answer["ancestor"], answer["unknown"]) == (None, "class", None, None)
+
+
+def test_the_answers_are_those_of_the_library(command: Command, fitted: Path, photos: Path) -> None:
+    done = command("predict", fitted, photos / "a.jpg", "--json", "--top", 2)
+    expected = load(fitted).predict(photos / "a.jpg", top_k=2)
+    assert json.loads(done.out) == json.loads(json.dumps(expected.to_dict()))
+
+
+def test_unreadable_photos_are_errors_beside_the_answers(command: Command, fitted: Path, photos: Path) -> None:
+    done = command("predict", fitted, photos / "notes.txt", photos / "a.jpg", photos / "none.jpg", "--json")
+    assert done.code == 1
+    text, good, missing = (json.loads(line) for line in done.out.splitlines())
+    assert list(text) == ["path", "candidates", "set", "rank", "ancestor", "unknown", "error"]
+    assert (text["candidates"], text["rank"]) == ([], None)
+    assert "is not an image" in text["error"]
+    assert "does not exist" in missing["error"]
+    assert "error" not in good
+
+
+def test_the_table_as_csv(command: Command, fitted: Path, photos: Path) -> None:
+    done = command("predict", fitted, photos / "a.jpg", photos / "none.jpg", "--csv", "--top", 2)
+    assert done.code == 1
+    good, bad = csv.DictReader(io.StringIO(done.out))
+    assert list(good) == ["photo", "candidate_1", "probability_1", "candidate_2", "probability_2", "error"]
+    expected = load(fitted).predict(photos / "a.jpg")
+    assert (good["candidate_1"], good["probability_1"]) == (expected.label, f"{expected.confidence:.6f}")
+    assert (bad["candidate_1"], bad["error"]) == ("", f"{photos / 'none.jpg'} does not exist: correct its path or take "
+        "it off the list")  # fmt: skip
+
+
+def test_what_is_meant_for_eyes_goes_to_stderr(command: Command, fitted: Path, photos: Path) -> None:
+    done = command("predict", fitted, photos / "a.jpg", photos / "none.jpg")
+    assert (done.code, done.out) == (1, "")
+    assert str(load(fitted).predict(photos / "a.jpg").label).split()[0] in done.err
+    assert "not read: " in done.err
+
+
+def test_names_with_brackets_are_printed_as_they_are(command: Command, model_copy: Path, photos: Path) -> None:
+    """Rich would take ``[red]`` for a colour and swallow it."""
+    text = (model_copy / "fieldmark.json").read_text()
+    for name in load(model_copy).classes:
+        text = text.replace(f'"{name}"', f'"{name[:3]}[red]"')
+    (model_copy / "fieldmark.json").write_text(text)
+    (photos / "a.jpg").rename(photos / "a[1].jpg")
+    done = command("predict", model_copy, photos / "a[1].jpg")
+    assert "[red]" in done.err
+    assert "a[1].jpg" in done.err.replace("\n", "")
+
+
+@pytest.mark.parametrize("form", ["--json", "--csv"])
+def test_a_name_that_is_no_unicode(command: Command, fitted: Path, photos: Path, form: str) -> None:
+    """File names on Linux are bytes; they may hold anything."""
+    odd = photos / "caf\udce9.jpg"
+    (photos / "a.jpg").rename(odd)
+    done = command("predict", fitted, odd, form)
+    assert done.code == 0
+    assert "caf\\udce9.jpg" in done.out
+    if form == "--json":
+        assert json.loads(done.out)["path"] == str(odd)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--top", "0", "--csv"], "the number of candidates must be at least 1, but is 0"),
+        (["--top", "0"], "the number of candidates must be at least 1, but is 0"),
+        (["--json", "--csv"], "expected one of --json and --csv, but both were given; leave one out"),
+    ],
+)
+def test_wrong_options(command: Command, fitted: Path, photos: Path, arguments: list[str], sentence: str) -> None:
+    done = command("predict", fitted, photos, *arguments)
+    assert (done.code, done.out, done.err) == (2, "", f"fieldmark: {sentence}\n")
+
+
+def test_a_folder_without_photos(command: Command, fitted: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    done = command("predict", fitted, tmp_path / "empty", "--json")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == f"fieldmark: expected photos in the folder {tmp_path / 'empty'}, but it holds none\n"
+
+
+def test_no_model_there(command: Command, photos: Path, tmp_path: Path) -> None:
+    done = command("predict", tmp_path / "none", photos, "--json")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        f"fieldmark: expected a model folder made by 'fieldmark fit', but there is no folder {tmp_path / 'none'}\n"
+    )
