@@ -21,8 +21,8 @@ __all__ = ["RunFolder", "describe_run"]
 def describe_run(
     method: Method, train: RecordList, val: RecordList, preprocess: Preprocess, settings: GradientSettings
 ) -> dict[str, Any]:
-    """Everything that decides the numbers of a run, as JSON values by name."""
-    described: dict[str, Any] = settings.model_dump(mode="json")
+    """Everything that decides the numbers of a run, as JSON values by name; a budget may change between parts."""
+    described: dict[str, Any] = settings.model_dump(mode="json", exclude={"budget"})
     described |= {f"preprocess {name}": value for name, value in preprocess.to_dict().items()}
     described["model"] = _digest(str(method))
     described["training photos"] = _digest(_lines(train))

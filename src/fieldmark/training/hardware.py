@@ -11,11 +11,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from fieldmark.layers.pooling import CovariancePool
-
 __all__ = [
     "choose_precision",
-    "float32_islands",
+    "depthwise_in_float32",
     "peak_memory",
     "process_rank",
     "trainer_devices",
@@ -70,26 +68,18 @@ def peak_memory() -> int | None:
 
 
 @contextmanager
-def float32_islands(module: nn.Module) -> Iterator[None]:
-    """Keep some parts in float32 while everything around them runs in bfloat16 autocast.
+def depthwise_in_float32(module: nn.Module) -> Iterator[None]:
+    """Keep depthwise convolutions in float32 while everything around them runs in bfloat16 autocast on a CPU.
 
-    - Covariance pooling: the iteration for the square root of a matrix needs the digits.
-    - On a CPU depthwise convolutions: they hold few multiplications, but in bfloat16 their gradients took half of a
-      training step of EfficientNet-Lite0.
+    They hold few multiplications, but in bfloat16 their gradients took half of a training step of EfficientNet-Lite0.
     """
-    on_cpu = not torch.cuda.is_available()
-
-    def belongs(part: nn.Module) -> bool:
-        depthwise = isinstance(part, nn.Conv2d) and part.groups > 1
-        return isinstance(part, CovariancePool) or (on_cpu and depthwise)
-
-    islands = [part for part in module.modules() if belongs(part)]
-    for part in islands:
+    depthwise = [part for part in module.modules() if isinstance(part, nn.Conv2d) and part.groups > 1]
+    for part in depthwise:
         part.forward = _Float32Forward(part)
     try:
         yield
     finally:
-        for part in islands:
+        for part in depthwise:
             del part.forward
 
 

@@ -18,7 +18,7 @@ from fieldmark.progress import progress_bar
 from fieldmark.structures import RecordList
 from fieldmark.training.averaging import WarmedAverage
 from fieldmark.training.checkpoints import RunFolder, describe_run
-from fieldmark.training.hardware import choose_precision, float32_islands, peak_memory, trainer_devices
+from fieldmark.training.hardware import choose_precision, depthwise_in_float32, peak_memory, trainer_devices
 from fieldmark.training.journal import Journal
 from fieldmark.training.lightning_module import MethodModule
 from fieldmark.training.loaders import Loaders
@@ -148,12 +148,12 @@ class _Training:
 @contextmanager
 def _surroundings(method: Method, settings: GradientSettings) -> Iterator[None]:
     """What holds only while a method trains: memory layout, precision, random state, silence; undone at the end."""
-    mixed = choose_precision(settings.precision) == "bf16-mixed"
+    mixed_on_cpu = choose_precision(settings.precision) == "bf16-mixed" and not torch.cuda.is_available()
     method.to(memory_format=torch.channels_last)
     try:
         with (
             torch.random.fork_rng(range(torch.cuda.device_count())),
-            float32_islands(method) if mixed else nullcontext(),
+            depthwise_in_float32(method) if mixed_on_cpu else nullcontext(),
             quiet_lightning(),
         ):
             yield
