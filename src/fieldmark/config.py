@@ -15,7 +15,12 @@ from fieldmark.settings.attention import CbamSettings, WSDANSettings
 from fieldmark.settings.base import FitSettings
 from fieldmark.settings.frozen import AutoSettings, LinearProbeSettings
 from fieldmark.settings.gradient import FineTuneSettings, GradientSettings
-from fieldmark.settings.second_order import BilinearCNNSettings, CompactBilinearSettings, ISqrtCovSettings
+from fieldmark.settings.second_order import (
+    BilinearCNNSettings,
+    CompactBilinearSettings,
+    HierarchicalBilinearSettings,
+    ISqrtCovSettings,
+)
 
 __all__ = [
     "SETTINGS",
@@ -34,6 +39,7 @@ SETTINGS: dict[str, type[FitSettings]] = {
     "cbam": CbamSettings,
     "compact_bilinear": CompactBilinearSettings,
     "fine_tune": FineTuneSettings,
+    "hierarchical_bilinear": HierarchicalBilinearSettings,
     "isqrt_cov": ISqrtCovSettings,
     "linear_probe": LinearProbeSettings,
     "ws_dan": WSDANSettings,

@@ -11,6 +11,7 @@ from fieldmark.methods.base import Method
 from fieldmark.methods.bilinear_cnn import BilinearCNN
 from fieldmark.methods.cbam import AttentionMethod
 from fieldmark.methods.compact_bilinear import CompactBilinear
+from fieldmark.methods.hierarchical_bilinear import HierarchicalBilinear
 from fieldmark.methods.isqrt_cov import ISqrtCov
 from fieldmark.methods.pooled import PooledMethod
 from fieldmark.methods.ws_dan import WSDAN
@@ -24,6 +25,7 @@ METHODS: dict[str, Callable[..., Method]] = {
     "bilinear_cnn": BilinearCNN,
     "cbam": AttentionMethod,
     "compact_bilinear": CompactBilinear,
+    "hierarchical_bilinear": HierarchicalBilinear,
     "isqrt_cov": ISqrtCov,
     "ws_dan": WSDAN,
 }

@@ -10,7 +10,7 @@ from fieldmark.layers.bilinear import power_normalize
 from fieldmark.layers.fusion import match_grids
 from fieldmark.methods.base import Method, ModelOutput, Stage
 
-__all__ = ["TwoStreamMethod"]
+__all__ = ["TwoStreamMethod", "classifier_first"]
 
 CLASSIFIER_SHARE = 0.25
 """Share of the epochs in which the classifier learns alone."""
@@ -61,10 +61,15 @@ class TwoStreamMethod(Method):
         return a, self.reduce_b(self.second_backbone.maps(self.renormalize(images))[0])
 
     def stages(self) -> list[Stage]:
-        return [
-            Stage("classifier", CLASSIFIER_SHARE, freeze="all", head_lr_scale=CLASSIFIER_LR_SCALE),
-            Stage("all layers", 1 - CLASSIFIER_SHARE),
-        ]
+        return classifier_first()
+
+
+def classifier_first() -> list[Stage]:
+    """The stages of classifiers on descriptors of unit length."""
+    return [
+        Stage("classifier", CLASSIFIER_SHARE, freeze="all", head_lr_scale=CLASSIFIER_LR_SCALE),
+        Stage("all layers", 1 - CLASSIFIER_SHARE),
+    ]
 
 
 class _Renormalize(nn.Module):

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from fieldmark.settings.gradient import GradientSettings
 
-__all__ = ["BilinearCNNSettings", "CompactBilinearSettings", "ISqrtCovSettings"]
+__all__ = ["BilinearCNNSettings", "CompactBilinearSettings", "HierarchicalBilinearSettings", "ISqrtCovSettings"]
 
 
 class BilinearCNNSettings(GradientSettings):
@@ -29,6 +29,14 @@ class CompactBilinearSettings(GradientSettings):
     sketch: Literal["tensor_sketch", "random_maclaurin"] = "tensor_sketch"
     sketch_dim: int = Field(8192, ge=1, description="length of the sketch")
     projected: int | None = Field(None, ge=1, description="channels of each stream before the sketch; none keeps all")
+
+
+class HierarchicalBilinearSettings(GradientSettings):
+    """Low-rank bilinear pooling of each pair of the backbone's last stages."""
+
+    method: Literal["hierarchical_bilinear"] = "hierarchical_bilinear"
+    levels: int = Field(3, ge=1, le=5, description="stages that are compared; 1 compares the last one with itself")
+    rank: int = Field(2048, ge=1, description="channels that each is projected to")
 
 
 class ISqrtCovSettings(GradientSettings):

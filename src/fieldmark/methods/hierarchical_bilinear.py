@@ -1,0 +1,57 @@
+"""``hierarchical_bilinear``: low-rank bilinear pooling of each pair of a backbone's last stages.
+
+Source: Yu, Zhao, Zheng, Zhang, You, "Hierarchical bilinear pooling for fine-grained visual recognition" (ECCV 2018);
+Kim, On, Lim, Kim, Ha, Zhang, "Hadamard product for low-rank bilinear pooling" (ICLR 2017).
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import torch
+from torch import Tensor, nn
+
+from fieldmark.backbones.factory import Backbone
+from fieldmark.backbones.levels import feature_levels, level_channels
+from fieldmark.layers.bilinear import power_normalize
+from fieldmark.layers.fusion import match_grids
+from fieldmark.layers.precision import at_least_float32, without_autocast
+from fieldmark.methods.base import Method, ModelOutput, Stage
+from fieldmark.methods.two_stream import classifier_first
+
+__all__ = ["HierarchicalBilinear"]
+
+
+class HierarchicalBilinear(Method):
+    """Each level projected to `rank` channels; products of each pair of levels, averaged over places; a linear layer.
+
+    Args:
+        backbone: Its last `levels` stages are compared, on the grid of the last one.
+        num_classes: K.
+        levels: At least 1; with 1 the last map is compared with itself, by two projections.
+        rank: d; the descriptor has d numbers for each pair.
+    """
+
+    def __init__(self, backbone: Backbone, num_classes: int, levels: int = 3, rank: int = 2048) -> None:
+        super().__init__(backbone, num_classes)
+        self.levels = levels
+        channels = level_channels(backbone, levels)
+        factors = channels * 2 if levels == 1 else channels
+        self.project = nn.ModuleList(nn.Conv2d(count, rank, 1) for count in factors)
+        self.pairs = list(combinations(range(len(factors)), 2))
+        self.head = nn.Linear(rank * len(self.pairs), num_classes)
+
+    def forward(self, images: Tensor) -> ModelOutput:
+        """Normalised images (B, 3, S, S) to logits (B, K) and the descriptor (B, pairs * d)."""
+        maps = feature_levels(self.backbone, images, self.levels)
+        last = maps[-1]
+        factors = [last, last] if self.levels == 1 else [match_grids(level, last)[0] for level in maps]
+        projected = [project(factor) for project, factor in zip(self.project, factors, strict=True)]
+        with without_autocast(images):
+            projected = [at_least_float32(one) for one in projected]
+            products = [(projected[i] * projected[j]).mean((2, 3)) for i, j in self.pairs]
+        embedding = torch.cat([power_normalize(product) for product in products], 1)
+        return ModelOutput(self.head(embedding), embedding, feature_map=last)
+
+    def stages(self) -> list[Stage]:
+        return classifier_first()

@@ -1,0 +1,38 @@
+"""The maps of the last stages: as many channels as said, ending with the narrow map."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from fieldmark.backbones.factory import create_backbone
+from fieldmark.backbones.levels import feature_levels, level_channels
+from fieldmark.errors import SettingError
+
+
+@pytest.mark.parametrize("name", ["test_efficientnet", "test_resnet", "test_convnext", "test_vit"])
+@pytest.mark.parametrize("count", [1, 3])
+def test_levels_have_the_channels_that_are_told(name: str, count: int) -> None:
+    backbone = create_backbone(name, image_size=64, pretrained=False).eval()
+    with torch.no_grad():
+        levels = feature_levels(backbone, torch.rand(2, 3, 64, 64), count)
+    assert [level.shape[1] for level in levels] == level_channels(backbone, count)
+    sides = [level.shape[2] for level in levels]
+    assert sides == sorted(sides, reverse=True)
+
+
+def test_the_last_level_is_the_narrow_map() -> None:
+    backbone = create_backbone("test_efficientnet", pretrained=False).eval()
+    images = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(feature_levels(backbone, images, 2)[-1], backbone.maps(images)[0])
+
+
+def test_more_levels_than_there_are() -> None:
+    backbone = create_backbone("test_resnet", pretrained=False)
+    with pytest.raises(SettingError) as raised:
+        level_channels(backbone, 9)
+    assert str(raised.value) == (
+        "the backbone 'test_resnet' gives the maps of 5 stages, but 9 are asked for: set fewer levels or choose "
+        "another backbone"
+    )
