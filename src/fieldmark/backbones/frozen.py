@@ -129,7 +129,7 @@ class FrozenFeatures:
         description: str,
     ) -> dict[int, str]:
         from fieldmark.backbones.onnx_graph import export_graph
-        from fieldmark.backbones.onnx_runner import OnnxRunner, in_batches, load_good
+        from fieldmark.backbones.onnx_runner import OnnxRunner, batch_size_for, in_batches, load_good
 
         runner = OnnxRunner(export_graph(self.module, self.preprocess, list(self.columns)))
         failed: dict[int, str] = {}
@@ -146,7 +146,7 @@ class FrozenFeatures:
 
         with progress_bar() as bar:
             task = bar.add_task(description, total=len(missing))
-            for good, rows, bad in in_batches(missing, work):
+            for good, rows, bad in in_batches(missing, work, batch_size=batch_size_for(self.preprocess.image_size)):
                 failed.update(bad)
                 if rows is not None:
                     for view in range(rows.shape[1]):

@@ -14,7 +14,7 @@ from PIL import Image
 from fieldmark.artifact.card import write_card
 from fieldmark.artifact.load import load_manifest, load_split, verified_file
 from fieldmark.artifact.manifest import Manifest
-from fieldmark.backbones.onnx_runner import OnnxRunner, in_batches, load_good
+from fieldmark.backbones.onnx_runner import OnnxRunner, batch_size_for, in_batches, load_good
 from fieldmark.data.preprocess import Preprocess
 from fieldmark.errors import SettingError
 from fieldmark.progress import progress_bar
@@ -168,7 +168,7 @@ class Recognizer:
             probabilities = self._run(images) if good else np.zeros((0, len(self.classes)))
             return good, probabilities, dict(failed)
 
-        return in_batches(range(len(photos)), work)
+        return in_batches(range(len(photos)), work, batch_size=batch_size_for(draft_side))
 
     def _run(self, images: Sequence[Image.Image]) -> Floats:
         logits = []

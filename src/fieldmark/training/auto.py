@@ -33,6 +33,9 @@ DEFAULT_BUDGET = 180.0
 GOOD_ENOUGH = 0.95
 """Within the default budget, nothing more expensive is tried beyond this accuracy."""
 
+CONTRADICTION = 3.0
+"""Standard errors by which val must lie below cross-validation to be believed instead."""
+
 FINE_TUNE_SECONDS = 240.0
 """Less time than that makes no fine-tune on a laptop that beats frozen features."""
 
@@ -107,7 +110,7 @@ def train_auto(data: FrozenData, settings: AutoSettings, run_dir: Path) -> Train
     rungs = _ladder(settings)
     team = _first(climb, rungs[0])
     for rung in rungs[1:]:
-        if not climb.patient and min(team.accuracy, _val_accuracy(climb, team)) >= GOOD_ENOUGH:
+        if not climb.patient and _known_accuracy(climb.data, team) >= GOOD_ENOUGH:
             climb.note(f"stopped: {GOOD_ENOUGH:.0%} is reached; a larger backbone is tried with --budget 10m")
             break
         taken = _try(climb, team, rung)
@@ -192,9 +195,13 @@ def _frozen(climb: _Climb, rung: _Rung) -> FrozenBackbone:
     return FrozenBackbone(climb.data, climb.settings, rung.backbone, rung.image_size, names)
 
 
-def _val_accuracy(climb: _Climb, team: Team) -> float:
-    """Val tells what cross-validation cannot where val was taken on another day (1.0 without val photos)."""
-    return top1_on_val(climb.data, team.members) if len(climb.data.val) else 1.0
+def _known_accuracy(data: FrozenData, team: Team) -> float:
+    """Cross-validation's accuracy, unless val contradicts it: val may have been taken on another day."""
+    if not len(data.val) or team.accuracy < GOOD_ENOUGH:
+        return team.accuracy
+    on_val = top1_on_val(data, team.members)
+    error = np.sqrt(max(team.accuracy * (1.0 - team.accuracy), 1e-4) / len(data.val))
+    return on_val if on_val < team.accuracy - CONTRADICTION * error else team.accuracy
 
 
 def _fine_tune(climb: _Climb, members: list[Member], run_dir: Path) -> list[Member]:

@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone, create_backbone
+from fieldmark.backbones.feature_cache import cache_root
 from fieldmark.backbones.frozen import FeatureTable, FrozenFeatures
 from fieldmark.config import FitSettings
 from fieldmark.data.photos import content_key
@@ -22,6 +24,7 @@ from fieldmark.layers.descriptors import DescriptorPool
 from fieldmark.layers.pooling import CovariancePool
 from fieldmark.methods.pooled import PooledMethod
 from fieldmark.structures import RecordList
+from fieldmark.training.choice_cache import choice_key, remembered_choice
 from fieldmark.training.design_matrix import DesignMatrix
 from fieldmark.training.head_choice import HeadChoice, choose_head, refit
 from fieldmark.training.member import Member
@@ -30,11 +33,11 @@ __all__ = ["FrozenBackbone", "FrozenData", "FrozenModule", "Look"]
 
 Ints = NDArray[np.int64]
 
-PROJECTION_PHOTOS = 200
-"""Photos whose local features give the principal components: 200 x 49 locations for at most 352 channels."""
+PROJECTION_PHOTOS = 100
+"""Photos whose local features give the principal components: 100 x 49 locations for at most 352 channels."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FrozenData:
     """Train and val photos in one list, as the frozen pass sees them.
 
@@ -50,11 +53,11 @@ class FrozenData:
     groups: Ints
     content_keys: Mapping[Path, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def key(self) -> str:
-        """Of the photos' contents and labels."""
+        """Of the photos' contents and labels, in their order."""
         contents = [self.content_keys.get(record.path) or content_key(record.path) for record in self.records]
-        rows = sorted(zip(contents, self.records.labels, strict=True))
+        rows = list(zip(contents, self.records.labels, strict=True))
         return hashlib.blake2b(repr((rows, self.num_train)).encode(), digest_size=8).hexdigest()
 
     @property
@@ -169,8 +172,11 @@ class FrozenBackbone:
         train = np.flatnonzero(chosen < self.data.num_train)
         labels = self.data.labels[chosen[train]]
         groups = self.data.groups[chosen[train]]
-        choice = choose_head(
-            table, train, labels, groups, candidates, self.data.num_classes, folds=folds, seed=self.settings.seed
+        seed, num_classes = self.settings.seed, self.data.num_classes
+        key = choice_key(self.features.key, self.data.key, chosen, groups, tuple(candidates), folds, seed)
+        choice = remembered_choice(
+            cache_root() / "choices" / f"{key}.npz",
+            lambda: choose_head(table, train, labels, groups, candidates, num_classes, folds=folds, seed=seed),
         )
         return Look(table, chosen, choice, seconds)
 

@@ -38,6 +38,7 @@ class HeadChoice:
         positions: Photos that took part, (n,).
         logits: Out-of-fold logits of them, (n, K).
         accuracy: Out-of-fold top-1.
+        start: Mean of the folds' heads: where fitting on all photos starts from.
     """
 
     names: tuple[str, ...]
@@ -45,6 +46,7 @@ class HeadChoice:
     positions: Ints
     logits: Floats
     accuracy: float
+    start: LinearHead
 
     @property
     def label(self) -> str:
@@ -106,7 +108,8 @@ def choose_head(
         logits = np.zeros((len(labels), num_classes), dtype=np.float32)
         for fold, head in enumerate(heads):
             logits[fold_of == fold] = head(rows[fold_of == fold])
-        return HeadChoice(names, C, positions, logits, float((logits.argmax(1) == labels).mean())), heads
+        accuracy = float((logits.argmax(1) == labels).mean())
+        return HeadChoice(names, C, positions, logits, accuracy, _mean_head(heads)), heads
 
     unfitted = [None] * (int(fold_of.max()) + 1)
     best, fitted = evaluate(candidates[0], rows_of(candidates[0]), C_GRID[0], unfitted)
@@ -149,7 +152,12 @@ def refit(
     scalings = {name: fit_scaling(table, name, positions) for name in choice.names}
     rows = DesignMatrix(table, positions, scalings, views=range(table.views))
     per_row = np.repeat(labels, table.views)
-    return scalings, fit_softmax(rows, per_row, num_classes, choice.C / table.views)
+    return scalings, fit_softmax(rows, per_row, num_classes, choice.C / table.views, start=choice.start)
+
+
+def _mean_head(heads: Sequence[LinearHead]) -> LinearHead:
+    weight, bias = (np.mean([getattr(head, name) for head in heads], axis=0) for name in ("weight", "bias"))
+    return LinearHead(weight.astype(np.float32), bias.astype(np.float32))
 
 
 def _margin(smaller: HeadChoice, larger: HeadChoice, labels: Ints) -> float:
