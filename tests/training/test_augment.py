@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from fieldmark.config import FineTuneSettings
 from fieldmark.data.preprocess import Preprocess
 from fieldmark.training.augment import build_augmentation, build_mixing, normalize
 from fieldmark.training.photo_dataset import PhotoStore, TrainPhotos, ValPhotos, train_store, val_store
+from fieldmark.training.samplers import EpochBatches, EpochDraws
 
 SMALL = Preprocess(image_size=32)
 
@@ -31,6 +33,17 @@ def test_the_seed_of_a_draw_decides_its_augmentation(drawings):
     assert torch.equal(first, photos[3, 11][0])
     assert not torch.equal(first, photos[3, 12][0])
     assert torch.equal(state, torch.random.get_rng_state())
+
+
+def test_worker_processes_change_nothing(drawings):
+    photos = TrainPhotos(train_store(drawings, SMALL), build_augmentation(SMALL, FineTuneSettings(randaugment=9)))
+
+    def epoch(workers):
+        batches = EpochBatches(EpochDraws(drawings.labels, seed=2), 3)
+        return [images for images, _ in DataLoader(photos, batch_sampler=batches, num_workers=workers)]
+
+    for alone, helped in zip(epoch(0), epoch(2), strict=True):
+        assert torch.equal(alone, helped)
 
 
 @pytest.mark.parametrize(("mixup", "cutmix"), [(0.4, 0.0), (0.0, 1.0), (0.4, 1.0)])

@@ -164,22 +164,36 @@ def test_the_average_of_the_weights_equals_a_slow_oracle(tiny_method, drawings, 
     assert not torch.allclose(method.head.weight, steps[-1]["head.weight"], atol=1e-6)
 
 
-def test_a_budget_ends_the_training_in_time_with_the_rate_at_zero(tiny_method, drawings, tmp_path, monkeypatch):
-    rates: list[float] = []
+@pytest.fixture
+def rates(monkeypatch) -> list[float]:
+    """The learning rate of each step; steps take 50 ms longer."""
+    seen: list[float] = []
     step = MethodModule.training_step
 
     def slow(self, batch, batch_idx):
         time.sleep(0.05)
-        rates.append(self.optimizers().param_groups[0]["lr"])
+        seen.append(self.optimizers().param_groups[0]["lr"])
         return step(self, batch, batch_idx)
 
     monkeypatch.setattr(MethodModule, "training_step", slow)
+    return seen
+
+
+def test_a_budget_ends_the_training_in_time_with_the_rate_near_zero(tiny_method, drawings, tmp_path, rates):
     settings = PLAIN.model_copy(update={"epochs": 10_000, "batch_size": 2})
     started = time.monotonic()
     history = train_method(tiny_method(), drawings, drawings, SMALL, settings, tmp_path, budget=3.0)
     assert time.monotonic() - started < 4.5  # far from the 40 minutes of all epochs, however busy the machine
-    assert history.epochs >= 1
+    assert history.epochs == len(history.val_top1) >= 1
     assert rates[-1] < 0.5 * max(rates)
+
+
+def test_a_budget_too_small_for_an_epoch_ends_inside_of_it(tiny_method, drawings, tmp_path, rates):
+    many = drawings.like(list(drawings) * 20)
+    settings = PLAIN.model_copy(update={"batch_size": 2})
+    history = train_method(tiny_method(), many, drawings, SMALL, settings, tmp_path, budget=1.5)
+    assert history.epochs == len(history.val_top1) == 1
+    assert 1 <= len(rates) < 80
 
 
 def test_an_unreadable_photo_is_a_clear_error(tiny_method, drawings, tmp_path):
