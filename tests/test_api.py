@@ -59,20 +59,17 @@ print(json.dumps([rows, scores.tolist()]))
 """
 
 
-def _fit_elsewhere(birds: Path, out: Path, threads: int) -> tuple[list[list[str]], np.ndarray]:
+def _fit_elsewhere(birds: Path, out: Path, threads: int) -> subprocess.Popen[str]:
     """Fit in a process of its own, without the features that other fits have cached."""
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "FIELDMARK_CACHE": str(out) + ".cache"}
-    done = subprocess.run(
-        [sys.executable, "-c", _FIT, str(birds), str(out)], env=environment, capture_output=True, text=True, check=True
-    )
-    rows, scores = json.loads(done.stdout.splitlines()[-1])
-    return rows, np.array(scores)
+    command = [sys.executable, "-c", _FIT, str(birds), str(out)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 
 
 def test_the_same_seed_gives_the_same_model_anywhere(birds: Path, tmp_path: Path) -> None:
     """In other processes and with other numbers of threads, up to the rounding of sums in another order."""
-    rows, scores = _fit_elsewhere(birds, tmp_path / "one", 1)
-    other_rows, other_scores = _fit_elsewhere(birds, tmp_path / "two", 2)
+    fits = [_fit_elsewhere(birds, tmp_path / f"{threads}", threads) for threads in (1, 2)]
+    (rows, scores), (other_rows, other_scores) = (json.loads(each.communicate()[0].splitlines()[-1]) for each in fits)
     assert rows == other_rows
     np.testing.assert_allclose(scores, other_scores, atol=1e-3)
 

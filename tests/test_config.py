@@ -57,7 +57,9 @@ def test_the_method_of_the_caller_wins_over_the_recipe(tmp_path: Path) -> None:
 
 
 def test_lists_and_none_in_overrides() -> None:
-    settings = build_settings("linear_probe", overrides=["poolings=gem, cov", "backbone=None", " seed = 7 ", "test_views=1"])
+    settings = build_settings(
+        "linear_probe", overrides=["poolings=gem, cov", "backbone=None", " seed = 7 ", "test_views=1"]
+    )
     assert isinstance(settings, LinearProbeSettings)
     assert (settings.poolings, settings.backbone) == (("gem", "cov"), None)
     assert (settings.seed, settings.test_views) == (7, 1)
