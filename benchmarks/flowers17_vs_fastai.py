@@ -1,11 +1,12 @@
 """Default `fit` against fastai on Oxford Flowers-17: same weights, same photos, one run.
 
 60 photos a class to train on and 20 to test on, near-duplicates together, three seeds. fastai trains as its
-documentation does: `fine_tune` with one epoch of the head and two one-cycle epochs of everything, at 224 px.
-Both sides are measured from a cold cache; ours includes starting the process, fastai's only its training.
+documentation does: `fine_tune` with one epoch of the head, then one-cycle epochs of everything, at 224 px: as many of
+them as it needs to reach the target, each attempt from the start. Only the attempt that reaches it counts, or the last
+one that was allowed. Ours starts from a cold cache and includes starting the process; fastai's time is training alone.
 
     pip install fastai
-    python benchmarks/flowers17_vs_fastai.py FLOWERS17 [--seeds 3] [--fastai-seeds 1]
+    python benchmarks/flowers17_vs_fastai.py FLOWERS17 [--seeds 3] [--target 0.953] [--epochs 2,3,4,6]
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def fit_ours(data: Path, folder: Path, seed: int) -> tuple[float, float, Path]:
     return run.seconds, top1, model
 
 
-def fit_fastai(data: Path, model: Path, seed: int) -> tuple[float, float]:
+def fit_fastai(data: Path, model: Path, epochs: int) -> tuple[float, float]:
     """(seconds of training, test top-1) of fastai on the split that `model` remembers."""
     import torch
     from fastai.vision.all import (
@@ -52,7 +53,7 @@ def fit_fastai(data: Path, model: Path, seed: int) -> tuple[float, float]:
 
     from fieldmark.backbones.factory import create_backbone
 
-    set_seed(seed)
+    set_seed(0)
     with (model / "split.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     backbone = create_backbone()
@@ -70,11 +71,11 @@ def fit_fastai(data: Path, model: Path, seed: int) -> tuple[float, float]:
     learner = Learner(loaders, network, metrics=accuracy, splitter=lambda m: [params(m[0]), params(m[1])])
     started = time.perf_counter()
     with learner.no_bar():
-        learner.fine_tune(2, freeze_epochs=1)
+        learner.fine_tune(epochs, freeze_epochs=1)
     seconds = time.perf_counter() - started
     with torch.no_grad(), learner.no_bar():
         _, top1 = learner.validate()
-    print(f"  fastai, seed {seed}: {top1:.4f} in {seconds:.1f} s", flush=True)
+    print(f"  fastai, 1 + {epochs} epochs: {top1:.4f} in {seconds:.1f} s", flush=True)
     return seconds, float(top1)
 
 
@@ -82,15 +83,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--fastai-seeds", type=int, default=1)
+    parser.add_argument("--target", type=float, default=0.953)
+    parser.add_argument("--epochs", default="2,3,4,6")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         ours = [fit_ours(arguments.data, Path(folder), seed) for seed in range(arguments.seeds)]
-        theirs = [fit_fastai(arguments.data, ours[seed][2], seed) for seed in range(arguments.fastai_seeds)]
+        their_seconds, their_top1 = 0.0, 0.0
+        for epochs in map(int, arguments.epochs.split(",")):
+            their_seconds, their_top1 = fit_fastai(arguments.data, ours[0][2], epochs)
+            if their_top1 >= arguments.target:
+                break
     our_seconds, our_top1 = statistics.mean(run[0] for run in ours), statistics.mean(run[1] for run in ours)
-    their_seconds, their_top1 = (statistics.mean(column) for column in zip(*theirs, strict=True))
     spread = max(run[1] for run in ours) - min(run[1] for run in ours)
-    print(f"fieldmark {our_top1:.4f} (range {spread:.4f}), fastai {their_top1:.4f}")
+    print(f"fieldmark {our_top1:.4f} (range {spread:.4f}) in {our_seconds:.1f} s on average")
+    print(f"fastai {their_top1:.4f} in {their_seconds:.1f} s")
     print(f"time, fastai / fieldmark: {their_seconds / our_seconds:.1f}")
 
 
