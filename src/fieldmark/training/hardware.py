@@ -75,20 +75,20 @@ def depthwise_in_float32(module: nn.Module) -> Iterator[None]:
     """
     depthwise = [part for part in module.modules() if isinstance(part, nn.Conv2d) and part.groups > 1]
     for part in depthwise:
-        part.forward = _Float32Forward(part)
+        vars(part)["forward"] = _Float32Forward(part)  # hides that of the class
     try:
         yield
     finally:
         for part in depthwise:
-            del part.forward
+            del vars(part)["forward"]
 
 
 class _Float32Forward:
-    """The forward pass of a module's class, outside of autocast. A class, so that modules can still be copied."""
+    """The forward pass of a convolution outside of autocast. A class, so that its owner can still be copied."""
 
-    def __init__(self, module: nn.Module) -> None:
-        self.module = module
+    def __init__(self, convolution: nn.Conv2d) -> None:
+        self.convolution = convolution
 
-    def __call__(self, images: Tensor) -> Any:
+    def __call__(self, images: Tensor) -> Tensor:
         with torch.autocast(images.device.type, enabled=False):
-            return type(self.module).forward(self.module, images.float())
+            return type(self.convolution).forward(self.convolution, images.float())
