@@ -107,6 +107,14 @@ def test_finite_gradients_of_a_blank_photo(method: Method) -> None:
     assert all(torch.isfinite(gradient).all() for gradient in gradients(method))
 
 
+def test_finite_gradients_in_half_precision(method: Method) -> None:
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = method.loss(method.train()(photos(2)), torch.tensor([0, 1]))
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert torch.isfinite(loss)
+    assert all(torch.isfinite(gradient).all() for gradient in gradients(method))
+
+
 def test_labels_may_be_mixed(method: Method) -> None:
     twin = copy.deepcopy(method.train())  # a loss may move what it keeps of each class
     output = method(photos(3))

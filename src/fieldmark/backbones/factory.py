@@ -58,11 +58,21 @@ class Backbone(nn.Module):
         compares channels with each other works on the narrow one, which is as rich and cheaper; models without
         such a layer give the same map twice.
         """
-        if hasattr(self.model, "conv_head") and hasattr(self.model, "blocks") and hasattr(self.model, "bn2"):
-            local = self.model.blocks(self.model.bn1(self.model.conv_stem(images)))  # type: ignore[operator]
+        local = self.local_map(images)
+        if self._widens:
             return local, self.model.bn2(self.model.conv_head(local))  # type: ignore[operator]
-        final = _as_map(self.model, self.model.forward_features(images))  # type: ignore[operator]
-        return final, final
+        return local, local
+
+    def local_map(self, images: Tensor) -> Tensor:
+        """The first one of `maps`, (B, C', H, W), without the time for the other."""
+        if self._widens:
+            local: Tensor = self.model.blocks(self.model.bn1(self.model.conv_stem(images)))  # type: ignore[operator]
+            return local
+        return _as_map(self.model, self.model.forward_features(images))  # type: ignore[operator]
+
+    @property
+    def _widens(self) -> bool:
+        return all(hasattr(self.model, name) for name in ("conv_stem", "bn1", "blocks", "conv_head", "bn2"))
 
     @property
     def stages(self) -> dict[str, list[nn.Parameter]]:

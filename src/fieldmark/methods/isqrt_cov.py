@@ -19,7 +19,7 @@ class ISqrtCov(Method):
     """1x1 convolution, batch norm, ReLU; covariance over locations; Newton-Schulz; upper triangle; linear layer.
 
     Args:
-        backbone: Its narrow map (`Backbone.maps`) is compared with itself.
+        backbone: Its narrow map (`Backbone.local_map`) is compared with itself.
         num_classes: K.
         projected: d, the channels after the convolution; the descriptor has d (d + 1) / 2 numbers.
         iterations: Of Newton-Schulz.
@@ -35,6 +35,6 @@ class ISqrtCov(Method):
 
     def forward(self, images: Tensor) -> ModelOutput:
         """Normalised images (B, 3, S, S) to logits (B, K) and the descriptor (B, d (d + 1) / 2)."""
-        feature_map = self.reduce(self.backbone.maps(images)[0])  # (B, d, H, W)
+        feature_map = self.reduce(self.backbone.local_map(images))  # (B, d, H, W)
         embedding = self.pool(feature_map)
         return ModelOutput(self.head(embedding), embedding, feature_map=feature_map)

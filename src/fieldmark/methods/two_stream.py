@@ -22,7 +22,7 @@ CLASSIFIER_LR_SCALE = 4.0
 class TwoStreamMethod(Method):
     """Two streams, a pooling of both, signed square root and unit length, a linear layer.
 
-    Each stream is the narrow map of a backbone (`Backbone.maps`); without a second backbone both are the same. A
+    Each stream is the narrow map of a backbone (`Backbone.local_map`); without a second backbone both are the same. A
     subclass sets `pool`, from two maps on one grid to a descriptor, and `head`.
 
     Args:
@@ -55,10 +55,10 @@ class TwoStreamMethod(Method):
 
     def streams(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Both reduced maps, (B, M, H, W) and (B, D, H', W')."""
-        a = self.reduce_a(self.backbone.maps(images)[0])
+        a = self.reduce_a(self.backbone.local_map(images))
         if self.second_backbone is None:
             return a, a
-        return a, self.reduce_b(self.second_backbone.maps(self.renormalize(images))[0])
+        return a, self.reduce_b(self.second_backbone.local_map(self.renormalize(images)))
 
     def stages(self) -> list[Stage]:
         return classifier_first()

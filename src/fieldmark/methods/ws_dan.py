@@ -48,7 +48,7 @@ class WSDAN(Method):
     it passes once more, cropped to the box of all maps together, and both probabilities are averaged.
 
     Args:
-        backbone: Its narrow map (`Backbone.maps`) is attended.
+        backbone: Its narrow map (`Backbone.local_map`) is attended.
         num_classes: K.
         num_maps: M, the number of attention maps.
         feature_scale: What the descriptor of unit length is multiplied with before the classifier.
@@ -87,7 +87,7 @@ class WSDAN(Method):
 
     def look(self, images: Tensor) -> ModelOutput:
         """A single pass."""
-        feature_map = self.backbone.maps(images)[0]  # (B, C, H, W)
+        feature_map = self.backbone.local_map(images)  # (B, C, H, W)
         attention_maps = self.attend(feature_map)  # (B, M, H, W)
         embedding = power_normalize(bilinear_pool(attention_maps, feature_map).flatten(1))
         logits = self.head(self.feature_scale * embedding)

@@ -15,7 +15,7 @@ from fieldmark.training.frozen import FrozenData
 from fieldmark.training.member import Member, Trained
 from fieldmark.training.outputs import method_logits
 
-__all__ = ["train_by_gradient"]
+__all__ = ["initial_method", "train_by_gradient"]
 
 
 def train_by_gradient(data: FrozenData, settings: GradientSettings, run_dir: Path, *, resume: bool = False) -> Trained:
@@ -31,7 +31,7 @@ def train_by_gradient(data: FrozenData, settings: GradientSettings, run_dir: Pat
 
     started = time.monotonic()
     options = {"backbone": settings.backbone, **settings.method_options()}
-    method = _initial_method(settings, options, data.num_classes)
+    method = initial_method(settings, options, data.num_classes)
     options["backbone"] = method.backbone.name
     preprocess = method.backbone.preprocess(settings.image_size, settings.resize)
     train_records = data.records.like(data.records[: data.num_train])
@@ -51,8 +51,8 @@ def train_by_gradient(data: FrozenData, settings: GradientSettings, run_dir: Pat
     )
 
 
-def _initial_method(settings: GradientSettings, options: dict[str, Any], num_classes: int) -> Method:
-    """Pretrained backbones, and everything else drawn from the seed."""
+def initial_method(settings: GradientSettings, options: dict[str, Any], num_classes: int) -> Method:
+    """Pretrained backbones, and everything else drawn from the seed; the global random state stays as it is."""
     import torch
 
     with torch.random.fork_rng(devices=()):
