@@ -111,3 +111,20 @@ def test_resuming_what_was_never_begun(birds: Path, tmp_path: Path) -> None:
         SettingError, match=r"--resume continues the interrupted fit in .*model\.run, but there is none"
     ):
         fit(birds, tmp_path / "model", method="fine_tune", resume=True)
+
+
+def test_a_folder_that_is_no_run_is_left_alone(tmp_path: Path, birds: Path) -> None:
+    notes = tmp_path / "model.run" / "notes.txt"
+    notes.parent.mkdir()
+    notes.write_text("mine")
+    with pytest.raises(SettingError) as caught:
+        fieldmark.fit(birds, tmp_path / "model", method="linear_probe")
+    run = tmp_path / "model.run"
+    assert str(caught.value) == f"checkpoints would go to {run}, but that holds something else; name another --out"
+    assert notes.read_text() == "mine"
+
+
+def test_resuming_what_has_no_checkpoints_is_an_error(tmp_path: Path, birds: Path) -> None:
+    with pytest.raises(SettingError) as caught:
+        fieldmark.fit(birds, tmp_path / "model", method="auto", resume=True)
+    assert str(caught.value) == "--resume continues a fine-tune, but 'auto' starts anew; leave it out"

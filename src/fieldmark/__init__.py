@@ -1,10 +1,10 @@
 """Fieldmark tells look-alikes apart.
 
-    import fieldmark
+import fieldmark
 
-    recognizer = fieldmark.fit("photos/", out="model")
-    answer = recognizer.predict("unknown.jpg")
-    print(answer.label, answer.confidence)
+recognizer = fieldmark.fit("photos/", out="model")
+answer = recognizer.predict("unknown.jpg")
+print(answer.label, answer.confidence)
 """
 
 from __future__ import annotations
@@ -45,9 +45,7 @@ _HOMES = {
     "read": "fieldmark.api",
     "Recognizer": "fieldmark.recognizer.recognizer",
     **dict.fromkeys(("Answer", "Candidate", "Part", "Record", "RecordList"), "fieldmark.structures"),
-    **dict.fromkeys(
-        ("DataError", "FieldmarkError", "ModelError", "PhotoError", "SettingError"), "fieldmark.errors"
-    ),
+    **dict.fromkeys(("DataError", "FieldmarkError", "ModelError", "PhotoError", "SettingError"), "fieldmark.errors"),
 }
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from fieldmark.artifact.manifest import DataFacts, Manifest
 from fieldmark.artifact.save import check_out, member_facts, save_artifact
-from fieldmark.config import FitSettings, build_settings
+from fieldmark.config import FitSettings, GradientSettings, build_settings
 from fieldmark.data.prepare import Prepared, prepare
 from fieldmark.data.read import read
 from fieldmark.errors import SettingError
@@ -24,6 +24,9 @@ from fieldmark.structures import RecordList
 from fieldmark.training.member import Trained
 
 __all__ = ["fit", "load", "read"]
+
+RUN_FILE = "run.json"
+"""What tells the folder of an interrupted fit from any other."""
 
 _LIBRARIES = ("torch", "timm", "onnxruntime", "scikit-learn", "numpy", "pillow")
 
@@ -64,6 +67,7 @@ def fit(
     out = Path(out)
     settings = build_settings(method, options, recipe=Path(recipe) if recipe else None, overrides=overrides)
     check_out(out)
+    _check_run(run_folder(out), settings, resume)
     records = data if isinstance(data, RecordList) else read(data)
     prepared = prepare(records, settings.seed, val_fraction=settings.val_fraction, test_fraction=settings.test_fraction)
     _tell(prepared)
@@ -75,8 +79,6 @@ def train_and_save(prepared: Prepared, settings: FitSettings, out: Path, *, resu
     from fieldmark.training.fit import train
 
     run_dir = run_folder(out)
-    if resume and not run_dir.is_dir():
-        raise SettingError(f"--resume continues the interrupted fit in {run_dir}, but there is none; leave it out")
     trained = train(
         prepared.records,
         np.array(prepared.groups),
@@ -95,6 +97,17 @@ def train_and_save(prepared: Prepared, settings: FitSettings, out: Path, *, resu
 def run_folder(out: Path) -> Path:
     """Where the checkpoints of a fit lie until its model is written."""
     return out.with_name(out.name + ".run")
+
+
+def _check_run(run_dir: Path, settings: FitSettings, resume: bool) -> None:
+    """Refuse what would resume nothing, or write checkpoints into somebody's folder."""
+    is_run = (run_dir / RUN_FILE).is_file()
+    if resume and not isinstance(settings, GradientSettings):
+        raise SettingError(f"--resume continues a fine-tune, but '{settings.method}' starts anew; leave it out")
+    if resume and not is_run:
+        raise SettingError(f"--resume continues the interrupted fit in {run_dir}, but there is none; leave it out")
+    if run_dir.exists() and not is_run:
+        raise SettingError(f"checkpoints would go to {run_dir}, but that holds something else; name another --out")
 
 
 def _manifest(prepared: Prepared, settings: FitSettings, trained: Trained, contents: Sequence[str]) -> Manifest:

@@ -23,19 +23,10 @@ T = TypeVar("T")
 console = Console(stderr=True, highlight=False)
 """Everything meant for eyes goes to stderr; stdout belongs to the data."""
 
-_quiet = False
-
-
-def set_quiet(quiet: bool) -> None:
-    """Silence `say` and the progress bars, as the library does by default in other people's programs."""
-    global _quiet
-    _quiet = quiet
-
 
 def say(message: str, *, style: str | None = None) -> None:
     """Print one line for the eyes."""
-    if not _quiet:
-        console.print(message, style=style, markup=False, soft_wrap=True)
+    console.print(message, style=style, markup=False, soft_wrap=True)
 
 
 def progress_bar() -> Progress:
@@ -50,7 +41,7 @@ def progress_bar() -> Progress:
         TimeRemainingColumn(),
         console=console,
         transient=True,
-        disable=_quiet or not console.is_terminal,
+        disable=not console.is_terminal,
     )
 
 

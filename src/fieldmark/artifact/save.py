@@ -12,12 +12,12 @@ from safetensors.torch import save_file
 
 from fieldmark.artifact.card import write_card
 from fieldmark.artifact.manifest import Manifest, MemberFacts
-from fieldmark.artifact.whole import whole_folder
 from fieldmark.backbones.onnx_graph import export_graph
 from fieldmark.errors import SettingError
 from fieldmark.structures import RecordList
 from fieldmark.training.member import Member
 from fieldmark.training.outputs import NamedOutputs
+from fieldmark.whole import whole_folder
 
 __all__ = ["MANIFEST", "SPLIT_COLUMNS", "check_out", "checksum", "member_facts", "relative_path", "save_artifact"]
 

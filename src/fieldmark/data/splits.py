@@ -124,7 +124,7 @@ def _keys(records: RecordList) -> list[str]:
 def _draw(seed: str, keys: Sequence[str]) -> tuple[bytes, str]:
     """The place of a group in a random order that other groups have no part in."""
     first = min(keys)
-    return hashlib.blake2b(f"{seed}\0{first}".encode(), digest_size=16).digest(), first
+    return hashlib.blake2b(f"{seed}\0{first}".encode(errors="surrogateescape"), digest_size=16).digest(), first
 
 
 def _train_sizes(labels: Sequence[int], splits: Sequence[Split]) -> Counter[int]:

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from fieldmark.artifact.save import relative_path
-from fieldmark.artifact.whole import whole_file
 from fieldmark.data.read import read
 from fieldmark.errors import DataError
 from fieldmark.evaluation.metrics import Metrics, compute_metrics
 from fieldmark.evaluation.remembered_split import content_keys, of_split
 from fieldmark.recognizer.recognizer import Recognizer, Scores
 from fieldmark.structures import RecordList, Split
+from fieldmark.whole import whole_file
 
 __all__ = ["Evaluation", "evaluate", "photos_of_split", "write_rows"]
 

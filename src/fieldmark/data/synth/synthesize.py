@@ -12,7 +12,6 @@ from PIL import Image, ImageDraw
 
 from fieldmark.data.synth.drawing import draw_bird
 from fieldmark.data.synth.field_marks import write_field_marks
-from fieldmark.data.synth.folder_swap import whole_folder
 from fieldmark.data.synth.layouts.base import Layout
 from fieldmark.data.synth.layouts.table import LAYOUTS
 from fieldmark.data.synth.records import Photo, Shot, Truth, records_of
@@ -20,6 +19,7 @@ from fieldmark.data.synth.species import Species, species_list
 from fieldmark.errors import SettingError, unknown_name
 from fieldmark.progress import track
 from fieldmark.structures import RecordList, Split
+from fieldmark.whole import refuse_used, whole_folder
 
 __all__ = ["synthesize"]
 
@@ -94,6 +94,7 @@ def synthesize(
         "val_fraction": val,
         "test_fraction": test_fraction,
     }
+    refuse_used(root)
     with whole_folder(root) as draft:
         orders = [
             _Order(species[shot.label], shot, draft / path, seed, size, chosen.banner)

@@ -8,7 +8,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["whole_file", "whole_folder"]
+from fieldmark.errors import SettingError
+
+__all__ = ["refuse_used", "whole_file", "whole_folder"]
 
 
 @contextlib.contextmanager
@@ -39,6 +41,21 @@ def whole_file(out: Path) -> Iterator[Path]:
         draft.replace(out)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def refuse_used(out: Path) -> None:
+    """Refuse a place that holds something, where nothing may be replaced.
+
+    Raises:
+        SettingError: `out` is a file, or a folder that is not empty.
+    """
+    if out.is_dir():
+        entries = sum(1 for _ in out.iterdir())
+        if entries:
+            what = f"{entries} {'entry' if entries == 1 else 'entries'} in it"
+            raise SettingError(f"expected a new or empty folder at {out}, found {what}: choose another folder")
+    elif out.exists():
+        raise SettingError(f"expected a new or empty folder at {out}, found a file: choose another folder")
 
 
 def _take_the_place(draft: Path, out: Path) -> None:

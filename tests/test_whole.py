@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fieldmark.artifact.whole import whole_file, whole_folder
+from fieldmark.whole import whole_file, whole_folder
 
 
 class _Boom(Exception):
