@@ -10,6 +10,7 @@ from pydantic_core import PydanticUndefined
 
 from fieldmark.config import SETTINGS
 from fieldmark.settings.base import FitSettings
+from fieldmark.settings.gradient import GradientSettings
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
 
@@ -22,14 +23,27 @@ def _rows(fields: dict[str, FieldInfo]) -> Iterator[str]:
         yield f"| `{name}` | {default} | {field.description or ''} |"
 
 
+def _own(model: type[FitSettings], base: type[FitSettings]) -> dict[str, FieldInfo]:
+    """What a class adds to its base, or sets otherwise."""
+    shared = {name: field.default for name, field in base.model_fields.items()}
+    return {
+        name: field
+        for name, field in model.model_fields.items()
+        if name != "method" and (name not in shared or field.default != shared[name])
+    }
+
+
 def settings_page() -> str:
-    shared = {name: field for name, field in FitSettings.model_fields.items() if name != "method"}
     lines = ["# Settings", "", "For `--set key=value`, recipes and `fieldmark.fit(..., key=value)`.", ""]
+    shared = {name: field for name, field in FitSettings.model_fields.items() if name != "method"}
     lines += ["## Every method", "", *_rows(shared), ""]
+    by_gradient = [name for name, model in sorted(SETTINGS.items()) if issubclass(model, GradientSettings)]
+    lines += ["## Every method that learns by gradient descent", "", f"{', '.join(by_gradient)}.", ""]
+    lines += [*_rows(_own(GradientSettings, FitSettings)), ""]
     for method, model in sorted(SETTINGS.items()):
-        own = {name: field for name, field in model.model_fields.items() if name not in FitSettings.model_fields}
+        base = GradientSettings if issubclass(model, GradientSettings) else FitSettings
         about = (model.__doc__ or "").strip().splitlines()[0]
-        lines += [f"## {method}", "", about, "", *_rows(own), ""]
+        lines += [f"## {method}", "", about, "", *_rows(_own(model, base)), ""]
     return "\n".join(lines)
 
 
