@@ -5,6 +5,7 @@ Source: Lin, RoyChowdhury, Maji, "Bilinear CNN models for fine-grained visual re
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -21,8 +22,8 @@ def bilinear_pool(a: Tensor, b: Tensor) -> Tensor:
     """
     with without_autocast(a):
         a, b = at_least_float32(a).flatten(2), at_least_float32(b).flatten(2)  # (B, M, N), (B, D, N)
-        product: Tensor = a @ b.transpose(1, 2)
-        return product / a.shape[2]
+        # divides within the product: a second pass would hold the matrix twice
+        return torch.baddbmm(a.new_zeros(1, 1, 1), a, b.transpose(1, 2), beta=0, alpha=1 / a.shape[2])
 
 
 def signed_sqrt(x: Tensor, eps: float = 1e-5) -> Tensor:
