@@ -59,7 +59,7 @@ def test_mixed_labels_are_probabilities_and_the_mean_is_kept(mixup, cutmix):
 
 
 def test_there_is_no_mixing_unless_asked_for():
-    assert build_mixing(FineTuneSettings(), num_classes=7) is None
+    assert build_mixing(FineTuneSettings(mixup=0, cutmix=0), num_classes=7) is None
 
 
 def test_normalize_equals_the_slow_formula():

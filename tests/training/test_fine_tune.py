@@ -22,7 +22,7 @@ from fieldmark.training.loop import train_method
 SMALL = Preprocess(image_size=32)
 PLAIN = FineTuneSettings(
     epochs=2, batch_size=4, lr=3e-3, head_lr_scale=1, layer_decay=1, label_smoothing=0, dropout=0, crop_scale=0.8,
-    precision="32",
+    freeze=None, ema=0, mixup=0, precision="32",
 )  # fmt: skip
 
 

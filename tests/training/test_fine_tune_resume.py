@@ -15,7 +15,7 @@ from fieldmark.methods.pooled import PooledMethod
 from fieldmark.training.loop import train_method
 
 SMALL = Preprocess(image_size=32)
-SETTINGS = FineTuneSettings(epochs=3, batch_size=4, lr=3e-3, dropout=0.2, mixup=0.2, precision="32")
+SETTINGS = FineTuneSettings(epochs=3, batch_size=4, lr=3e-3, dropout=0.2, mixup=0.2, freeze=None, ema=0, precision="32")
 
 
 class Interrupted(PooledMethod):

@@ -13,7 +13,9 @@ __all__ = ["fit"]
 def fit(
     data: Annotated[Path, typer.Argument(help="A folder of class folders, a CSV, or a known data set.")],
     out: Annotated[Path, typer.Option(help="The model folder to write.")],
-    method: Annotated[str | None, typer.Option(help="auto, linear_probe, fine_tune, bilinear_cnn, ws_dan …; see the README.")] = None,
+    method: Annotated[
+        str | None, typer.Option(help="auto, linear_probe, fine_tune, bilinear_cnn, ws_dan …; see the README.")
+    ] = None,
     backbone: Annotated[str | None, typer.Option(help="Any timm model; lite0 and lite2 need no internet.")] = None,
     image_size: Annotated[int | None, typer.Option(help="Side in pixels that the network sees.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Of a fine-tune.")] = None,

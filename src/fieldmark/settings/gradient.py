@@ -42,8 +42,21 @@ class GradientSettings(FitSettings):
 
 
 class FineTuneSettings(GradientSettings):
-    """Backbone, poolings side by side, one linear layer."""
+    """Backbone, poolings side by side, one linear layer, which starts as a softmax regression on frozen features."""
 
     method: Literal["fine_tune"] = "fine_tune"
-    poolings: tuple[Pooling, ...] = Field(("avg",), min_length=1, description="poolings, joined")
+    epochs: int = Field(10, ge=1, le=10_000)
+    head_lr_scale: float = Field(3.0, gt=0, description="factor on it for the head")
+    freeze: str | None = Field("stage2", description="last backbone stage that stays as it is; none trains all")
+    ema: float = Field(0.98, ge=0, lt=1, description="decay of the moving average of the weights; 0 is off")
+    crop_scale: float = Field(0.3, gt=0, le=1, description="smallest share of the photo that a training crop shows")
+    mixup: float = Field(0.2, ge=0, description="alpha; 0 is off")
+    poolings: tuple[Pooling, ...] = Field(("avg", "cov"), min_length=1, description="poolings, joined")
     dropout: float = Field(0.2, ge=0, lt=1)
+    probe_start: float = Field(
+        0.4, ge=0, le=1, description="factor on the regression's weights that the head starts from; 0 starts at random"
+    )
+
+    def method_options(self) -> dict[str, Any]:
+        """Without `probe_start`, which decides where the weights start, not what they are."""
+        return {name: value for name, value in super().method_options().items() if name != "probe_start"}

@@ -34,8 +34,8 @@ GOOD_ENOUGH = 0.95
 """Within the default budget, nothing more expensive is tried beyond this accuracy."""
 
 CONTRADICTION = 5.0
-"""Standard errors by which val must lie below cross-validation to be believed instead: a val of few bursts strays by 3 or
-4 of them, one that was taken in another place by 20."""
+"""Standard errors by which val must lie below cross-validation to be believed instead. A val of few bursts strays by
+3 or 4 of them, one that was taken in another place by 20."""
 
 FINE_TUNE_SECONDS = 240.0
 """Less time than that makes no fine-tune on a laptop that beats frozen features."""

@@ -6,16 +6,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-from fieldmark.config import GradientSettings
+from fieldmark.config import FineTuneSettings, GradientSettings
 from fieldmark.data.preprocess import Preprocess
 from fieldmark.methods.base import Method
+from fieldmark.methods.pooled import PooledMethod
 from fieldmark.methods.table import build_method
 from fieldmark.progress import say
-from fieldmark.training.frozen import FrozenData
+from fieldmark.training.frozen import FrozenBackbone, FrozenData
 from fieldmark.training.member import Member, Trained
 from fieldmark.training.outputs import method_logits
 
-__all__ = ["initial_method", "train_by_gradient"]
+__all__ = ["initial_method", "probed_method", "train_by_gradient"]
 
 
 def train_by_gradient(data: FrozenData, settings: GradientSettings, run_dir: Path, *, resume: bool = False) -> Trained:
@@ -31,7 +32,10 @@ def train_by_gradient(data: FrozenData, settings: GradientSettings, run_dir: Pat
 
     started = time.monotonic()
     options = {"backbone": settings.backbone, **settings.method_options()}
-    method = initial_method(settings, options, data.num_classes)
+    if isinstance(settings, FineTuneSettings) and settings.probe_start:
+        method = probed_method(data, settings)
+    else:
+        method = initial_method(settings, options, data.num_classes)
     options["backbone"] = method.backbone.name
     preprocess = method.backbone.preprocess(settings.image_size, settings.resize)
     train_records = data.records.like(data.records[: data.num_train])
@@ -60,6 +64,28 @@ def initial_method(settings: GradientSettings, options: dict[str, Any], num_clas
         return build_method(
             settings.method, num_classes, options, settings.image_size, pretrained=True, weights=settings.weights
         )
+
+
+def probed_method(data: FrozenData, settings: FineTuneSettings) -> Method:
+    """The linear probe, as a start: a random head would first bend the features towards its own noise.
+
+    Its weights are scaled down, since a probe that is sure of all its training photos leaves no gradient to learn from.
+
+    Source: Kumar, Raghunathan, Jones, Ma, Liang, "Fine-tuning can distort pretrained features and underperform
+    out-of-distribution" (ICLR 2022), which fine-tunes from the unscaled probe.
+    """
+    import torch
+
+    frozen = FrozenBackbone(data, settings, settings.backbone, settings.image_size, settings.poolings)
+    look = frozen.look([settings.poolings])
+    method = frozen.member(look, settings.method).method
+    assert isinstance(method, PooledMethod)
+    with torch.no_grad():
+        method.head.weight.mul_(settings.probe_start)
+        method.head.bias.mul_(settings.probe_start)
+    method.dropout.p = settings.dropout
+    say(f"  starts from a linear probe: {look.choice.accuracy:.3f} by cross-validation")
+    return method
 
 
 def _deed(settings: GradientSettings, method: Method, preprocess: Preprocess) -> str:
