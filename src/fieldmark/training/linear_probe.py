@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fieldmark.config import LinearProbeSettings
+from fieldmark.progress import say
 from fieldmark.training.frozen import FrozenBackbone, FrozenData
 from fieldmark.training.member import Trained
 
@@ -14,4 +15,5 @@ def train_linear_probe(data: FrozenData, settings: LinearProbeSettings) -> Train
     frozen = FrozenBackbone(data, settings, settings.backbone, settings.image_size, settings.poolings)
     look = frozen.look([settings.poolings], folds=settings.folds)
     step = f"{frozen.label}, {look.choice.label}: {look.choice.accuracy:.3f} by cross-validation"
+    say(f"  {step}")
     return Trained([frozen.member(look, "linear_probe")], [step], look.choice.accuracy)
