@@ -15,7 +15,7 @@ __all__ = ["DesignMatrix", "Scaling", "fit_scaling"]
 Floats = NDArray[np.float32]
 Positions = NDArray[np.int64]
 
-_CHUNK_BYTES = 48 << 20
+_CHUNK_BYTES = 12 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class DesignMatrix:
         return views[0] if len(views) == 1 else np.stack(views, 1).reshape(-1, self.dim)
 
     def chunks(self) -> Iterator[tuple[slice, Floats]]:
-        """All rows in order, as (rows, values) of about 48 MB each."""
+        """All rows in order, as (rows, values) of about 12 MB each."""
         records = max(1, _CHUNK_BYTES // (4 * self.dim * len(self.views)))
         for start in range(0, len(self.positions), records):
             values = self.read(start, start + records)

@@ -24,7 +24,7 @@ Floats = NDArray[np.float32]
 C_GRID = (15.0, 5.0, 45.0)
 """Strengths to try, the usual one first. Rows have a mean squared norm of 1 for each descriptor, whatever the data."""
 
-MAX_CV_PHOTOS = 3000
+MAX_CV_PHOTOS = 2000
 """Cross-validation reads at most so many photos; the chosen head is fitted on all of them."""
 
 
@@ -137,8 +137,13 @@ def _fit_folds(
         inside = fold_of != fold
         return fit_softmax(rows[inside], labels[inside], num_classes, C, start=starts[fold], max_iter=60)
 
-    with ThreadPoolExecutor(available_cpus(), initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with _one_thread_each(available_cpus()) as pool:
         return list(pool.map(fit, range(len(starts))))
+
+
+def _one_thread_each(workers: int) -> ThreadPoolExecutor:
+    """Workers whose matrix products stay on one thread: a sum split by how busy the machine is has no fixed digits."""
+    return ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))
 
 
 def refit(
@@ -152,7 +157,9 @@ def refit(
     scalings = {name: fit_scaling(table, name, positions) for name in choice.names}
     rows = DesignMatrix(table, positions, scalings, views=range(table.views))
     per_row = np.repeat(labels, table.views)
-    return scalings, fit_softmax(rows, per_row, num_classes, choice.C / table.views, start=choice.start)
+    with _one_thread_each(1) as pool:
+        C, start = choice.C / table.views, choice.start
+        return scalings, pool.submit(fit_softmax, rows, per_row, num_classes, C, start=start).result()
 
 
 def _mean_head(heads: Sequence[LinearHead]) -> LinearHead:

@@ -20,7 +20,7 @@ __all__ = ["LinearHead", "RowSource", "fit_softmax"]
 
 Floats = NDArray[np.float32]
 
-_IN_MEMORY_BYTES = 144 << 20
+_IN_MEMORY_BYTES = 72 << 20
 
 
 class RowSource(Protocol):
