@@ -28,6 +28,7 @@ from fieldmark.training.choice_cache import choice_key, remembered_choice
 from fieldmark.training.design_matrix import DesignMatrix
 from fieldmark.training.head_choice import HeadChoice, choose_head, refit
 from fieldmark.training.member import Member
+from fieldmark.training.one_thread import one_thread_each
 
 __all__ = ["FrozenBackbone", "FrozenData", "FrozenModule", "Look"]
 
@@ -214,4 +215,5 @@ class FrozenBackbone:
         rows = torch.from_numpy(table.read("local"))
         pooling = self.pool.poolings["cov"]
         assert isinstance(pooling, CovariancePool)
-        pooling.fit_projection(rows.reshape(-1, self.backbone.local_channels))
+        with one_thread_each(1) as pool:
+            pool.submit(pooling.fit_projection, rows.reshape(-1, self.backbone.local_channels)).result()

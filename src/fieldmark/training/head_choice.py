@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from fieldmark.backbones.frozen import FeatureTable
 from fieldmark.backbones.onnx_runner import available_cpus
 from fieldmark.training.design_matrix import DesignMatrix, Scaling, fit_scaling
+from fieldmark.training.one_thread import one_thread_each
 from fieldmark.training.softmax_regression import LinearHead, fit_softmax
 
 __all__ = ["C_GRID", "HeadChoice", "choose_head", "fold_numbers", "refit"]
@@ -137,13 +136,8 @@ def _fit_folds(
         inside = fold_of != fold
         return fit_softmax(rows[inside], labels[inside], num_classes, C, start=starts[fold], max_iter=60)
 
-    with _one_thread_each(available_cpus()) as pool:
+    with one_thread_each(available_cpus()) as pool:
         return list(pool.map(fit, range(len(starts))))
-
-
-def _one_thread_each(workers: int) -> ThreadPoolExecutor:
-    """Workers whose matrix products stay on one thread: a sum split by how busy the machine is has no fixed digits."""
-    return ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))
 
 
 def refit(
@@ -157,7 +151,7 @@ def refit(
     scalings = {name: fit_scaling(table, name, positions) for name in choice.names}
     rows = DesignMatrix(table, positions, scalings, views=range(table.views))
     per_row = np.repeat(labels, table.views)
-    with _one_thread_each(1) as pool:
+    with one_thread_each(1) as pool:
         C, start = choice.C / table.views, choice.start
         return scalings, pool.submit(fit_softmax, rows, per_row, num_classes, C, start=start).result()
 
