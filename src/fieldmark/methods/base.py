@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch.nn.functional as F
@@ -10,7 +10,10 @@ from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone
 
-__all__ = ["Method", "ModelOutput", "ParameterGroup", "Stage"]
+__all__ = ["Method", "ModelOutput", "ParameterGroup", "Photos", "Stage"]
+
+Photos = Callable[[], Iterator[tuple[Tensor, Tensor]]]
+"""Goes over the training photos once, in order and without augmentation: images (B, 3, S, S) and labels (B,)."""
 
 
 @dataclass(slots=True)
@@ -22,12 +25,15 @@ class ModelOutput:
         embedding: (B, D), what the gallery and the neighbours compare.
         attention_maps: (B, M, H, W).
         feature_map: (B, C, H, W).
+        regions: (B, R, 4), the crops that the method looked at more closely, the most telling first; x1, y1, x2, y2
+            in pixels of its input.
     """
 
     logits: Tensor
     embedding: Tensor
     attention_maps: Tensor | None = None
     feature_map: Tensor | None = None
+    regions: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,7 @@ class Stage:
         freeze: Freeze the backbone up to this stage of it; ``all`` trains the head alone; None trains everything.
         lr_scale: Factor on the learning rates.
         head_lr_scale: Another factor on that of the head.
+        trains: Names of the method's own parts (its attributes besides the backbones) that train; None trains all.
     """
 
     name: str
@@ -47,6 +54,7 @@ class Stage:
     freeze: str | None = None
     lr_scale: float = 1.0
     head_lr_scale: float = 1.0
+    trains: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +89,27 @@ class Method(nn.Module):
 
     def stages(self) -> list[Stage]:
         return [Stage("all layers")]
+
+    def begin_stage(self, index: int, photos: Photos) -> None:
+        """Called once before the first step of each stage: the place to initialise from the training photos.
+
+        Args:
+            index: Of the stage in `stages()`.
+            photos: The training photos. Nothing is read until it is called.
+        """
+
+    def finish(self, photos: Photos) -> None:
+        """Called once after the last stage, with the final weights: the place to remember what answers need."""
+
+    def freeze_parts(self, trains: Sequence[str] | None) -> None:
+        """Let only the named parts besides the backbones train; all of them for None.
+
+        Raises:
+            AttributeError: The method has no such part.
+        """
+        chosen = None if trains is None else {id(each) for name in trains for each in getattr(self, name).parameters()}
+        for parameter in self.head_parameters():
+            parameter.requires_grad_(chosen is None or id(parameter) in chosen)
 
     @property
     def backbones(self) -> list[Backbone]:

@@ -100,7 +100,7 @@ class MethodModule(LightningModule):
 
 
 def set_learning_mode(method: Method, *, frozen_batchnorm: bool) -> None:
-    """Training mode, but evaluation mode for whatever of the backbones has only frozen parameters.
+    """Training mode, but evaluation mode for whatever has only frozen parameters.
 
     Otherwise the running statistics of frozen batch norms would move and their dropout go on.
 
@@ -109,8 +109,10 @@ def set_learning_mode(method: Method, *, frozen_batchnorm: bool) -> None:
         frozen_batchnorm: Also keep the statistics of the backbones' batch norms whose weights do train.
     """
     method.train()
-    for module in (part for backbone in method.backbones for part in backbone.modules()):
+    in_backbones = {id(module) for backbone in method.backbones for module in backbone.modules()}
+    for module in method.modules():
         parameters = list(module.parameters())
         frozen = bool(parameters) and not any(parameter.requires_grad for parameter in parameters)
-        if frozen or (frozen_batchnorm and isinstance(module, nn.modules.batchnorm._BatchNorm)):
+        batchnorm = isinstance(module, nn.modules.batchnorm._BatchNorm) and id(module) in in_backbones
+        if frozen or (frozen_batchnorm and batchnorm):
             module.eval()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -9,7 +11,7 @@ from torch.utils.data import DataLoader
 from fieldmark.config import GradientSettings
 from fieldmark.data.preprocess import Preprocess
 from fieldmark.structures import RecordList
-from fieldmark.training.augment import build_augmentation
+from fieldmark.training.augment import build_augmentation, normalize
 from fieldmark.training.hardware import process_rank, worker_count
 from fieldmark.training.photo_dataset import TrainPhotos, ValPhotos, train_store, val_store
 from fieldmark.training.samplers import EpochBatches, EpochDraws, mix_seed
@@ -37,6 +39,7 @@ class Loaders:
         self._train = TrainPhotos(train_store(train, preprocess), build_augmentation(preprocess, settings))
         self._val = ValPhotos(val_store(val, preprocess))
         self._labels = train.labels
+        self._train_records, self._preprocess = train, preprocess
 
     def train_loader(self, stage_index: int, epoch: int) -> Loader:
         """Training photos of a stage, beginning with the given 0-based epoch of it."""
@@ -57,3 +60,12 @@ class Loaders:
         rank, world_size = process_rank()
         mine = range(rank, len(self._val), world_size)
         return DataLoader(self._val, self.settings.batch_size, sampler=mine) if len(self._val) else None
+
+    def photos(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """The training photos once, in order, as the recognizer would read them: normalised images and labels.
+
+        They are decoded as they are asked for, so that nothing is held in memory for methods that never ask.
+        """
+        plain = ValPhotos(val_store(self._train_records, self._preprocess, keep_bytes=-1))
+        for images, labels in DataLoader(plain, self.settings.batch_size):
+            yield normalize(images, self._preprocess), labels

@@ -26,6 +26,7 @@ from fieldmark.training.optim import WarmupCosine
 from fieldmark.training.plan import BudgetClock, combined_freeze, stage_epochs
 from fieldmark.training.quiet import interruptible, quiet_lightning
 from fieldmark.training.run_state import History, RunState
+from fieldmark.training.samplers import mix_seed
 
 __all__ = ["History", "train_method"]
 
@@ -70,10 +71,12 @@ def train_method(
         with _surroundings(method, settings):
             loaders = Loaders(train, val, preprocess, settings)
             _Training(method, loaders, preprocess, settings, folder, state, deadline).run()
+            if state.best_weights:
+                method.load_state_dict(state.best_weights)
+            _settle(method)
+            method.finish(loaders.photos)
     except PhotoError as error:  # a worker process puts its traceback in front
         raise PhotoError(str(error).strip().splitlines()[-1].removeprefix("fieldmark.errors.PhotoError: ")) from error
-    if state.best_weights:
-        method.load_state_dict(state.best_weights)
     return state.history(averaged=settings.ema > 0, peak_memory=peak_memory())
 
 
@@ -113,12 +116,21 @@ class _Training:
         stage = self.stages[index]
         for backbone in self.method.backbones:
             backbone.freeze(combined_freeze(list(backbone.stages), stage.freeze, settings.freeze))
+        self.method.freeze_parts(stage.trains)
+        if checkpoint is None:
+            self._begin(index)
         loader = self.loaders.train_loader(index, self.state.epochs - self.state.epochs_before)
         schedule = WarmupCosine(self.epochs[index] * len(loader), settings.warmup)
         module = MethodModule(self.method, settings, stage, index, self.preprocess, schedule)
         trainer = self._trainer(self.epochs[index], [journal, *self._callbacks(schedule, index)])
         with interruptible(trainer):
             trainer.fit(module, loader, self.loaders.val_loader(), ckpt_path=checkpoint, weights_only=True)
+
+    def _begin(self, index: int) -> None:
+        """Let the method look at the photos before a stage, in evaluation mode and with random numbers of its own."""
+        torch.manual_seed(mix_seed(self.settings.seed, index))
+        self.method.eval()
+        self.method.begin_stage(index, self.loaders.photos)
 
     def _callbacks(self, schedule: WarmupCosine, index: int) -> list[Callback]:
         callbacks: list[Callback] = [WarmedAverage(self.settings.ema)] if self.settings.ema else []
@@ -158,9 +170,15 @@ def _surroundings(method: Method, settings: GradientSettings) -> Iterator[None]:
         ):
             yield
     finally:
-        for backbone in method.backbones:
-            backbone.freeze(None)
-        method.cpu().to(memory_format=torch.contiguous_format).eval()
+        _settle(method)
+
+
+def _settle(method: Method) -> None:
+    """Everything trainable again, on the CPU, in the usual memory layout and in evaluation mode."""
+    for backbone in method.backbones:
+        backbone.freeze(None)
+    method.freeze_parts(None)
+    method.cpu().to(memory_format=torch.contiguous_format).eval()
 
 
 def _check(train: RecordList, val: RecordList, settings: GradientSettings) -> None:
