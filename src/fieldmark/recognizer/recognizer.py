@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
@@ -25,9 +25,11 @@ from fieldmark.structures import Answer, Candidate, Record
 if TYPE_CHECKING:
     from fieldmark.artifact.load import SplitRow
 
-__all__ = ["Recognizer", "Scores", "fuse"]
+__all__ = ["Embeddings", "Recognizer", "Scores", "fuse"]
 
 Floats = NDArray[np.floating]
+_Run = Callable[[Sequence[Image.Image]], Floats]
+"""Images to one row of numbers each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,19 @@ class Scores:
     """
 
     probabilities: Floats
+    errors: dict[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    """Embeddings of many photos.
+
+    Attributes:
+        vectors: (n, D) float32 of unit length; rows of unreadable photos are NaN.
+        errors: Position -> why that photo cannot be read.
+    """
+
+    vectors: NDArray[np.float32]
     errors: dict[int, str]
 
 
@@ -130,7 +145,7 @@ class Recognizer:
         return self._answers(photos, top_k)
 
     def _answers(self, photos: Sequence[PhotoInput], top_k: int) -> Iterator[Answer]:
-        for positions, probabilities, errors in self._batches(photos):
+        for positions, probabilities, errors in self._batches(photos, self._run):
             rows = dict(zip(positions, probabilities, strict=True))
             for position in sorted([*rows, *errors]):
                 path = _path_of(photos[position])
@@ -141,23 +156,39 @@ class Recognizer:
 
     def scores(self, photos: Sequence[PhotoInput], description: str = "recognizing") -> Scores:
         """Calibrated probabilities of every class for many photos."""
-        table = np.full((len(photos), len(self.classes)), np.nan)
+        table, errors = self._table(photos, self._run, description)
+        return Scores(np.full((len(photos), len(self.classes)), np.nan) if table is None else table, errors)
+
+    def embeddings(self, photos: Sequence[PhotoInput], description: str = "embedding") -> Embeddings:
+        """Embeddings of many photos by the first member: the mean over its views, at unit length.
+
+        Where no photo can be read, D is 0.
+        """
+        table, errors = self._table(photos, self._embed, description)
+        vectors = np.zeros((len(photos), 0)) if table is None else table
+        return Embeddings(vectors.astype(np.float32), errors)
+
+    def _table(self, photos: Sequence[PhotoInput], run: _Run, description: str) -> tuple[Floats | None, dict[int, str]]:
+        """What `run` gives for each photo, NaN where it cannot be read; None where none can."""
+        table: Floats | None = None
         errors: dict[int, str] = {}
         with progress_bar() as bar:
             task = bar.add_task(description, total=len(photos))
-            for positions, probabilities, failed in self._batches(photos):
-                table[positions] = probabilities
+            for positions, rows, failed in self._batches(photos, run):
+                if positions:
+                    table = np.full((len(photos), rows.shape[1]), np.nan, rows.dtype) if table is None else table
+                    table[positions] = rows
                 errors |= failed
                 bar.advance(task, len(positions) + len(failed))
-        return Scores(table, errors)
+        return table, errors
 
     def _answer(self, path: str | None, probabilities: Floats, top_k: int) -> Answer:
         order = np.argsort(-probabilities, kind="stable")[:top_k]
         candidates = tuple(Candidate(self.classes[index], float(probabilities[index])) for index in order)
         return Answer(path, candidates, rank="class")
 
-    def _batches(self, photos: Sequence[PhotoInput]) -> Iterator[tuple[list[int], Floats, dict[int, str]]]:
-        """(positions, probabilities, errors) batch by batch, in order."""
+    def _batches(self, photos: Sequence[PhotoInput], run: _Run) -> Iterator[tuple[list[int], Floats, dict[int, str]]]:
+        """(positions, what `run` gives for them, errors) batch by batch, in order."""
         draft_side = max(runner.preprocess.image_size for runner in self._runners)
 
         def load(position: int) -> Image.Image:
@@ -165,10 +196,15 @@ class Recognizer:
 
         def work(positions: Sequence[int]) -> tuple[list[int], Floats, dict[int, str]]:
             good, images, failed = load_good(positions, load)
-            probabilities = self._run(images) if good else np.zeros((0, len(self.classes)))
-            return good, probabilities, dict(failed)
+            return good, run(images) if good else np.zeros((0, 0)), dict(failed)
 
         return in_batches(range(len(photos)), work, batch_size=batch_size_for(draft_side))
+
+    def _embed(self, images: Sequence[Image.Image]) -> Floats:
+        runner = self._runners[0]
+        arrays = np.stack([runner.preprocess(image) for image in images])
+        mean = runner.onnx.run_views(arrays, runner.views)["embedding"].mean(1)
+        return np.asarray(mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12))
 
     def _run(self, images: Sequence[Image.Image]) -> Floats:
         logits = []
