@@ -47,6 +47,7 @@ class Stage:
         lr_scale: Factor on the learning rates.
         head_lr_scale: Another factor on that of the head.
         trains: Names of the method's own parts (its attributes besides the backbones) that train; None trains all.
+        fits_head: It does no more than fit the linear head, so that it is left out where the head starts fitted.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Stage:
     lr_scale: float = 1.0
     head_lr_scale: float = 1.0
     trains: Sequence[str] | None = None
+    fits_head: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,16 @@ class Method(nn.Module):
 
     def finish(self, photos: Photos) -> None:
         """Called once after the last stage, with the final weights: the place to remember what answers need."""
+
+    @property
+    def linear_head(self) -> nn.Linear | None:
+        """The one linear layer that gives the logits; None for a method whose answer comes about in another way."""
+        head = getattr(self, "head", None)
+        return head if isinstance(head, nn.Linear) else None
+
+    def head_rows(self, output: ModelOutput) -> Tensor:
+        """What `linear_head` reads, (B, D)."""
+        return output.embedding
 
     def freeze_parts(self, trains: Sequence[str] | None) -> None:
         """Let only the named parts besides the backbones train; all of them for None.

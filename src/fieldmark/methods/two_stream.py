@@ -67,7 +67,7 @@ class TwoStreamMethod(Method):
 def classifier_first() -> list[Stage]:
     """The stages of classifiers on descriptors of unit length."""
     return [
-        Stage("classifier", CLASSIFIER_SHARE, freeze="all", head_lr_scale=CLASSIFIER_LR_SCALE),
+        Stage("classifier", CLASSIFIER_SHARE, freeze="all", head_lr_scale=CLASSIFIER_LR_SCALE, fits_head=True),
         Stage("all layers", 1 - CLASSIFIER_SHARE),
     ]
 

@@ -70,7 +70,7 @@ class WSDAN(Method):
         super().__init__(backbone, num_classes)
         channels = backbone.local_channels
         self.attend = nn.Sequential(nn.Conv2d(channels, num_maps, 1, bias=False), nn.BatchNorm2d(num_maps), nn.ReLU())
-        self.head = nn.Linear(num_maps * channels, num_classes, bias=False)
+        self.head = nn.Linear(num_maps * channels, num_classes)
         self.centers = ClassCenters(num_classes, num_maps * channels, center_rate)
         self.feature_scale = feature_scale
         self.center_weight = center_weight
@@ -92,6 +92,9 @@ class WSDAN(Method):
         embedding = power_normalize(bilinear_pool(attention_maps, feature_map).flatten(1))
         logits = self.head(self.feature_scale * embedding)
         return ModelOutput(logits, embedding, attention_maps, feature_map)
+
+    def head_rows(self, output: ModelOutput) -> Tensor:
+        return self.feature_scale * output.embedding
 
     def closer(self, images: Tensor, output: ModelOutput) -> Tensor:
         """The photos cropped to what all attention maps together show, (B, 3, S, S)."""

@@ -34,6 +34,12 @@ class GradientSettings(FitSettings):
     mixup: float = Field(0.0, ge=0, description="alpha; 0 is off")
     cutmix: float = Field(0.0, ge=0, description="alpha; 0 is off")
     precision: Literal["auto", "32", "bf16"] = "auto"
+    probe_start: float = Field(
+        0.4,
+        ge=0,
+        le=1,
+        description="a linear head starts as a softmax regression, its weights times this factor; 0 starts at random",
+    )
 
     def method_options(self) -> dict[str, Any]:
         """What the method's constructor gets besides backbone and number of classes, as JSON values by name."""
@@ -53,10 +59,3 @@ class FineTuneSettings(GradientSettings):
     mixup: float = Field(0.2, ge=0, description="alpha; 0 is off")
     poolings: tuple[Pooling, ...] = Field(("avg", "cov"), min_length=1, description="poolings, joined")
     dropout: float = Field(0.2, ge=0, lt=1)
-    probe_start: float = Field(
-        0.4, ge=0, le=1, description="factor on the regression's weights that the head starts from; 0 starts at random"
-    )
-
-    def method_options(self) -> dict[str, Any]:
-        """Without `probe_start`, which decides where the weights start, not what they are."""
-        return {name: value for name, value in super().method_options().items() if name != "probe_start"}

@@ -32,8 +32,9 @@ def train_by_gradient(data: FrozenData, settings: GradientSettings, run_dir: Pat
 
     started = time.monotonic()
     options = {"backbone": settings.backbone, **settings.method_options()}
-    if isinstance(settings, FineTuneSettings) and settings.probe_start:
-        method = probed_method(data, settings)
+    probe_start = settings.probe_start
+    if isinstance(settings, FineTuneSettings) and probe_start:
+        method, probe_start = probed_method(data, settings), 0.0
     else:
         method = initial_method(settings, options, data.num_classes)
     options["backbone"] = method.backbone.name
@@ -41,7 +42,15 @@ def train_by_gradient(data: FrozenData, settings: GradientSettings, run_dir: Pat
     train_records = data.records.like(data.records[: data.num_train])
     val_records = data.records.like(data.records[data.num_train :])
     history = train_method(
-        method, train_records, val_records, preprocess, settings, run_dir, resume=resume, budget=settings.budget
+        method,
+        train_records,
+        val_records,
+        preprocess,
+        settings,
+        run_dir,
+        resume=resume,
+        budget=settings.budget,
+        probe_start=probe_start,
     )
     logits = method_logits(method, val_records, preprocess, settings.test_views)
     accuracy = float((logits.argmax(1) == data.labels[data.val]).mean()) if len(val_records) else None

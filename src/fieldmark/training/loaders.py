@@ -61,6 +61,11 @@ class Loaders:
         mine = range(rank, len(self._val), world_size)
         return DataLoader(self._val, self.settings.batch_size, sampler=mine) if len(self._val) else None
 
+    @property
+    def num_photos(self) -> int:
+        """Of the train split."""
+        return len(self._train)
+
     def photos(self) -> Iterator[tuple[Tensor, Tensor]]:
         """The training photos once, in order, as the recognizer would read them: normalised images and labels.
 

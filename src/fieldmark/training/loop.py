@@ -13,12 +13,13 @@ from lightning.pytorch import Callback, Trainer
 from fieldmark.config import GradientSettings
 from fieldmark.data.preprocess import Preprocess
 from fieldmark.errors import PhotoError, SettingError
-from fieldmark.methods.base import Method
+from fieldmark.methods.base import Method, Stage
 from fieldmark.progress import progress_bar
 from fieldmark.structures import RecordList
 from fieldmark.training.averaging import WarmedAverage
 from fieldmark.training.checkpoints import RunFolder, describe_run
 from fieldmark.training.hardware import choose_precision, depthwise_in_float32, peak_memory, trainer_devices
+from fieldmark.training.head_start import start_head
 from fieldmark.training.journal import Journal
 from fieldmark.training.lightning_module import MethodModule
 from fieldmark.training.loaders import Loaders
@@ -41,6 +42,7 @@ def train_method(
     *,
     resume: bool = False,
     budget: float | None = None,
+    probe_start: float = 0.0,
 ) -> History:
     """Train a method through all its stages.
 
@@ -57,6 +59,7 @@ def train_method(
         run_dir: Where ``last.ckpt`` is written after each epoch.
         resume: Continue from it.
         budget: Seconds after which training is to be over, with its learning rate at zero.
+        probe_start: Fit a linear head before the first stage and scale it by this factor; 0 leaves it as it is.
 
     Raises:
         SettingError: Settings that do not fit, or nothing to resume.
@@ -70,7 +73,7 @@ def train_method(
     try:
         with _surroundings(method, settings):
             loaders = Loaders(train, val, preprocess, settings)
-            _Training(method, loaders, preprocess, settings, folder, state, deadline).run()
+            _Training(method, loaders, preprocess, settings, folder, state, deadline, probe_start).run()
             if state.best_weights:
                 method.load_state_dict(state.best_weights)
             _settle(method)
@@ -92,10 +95,12 @@ class _Training:
         folder: RunFolder,
         state: RunState,
         deadline: float | None,
+        probe_start: float,
     ) -> None:
         self.method, self.loaders, self.preprocess, self.settings = method, loaders, preprocess, settings
         self.folder, self.state, self.deadline = folder, state, deadline
-        self.stages = method.stages()
+        self.probe_start = probe_start if method.linear_head is not None else 0.0
+        self.numbers, self.stages = _stages_to_run(method, fitted_head=self.probe_start > 0)
         self.epochs = stage_epochs(self.stages, settings.epochs)
 
     def run(self) -> None:
@@ -130,7 +135,10 @@ class _Training:
         """Let the method look at the photos before a stage, in evaluation mode and with random numbers of its own."""
         torch.manual_seed(mix_seed(self.settings.seed, index))
         self.method.eval()
-        self.method.begin_stage(index, self.loaders.photos)
+        self.method.begin_stage(self.numbers[index], self.loaders.photos)
+        if index == 0 and self.probe_start:
+            half = choose_precision(self.settings.precision) == "bf16-mixed"
+            start_head(self.method, self.loaders.photos, self.loaders.num_photos, self.probe_start, half=half)
 
     def _callbacks(self, schedule: WarmupCosine, index: int) -> list[Callback]:
         callbacks: list[Callback] = [WarmedAverage(self.settings.ema)] if self.settings.ema else []
@@ -155,6 +163,12 @@ class _Training:
             enable_progress_bar=False,
             enable_model_summary=False,
         )
+
+
+def _stages_to_run(method: Method, *, fitted_head: bool) -> tuple[list[int], list[Stage]]:
+    """The stages with their numbers in `Method.stages`, without those that a fitted head makes needless."""
+    chosen = [(number, stage) for number, stage in enumerate(method.stages()) if not (fitted_head and stage.fits_head)]
+    return [number for number, _ in chosen], [stage for _, stage in chosen]
 
 
 @contextmanager
