@@ -20,11 +20,15 @@ def evaluate(
     split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")] = False,
     rows: Annotated[Path | None, typer.Option(help="CSV to write, one row for each photo.")] = None,
+    stress: Annotated[bool, typer.Option("--stress", help="Measure on shifted, turned, blurred … photos too.")] = False,
+    stress_photos: Annotated[int, typer.Option(min=1, help="Photos that --stress draws.")] = 200,
 ) -> None:
     """Measure a recognizer on photos that took no part in making it. Exits with 1 where some could not be read."""
+    from fieldmark.cli.print_stress import print_stress
     from fieldmark.errors import unknown_name
     from fieldmark.evaluation.evaluate import evaluate as run
     from fieldmark.evaluation.evaluate import write_rows
+    from fieldmark.evaluation.stress import stress as measure_stress
     from fieldmark.progress import say
     from fieldmark.recognizer.recognizer import Recognizer
     from fieldmark.structures import Split
@@ -33,10 +37,15 @@ def evaluate(
         raise unknown_name("split", split, get_args(Split))
     recognizer = Recognizer(model)
     evaluation = run(recognizer, data, split=cast(Split, split))
-    if json_output:
-        typer.echo(json.dumps(evaluation.metrics.to_dict(), ensure_ascii=False))
-    else:
+    figures = evaluation.metrics.to_dict()
+    if not json_output:
         print_evaluation(evaluation, split)
+    if stress:
+        found = measure_stress(recognizer, evaluation.records, limit=stress_photos)
+        figures["stress"] = found.to_dict()
+        print_stress(found)
+    if json_output:
+        typer.echo(json.dumps(figures, ensure_ascii=False))
     target = rows or _beside(model, split)
     write_rows(evaluation, recognizer.classes, target)
     say(f"one row for each photo: {target}")
