@@ -1,0 +1,120 @@
+"""``ma_cnn``: channels that peak together make a part; each part answers, and all of them together.
+
+Source: Zheng, Fu, Mei, Luo, "Learning multi-attention convolutional neural network for fine-grained image recognition"
+(ICCV 2017).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fieldmark.backbones.factory import Backbone
+from fieldmark.layers.block_logits import block_logits
+from fieldmark.layers.channel_groups import channel_peaks, group_channels
+from fieldmark.layers.part_maps import ChannelGrouping, distance_loss, diversity_loss, part_features
+from fieldmark.methods.base import Method, ModelOutput, Photos, Stage
+from fieldmark.methods.even_sample import EvenSample
+from fieldmark.progress import say
+
+__all__ = ["MACNN"]
+
+GROUPING_SHARE = 0.2
+GROUPING_LR_SCALE = 0.2
+START_PHOTOS = 1024
+
+
+class MACNN(Method):
+    """Part maps out of groups of channels; the mean features under them and of the whole photo, each of unit length.
+
+    One linear layer reads them all; its blocks are the parts' own classifiers, of whose logits its own are the mean.
+
+    Args:
+        backbone: Its last map's channels are grouped.
+        num_classes: K.
+        num_parts: N.
+        diversity_weight: Of the parts' overlap against their spread.
+        diversity_margin: Overlap that is forgiven.
+        feature_scale: What the features of unit length are multiplied with before the classifier.
+        rounds: How often grouping and classifiers take turns.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        num_classes: int,
+        num_parts: int = 4,
+        diversity_weight: float = 2.0,
+        diversity_margin: float = 0.02,
+        feature_scale: float = 4.0,
+        rounds: int = 1,
+    ) -> None:
+        super().__init__(backbone, num_classes)
+        self.grouping = ChannelGrouping(backbone.channels, num_parts)
+        self.blocks = num_parts + 1  # the whole photo comes first
+        self.head = nn.Linear(self.blocks * backbone.channels, num_classes)
+        self.num_parts = num_parts
+        self.diversity_weight = diversity_weight
+        self.diversity_margin = diversity_margin
+        self.feature_scale = feature_scale
+        self.rounds = rounds
+
+    def forward(self, images: Tensor) -> ModelOutput:
+        """Normalised images (B, 3, S, S) to logits (B, K), embedding (B, (N + 1) * C), attention_maps (B, N, H, W)."""
+        feature_map = self.backbone(images)
+        maps = self.grouping(feature_map)
+        whole = feature_map.float().mean((2, 3))[:, None]
+        features = torch.cat([whole, part_features(feature_map, maps)], 1)  # (B, N + 1, C)
+        embedding = F.normalize(features, dim=2, eps=1e-5).flatten(1) / math.sqrt(self.blocks)
+        logits = self.head(self.feature_scale * embedding)
+        return ModelOutput(logits, embedding, attention_maps=maps, feature_map=feature_map)
+
+    def head_rows(self, output: ModelOutput) -> Tensor:
+        return self.feature_scale * output.embedding
+
+    def part_logits(self, output: ModelOutput) -> Tensor:
+        """What the whole photo and each part say by themselves, (B, N + 1, K)."""
+        return block_logits(self.head, self.head_rows(output), self.blocks)
+
+    def grouping_loss(self, maps: Tensor) -> Tensor:
+        """Spread and overlap of part maps (B, N, H, W)."""
+        return distance_loss(maps) + self.diversity_weight * diversity_loss(maps, self.diversity_margin)
+
+    def loss(self, output: ModelOutput, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
+        """Cross-entropy of the answer and of each part while those learn, spread and overlap while the groups learn."""
+        assert output.attention_maps is not None
+        total = output.logits.new_zeros(())
+        if self.head.weight.requires_grad:
+            each = self.part_logits(output).flatten(0, 1)
+            repeated = labels.repeat_interleave(self.blocks, 0)
+            total = total + F.cross_entropy(output.logits, labels, label_smoothing=label_smoothing)
+            total = total + F.cross_entropy(each, repeated, label_smoothing=label_smoothing)
+        if any(parameter.requires_grad for parameter in self.grouping.parameters()):
+            total = total + self.grouping_loss(output.attention_maps)
+        return total
+
+    def stages(self) -> list[Stage]:
+        """The groups and the classifiers in turn."""
+        group = Stage("groups", GROUPING_SHARE / self.rounds, "all", GROUPING_LR_SCALE, trains=("grouping",))
+        classify = Stage("classifiers", (1 - GROUPING_SHARE) / self.rounds, trains=("head",))
+        return self.rounds * [group, classify]
+
+    def begin_stage(self, index: int, photos: Photos) -> None:
+        """Before the first stage: channels that peak at the same places of the training photos make a part."""
+        if index > 0:
+            return
+        groups = group_channels(self._peaks(photos), self.num_parts)
+        self.grouping.start_from(groups.to(self.head.weight.device))
+        sizes = torch.bincount(groups, minlength=self.num_parts).tolist()
+        say(f"  parts start from groups of {', '.join(map(str, sizes))} channels")
+
+    @torch.no_grad()
+    def _peaks(self, photos: Photos) -> Tensor:
+        """Where each channel peaks, (n, C, 2); of very many photos only some, evenly."""
+        sample = EvenSample[Tensor](START_PHOTOS)
+        for images, _ in photos():
+            sample.add(channel_peaks(self.backbone(images.to(self.head.weight.device))).cpu())
+        return torch.stack(sample.kept)

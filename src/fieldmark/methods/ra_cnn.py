@@ -1,0 +1,185 @@
+"""``ra_cnn``: the photo, a closer look at a square of it, and a closer one still; each has to be surer than the last.
+
+Source: Fu, Zheng, Mei, "Look closer to see better: recurrent attention convolutional neural network for fine-grained
+image recognition" (CVPR 2017).
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fieldmark.backbones.factory import Backbone
+from fieldmark.layers.attention_proposal import (
+    AttentionProposal,
+    fit_proposal,
+    on_grid,
+    peak_square,
+    square_in_square,
+    squares_to_boxes,
+)
+from fieldmark.layers.block_logits import block_logits
+from fieldmark.layers.boxcar import boxcar_crop
+from fieldmark.methods.base import Method, ModelOutput, Photos, Stage
+from fieldmark.methods.even_sample import EvenSample
+from fieldmark.progress import say
+
+__all__ = ["RACNN", "rank_loss"]
+
+ATTENTION_SHARE = 0.2
+ATTENTION_LR_SCALE = 0.1
+START_SHARE = 2 / 3
+"""Side of the squares that the proposals start from, as a share of the image that they lie in."""
+START_PHOTOS = 2048
+
+
+class RACNN(Method):
+    """A few scales of one photo, each cut from the last one's square; one linear layer over all their features.
+
+    The blocks of that layer are the scales' own classifiers: its logits are the mean of theirs.
+
+    Args:
+        backbone: Reads every scale.
+        num_classes: K.
+        num_scales: S, the photo counted in.
+        shared_backbone: All scales are read by the same weights; otherwise each has its own.
+        crop_size: Side at which the inner scales are read; None for half of the photo's.
+        smallest_crop: Least side of a square, as a share of the side of what it is cut from.
+        sharpness: k of the boxcar mask.
+        margin: By which a finer scale has to be surer.
+        feature_scale: What the features of unit length are multiplied with before the classifier.
+        rounds: How often the proposals learn in between.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        num_classes: int,
+        num_scales: int = 3,
+        shared_backbone: bool = True,
+        crop_size: int | None = None,
+        smallest_crop: float = 0.5,
+        sharpness: float = 10.0,
+        margin: float = 0.05,
+        feature_scale: float = 4.0,
+        rounds: int = 1,
+    ) -> None:
+        super().__init__(backbone, num_classes)
+        inner = num_scales - 1
+        copies = 0 if shared_backbone else inner
+        self.inner_backbones = nn.ModuleList(copy.deepcopy(backbone) for _ in range(copies))
+        self.proposals = nn.ModuleList(AttentionProposal(backbone.local_channels, smallest_crop) for _ in range(inner))
+        self.head = nn.Linear(num_scales * backbone.channels, num_classes)
+        self.num_scales = num_scales
+        self.crop_size = crop_size
+        self.start_share = max(START_SHARE, smallest_crop)
+        self.sharpness = sharpness
+        self.margin = margin
+        self.feature_scale = feature_scale
+        self.rounds = rounds
+
+    def forward(self, images: Tensor) -> ModelOutput:
+        """Normalised images (B, 3, S, S) to logits (B, K), embedding (B, scales * C) and regions (B, scales - 1, 4)."""
+        local, feature_map = self.backbone.maps(images)
+        features, regions = [_unit_mean(feature_map)], []
+        square: Tensor | None = None
+        for index, proposal in enumerate(self.proposals):
+            proposed = proposal(local.detach())  # the backbones learn from their classifiers alone
+            square = proposed if square is None else square_in_square(square, proposed)
+            regions.append(squares_to_boxes(square, images.shape[3]))
+            local, inner_map = self._look(images, regions[-1], index)
+            features.append(_unit_mean(inner_map))
+        embedding = torch.cat(features, 1) / math.sqrt(self.num_scales)
+        logits = self.head(self.feature_scale * embedding)
+        return ModelOutput(logits, embedding, feature_map=feature_map, regions=torch.stack(regions, 1))
+
+    def head_rows(self, output: ModelOutput) -> Tensor:
+        return self.feature_scale * output.embedding
+
+    def scale_logits(self, output: ModelOutput) -> Tensor:
+        """What each scale says by itself, (B, scales, K)."""
+        return block_logits(self.head, self.head_rows(output), self.num_scales)
+
+    def loss(self, output: ModelOutput, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
+        """Cross-entropy of the answer and of each scale while those learn, rank loss while the proposals learn."""
+        scales = self.scale_logits(output)
+        total = output.logits.new_zeros(())
+        if self.head.weight.requires_grad:
+            repeated = labels.repeat_interleave(self.num_scales, 0)
+            total = total + F.cross_entropy(output.logits, labels, label_smoothing=label_smoothing)
+            total = total + F.cross_entropy(scales.flatten(0, 1), repeated, label_smoothing=label_smoothing)
+        if any(parameter.requires_grad for parameter in self.proposals.parameters()):
+            total = total + rank_loss(scales, labels, self.margin)
+        return total
+
+    def stages(self) -> list[Stage]:
+        """Classifiers, then as often as asked the proposals and the classifiers again."""
+        share = (1 - ATTENTION_SHARE) / (self.rounds + 1)
+        classify = Stage("classifiers", share, trains=("head",))
+        attend = Stage("proposals", ATTENTION_SHARE / self.rounds, "all", ATTENTION_LR_SCALE, trains=("proposals",))
+        return [classify, *self.rounds * [attend, classify]]
+
+    def begin_stage(self, index: int, photos: Photos) -> None:
+        """Before the first stage: each proposal learns the square where its backbone responds most."""
+        if index > 0:
+            return
+        squares: list[AttentionProposal] = []
+        for proposal in self.proposals:
+            assert isinstance(proposal, AttentionProposal)
+            maps, targets = self._peaks(photos, len(squares))
+            distance = fit_proposal(proposal, maps, targets)
+            squares.append(proposal)
+            say(f"  proposal {len(squares)} starts {distance:.3f} of a side from where the features respond most")
+
+    @torch.no_grad()
+    def _peaks(self, photos: Photos, depth: int) -> tuple[Tensor, Tensor]:
+        """Maps (n, C, 7, 7) that the proposal at a depth reads, in half precision, and its squares (n, 3)."""
+        sample = EvenSample[tuple[Tensor, Tensor]](START_PHOTOS)
+        for local, feature_map in self._maps_at(photos, depth):
+            sample.add(zip(on_grid(local).half(), peak_square(feature_map, self.start_share), strict=True))
+        return torch.stack([maps for maps, _ in sample.kept]), torch.stack([square for _, square in sample.kept])
+
+    def _maps_at(self, photos: Photos, depth: int) -> Iterator[tuple[Tensor, Tensor]]:
+        for batch, _ in photos():
+            images = batch.to(self.head.weight.device)
+            if depth == 0:
+                yield self.backbone.maps(images)
+                continue
+            regions = self(images).regions
+            assert regions is not None
+            yield self._look(images, regions[:, depth - 1], depth - 1)
+
+    def _look(self, images: Tensor, boxes: Tensor, index: int) -> tuple[Tensor, Tensor]:
+        """Both maps of what the boxes show, by the backbone of that inner scale."""
+        backbone = self.inner_backbones[index] if len(self.inner_backbones) else self.backbone
+        assert isinstance(backbone, Backbone)
+        side = self.crop_size or max(images.shape[3] // 2, 2 * backbone.reduction)
+        return backbone.maps(boxcar_crop(images, boxes, side, self.sharpness))
+
+
+def rank_loss(scale_logits: Tensor, labels: Tensor, margin: float) -> Tensor:
+    """How far each finer scale falls short of being surer of the truth than the one before it, by a margin.
+
+    The coarser scale is a reference that gets no gradient: to be less sure itself would be the easier way out.
+
+    Args:
+        scale_logits: (B, scales, K), the coarsest first.
+        labels: (B,), or class probabilities (B, K).
+        margin: In probability.
+
+    Returns:
+        Scalar: the sum over pairs of neighbouring scales, the mean over photos.
+    """
+    truth = labels if labels.ndim == 2 else F.one_hot(labels, scale_logits.shape[2])
+    sure = (scale_logits.float().softmax(2) * truth[:, None]).sum(2)  # (B, scales)
+    return F.relu(sure[:, :-1].detach() - sure[:, 1:] + margin).sum(1).mean()
+
+
+def _unit_mean(feature_map: Tensor) -> Tensor:
+    """Mean over places, of unit length: (B, C, H, W) -> (B, C)."""
+    return F.normalize(feature_map.float().mean((2, 3)), dim=1, eps=1e-5)
