@@ -59,9 +59,14 @@ class Backbone(nn.Module):
         such a layer give the same map twice.
         """
         local = self.local_map(images)
-        if self._widens:
-            return local, self.model.bn2(self.model.conv_head(local))  # type: ignore[operator]
-        return local, local
+        return local, self.widened(local)
+
+    def widened(self, local: Tensor) -> Tensor:
+        """The second one of `maps` out of the first."""
+        if not self._widens:
+            return local
+        final: Tensor = self.model.bn2(self.model.conv_head(local))  # type: ignore[operator]
+        return final
 
     def local_map(self, images: Tensor) -> Tensor:
         """The first one of `maps`, (B, C', H, W), without the time for the other."""

@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone
 
-__all__ = ["Method", "ModelOutput", "ParameterGroup", "Photos", "Stage"]
+__all__ = ["Annotations", "Method", "ModelOutput", "ParameterGroup", "Photos", "Stage"]
 
-Photos = Callable[[], Iterator[tuple[Tensor, Tensor]]]
-"""Goes over the training photos once, in order and without augmentation: images (B, 3, S, S) and labels (B,)."""
+
+class Annotations(NamedTuple):
+    """What people marked on the photos of a batch, in pixels of the method's input.
+
+    What a crop cut off keeps its place outside of it. Edges are at whole numbers: the first pixel's centre is at 0.5.
+
+    Attributes:
+        boxes: The object, xyxy, (B, 4), NaN without one.
+        points: (B, P, 2), x and y of the method's `point_names` in their order, NaN where not visible.
+    """
+
+    boxes: Tensor
+    points: Tensor
+
+
+class Photos(Protocol):
+    """The training photos once, in order and without augmentation."""
+
+    def __call__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Images (B, 3, S, S) and labels (B,)."""
+
+    def annotated(self) -> Iterator[tuple[Tensor, Tensor, Annotations]]:
+        """The same with annotations, for a method with `point_names`."""
 
 
 @dataclass(slots=True)
@@ -74,7 +96,13 @@ class Method(nn.Module):
     Args:
         backbone: What turns images into feature maps.
         num_classes: K.
+
+    Attributes:
+        point_names: Annotated parts that the method learns from besides labels; None for a method that wants no
+            annotations. Any other gets them through `annotated_loss`.
     """
+
+    point_names: tuple[str, ...] | None = None
 
     def __init__(self, backbone: Backbone, num_classes: int) -> None:
         super().__init__()
@@ -88,6 +116,12 @@ class Method(nn.Module):
     def loss(self, output: ModelOutput, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
         """Scalar loss of a batch. `labels` are class indices (B,) or class probabilities (B, K) after mixing."""
         return F.cross_entropy(output.logits, labels, label_smoothing=label_smoothing)
+
+    def annotated_loss(
+        self, images: Tensor, labels: Tensor, annotations: Annotations, *, label_smoothing: float = 0.0
+    ) -> Tensor:
+        """Scalar loss of a batch with annotations: what a method with `point_names` learns by."""
+        return self.loss(self(images), labels, label_smoothing=label_smoothing)
 
     def stages(self) -> list[Stage]:
         return [Stage("all layers")]
