@@ -15,6 +15,7 @@ from fieldmark.settings.attention import CbamSettings, WSDANSettings
 from fieldmark.settings.base import FitSettings
 from fieldmark.settings.frozen import AutoSettings, LinearProbeSettings
 from fieldmark.settings.gradient import FineTuneSettings, GradientSettings
+from fieldmark.settings.metric_learning import MetricLearningSettings
 from fieldmark.settings.second_order import (
     BilinearCNNSettings,
     CompactBilinearSettings,
@@ -42,6 +43,7 @@ SETTINGS: dict[str, type[FitSettings]] = {
     "hierarchical_bilinear": HierarchicalBilinearSettings,
     "isqrt_cov": ISqrtCovSettings,
     "linear_probe": LinearProbeSettings,
+    "metric_learning": MetricLearningSettings,
     "ws_dan": WSDANSettings,
 }
 """Method's name -> its settings."""

@@ -13,6 +13,7 @@ from fieldmark.methods.cbam import AttentionMethod
 from fieldmark.methods.compact_bilinear import CompactBilinear
 from fieldmark.methods.hierarchical_bilinear import HierarchicalBilinear
 from fieldmark.methods.isqrt_cov import ISqrtCov
+from fieldmark.methods.metric_learning import MetricLearning
 from fieldmark.methods.pooled import PooledMethod
 from fieldmark.methods.ws_dan import WSDAN
 
@@ -27,6 +28,7 @@ METHODS: dict[str, Callable[..., Method]] = {
     "compact_bilinear": CompactBilinear,
     "hierarchical_bilinear": HierarchicalBilinear,
     "isqrt_cov": ISqrtCov,
+    "metric_learning": MetricLearning,
     "ws_dan": WSDAN,
 }
 

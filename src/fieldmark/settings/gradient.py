@@ -29,6 +29,9 @@ class GradientSettings(FitSettings):
     ema: float = Field(0.0, ge=0, lt=1, description="decay of the moving average of the weights; 0 is off")
     patience: int | None = Field(None, ge=1, description="epochs without a better val score before it stops")
     balanced: bool = Field(False, description="draw every class equally often")
+    per_class: int | None = Field(
+        None, ge=1, description="photos of one class that go into a batch together; none draws each by itself"
+    )
     crop_scale: float = Field(0.5, gt=0, le=1, description="smallest share of the photo that a training crop shows")
     randaugment: int = Field(0, ge=0, le=30, description="magnitude; 0 is off")
     mixup: float = Field(0.0, ge=0, description="alpha; 0 is off")

@@ -44,7 +44,7 @@ class Loaders:
     def train_loader(self, stage_index: int, epoch: int) -> Loader:
         """Training photos of a stage, beginning with the given 0-based epoch of it."""
         settings = self.settings
-        draws = EpochDraws(self._labels, mix_seed(settings.seed, stage_index), settings.balanced)
+        draws = EpochDraws(self._labels, mix_seed(settings.seed, stage_index), settings.balanced, settings.per_class)
         draws.set_epoch(epoch)  # workers begin before Lightning sets it
         workers = worker_count()
         return DataLoader(
