@@ -42,16 +42,17 @@ class ClassMemory(nn.Module):
             remembered = F.normalize(self.embeddings, dim=2)  # (K, M, D)
             taken = remembered.square().sum(2) > 0.5  # (K, M)
             cosine = at_least_float32(embeddings) @ remembered.flatten(0, 1).T  # (B, K * M)
-            votes = (cosine / self.temperature).unflatten(1, taken.shape)  # (B, K, M)
+            votes = (cosine / self.temperature).view(-1, *taken.shape)  # (B, K, M)
             votes = votes.masked_fill(~taken, -1e4)
             counts = taken.sum(1).clamp_min(1).to(votes.dtype)
-            return (votes.logsumexp(2) - counts.log()).clamp_min(-1 / self.temperature)
+            logits: Tensor = votes.logsumexp(2) - counts.log()
+            return logits.clamp_min(-1 / self.temperature)
 
     @torch.no_grad()
     def push(self, embeddings: Tensor, labels: Tensor) -> None:
         """Remember a batch (B, D) with labels (B,), its last photos first."""
         places = self.embeddings.shape[1]
-        for label in labels.unique().tolist():
+        for label in set(labels.tolist()):
             newest = embeddings[labels == label].flip(0).to(self.embeddings.dtype)
             self.embeddings[label] = torch.cat([newest, self.embeddings[label]])[:places]
 
@@ -59,7 +60,7 @@ class ClassMemory(nn.Module):
     def fill(self, embeddings: Tensor, labels: Tensor) -> None:
         """Remember nothing but `representatives` of embeddings (n, D) with labels (n,)."""
         self.embeddings.zero_()
-        for label in labels.unique().tolist():
+        for label in set(labels.tolist()):
             chosen = representatives(embeddings[labels == label], self.embeddings.shape[1])
             self.embeddings[label, : len(chosen)] = chosen.to(self.embeddings)
 
