@@ -11,10 +11,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from fieldmark.errors import SettingError, unknown_name
-from fieldmark.settings.attention import CbamSettings, WSDANSettings
+from fieldmark.settings.attention import CALSettings, CbamSettings, WSDANSettings
 from fieldmark.settings.base import FitSettings
 from fieldmark.settings.frozen import AutoSettings, LinearProbeSettings
 from fieldmark.settings.gradient import FineTuneSettings, GradientSettings
+from fieldmark.settings.navigation import NTSNetSettings, PMGSettings
+from fieldmark.settings.regions import MACNNSettings, RACNNSettings
 from fieldmark.settings.metric_learning import MetricLearningSettings
 from fieldmark.settings.second_order import (
     BilinearCNNSettings,
@@ -37,12 +39,17 @@ __all__ = [
 SETTINGS: dict[str, type[FitSettings]] = {
     "auto": AutoSettings,
     "bilinear_cnn": BilinearCNNSettings,
+    "cal": CALSettings,
     "cbam": CbamSettings,
     "compact_bilinear": CompactBilinearSettings,
     "fine_tune": FineTuneSettings,
     "hierarchical_bilinear": HierarchicalBilinearSettings,
     "isqrt_cov": ISqrtCovSettings,
     "linear_probe": LinearProbeSettings,
+    "ma_cnn": MACNNSettings,
+    "nts_net": NTSNetSettings,
+    "pmg": PMGSettings,
+    "ra_cnn": RACNNSettings,
     "metric_learning": MetricLearningSettings,
     "ws_dan": WSDANSettings,
 }

@@ -9,12 +9,17 @@ from fieldmark.backbones.factory import create_backbone
 from fieldmark.errors import unknown_name
 from fieldmark.methods.base import Method
 from fieldmark.methods.bilinear_cnn import BilinearCNN
+from fieldmark.methods.cal import CAL
 from fieldmark.methods.cbam import AttentionMethod
 from fieldmark.methods.compact_bilinear import CompactBilinear
 from fieldmark.methods.hierarchical_bilinear import HierarchicalBilinear
 from fieldmark.methods.isqrt_cov import ISqrtCov
+from fieldmark.methods.ma_cnn import MACNN
+from fieldmark.methods.nts_net import NTSNet
+from fieldmark.methods.pmg import PMG
 from fieldmark.methods.metric_learning import MetricLearning
 from fieldmark.methods.pooled import PooledMethod
+from fieldmark.methods.ra_cnn import RACNN
 from fieldmark.methods.ws_dan import WSDAN
 
 __all__ = ["METHODS", "build_method"]
@@ -24,10 +29,15 @@ METHODS: dict[str, Callable[..., Method]] = {
     "fine_tune": PooledMethod,
     "auto": PooledMethod,
     "bilinear_cnn": BilinearCNN,
+    "cal": CAL,
     "cbam": AttentionMethod,
     "compact_bilinear": CompactBilinear,
     "hierarchical_bilinear": HierarchicalBilinear,
     "isqrt_cov": ISqrtCov,
+    "ma_cnn": MACNN,
+    "nts_net": NTSNet,
+    "pmg": PMG,
+    "ra_cnn": RACNN,
     "metric_learning": MetricLearning,
     "ws_dan": WSDAN,
 }
