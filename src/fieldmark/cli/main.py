@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from fieldmark.cli.check import check
+from fieldmark.cli.compare import compare
 from fieldmark.cli.datasets import datasets
 from fieldmark.cli.demo import demo
 from fieldmark.cli.evaluate import evaluate
@@ -40,7 +41,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (demo, check, fit, evaluate, predict, synth):
+for verb in (demo, check, fit, evaluate, predict, compare, synth):
     app.command()(verb)
 app.add_typer(datasets, name="datasets")
 

@@ -1,0 +1,74 @@
+"""``fieldmark compare``: methods side by side on the user's own photos."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from fieldmark.compare.study import Comparison
+
+__all__ = ["compare"]
+
+
+def compare(
+    data: Annotated[Path, typer.Argument(help="A folder of class folders, a CSV, or a known data set.")],
+    out: Annotated[Path, typer.Option(help="Folder for the runs and the result; give it again to go on.")],
+    methods: Annotated[
+        str | None,
+        typer.Option(help="With commas: name, name[key=value,...] or label:name[...]; all methods if left out."),
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Number of seeds; they count from 0.")] = 1,
+    baseline: Annotated[str | None, typer.Option(help="What the others are held against; plain fine-tuning.")] = None,
+    classes: Annotated[str | None, typer.Option(help="A range such as 0:20, or names with commas.")] = None,
+    backbone: Annotated[str | None, typer.Option(help="Any timm model, the same for all.")] = None,
+    image_size: Annotated[int | None, typer.Option(help="Side in pixels, the same for all.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="The same for all; 10 where no budget is given.")] = None,
+    budget: Annotated[str | None, typer.Option(help="Training time for each run, such as 90s or 10m.")] = None,
+    overrides: Annotated[list[str] | None, typer.Option("--set", help="A setting for all, as key=value.")] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")] = False,
+) -> None:
+    """Train methods alike and measure them on the same photos. Exits with 1 where a run is missing."""
+    from fieldmark.compare.study import compare as run
+
+    result = run(
+        data,
+        out,
+        methods=methods,
+        seeds=seeds,
+        baseline=baseline,
+        classes=classes,
+        overrides=overrides or (),
+        backbone=backbone,
+        image_size=image_size,
+        epochs=epochs,
+        budget=budget,
+    )
+    if json_output:
+        typer.echo(json.dumps(result.to_dict(), ensure_ascii=False))
+    else:
+        _print(result)
+    if any(line.status in ("failed", "partly") for line in result.lines):
+        raise typer.Exit(1)
+
+
+def _print(result: Comparison) -> None:
+    """The table, on stderr."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from fieldmark.progress import console, say
+
+    table = Table("method", "top-1", "lowest to highest", "seconds", "against the baseline", box=None, pad_edge=False)
+    for line in result.lines:
+        if line.mean is None:
+            table.add_row(escape(line.label), "", "", "", escape(f"{line.status}: {line.reason}"))
+            continue
+        span = f"{min(line.top1):.1%} to {max(line.top1):.1%}"
+        table.add_row(escape(line.label), f"{line.mean:.1%}", span, f"{line.seconds:.0f}", escape(line.verdict))
+    console.print(table)
+    for note in result.notes:
+        say(f"note: {note}")

@@ -1,0 +1,149 @@
+"""One fit in a process of its own: ``python -m fieldmark.compare.one_run``, its job comes through stdin.
+
+So the peak of memory and the processor time are this run's own, nothing is warm from the run before, and a crash ends
+one run and not the comparison.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import shutil
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from fieldmark.config import FitSettings
+from fieldmark.data.prepare import Prepared
+from fieldmark.errors import DataError, FieldmarkError
+from fieldmark.whole import whole_file
+
+__all__ = ["FACTS", "Facts", "Job", "do", "main"]
+
+FACTS = "run.json"
+"""The facts of a run, in its model folder; they are written last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What one process is to do.
+
+    Attributes:
+        prepared: The photos with their splits; the test photos are not opened.
+        settings: Of the fit.
+        fingerprint: Of the data.
+        out: The model folder.
+        trouble: File to write if the fit fails: ``kind`` (skipped or failed) and ``reason``.
+    """
+
+    prepared: Prepared
+    settings: FitSettings
+    fingerprint: str
+    out: Path
+    trouble: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a finished run, besides its model.
+
+    Attributes:
+        method: Its name.
+        settings: All of them; a run is used again while they and the data are the same.
+        fingerprint: Of the data.
+        seconds: Wall time of the training, its calibration and the writing of the model.
+        cpu_seconds: Processor time of the same.
+        peak_bytes: Most memory that the process held; None where the system does not tell.
+        parameters: Weights.
+        ms_per_photo: Wall time of an answer, from the file to probabilities, by ONNX Runtime.
+        val_top1: On val; None without val photos.
+        fieldmark: Version that made the run.
+    """
+
+    method: str
+    settings: dict[str, Any]
+    fingerprint: str
+    seconds: float
+    cpu_seconds: float
+    peak_bytes: int | None
+    parameters: int
+    ms_per_photo: float
+    val_top1: float | None
+    fieldmark: str
+
+
+def do(job: Job) -> Facts:
+    """Fit, measure, and write the facts into the model folder."""
+    from fieldmark.api import run_folder, train_and_save
+    from fieldmark.compare.measure import count_parameters, cpu_seconds, milliseconds_per_photo, peak_bytes
+
+    shutil.rmtree(run_folder(job.out), ignore_errors=True)
+    started, cpu_before = time.monotonic(), cpu_seconds()
+    with _own_cache():
+        recognizer = train_and_save(job.prepared, job.settings, job.out)
+    seconds, cpu, peak = time.monotonic() - started, cpu_seconds() - cpu_before, peak_bytes()
+    records = job.prepared.records
+    facts = Facts(
+        method=job.settings.method,
+        settings=job.settings.model_dump(mode="json"),
+        fingerprint=job.fingerprint,
+        seconds=seconds,
+        cpu_seconds=cpu,
+        peak_bytes=peak,
+        parameters=count_parameters(recognizer),
+        ms_per_photo=milliseconds_per_photo(recognizer, records.of_split("val") or records.of_split("train")),
+        val_top1=recognizer.manifest.figures.get("val_top1"),
+        fieldmark=version("fieldmark"),
+    )
+    with whole_file(job.out / FACTS) as draft:
+        draft.write_text(json.dumps(asdict(facts), indent=1), encoding="utf-8")
+    return facts
+
+
+class _own_cache:
+    """An empty cache for a while: features that another run has computed would make this one look quicker."""
+
+    def __enter__(self) -> None:
+        self._before = os.environ.get("FIELDMARK_CACHE")
+        self._folder = tempfile.TemporaryDirectory(prefix="fieldmark-compare-", ignore_cleanup_errors=True)
+        os.environ["FIELDMARK_CACHE"] = self._folder.name
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is None:
+            del os.environ["FIELDMARK_CACHE"]
+        else:
+            os.environ["FIELDMARK_CACHE"] = self._before
+        self._folder.cleanup()
+
+
+def main() -> int:
+    """Do the job on stdin. Exit codes: 0 done, 1 not, with the reason in the job's `trouble` file."""
+    job: Job = pickle.load(sys.stdin.buffer)  # from the process that started this one
+    try:
+        do(job)
+    except KeyboardInterrupt:
+        return 130
+    except FieldmarkError as error:
+        _tell(job, "skipped" if isinstance(error, DataError) else "failed", str(error))
+        return 1
+    except Exception as error:  # one method's trouble is a line in the table, not the end of the others
+        import traceback
+
+        traceback.print_exc()
+        _tell(job, "failed", f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}")
+        return 1
+    return 0
+
+
+def _tell(job: Job, kind: str, reason: str) -> None:
+    with whole_file(job.trouble) as draft:
+        draft.write_text(json.dumps({"kind": kind, "reason": reason}), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

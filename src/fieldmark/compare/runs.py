@@ -1,0 +1,116 @@
+"""The runs of a comparison: finished ones are found again, missing ones are made, each in its own process."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from fieldmark.artifact.save import MANIFEST
+from fieldmark.compare.one_run import FACTS, Facts, Job
+from fieldmark.compare.plan import Entry
+from fieldmark.compare.splits import fingerprint
+from fieldmark.config import FitSettings
+from fieldmark.data.prepare import Prepared
+
+__all__ = ["Run", "make_run", "run_name"]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What became of one method with one seed.
+
+    Attributes:
+        label: Of the method in the table.
+        seed: Of the run.
+        folder: The model folder.
+        facts: Where it is finished.
+        kind: ``skipped`` where the data lack what the method needs.
+        reason: Why there is no model.
+        reused: Whether it was there already.
+    """
+
+    label: str
+    seed: int
+    folder: Path
+    facts: Facts | None = None
+    kind: Literal["done", "skipped", "failed"] = "done"
+    reason: str | None = None
+    reused: bool = False
+
+
+def make_run(entry: Entry, seed: int, prepared: Prepared, runs: Path) -> Run:
+    """The finished run in `runs`, if settings and data are still the same; otherwise it is made.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C; the process of the fit has ended then.
+    """
+    settings = entry.settings(seed)
+    folder = runs / run_name(entry.label, seed)
+    data = fingerprint(prepared)
+    known = _finished(folder)
+    if known is not None and known.fingerprint == data and _same(known.settings, settings):
+        return Run(entry.label, seed, folder, known, reused=True)
+    trouble = runs / f"{folder.name}.trouble.json"
+    trouble.unlink(missing_ok=True)
+    runs.mkdir(parents=True, exist_ok=True)
+    code = _in_own_process(Job(prepared, settings, data, folder, trouble))
+    made = _finished(folder)
+    if code == 0 and made is not None:
+        return Run(entry.label, seed, folder, made)
+    if trouble.is_file():
+        told = json.loads(trouble.read_text(encoding="utf-8"))
+        return Run(entry.label, seed, folder, kind=told["kind"], reason=told["reason"])
+    return Run(entry.label, seed, folder, kind="failed", reason=_crash(code))
+
+
+def run_name(label: str, seed: int) -> str:
+    """Name of a run's folder, from letters that every file system takes."""
+    plain = re.sub(r"[^A-Za-z0-9._]+", "-", label).strip("-.")
+    if plain != label:
+        plain += "-" + hashlib.blake2b(label.encode(), digest_size=3).hexdigest()
+    return f"{plain}-{seed}"
+
+
+def _in_own_process(job: Job) -> int:
+    """Exit code of the fit."""
+    command = [sys.executable, "-m", "fieldmark.compare.one_run"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=sys.stderr) as process:
+        try:
+            process.communicate(pickle.dumps(job))
+        except BaseException:
+            process.terminate()
+            raise
+    if process.returncode == 130:
+        raise KeyboardInterrupt
+    return process.returncode
+
+
+def _finished(folder: Path) -> Facts | None:
+    """The facts of a run that was made to its end."""
+    if not (folder / MANIFEST).is_file():
+        return None
+    try:
+        return Facts(**json.loads((folder / FACTS).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _same(known: Mapping[str, Any], settings: FitSettings) -> bool:
+    """Whether a run had these settings. A setting that has come since counts if it is not at its default."""
+    wanted = settings.model_dump(mode="json")
+    fresh = settings.model_dump(mode="json", include=wanted.keys() - known.keys(), exclude_defaults=True)
+    return known == {name: value for name, value in wanted.items() if name in known} and not fresh
+
+
+def _crash(code: int) -> str:
+    if code < 0:
+        return f"the process was ended by signal {-code}; 9 usually means that the memory did not suffice"
+    return f"the process ended with exit code {code} and gave no reason"

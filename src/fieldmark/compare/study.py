@@ -1,0 +1,206 @@
+"""``fieldmark compare``: an honest bake-off on the user's own photos."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from fieldmark.compare.answers import answers_of
+from fieldmark.compare.plan import DEFAULT_BASELINE, Entry, Spec, parse_specs, plan_entries
+from fieldmark.compare.runs import Run, make_run
+from fieldmark.compare.splits import prepare_seeds
+from fieldmark.compare.table import Line, build_line
+from fieldmark.config import SETTINGS
+from fieldmark.data.chosen_classes import choose_classes
+from fieldmark.data.read import read
+from fieldmark.errors import DataError, SettingError
+from fieldmark.progress import say
+from fieldmark.structures import RecordList
+from fieldmark.whole import whole_file
+
+__all__ = ["Comparison", "compare"]
+
+RESULT = "compare.json"
+_LIBRARIES = ("fieldmark", "torch", "timm", "onnxruntime", "scikit-learn", "numpy")
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A finished comparison.
+
+    Attributes:
+        lines: One for each method, the baseline first.
+        baseline: Its label.
+        classes: Names.
+        seeds: Of the runs.
+        photos: Split -> number, with the first seed.
+        source: Where the data lie.
+        shared: What the methods share: backbone, image_size, epochs or budget, and other settings.
+        notes: What a reader should know.
+        command: That made it.
+        versions: Library -> version.
+        created: When, in UTC.
+    """
+
+    lines: tuple[Line, ...]
+    baseline: str
+    classes: tuple[str, ...]
+    seeds: tuple[int, ...]
+    photos: Mapping[str, int]
+    source: str
+    shared: Mapping[str, Any]
+    notes: tuple[str, ...]
+    command: str
+    versions: Mapping[str, str]
+    created: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The object of ``compare --json`` and ``compare.json``."""
+        return {name: getattr(self, name) for name in self.__slots__ if name != "lines"} | {
+            "methods": [line.to_dict() for line in self.lines]
+        }
+
+
+def compare(
+    data: str | Path | RecordList,
+    out: str | Path,
+    *,
+    methods: str | None = None,
+    seeds: int = 1,
+    baseline: str | None = None,
+    classes: str | None = None,
+    overrides: Sequence[str] = (),
+    **options: Any,
+) -> Comparison:
+    """Train methods alike and measure them on the same test photos.
+
+    Every method gets the same backbone, weights, image size, splits and training budget. A finished run stays in
+    ``out/runs`` and is used again while its settings and data are the same, so a comparison can be made in pieces.
+    The test split is opened at the end, when all fits are written.
+
+    Args:
+        data: A folder of class folders, a CSV, a known data set, or records that `read` gave.
+        out: Folder for the runs and ``compare.json``.
+        methods: With commas between them, each as ``name``, ``name[key=value,...]`` or ``label:name[...]``;
+            all methods if left out.
+        seeds: Number of seeds; they count from 0.
+        baseline: One of the methods, by its label, or another in the same form; by default the backbone with
+            average pooling and a linear layer, fine-tuned.
+        classes: See `choose_classes`.
+        overrides: ``key=value`` texts for all methods that have such a setting.
+        **options: Shared settings by name, such as ``backbone``, ``image_size``, ``epochs``, ``budget``.
+
+    Raises:
+        FieldmarkError: The input is wrong; the message says what to do.
+    """
+    if seeds < 1:
+        raise SettingError(f"a comparison needs at least one seed, but got {seeds}")
+    specs, base = _choose(methods, baseline)
+    shared = _shared(options)
+    entries = plan_entries(specs, shared, overrides)
+    records = data if isinstance(data, RecordList) else read(data)
+    if classes is not None:
+        records = choose_classes(records, classes)
+    first = entries[0].settings(0)
+    numbers = range(seeds)
+    prepared = prepare_seeds(records, numbers, val_fraction=first.val_fraction, test_fraction=first.test_fraction)
+    test = prepared[0].records.of_split("test")
+    if not test:
+        raise DataError("a comparison needs test photos, but the data have none: add photos or raise test_fraction")
+    runs = _make_all(entries, list(numbers), prepared, Path(out) / "runs")
+    lines = _measure(runs, base, test)
+    counts = {split: len(prepared[0].records.of_split(split)) for split in ("train", "val", "test")}
+    result = Comparison(
+        lines=lines,
+        baseline=base,
+        classes=records.classes,
+        seeds=tuple(numbers),
+        photos=counts,
+        source=str(records.root or ""),
+        shared={name: value for name, value in shared.items() if value is not None}
+        | dict(text.split("=", 1) for text in overrides),
+        notes=_notes(entries),
+        command=shlex.join(["fieldmark", *sys.argv[1:]]),
+        versions={name: version(name) for name in _LIBRARIES},
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    with whole_file(Path(out) / RESULT) as draft:
+        draft.write_text(json.dumps(result.to_dict(), indent=1, ensure_ascii=False), encoding="utf-8")
+    return result
+
+
+def _choose(methods: str | None, baseline: str | None) -> tuple[list[Spec], str]:
+    """The methods, the baseline first, and its label."""
+    specs = parse_specs(methods if methods is not None else ",".join(sorted(SETTINGS)))
+    labels = [spec.label for spec in specs]
+    if baseline is not None and baseline in labels:
+        base = specs[labels.index(baseline)]
+    else:
+        (base, *more) = parse_specs(baseline or DEFAULT_BASELINE)
+        if more:
+            raise SettingError(f"a comparison has one baseline, but got '{baseline}'")
+    return [base, *(spec for spec in specs if spec.label != base.label)], base.label
+
+
+def _shared(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The shared settings, the backbone and its image size named in any case: some methods would choose others."""
+    from fieldmark.backbones.factory import resolve_name
+
+    shared = dict(options)
+    shared["backbone"] = resolve_name(shared.get("backbone"))
+    if shared.get("image_size") is None:
+        import timm
+
+        config = timm.get_pretrained_cfg(shared["backbone"])
+        shared["image_size"] = int(config.input_size[-1]) if config else 224
+    return shared
+
+
+def _make_all(
+    entries: Sequence[Entry], seeds: Sequence[int], prepared: Mapping[int, Any], runs: Path
+) -> dict[str, list[Run]]:
+    """Label -> runs. All methods with one seed come before the next seed, so that an early stop leaves a table."""
+    made: dict[str, list[Run]] = {entry.label: [] for entry in entries}
+    total = len(entries) * len(seeds)
+    for seed in seeds:
+        for entry in entries:
+            number = 1 + sum(map(len, made.values()))
+            say(f"run {number} of {total}: {entry.label}, seed {seed}", style="bold")
+            run = make_run(entry, seed, prepared[seed], runs)
+            made[entry.label].append(run)
+            say(f"  {_told(run)}")
+    return made
+
+
+def _told(run: Run) -> str:
+    if run.facts is None:
+        return f"{run.kind}: {run.reason}"
+    val = "" if run.facts.val_top1 is None else f", val top-1 {run.facts.val_top1:.1%}"
+    return f"{'reused' if run.reused else 'done'}: {run.facts.seconds:.0f} s{val}"
+
+
+def _measure(runs: Mapping[str, Sequence[Run]], base: str, test: RecordList) -> tuple[Line, ...]:
+    """Open the test split, after all fits are written."""
+    answers = {
+        label: {run.seed: answers_of(run.folder, test) for run in of_method if run.facts is not None}
+        for label, of_method in runs.items()
+    }
+    return tuple(
+        build_line(of_method, answers[label], None if label == base else answers[base], len(test.classes))
+        for label, of_method in runs.items()
+    )
+
+
+def _notes(entries: Sequence[Entry]) -> tuple[str, ...]:
+    return tuple(
+        f"{entry.label} has no setting {' or '.join(entry.not_taken)} and goes without"
+        for entry in entries
+        if entry.not_taken
+    )

@@ -1,0 +1,54 @@
+"""Some of a data set's classes, for a quick look or a smaller study."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from fieldmark.errors import DataError, unknown_name
+from fieldmark.structures import RecordList
+
+__all__ = ["choose_classes"]
+
+_RANGE = re.compile(r"(\d*):(\d*)")
+
+
+def choose_classes(records: RecordList, selection: str) -> RecordList:
+    """The photos of some classes, labelled anew from 0; the classes keep their order.
+
+    Args:
+        records: What a reader gave.
+        selection: A range of class indices such as ``0:20`` (the last one is left out) or ``:20``, or names with
+            commas between them.
+
+    Raises:
+        DataError: Fewer than two classes are chosen.
+        SettingError: There is no class of that name.
+    """
+    span = _RANGE.fullmatch(selection.strip())
+    wanted = _in_range(records, span) if span and selection not in records.classes else _by_name(records, selection)
+    if len(wanted) < 2:
+        raise DataError(
+            f"expected at least two of the {len(records.classes)} classes, but '{selection}' chooses {len(wanted)}: "
+            "give a wider range such as 0:20, or more names"
+        )
+    new_label = {old: new for new, old in enumerate(wanted)}
+    chosen = (replace(record, label=new_label[record.label]) for record in records if record.label in new_label)
+    names = [records.classes[label] for label in wanted]
+    return RecordList(chosen, names, name=records.name, root=records.root, ranks=records.ranks)
+
+
+def _in_range(records: RecordList, span: re.Match[str]) -> list[int]:
+    start, stop = span.groups()
+    return list(range(len(records.classes)))[int(start or 0) : int(stop) if stop else None]
+
+
+def _by_name(records: RecordList, selection: str) -> list[int]:
+    """Labels of the named classes, in the data set's order. A name may hold commas itself if it stands alone."""
+    if selection in records.class_to_idx:
+        return [records.class_to_idx[selection]]
+    names = [name.strip() for name in selection.split(",") if name.strip()]
+    for name in names:
+        if name not in records.class_to_idx:
+            raise unknown_name("class", name, records.classes)
+    return sorted({records.class_to_idx[name] for name in names})
