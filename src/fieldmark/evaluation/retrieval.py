@@ -1,4 +1,4 @@
-"""How well an embedding finds photos of its class: the numbers of the retrieval benchmarks. Fractions, never percent."""
+"""How well an embedding finds photos of its class, in the numbers of the benchmarks. Fractions, never percent."""
 
 from __future__ import annotations
 

@@ -66,18 +66,17 @@ def create_metric_loss(objective: str, num_classes: int, dim: int, **options: An
 def _contrastive(num_classes: int, dim: int, margin: float) -> MetricLoss:
     from pytorch_metric_learning.losses import ContrastiveLoss
 
-    return MetricLoss(ContrastiveLoss(neg_margin=margin))
+    return MetricLoss(ContrastiveLoss(neg_margin=margin, distance=_euclidean()))
 
 
 def _triplet(num_classes: int, dim: int, margin: float, miner: str) -> MetricLoss:
     from pytorch_metric_learning.losses import TripletMarginLoss
     from pytorch_metric_learning.miners import BatchHardMiner, TripletMarginMiner
 
-    hard = miner == "batch_hard"
-    return MetricLoss(
-        TripletMarginLoss(margin=margin),
-        BatchHardMiner() if hard else TripletMarginMiner(margin=margin, type_of_triplets="semihard"),
-    )
+    loss = TripletMarginLoss(margin=margin, distance=_euclidean())
+    if miner == "batch_hard":
+        return MetricLoss(loss, BatchHardMiner(distance=_euclidean()))
+    return MetricLoss(loss, TripletMarginMiner(margin, type_of_triplets="semihard", distance=_euclidean()))
 
 
 def _supcon(num_classes: int, dim: int, scale: float) -> MetricLoss:
@@ -113,6 +112,13 @@ def _subcenter_arcface(num_classes: int, dim: int, margin: float, scale: float, 
             num_classes=num_classes, embedding_size=dim, margin=margin, scale=scale, sub_centers=sub_centers
         )
     )
+
+
+def _euclidean() -> nn.Module:
+    from pytorch_metric_learning.distances import LpDistance
+
+    distance: nn.Module = LpDistance(normalize_embeddings=False)  # they are of unit length already
+    return distance
 
 
 _BUILDERS: dict[str, Callable[..., MetricLoss]] = {
