@@ -13,7 +13,7 @@ import numpy as np
 
 from fieldmark.artifact.manifest import DataFacts, Manifest
 from fieldmark.artifact.save import check_out, member_facts, save_artifact
-from fieldmark.config import FitSettings, GradientSettings, build_settings
+from fieldmark.config import EnsembleSettings, FitSettings, GradientSettings, build_settings
 from fieldmark.data.prepare import Prepared, prepare
 from fieldmark.data.read import read
 from fieldmark.errors import SettingError
@@ -76,22 +76,26 @@ def fit(
 
 def train_and_save(prepared: Prepared, settings: FitSettings, out: Path, *, resume: bool = False) -> Recognizer:
     """Train on prepared records, calibrate on val, write the artifact, and load it."""
-    from fieldmark.training.fit import train
-
     run_dir = run_folder(out)
-    trained = train(
-        prepared.records,
-        np.array(prepared.groups),
-        settings,
-        run_dir,
-        content_keys=prepared.content_keys,
-        resume=resume,
-    )
+    trained = _trained(prepared, settings, run_dir, resume)
     contents = [prepared.content_keys[record.path] for record in prepared.records]
     manifest = _manifest(prepared, settings, trained, contents)
     save_artifact(out, manifest, trained.members, prepared.records, contents)
     shutil.rmtree(run_dir, ignore_errors=True)
     return Recognizer(out)
+
+
+def _trained(prepared: Prepared, settings: FitSettings, run_dir: Path, resume: bool) -> Trained:
+    """Members of the method, or of the models that an ensemble names."""
+    if isinstance(settings, EnsembleSettings):
+        from fieldmark.recognizer.ensemble import combine
+
+        contents = [prepared.content_keys[record.path] for record in prepared.records]
+        return combine(prepared.records, _data_facts(prepared, contents).fingerprint, settings)
+    from fieldmark.training.fit import train
+
+    groups = np.array(prepared.groups)
+    return train(prepared.records, groups, settings, run_dir, content_keys=prepared.content_keys, resume=resume)
 
 
 def run_folder(out: Path) -> Path:

@@ -13,11 +13,12 @@ from pydantic import ValidationError
 from fieldmark.errors import SettingError, unknown_name
 from fieldmark.settings.attention import CALSettings, CbamSettings, WSDANSettings
 from fieldmark.settings.base import FitSettings
+from fieldmark.settings.ensemble import EnsembleSettings
 from fieldmark.settings.frozen import AutoSettings, LinearProbeSettings
 from fieldmark.settings.gradient import FineTuneSettings, GradientSettings
+from fieldmark.settings.metric_learning import MetricLearningSettings
 from fieldmark.settings.navigation import NTSNetSettings, PMGSettings
 from fieldmark.settings.regions import MACNNSettings, RACNNSettings
-from fieldmark.settings.metric_learning import MetricLearningSettings
 from fieldmark.settings.second_order import (
     BilinearCNNSettings,
     CompactBilinearSettings,
@@ -28,6 +29,7 @@ from fieldmark.settings.second_order import (
 __all__ = [
     "SETTINGS",
     "AutoSettings",
+    "EnsembleSettings",
     "FineTuneSettings",
     "FitSettings",
     "GradientSettings",
@@ -42,6 +44,7 @@ SETTINGS: dict[str, type[FitSettings]] = {
     "cal": CALSettings,
     "cbam": CbamSettings,
     "compact_bilinear": CompactBilinearSettings,
+    "ensemble": EnsembleSettings,
     "fine_tune": FineTuneSettings,
     "hierarchical_bilinear": HierarchicalBilinearSettings,
     "isqrt_cov": ISqrtCovSettings,
@@ -125,7 +128,7 @@ def _split_override(text: str) -> tuple[str, Any]:
     value = value.strip()
     if value.lower() == "none":
         return key.strip(), None
-    if key.strip() == "poolings":
+    if key.strip() in ("poolings", "models"):
         return key.strip(), tuple(name.strip() for name in value.split(","))
     return key.strip(), value
 

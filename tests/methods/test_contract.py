@@ -74,7 +74,7 @@ def gradients(method: Method) -> list[Tensor]:
 
 
 def test_every_method_has_settings() -> None:
-    assert set(METHODS) == set(SETTINGS)
+    assert set(SETTINGS) == set(METHODS) | {"ensemble"}  # which joins models that are trained already
 
 
 @pytest.mark.parametrize("name", [name for name in SETTINGS if issubclass(SETTINGS[name], GradientSettings)])

@@ -109,7 +109,8 @@ class CAL(WSDAN):
         assert output.feature_map is not None
         maps = counterfactual_maps(output.attention_maps, self.counterfactual)
         embedding = power_normalize(bilinear_pool(maps, output.feature_map).flatten(1))
-        return output.logits - self.head(self.feature_scale * embedding)
+        effect: Tensor = output.logits - self.head(self.feature_scale * embedding)
+        return effect
 
     def loss(self, output: ModelOutput, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
         """The loss of `WSDAN`, and the weighted mean cross-entropy of the effects."""

@@ -14,7 +14,7 @@ from fieldmark.data.preprocess import Preprocess, load_array
 from fieldmark.methods.base import Method
 from fieldmark.structures import Record
 
-__all__ = ["NamedOutputs", "method_logits"]
+__all__ = ["NamedOutputs", "graph_logits", "method_logits"]
 
 
 class NamedOutputs(nn.Module):
@@ -37,7 +37,18 @@ def method_logits(method: Method, records: Sequence[Record], preprocess: Preproc
     """
     if not records:
         return np.zeros((0, method.num_classes), dtype=np.float32)
-    runner = OnnxRunner(export_graph(NamedOutputs(method.eval()), preprocess, ["logits"]))
+    graph = export_graph(NamedOutputs(method.eval()), preprocess, ["logits"])
+    return graph_logits(OnnxRunner(graph), records, preprocess, views)
+
+
+def graph_logits(
+    runner: OnnxRunner, records: Sequence[Record], preprocess: Preprocess, views: int
+) -> NDArray[np.float32]:
+    """Logits (n, K) of at least one readable photo by a graph, averaged over the views.
+
+    Raises:
+        PhotoError: A photo cannot be read.
+    """
 
     def work(batch: Sequence[Record]) -> NDArray[np.float32]:
         arrays = np.stack([load_array(record, preprocess) for record in batch])

@@ -1,0 +1,156 @@
+"""Models that answer together: the selection, what it refuses, and an ensemble of two real models."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fieldmark import Recognizer, SettingError, fit
+from fieldmark.recognizer.ensemble import select_greedily
+
+Floats = NDArray[np.float64]
+LABELS = np.arange(60) % 3
+
+
+def answers(seed: int, skill: float) -> Floats:
+    """Probabilities of 60 photos that are right the more often the more skill."""
+    logits = np.random.default_rng(seed).normal(size=(60, 3)) + skill * np.eye(3)[LABELS]
+    return np.asarray(np.exp(logits) / np.exp(logits).sum(1, keepdims=True))
+
+
+def loss(probabilities: Floats) -> float:
+    return float(-np.log(probabilities[np.arange(60), LABELS]).mean())
+
+
+def mean(models: list[Floats], picks: list[int]) -> Floats:
+    return np.asarray(np.mean([models[pick] for pick in picks], axis=0))
+
+
+def test_a_model_without_equal_answers_alone() -> None:
+    sure = np.where(np.eye(3)[LABELS] > 0, 0.98, 0.01)
+    assert set(select_greedily([answers(0, 0.0), sure, answers(1, 0.0)], LABELS, 10)) == {1}
+
+
+def test_the_first_pick_is_the_best_alone_and_each_further_one_the_best_beside_it() -> None:
+    models = [answers(seed, skill) for seed, skill in ((0, 1.0), (1, 1.2), (2, 0.8))]
+    picks = select_greedily(models, LABELS, 3)
+    for number in range(1, len(picks) + 1):
+        rest = picks[: number - 1]
+        slow = min(range(3), key=lambda model: loss(mean(models, [*rest, model])))
+        assert picks[number - 1] == slow
+
+
+def test_together_is_never_worse_than_the_best_alone_and_near_the_best_mixture() -> None:
+    models = [answers(seed, 1.0) for seed in range(3)]
+    picks = select_greedily(models, LABELS, 50)
+    found = loss(mean(models, picks))
+    assert found <= min(loss(model) for model in models)
+    grid = [weights for weights in product(range(11), repeat=3) if sum(weights) == 10]
+    best = min(loss(np.tensordot(np.array(weights) / 10, models, 1)) for weights in grid)
+    assert found <= best + 0.002
+
+
+def test_a_copy_changes_nothing() -> None:
+    models = [answers(0, 1.0), answers(1, 1.0)]
+    picks, doubled = select_greedily(models, LABELS, 20), select_greedily([*models, models[1]], LABELS, 20)
+    np.testing.assert_allclose(mean(models, picks), mean([*models, models[1]], doubled))
+
+
+@pytest.fixture(scope="module")
+def other(birds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A second model of the same split, at another size."""
+    out = tmp_path_factory.mktemp("models") / "other"
+    fit(birds, out, method="linear_probe", image_size=64, test_views=1, poolings=("gem",))
+    return out
+
+
+@pytest.fixture(scope="module")
+def together(birds: Path, fitted: Path, other: Path, tmp_path_factory: pytest.TempPathFactory) -> Recognizer:
+    out = tmp_path_factory.mktemp("models") / "together"
+    return fit(birds, out, method="ensemble", models=(fitted, other))
+
+
+def test_the_answer_is_the_weighted_mean_of_the_models_answers(
+    together: Recognizer, fitted: Path, other: Path, birds: Path
+) -> None:
+    photos = sorted(birds.rglob("*.jpg"))[::12]
+    members = together.manifest.members
+    assert sum(member.weight for member in members) == pytest.approx(1)
+    by_size = {Recognizer(folder).manifest.members[0].preprocess["image_size"]: folder for folder in (fitted, other)}
+    expected = sum(
+        member.weight * Recognizer(by_size[member.preprocess["image_size"]]).scores(photos).probabilities
+        for member in members
+    )
+    np.testing.assert_allclose(together.scores(photos).probabilities, expected, atol=1e-4)
+
+
+def test_what_it_says_of_itself(together: Recognizer, fitted: Path) -> None:
+    manifest = together.manifest
+    assert manifest.method == "ensemble"
+    assert manifest.data == Recognizer(fitted).manifest.data
+    assert manifest.figures["val_top1"] == pytest.approx(manifest.figures["estimate"])
+    weights = [member.weight for member in manifest.members]
+    assert weights == sorted(weights, reverse=True)
+    assert [step.split(":")[0] for step in manifest.steps] == [fitted.name, "other", "together"]
+
+
+def refused(data: Path, out: Path, *models: Path, **options: object) -> str:
+    with pytest.raises(SettingError) as raised:
+        fit(data, out, method="ensemble", models=models, **options)
+    return str(raised.value)
+
+
+def test_one_model_is_no_ensemble(birds: Path, fitted: Path, tmp_path: Path) -> None:
+    message = refused(birds, tmp_path / "out", fitted)
+    assert message == "an ensemble needs at least two models, but got 1: --set models=A,B"
+
+
+def test_a_model_of_other_classes(birds: Path, fitted: Path, tmp_path: Path) -> None:
+    fewer = tmp_path / "fewer"
+    shutil.copytree(birds, fewer)
+    shutil.rmtree(sorted(fewer.iterdir())[0])
+    fit(fewer, tmp_path / "three", method="linear_probe", image_size=64, test_views=1)
+    assert refused(birds, tmp_path / "out", fitted, tmp_path / "three") == (
+        f"models that answer together must tell the same classes apart, but those of {tmp_path / 'three'} (3) are not "
+        f"those of {fitted} (4); fit both on the same data"
+    )
+
+
+def test_a_model_of_another_split(birds: Path, fitted: Path, model_copy: Path, tmp_path: Path) -> None:
+    file = model_copy / "fieldmark.json"
+    facts = Recognizer(fitted).manifest.data
+    file.write_text(file.read_text().replace(facts.fingerprint, "0" * 32))
+    assert refused(birds, tmp_path / "out", fitted, model_copy) == (
+        f"models that answer together must come from the same photos in the same splits, but those of {model_copy} "
+        f"are not those of {fitted}; fit both on the same data with the same seed"
+    )
+
+
+def test_data_of_another_split(birds: Path, fitted: Path, other: Path, tmp_path: Path) -> None:
+    assert refused(birds, tmp_path / "out", fitted, other, seed=1) == (
+        f"an ensemble is weighed on the val photos of its models, but the data are not split as those of {fitted} "
+        f"were; give {Recognizer(fitted).manifest.data.source} with --seed 0 and its val_fraction 0.1 and "
+        f"test_fraction 0.2"
+    )
+
+
+def test_what_the_models_bring_cannot_be_set(birds: Path, fitted: Path, other: Path, tmp_path: Path) -> None:
+    message = refused(birds, tmp_path / "out", fitted, other, backbone="lite2")
+    assert message == (
+        "setting 'backbone' of ensemble: value error, the models bring their own; leave it out, but got 'lite2'"
+    )
+
+
+def test_the_command(birds: Path, fitted: Path, other: Path, tmp_path: Path, command: Callable[..., Any]) -> None:
+    models = f"models={fitted},{other}"
+    result = command("fit", birds, "--method", "ensemble", "--set", models, "--out", tmp_path / "out")
+    assert result.code == 0, result.err
+    assert "together: " in result.err
+    assert Recognizer(tmp_path / "out").manifest.settings["models"] == [str(fitted), str(other)]
