@@ -5,10 +5,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["expected_calibration_error", "fit_temperature", "log_softmax", "negative_log_likelihood"]
+__all__ = [
+    "expected_calibration_error",
+    "fit_temperature",
+    "log_softmax",
+    "negative_log_likelihood",
+    "pooled_temperature",
+]
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
+
+CONTRADICTION = 3.84
+"""Twice the log-likelihood by which val must prefer its own temperature: chi-squared, 1 degree of freedom, 95 %."""
 
 
 def log_softmax(logits: Floats) -> NDArray[np.float64]:
@@ -41,6 +50,34 @@ def fit_temperature(logits: Floats, labels: Ints) -> float:
 
     found = minimize_scalar(cost, bounds=(-4.0, 4.0), method="bounded")
     return float(np.exp(found.x)) if cost(found.x) < cost(0.0) else 1.0
+
+
+def pooled_temperature(logits: Floats, labels: Ints, fold_logits: Floats, fold_labels: Ints) -> float:
+    """The temperature of val photos together with out-of-fold logits of the train photos, which are ten times as many.
+
+    Cross-validation sees train photos alone. Where val was taken in another place, the logits out of folds are surer
+    than they may be; a likelihood-ratio test tells, and then val alone counts. What differs once may differ again, so
+    that its temperature is then taken one standard error to the side of doubt.
+
+    Args:
+        logits: (n, K) of val photos.
+        labels: (n,) of val photos.
+        fold_logits: (m, K) of train photos, by heads that did not see them.
+        fold_labels: (m,) of train photos.
+    """
+    of_folds = fit_temperature(fold_logits, fold_labels)
+    if not len(labels):
+        return of_folds
+    own = fit_temperature(logits, labels)
+
+    def surprise(temperature: float) -> float:
+        return len(labels) * negative_log_likelihood(logits / temperature, labels)
+
+    if 2.0 * (surprise(of_folds) - surprise(own)) > CONTRADICTION:
+        step = 0.05
+        bend = (surprise(own * np.exp(step)) - 2.0 * surprise(own) + surprise(own * np.exp(-step))) / step**2
+        return float(own * np.exp(min(1.0, max(bend, 1e-12) ** -0.5)))
+    return fit_temperature(np.concatenate([logits, fold_logits]), np.concatenate([labels, fold_labels]))
 
 
 def expected_calibration_error(probabilities: Floats, labels: Ints, bins: int = 15) -> float:

@@ -198,17 +198,17 @@ def _frozen(climb: _Climb, rung: _Rung) -> FrozenBackbone:
 
 def _known_accuracy(data: FrozenData, team: Team) -> float:
     """Cross-validation's accuracy, unless val contradicts it: val may have been taken on another day."""
-    if not len(data.val) or team.accuracy < GOOD_ENOUGH:
+    if not len(data.choice) or team.accuracy < GOOD_ENOUGH:
         return team.accuracy
     on_val = top1_on_val(data, team.members)
-    error = np.sqrt(max(team.accuracy * (1.0 - team.accuracy), 1e-4) / len(data.val))
+    error = np.sqrt(max(team.accuracy * (1.0 - team.accuracy), 1e-4) / len(data.choice))
     return on_val if on_val < team.accuracy - CONTRADICTION * error else team.accuracy
 
 
 def _fine_tune(climb: _Climb, members: list[Member], run_dir: Path) -> list[Member]:
     """Members after the rest of the budget went into fine-tuning: the old, the new, or both, as val says."""
     left = climb.budget - climb.elapsed - FINE_TUNE_RESERVE
-    if left < FINE_TUNE_SECONDS or not len(climb.data.val):
+    if left < FINE_TUNE_SECONDS or not len(climb.data.choice):
         climb.note(
             f"no fine-tuning: it needs {FINE_TUNE_SECONDS:.0f} s and val photos, {max(0.0, left):.0f} s are left"
         )
@@ -228,7 +228,7 @@ def _fine_tune(climb: _Climb, members: list[Member], run_dir: Path) -> list[Memb
     joined = [replace(one, weight=1.0) for one in (*members, *tuned.members)]
     choices = {"frozen features": members, "the fine-tuned one": tuned.members, "both together": joined}
     on_val = {name: top1_on_val(climb.data, team) for name, team in choices.items()}
-    error = np.sqrt(0.25 / len(climb.data.val))  # both together answer slower, so they must gain more than chance
+    error = np.sqrt(0.25 / len(climb.data.choice))  # both together answer slower, so they must gain more than chance
     best = max(on_val, key=lambda name: on_val[name] - (0.25 * error if name == "both together" else 0.0))
     figures = ", ".join(f"{name} {accuracy:.3f}" for name, accuracy in on_val.items())
     climb.note(f"on val: {figures}; kept: {best}")

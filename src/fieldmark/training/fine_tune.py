@@ -41,10 +41,11 @@ def train_by_gradient(data: FrozenData, settings: GradientSettings, run_dir: Pat
     preprocess = method.backbone.preprocess(settings.image_size, settings.resize)
     train_records = data.records.like(data.records[: data.num_train])
     val_records = data.records.like(data.records[data.num_train :])
+    choice_records = data.records.like(data.records[index] for index in data.choice)
     history = train_method(
         method,
         train_records,
-        val_records,
+        choice_records,
         preprocess,
         settings,
         run_dir,
@@ -53,7 +54,8 @@ def train_by_gradient(data: FrozenData, settings: GradientSettings, run_dir: Pat
         probe_start=probe_start,
     )
     logits = method_logits(method, val_records, preprocess, settings.test_views)
-    accuracy = float((logits.argmax(1) == data.labels[data.val]).mean()) if len(val_records) else None
+    right = logits.argmax(1) == data.labels[data.val]
+    accuracy = float(right[data.free].mean()) if len(choice_records) else None
     step = f"{_deed(settings, method, preprocess)} for {history.epochs} epochs"
     if accuracy is not None:
         step += f": {accuracy:.3f} on val"

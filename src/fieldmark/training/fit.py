@@ -27,6 +27,7 @@ def train(
     run_dir: Path,
     *,
     content_keys: Mapping[Path, str] | None = None,
+    held: NDArray[np.bool_] | None = None,
     resume: bool = False,
 ) -> Trained:
     """Train a method on the records' train split; val serves for choices, test is not looked at.
@@ -37,12 +38,15 @@ def train(
         settings: Of the method.
         run_dir: Where checkpoints go, for methods that have any.
         content_keys: `content_key` of the files, where it is known.
+        held: Which of the records nothing may be chosen by; val photos all of them.
         resume: Continue from them.
     """
     train_at = np.flatnonzero([record.split == "train" for record in records])
     val_at = np.flatnonzero([record.split == "val" for record in records])
     chosen = records.like(records[index] for index in [*train_at, *val_at])
-    data = FrozenData(chosen, len(train_at), groups[train_at], content_keys or {})
+    data = FrozenData(
+        chosen, len(train_at), groups[train_at], content_keys or {}, None if held is None else held[val_at]
+    )
     match settings:
         case AutoSettings():
             return train_auto(data, settings, run_dir)

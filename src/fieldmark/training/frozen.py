@@ -33,6 +33,7 @@ from fieldmark.training.one_thread import one_thread_each
 __all__ = ["FrozenBackbone", "FrozenData", "FrozenModule", "Look"]
 
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 PROJECTION_PHOTOS = 100
 """Photos whose local features give the principal components: 100 x 49 locations for at most 352 channels."""
@@ -47,12 +48,14 @@ class FrozenData:
         num_train: How many are train.
         groups: A group number for each train photo.
         content_keys: `content_key` of the files, where it is known.
+        held: Which val photos nothing may be chosen by, (n_val,); none where it is left out.
     """
 
     records: RecordList
     num_train: int
     groups: Ints
     content_keys: Mapping[Path, str] = field(default_factory=dict)
+    held: Bools | None = None
 
     @cached_property
     def key(self) -> str:
@@ -72,6 +75,16 @@ class FrozenData:
     @property
     def val(self) -> Ints:
         return np.arange(self.num_train, len(self.records))
+
+    @property
+    def free(self) -> Bools:
+        """Which val photos choices may be made by, (n_val,)."""
+        return np.ones(len(self.val), dtype=np.bool_) if self.held is None else ~self.held
+
+    @property
+    def choice(self) -> Ints:
+        """Positions of the val photos that choices may be made by."""
+        return self.val[self.free]
 
     @property
     def num_classes(self) -> int:
@@ -193,18 +206,34 @@ class FrozenBackbone:
         views = self.settings.test_views
         per_view = [head(DesignMatrix(look.table, data.val, scalings, [view]).read()) for view in range(views)]
         options = {"backbone": self.backbone.name, "poolings": list(names)}
+
+        def embed(positions: Ints) -> NDArray[np.float32]:
+            each = [DesignMatrix(look.table, positions, scalings, [view]).read() for view in range(views)]
+            return np.mean(each, axis=0, dtype=np.float32)
+
         return Member(
-            method.eval(), method_name, options, self.preprocess, views, np.mean(per_view, axis=0, dtype=np.float32)
+            method.eval(),
+            method_name,
+            options,
+            self.preprocess,
+            views,
+            np.mean(per_view, axis=0, dtype=np.float32),
+            fold_logits=look.choice.logits,
+            fold_labels=data.labels[look.photos[look.choice.positions]],
+            embed=embed,
         )
 
     def _fit_projection(self) -> None:
         """Principal components of the local features of a few photos.
 
         They come from train and val together, by their content, so that another seed carves another val but finds
-        the same components and so the same rows in the cache. Labels play no part in it.
+        the same components and so the same rows in the cache. Labels play no part in it, and held-out photos none
+        either; those have the largest keys, so that only tiny data would come to them at all.
         """
         known = self.data.content_keys
-        by_content = sorted(self.data.records, key=lambda record: known.get(record.path) or content_key(record.path))
+        free = [*self.data.train, *self.data.choice]
+        allowed = (self.data.records[index] for index in free)
+        by_content = sorted(allowed, key=lambda record: known.get(record.path) or content_key(record.path))
         sample = by_content[:PROJECTION_PHOTOS]
         with torch.no_grad():
             side = self.preprocess.image_size

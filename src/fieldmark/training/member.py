@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +29,10 @@ class Member:
         views: 2 averages the logits with those of the mirror image.
         val_logits: (n_val, K), averaged over the views.
         weight: Share of its probabilities in the common answer.
+        fold_logits: (n, K) of train photos, by heads that did not see them; None where there are none.
+        fold_labels: (n,) of these.
+        embed: Positions among train and then val photos to embeddings (n, D), the mean over the views, where a cache
+            holds them; None where the graph must read the photos.
     """
 
     method: Method
@@ -38,6 +42,9 @@ class Member:
     views: int
     val_logits: Floats
     weight: float = 1.0
+    fold_logits: Floats | None = None
+    fold_labels: NDArray[np.int64] | None = None
+    embed: Callable[[NDArray[np.int64]], Floats] | None = None
 
 
 @dataclass(slots=True)

@@ -52,10 +52,11 @@ class Team:
 
 
 def top1_on_val(data: FrozenData, members: Sequence[Member]) -> float:
-    """Val top-1 of the weighted mean of the members' probabilities."""
+    """Top-1 of the weighted mean of the members' probabilities, on the val photos that are not held out."""
     total = sum(member.weight for member in members)
     mixed = [softmax(member.val_logits) * (member.weight / total) for member in members]
-    return float((np.sum(mixed, axis=0).argmax(1) == data.labels[data.val]).mean())
+    right = np.sum(mixed, axis=0).argmax(1) == data.labels[data.val]
+    return float(right[data.free].mean())
 
 
 def softmax(logits: Floats) -> Floats:
