@@ -29,6 +29,7 @@ def compare(
     epochs: Annotated[int | None, typer.Option(help="The same for all; 10 where no budget is given.")] = None,
     budget: Annotated[str | None, typer.Option(help="Training time for each run, such as 90s or 10m.")] = None,
     overrides: Annotated[list[str] | None, typer.Option("--set", help="A setting for all, as key=value.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="File for the table as Markdown.")] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")] = False,
 ) -> None:
     """Train methods alike and measure them on the same photos. Exits with 1 where a run is missing."""
@@ -47,19 +48,24 @@ def compare(
         epochs=epochs,
         budget=budget,
     )
+    if markdown is not None:
+        from fieldmark.compare.report import write_markdown
+
+        write_markdown(result, markdown)
     if json_output:
         typer.echo(json.dumps(result.to_dict(), ensure_ascii=False))
     else:
-        _print(result)
+        _print(result, out)
     if any(line.status in ("failed", "partly") for line in result.lines):
         raise typer.Exit(1)
 
 
-def _print(result: Comparison) -> None:
+def _print(result: Comparison, out: Path) -> None:
     """The table, on stderr."""
     from rich.markup import escape
     from rich.table import Table
 
+    from fieldmark.compare.study import PAGE
     from fieldmark.progress import console, say
 
     table = Table("method", "top-1", "lowest to highest", "seconds", "against the baseline", box=None, pad_edge=False)
@@ -72,3 +78,4 @@ def _print(result: Comparison) -> None:
     console.print(table)
     for note in result.notes:
         say(f"note: {note}")
+    say(f"open {out / PAGE}")

@@ -14,6 +14,7 @@ from typing import Any
 
 from fieldmark.compare.answers import answers_of
 from fieldmark.compare.plan import DEFAULT_BASELINE, Entry, Spec, parse_specs, plan_entries
+from fieldmark.compare.report import write_html
 from fieldmark.compare.runs import Run, make_run
 from fieldmark.compare.splits import prepare_seeds
 from fieldmark.compare.table import Line, build_line
@@ -25,9 +26,10 @@ from fieldmark.progress import say
 from fieldmark.structures import RecordList
 from fieldmark.whole import whole_file
 
-__all__ = ["Comparison", "compare"]
+__all__ = ["PAGE", "RESULT", "Comparison", "compare"]
 
 RESULT = "compare.json"
+PAGE = "compare.html"
 _LIBRARIES = ("fieldmark", "torch", "timm", "onnxruntime", "scikit-learn", "numpy")
 
 
@@ -87,7 +89,7 @@ def compare(
 
     Args:
         data: A folder of class folders, a CSV, a known data set, or records that `read` gave.
-        out: Folder for the runs and ``compare.json``.
+        out: Folder for the runs, ``compare.json`` and ``compare.html``.
         methods: With commas between them, each as ``name``, ``name[key=value,...]`` or ``label:name[...]``;
             all methods if left out.
         seeds: Number of seeds; they count from 0.
@@ -133,6 +135,7 @@ def compare(
     )
     with whole_file(Path(out) / RESULT) as draft:
         draft.write_text(json.dumps(result.to_dict(), indent=1, ensure_ascii=False), encoding="utf-8")
+    write_html(result, Path(out) / PAGE)
     return result
 
 
