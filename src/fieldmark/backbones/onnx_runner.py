@@ -49,10 +49,13 @@ class OnnxRunner:
         return dict(zip(self.outputs, self._session.run(None, {"images": images}), strict=True))
 
     def run_views(self, images: NDArray[np.uint8], views: int) -> dict[str, NDArray[np.float32]]:
-        """uint8 (B, S, S, 3) to name -> (B, views, ...); the second view is the mirror image."""
-        results = [self.run(images)]
-        if views == 2:
-            results.append(self.run(np.ascontiguousarray(images[:, :, ::-1])))
+        """uint8 (B, S, S, 3) to name -> (B, 1 or 2, ...): where the number of views is even, the mirror image too."""
+        looks = [images, images[:, :, ::-1]] if views % 2 == 0 else [images]
+        return self.run_stack(np.stack(looks, axis=1))
+
+    def run_stack(self, stack: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        """uint8 (B, V, S, S, 3) to name -> (B, V, ...), one view after the other, so that memory stays that of one."""
+        results = [self.run(np.ascontiguousarray(stack[:, view])) for view in range(stack.shape[1])]
         return {name: np.stack([result[name] for result in results], axis=1) for name in self.outputs}
 
 

@@ -155,8 +155,7 @@ def _try(climb: _Climb, team: Team, rung: _Rung) -> Team | None:
     if gain < max(PILOT_GAIN, error):
         climb.note(f"not taken: {frozen.label} gains {gain:+.3f} ± {error:.3f} on a few photos")
         return None
-    views = climb.settings.test_views
-    cost = seconds_a_photo * views * len(climb.data.records)
+    cost = seconds_a_photo * min(2, climb.settings.test_views) * len(climb.data.records)
     if cost > left:
         climb.note(
             f"not taken: {frozen.label} promises {gain:+.3f} for {cost:.0f} s more, "

@@ -20,6 +20,7 @@ from fieldmark.backbones.frozen import FeatureTable, FrozenFeatures
 from fieldmark.config import FitSettings
 from fieldmark.data.photos import content_key
 from fieldmark.data.preprocess import Preprocess
+from fieldmark.data.views import whole_views
 from fieldmark.layers.descriptors import DescriptorPool
 from fieldmark.layers.pooling import CovariancePool
 from fieldmark.methods.pooled import PooledMethod
@@ -29,6 +30,7 @@ from fieldmark.training.design_matrix import DesignMatrix
 from fieldmark.training.head_choice import HeadChoice, choose_head, refit
 from fieldmark.training.member import Member
 from fieldmark.training.one_thread import one_thread_each
+from fieldmark.training.outputs import method_logits
 
 __all__ = ["FrozenBackbone", "FrozenData", "FrozenModule", "Look"]
 
@@ -204,11 +206,15 @@ class FrozenBackbone:
             method.set_scaling(name, torch.from_numpy(scalings[name].center), scalings[name].scale)
         method.set_head(torch.from_numpy(head.weight), torch.from_numpy(head.bias))
         views = self.settings.test_views
-        per_view = [head(DesignMatrix(look.table, data.val, scalings, [view]).read()) for view in range(views)]
+        if views <= look.table.views:
+            per_view = [head(DesignMatrix(look.table, data.val, scalings, [view]).read()) for view in range(views)]
+            val_logits = np.mean(per_view, axis=0, dtype=np.float32)
+        else:  # corners were not read for training
+            val_logits = method_logits(method, [data.records[index] for index in data.val], self.preprocess, views)
         options = {"backbone": self.backbone.name, "poolings": list(names)}
 
         def embed(positions: Ints) -> NDArray[np.float32]:
-            each = [DesignMatrix(look.table, positions, scalings, [view]).read() for view in range(views)]
+            each = [DesignMatrix(look.table, positions, scalings, [view]).read() for view in range(whole_views(views))]
             return np.mean(each, axis=0, dtype=np.float32)
 
         return Member(
@@ -217,7 +223,7 @@ class FrozenBackbone:
             options,
             self.preprocess,
             views,
-            np.mean(per_view, axis=0, dtype=np.float32),
+            val_logits,
             fold_logits=look.choice.logits,
             fold_labels=data.labels[look.photos[look.choice.positions]],
             embed=embed,

@@ -26,7 +26,7 @@ class Member:
         method_name: Its name in the table of methods.
         options: What builds it again besides the number of classes: backbone, poolings, …
         preprocess: How photos become its input.
-        views: 2 averages the logits with those of the mirror image.
+        views: How many looks at the photo its logits are averaged over; see `fieldmark.data.views`.
         val_logits: (n_val, K), averaged over the views.
         weight: Share of its probabilities in the common answer.
         fold_logits: (n, K) of train photos, by heads that did not see them; None where there are none.

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from fieldmark.backbones.onnx_graph import export_graph
 from fieldmark.backbones.onnx_runner import OnnxRunner, in_batches
-from fieldmark.data.preprocess import Preprocess, load_array
+from fieldmark.data.preprocess import Preprocess
+from fieldmark.data.views import load_views
 from fieldmark.methods.base import Method
 from fieldmark.structures import Record
 
@@ -51,7 +52,7 @@ def graph_logits(
     """
 
     def work(batch: Sequence[Record]) -> NDArray[np.float32]:
-        arrays = np.stack([load_array(record, preprocess) for record in batch])
-        return np.asarray(runner.run_views(arrays, views)["logits"].mean(1))
+        stack = np.stack([load_views(record, preprocess, views) for record in batch])
+        return np.asarray(runner.run_stack(stack)["logits"].mean(1))
 
     return np.concatenate(list(in_batches(records, work)))
