@@ -1,0 +1,155 @@
+"""``nts_net``: a navigator proposes regions, a teacher says which of them tell, a scrutinizer reads the best.
+
+Source: Yang, Luo, Wang, Hu, Gao, Wang, "Learning to navigate for fine-grained classification" (ECCV 2018).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fieldmark.backbones.factory import Backbone
+from fieldmark.errors import SettingError
+from fieldmark.layers.anchor_boxes import anchor_boxes
+from fieldmark.layers.navigator import Navigator
+from fieldmark.layers.ranking import ranking_loss
+from fieldmark.layers.regions import choose_regions, crop_regions
+from fieldmark.methods.base import Method, ModelOutput, Stage
+
+__all__ = ["NTSNet", "NTSNetOutput"]
+
+HEADS_SHARE = 0.2
+"""Share of the epochs in which the backbone waits for classifiers and navigator that start at random."""
+
+
+FEATURE_LENGTH = 4.0
+"""Length of the features of the photo and of each part, so that none outweighs another."""
+
+
+@dataclass(slots=True)
+class NTSNetOutput(ModelOutput):
+    """The output of a training step; `regions` holds all M proposals.
+
+    Attributes:
+        raw_logits: (B, K) of the whole photo alone.
+        part_logits: (B, M, K) of each proposal alone: the teacher.
+        scores: (B, M), how telling the navigator takes each proposal to be.
+    """
+
+    raw_logits: Tensor | None = None
+    part_logits: Tensor | None = None
+    scores: Tensor | None = None
+
+
+class NTSNet(Method):
+    """Navigator, teacher and scrutinizer over one shared backbone.
+
+    In training M proposals of each photo are cut out and classified; in evaluation only the R best, which the
+    scrutinizer joins with the whole photo.
+
+    Args:
+        backbone: Of the whole photo and of all crops.
+        num_classes: K.
+        num_proposals: M, the regions that teach the navigator.
+        num_parts: R, the regions that the answer reads; at most M.
+        part_size: Side of a crop in pixels; half of the photo's side for None.
+        max_iou: Proposals that overlap more than this are one.
+        rank_weight: Of the ranking loss.
+        dropout: On the features before the classifiers.
+
+    Raises:
+        SettingError: `num_parts` exceeds `num_proposals`.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        num_classes: int,
+        num_proposals: int = 6,
+        num_parts: int = 4,
+        part_size: int | None = None,
+        max_iou: float = 0.25,
+        rank_weight: float = 1.0,
+        dropout: float = 0.2,
+    ) -> None:
+        super().__init__(backbone, num_classes)
+        if num_parts > num_proposals:
+            raise SettingError(
+                f"nts_net reads num_parts={num_parts} out of num_proposals={num_proposals} regions: "
+                "set num_proposals to no less"
+            )
+        self.num_proposals, self.num_parts = num_proposals, num_parts
+        self.part_size, self.max_iou, self.rank_weight = part_size, max_iou, rank_weight
+        self.navigator = Navigator(backbone.local_channels)
+        self.dropout = nn.Dropout(dropout)
+        self.raw_head = nn.Linear(backbone.channels, num_classes)
+        self.part_head = nn.Linear(backbone.channels, num_classes)
+        self.head = nn.Linear((1 + num_parts) * backbone.channels, num_classes)
+
+    def forward(self, images: Tensor) -> ModelOutput:
+        """Normalised images (B, 3, S, S) to logits (B, K), embedding (B, (1 + R) * D) and regions (B, R, 4)."""
+        local, final = self.backbone.maps(images)
+        regions, scores = self.propose(images, local, self.num_proposals if self.training else self.num_parts)
+        whole = describe(final)  # (B, D)
+        parts = self.look(images, regions)  # (B, M, D)
+        embedding = torch.cat([whole, parts[:, : self.num_parts].flatten(1)], 1)
+        logits = self.head(self.dropout(embedding))
+        if not self.training:
+            return ModelOutput(logits, embedding, feature_map=final, regions=regions)
+        raw_logits, part_logits = self.raw_head(self.dropout(whole)), self.part_head(self.dropout(parts))
+        return NTSNetOutput(logits, embedding, None, final, regions, raw_logits, part_logits, scores)
+
+    def propose(self, images: Tensor, feature_map: Tensor, count: int) -> tuple[Tensor, Tensor]:
+        """The most telling regions that hardly overlap: boxes (B, count, 4) inside of the photo, and their scores.
+
+        The backbone learns nothing from the navigator, which reads a detached map.
+        """
+        from torchvision.ops import clip_boxes_to_image
+
+        size = (int(images.shape[2]), int(images.shape[3]))
+        grid = (int(feature_map.shape[2]), int(feature_map.shape[3]))
+        boxes = clip_boxes_to_image(anchor_boxes(size, grid).to(images.device), size)
+        scores = self.navigator(feature_map.detach())  # (B, A)
+        chosen = choose_regions(boxes, scores, count, self.max_iou)
+        return boxes[chosen], scores.gather(1, chosen)
+
+    def look(self, images: Tensor, regions: Tensor) -> Tensor:
+        """Features of what the boxes (B, M, 4) show, (B, M, D)."""
+        crops = crop_regions(images, regions, self.part_size or self._default_part_size(images))
+        return describe(self.backbone(crops)).unflatten(0, (-1, regions.shape[1]))
+
+    def loss(self, output: ModelOutput, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
+        """Cross-entropies of the joined answer, of the whole photo and of the parts, and the ranking of the parts."""
+        joined = F.cross_entropy(output.logits, labels, label_smoothing=label_smoothing)
+        if not isinstance(output, NTSNetOutput):
+            return joined
+        assert output.raw_logits is not None
+        assert output.part_logits is not None
+        assert output.scores is not None
+        raw = F.cross_entropy(output.raw_logits, labels, label_smoothing=label_smoothing)
+        part = part_losses(output.part_logits, labels, label_smoothing).mean()
+        rank = ranking_loss(output.scores, part_losses(output.part_logits, labels))
+        return joined + raw + part + self.rank_weight * rank
+
+    def stages(self) -> list[Stage]:
+        return [Stage("classifiers and navigator", HEADS_SHARE, freeze="all"), Stage("all layers", 1 - HEADS_SHARE)]
+
+    def _default_part_size(self, images: Tensor) -> int:
+        patches = getattr(self.backbone.model, "patch_embed", None)
+        fixed = bool(getattr(patches, "strict_img_size", False))  # a vision transformer of one image size
+        return int(images.shape[2]) if fixed else int(images.shape[2]) // 2
+
+
+def describe(feature_map: Tensor) -> Tensor:
+    """Mean over places, at a fixed length: (B, D, H, W) -> (B, D)."""
+    return FEATURE_LENGTH * F.normalize(feature_map.mean((2, 3)).float(), dim=1, eps=1e-5)
+
+
+def part_losses(part_logits: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """Cross-entropy of each part, (B, M, K) and labels (B,) or (B, K) -> (B, M)."""
+    repeated = labels.repeat_interleave(part_logits.shape[1], 0)
+    losses = F.cross_entropy(part_logits.flatten(0, 1), repeated, label_smoothing=label_smoothing, reduction="none")
+    return losses.reshape(part_logits.shape[:2])

@@ -1,0 +1,129 @@
+"""``pmg``: fine stages learn from small shuffled patches, coarse ones from large ones, all of them answer together.
+
+Source: Du, Chang, Bhunia, Xie, Ma, Song, Guo, "Fine-grained visual classification via progressive multi-granularity
+training of jigsaw patches" (ECCV 2020).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fieldmark.backbones.factory import Backbone
+from fieldmark.backbones.levels import feature_levels, level_channels
+from fieldmark.layers.jigsaw import jigsaw
+from fieldmark.methods.base import Method, ModelOutput, Stage
+
+__all__ = ["PMG", "PMGOutput"]
+
+CONCAT_WEIGHT = 2.0
+"""Of the joined classifier in the loss; each stage's classifier has the weight 1."""
+
+HEADS_SHARE = 0.2
+"""Share of the epochs in which the backbone waits for blocks and classifiers that start at random."""
+
+
+DESCRIPTOR_LENGTH = 4.0
+"""Length of each stage's descriptor, so that none outweighs another."""
+
+
+@dataclass(slots=True)
+class PMGOutput(ModelOutput):
+    """The output of a training step; `logits` are those of the joined classifier.
+
+    Attributes:
+        jigsaw_logits: (B, K) of the shuffled photos, each by the classifier of its granularity.
+    """
+
+    jigsaw_logits: Tensor | None = None
+
+
+class PMG(Method):
+    """A block, a maximum over places and a classifier for each stage; one more classifier for all of them joined.
+
+    In training each photo passes once as it is, for the joined classifier, and once shuffled, for that of one stage:
+    a third of the batch in 8 x 8 patches for the finest of three stages, a third in 4 x 4, a third in 2 x 2.
+
+    Args:
+        backbone: Its last `levels` stages are read.
+        num_classes: K.
+        levels: L.
+        channels: d, of each stage's descriptor.
+    """
+
+    def __init__(self, backbone: Backbone, num_classes: int, levels: int = 3, channels: int = 512) -> None:
+        super().__init__(backbone, num_classes)
+        self.levels = levels
+        self.blocks = nn.ModuleList(_block(count, channels) for count in level_channels(backbone, levels))
+        self.stage_heads = nn.ModuleList(nn.Linear(channels, num_classes) for _ in range(levels))
+        self.head = nn.Linear(levels * channels, num_classes)
+
+    def forward(self, images: Tensor) -> ModelOutput:
+        """Normalised images (B, 3, S, S) to logits (B, K) and the joined descriptors (B, L * d).
+
+        In evaluation the logits are the mean of those of all classifiers.
+        """
+        descriptors, last = self.describe(images)
+        embedding = torch.cat(descriptors, 1)
+        logits = self.head(embedding)
+        if self.training:
+            return PMGOutput(logits, embedding, None, last, None, self._shuffled_logits(images))
+        answers = torch.stack([*self.classify(descriptors), logits])
+        return ModelOutput(answers.mean(0), embedding, feature_map=last)
+
+    def describe(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
+        """The descriptor of each stage, (B, d), the finest first, and the last map."""
+        maps = feature_levels(self.backbone, images, self.levels)
+        strongest = [block(level).amax((2, 3)).float() for block, level in zip(self.blocks, maps, strict=True)]
+        return [DESCRIPTOR_LENGTH * F.normalize(one, dim=1, eps=1e-5) for one in strongest], maps[-1]
+
+    def classify(self, descriptors: list[Tensor]) -> list[Tensor]:
+        """Each stage's logits, (B, K)."""
+        return [head(descriptor) for head, descriptor in zip(self.stage_heads, descriptors, strict=True)]
+
+    def loss(self, output: ModelOutput, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
+        """Twice the cross-entropy of the joined classifier, and once that of each stage's on its share of the batch."""
+        joined = F.cross_entropy(output.logits, labels, label_smoothing=label_smoothing)
+        if not isinstance(output, PMGOutput) or output.jigsaw_logits is None:
+            return joined
+        shuffled = F.cross_entropy(output.jigsaw_logits, labels, label_smoothing=label_smoothing)
+        return CONCAT_WEIGHT * joined + self.levels * shuffled
+
+    def stages(self) -> list[Stage]:
+        return [Stage("blocks and classifiers", HEADS_SHARE, freeze="all"), Stage("all layers", 1 - HEADS_SHARE)]
+
+    def _shuffled_logits(self, images: Tensor) -> Tensor:
+        """Each photo shuffled in the granularity of one stage, and what that stage says of it, (B, K)."""
+        batch = torch.arange(len(images), device=images.device)
+        start = torch.randint(self.levels, (), device=images.device)  # a batch of one trains every stage in turn
+        level = (batch + start) % self.levels
+        descriptors, _ = self.describe(shuffle_by_level(images, level, self.levels))
+        return torch.stack(self.classify(descriptors), 1)[batch, level]
+
+
+def shuffle_by_level(images: Tensor, level: Tensor, levels: int) -> Tensor:
+    """Each photo cut into 2^(levels - level) times as many patches and shuffled: the last level into 2 x 2."""
+    shuffled = torch.empty_like(images)
+    for index in range(levels):
+        chosen = level == index
+        shuffled[chosen] = jigsaw(images[chosen], 2 ** (levels - index))
+    return shuffled
+
+
+def _block(channels: int, out_channels: int) -> nn.Sequential:
+    """1x1 and 3x3 convolutions that begin as rotations, so that what the backbone knows reaches the classifiers.
+
+    Group norm instead of the paper's batch norm: it is the same for whole and shuffled photos, for one photo and many,
+    in training and in evaluation.
+    """
+    inner = max(1, out_channels // 2)
+    narrow = nn.Conv2d(channels, inner, 1, bias=False)
+    spread = nn.Conv2d(inner, out_channels, 3, padding=1, bias=False)
+    nn.init.orthogonal_(narrow.weight)
+    with torch.no_grad():
+        spread.weight.mul_(0.1)
+        spread.weight[:, :, 1, 1] = nn.init.orthogonal_(torch.empty(out_channels, inner))
+    return nn.Sequential(narrow, nn.GroupNorm(1, inner), nn.ReLU(), spread, nn.GroupNorm(1, out_channels), nn.ReLU())
