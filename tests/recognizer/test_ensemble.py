@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,10 @@ import pytest
 from numpy.typing import NDArray
 
 from fieldmark import Recognizer, SettingError, fit
-from fieldmark.recognizer.ensemble import select_greedily
+from fieldmark.config import EnsembleSettings
+from fieldmark.data.prepare import prepare
+from fieldmark.data.read import read
+from fieldmark.recognizer.ensemble import combine, select_greedily
 
 Floats = NDArray[np.float64]
 LABELS = np.arange(60) % 3
@@ -99,6 +103,23 @@ def test_what_it_says_of_itself(together: Recognizer, fitted: Path) -> None:
     weights = [member.weight for member in manifest.members]
     assert weights == sorted(weights, reverse=True)
     assert [step.split(":")[0] for step in manifest.steps] == [fitted.name, "other", "together"]
+
+
+def test_photos_that_are_held_back_choose_nothing(birds: Path, fitted: Path, other: Path) -> None:
+    """Whatever their labels say, the weights stay; their logits are there for the calibration."""
+    prepared = prepare(read(birds))
+    settings = EnsembleSettings(models=(fitted, other))
+    val_at = [index for index, record in enumerate(prepared.records) if record.split == "val"]
+    held = np.zeros(len(prepared.records), dtype=np.bool_)
+    held[val_at[::2]] = True
+    wrong = prepared.records.like(
+        replace(record, label=(record.label + 1) % 4) if held[index] else record
+        for index, record in enumerate(prepared.records)
+    )
+    fingerprint = Recognizer(fitted).manifest.data.fingerprint
+    honest, misled = (combine(records, fingerprint, settings, held) for records in (prepared.records, wrong))
+    assert [member.weight for member in honest.members] == [member.weight for member in misled.members]
+    assert honest.members[0].val_logits.shape == (len(val_at), 4)
 
 
 def refused(data: Path, out: Path, *models: Path, **options: object) -> str:

@@ -26,13 +26,16 @@ Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
 
 
-def combine(records: RecordList, fingerprint: str, settings: EnsembleSettings) -> Trained:
+def combine(
+    records: RecordList, fingerprint: str, settings: EnsembleSettings, held: NDArray[np.bool_] | None = None
+) -> Trained:
     """Members of all models that the selection takes, the heaviest first, each with its share of the weight.
 
     Args:
         records: The photos that the models were made from, with the same splits.
         fingerprint: Of these photos, labels and splits.
         settings: Which models, and how many picks.
+        held: Which of the records nothing may be chosen by; weights come from the other val photos.
 
     Raises:
         SettingError: There are fewer than two models, they tell other classes apart, or come from other splits.
@@ -42,12 +45,14 @@ def combine(records: RecordList, fingerprint: str, settings: EnsembleSettings) -
         raise SettingError(f"an ensemble needs at least two models, but got {len(settings.models)}: --set models=A,B")
     recognizers = [Recognizer(folder) for folder in settings.models]
     _demand_alike(recognizers, fingerprint)
-    val = records.of_split("val")
-    if not val:
+    val_at = np.flatnonzero([record.split == "val" for record in records])
+    free = np.ones(len(val_at), dtype=np.bool_) if held is None else ~held[val_at]
+    if not free.any():
         raise SettingError("an ensemble weighs its models by val photos, but the data hold none; add photos")
-    labels = np.array(val.labels, dtype=np.int64)
+    val = records.like(records[index] for index in val_at)
+    labels = np.array(val.labels, dtype=np.int64)[free]
     members = [_members(recognizer, val) for recognizer in recognizers]
-    answers = [_answers(recognizer, own) for recognizer, own in zip(recognizers, members, strict=True)]
+    answers = [_answers(recognizer, own)[free] for recognizer, own in zip(recognizers, members, strict=True)]
     picks = select_greedily(answers, labels, settings.rounds)
     shares = np.bincount(picks, minlength=len(answers)) / len(picks)
     steps = _account(settings.models, answers, shares, labels)
