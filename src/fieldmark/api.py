@@ -14,12 +14,14 @@ import numpy as np
 from fieldmark.artifact.manifest import DataFacts, Manifest
 from fieldmark.artifact.save import check_out, member_facts, save_artifact
 from fieldmark.config import EnsembleSettings, FitSettings, GradientSettings, build_settings
+from fieldmark.data.chosen_classes import choose_classes
 from fieldmark.data.prepare import Prepared, prepare
 from fieldmark.data.read import read
 from fieldmark.errors import SettingError
 from fieldmark.progress import say
 from fieldmark.recognizer.calibration import expected_calibration_error, fit_temperature
 from fieldmark.recognizer.recognizer import Recognizer, fuse
+from fieldmark.recognizer.remember import known_photos, remember
 from fieldmark.structures import RecordList
 from fieldmark.training.member import Trained
 
@@ -69,6 +71,8 @@ def fit(
     check_out(out)
     _check_run(run_folder(out), settings, resume)
     records = data if isinstance(data, RecordList) else read(data)
+    if settings.classes:
+        records = choose_classes(records, settings.classes)
     prepared = prepare(records, settings.seed, val_fraction=settings.val_fraction, test_fraction=settings.test_fraction)
     _tell(prepared)
     return train_and_save(prepared, settings, out, resume=resume)
@@ -80,7 +84,13 @@ def train_and_save(prepared: Prepared, settings: FitSettings, out: Path, *, resu
     trained = _trained(prepared, settings, run_dir, resume)
     contents = [prepared.content_keys[record.path] for record in prepared.records]
     manifest = _manifest(prepared, settings, trained, contents)
-    save_artifact(out, manifest, trained.members, prepared.records, contents)
+    temperatures = [facts.temperature for facts in manifest.members]
+
+    def complete(folder: Path, manifest: Manifest) -> Manifest:
+        photos = known_photos(folder, manifest, prepared.records, trained.members, temperatures)
+        return remember(folder, manifest, photos, gallery_uri=settings.gallery_uri, seed=settings.seed)
+
+    save_artifact(out, manifest, trained.members, prepared.records, contents, complete)
     shutil.rmtree(run_dir, ignore_errors=True)
     return Recognizer(out)
 

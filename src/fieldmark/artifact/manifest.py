@@ -6,7 +6,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from fieldmark.artifact.memory_facts import EnrolledFacts, GalleryFacts, Gate, UnknownFacts
+from fieldmark.artifact.trust_facts import ScalingFacts, TrustFacts
 from fieldmark.data.preprocess import Preprocess
+from fieldmark.data.views import Views
 from fieldmark.errors import FieldmarkError
 
 __all__ = ["FORMAT", "DataFacts", "Manifest", "MemberFacts"]
@@ -22,7 +25,7 @@ class MemberFacts(BaseModel):
         method: Its name.
         options: What builds it again besides the number of classes.
         preprocess: `Preprocess.to_dict`.
-        views: 2 averages the logits with those of the mirror image.
+        views: How many looks at the photo its logits are averaged over; see `fieldmark.data.views`.
         weight: Share of its probabilities in the common answer.
         temperature: Divides its logits before the softmax.
         graph: ONNX file in the folder.
@@ -34,7 +37,7 @@ class MemberFacts(BaseModel):
     method: str
     options: dict[str, Any]
     preprocess: dict[str, Any]
-    views: int = Field(ge=1, le=2)
+    views: Views
     weight: float = Field(gt=0)
     temperature: float = Field(gt=0)
     graph: str
@@ -88,6 +91,13 @@ class Manifest(BaseModel):
         steps: The account of the fit, line by line.
         versions: Library -> version.
         checksums: File -> blake2b of its content.
+        scaling: What follows the members' temperatures; None for nothing.
+        trust: What held-out photos vouch for; None in models of older versions.
+        memory: safetensors file of what is remembered of the photos; None in models of older versions.
+        unknown: How a photo of none of the classes is told; None without val photos.
+        gates: How newcomers compete, by the number of their photos.
+        gallery: The known photos.
+        enrolled: Classes that joined after training, behind `classes` in the order of the probabilities.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -106,3 +116,10 @@ class Manifest(BaseModel):
     steps: list[str] = Field(default_factory=list)
     versions: dict[str, str] = Field(default_factory=dict)
     checksums: dict[str, str] = Field(default_factory=dict)
+    scaling: ScalingFacts | None = None
+    trust: TrustFacts | None = None
+    memory: str | None = None
+    unknown: UnknownFacts | None = None
+    gates: list[Gate] = Field(default_factory=list)
+    gallery: GalleryFacts | None = None
+    enrolled: list[EnrolledFacts] = Field(default_factory=list)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from safetensors.torch import save_file
@@ -52,7 +52,12 @@ def member_facts(index: int, member: Member, temperature: float) -> MemberFacts:
 
 
 def save_artifact(
-    out: Path, manifest: Manifest, members: Sequence[Member], records: RecordList, contents: Sequence[str]
+    out: Path,
+    manifest: Manifest,
+    members: Sequence[Member],
+    records: RecordList,
+    contents: Sequence[str],
+    complete: Callable[[Path, Manifest], Manifest] | None = None,
 ) -> None:
     """Write the folder; it appears whole or not at all, and replaces an older model there.
 
@@ -62,6 +67,7 @@ def save_artifact(
         members: Trained methods.
         records: All photos with their splits, for ``split.csv``.
         contents: `content_key` of each.
+        complete: Gets the draft of the folder with its graphs, adds files, and returns the manifest that knows them.
     """
     check_out(out)
     with whole_folder(out) as folder:
@@ -73,7 +79,9 @@ def save_artifact(
             state = {name: tensor.detach().contiguous() for name, tensor in method.state_dict().items()}
             save_file(state, folder / facts.weights)
         _write_split(folder / "split.csv", records, contents)
-        sums = {path.name: checksum(path) for path in sorted(folder.iterdir())}
+        if complete is not None:
+            manifest = complete(folder, manifest)
+        sums = {path.name: checksum(path) for path in sorted(folder.iterdir()) if path.is_file()}
         finished = manifest.model_copy(update={"checksums": sums})
         (folder / "README.md").write_text(write_card(finished), encoding="utf-8")
         (folder / MANIFEST).write_text(finished.model_dump_json(indent=1), encoding="utf-8")

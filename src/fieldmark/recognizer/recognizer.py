@@ -16,9 +16,12 @@ from fieldmark.artifact.load import load_manifest, load_split, verified_file
 from fieldmark.artifact.manifest import Manifest
 from fieldmark.backbones.onnx_runner import OnnxRunner, batch_size_for, in_batches, load_good
 from fieldmark.data.preprocess import Preprocess
-from fieldmark.errors import SettingError
+from fieldmark.data.views import photo_views, view_side, whole_views
+from fieldmark.errors import ModelError, SettingError
 from fieldmark.progress import progress_bar
-from fieldmark.recognizer.calibration import log_softmax
+from fieldmark.recognizer.fusion import fuse, mean_logits
+from fieldmark.recognizer.gallery import Gallery, Neighbour
+from fieldmark.recognizer.judge import Judge
 from fieldmark.recognizer.photo_inputs import PhotoInput, is_single, to_image
 from fieldmark.structures import Answer, Candidate, Record
 
@@ -39,10 +42,13 @@ class Scores:
     Attributes:
         probabilities: (n, K), calibrated; rows of unreadable photos are NaN.
         errors: Position -> why that photo cannot be read.
+        known: (n,) how far each photo's score of being known lies above its threshold; below 0 it is unknown, NaN
+            where none was fitted.
     """
 
     probabilities: Floats
     errors: dict[int, str]
+    known: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +96,23 @@ class Recognizer:
             )
             for facts in self.manifest.members
         ]
+        self.judge = Judge(self.folder, self.manifest)
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Class names in the order of the probabilities."""
-        return tuple(self.manifest.classes)
+        """Class names in the order of the probabilities; those that were enrolled come last."""
+        return (*self.manifest.classes, *self.judge.labels)
+
+    @property
+    def gallery(self) -> Gallery:
+        """The known photos.
+
+        Raises:
+            ModelError: The model has none, or it cannot be opened.
+        """
+        if self.manifest.gallery is None:
+            raise ModelError(f"the model {self.folder} has no gallery: fit it again with this Fieldmark")
+        return Gallery(self.manifest.gallery, self.folder)
 
     @property
     def class_to_idx(self) -> dict[str, int]:
@@ -145,8 +163,8 @@ class Recognizer:
         return self._answers(photos, top_k)
 
     def _answers(self, photos: Sequence[PhotoInput], top_k: int) -> Iterator[Answer]:
-        for positions, probabilities, errors in self._batches(photos, self._run):
-            rows = dict(zip(positions, probabilities, strict=True))
+        for positions, judged, errors in self._batches(photos, self._run):
+            rows = dict(zip(positions, judged, strict=True))
             for position in sorted([*rows, *errors]):
                 path = _path_of(photos[position])
                 if position in errors:
@@ -157,7 +175,27 @@ class Recognizer:
     def scores(self, photos: Sequence[PhotoInput], description: str = "recognizing") -> Scores:
         """Calibrated probabilities of every class for many photos."""
         table, errors = self._table(photos, self._run, description)
-        return Scores(np.full((len(photos), len(self.classes)), np.nan) if table is None else table, errors)
+        rows = np.full((len(photos), len(self.classes) + 1), np.nan) if table is None else table
+        return Scores(rows[:, :-1], errors, rows[:, -1])
+
+    def search(self, photos: Sequence[PhotoInput], k: int = 5) -> tuple[list[list[Neighbour]], dict[int, str]]:
+        """The nearest known photos of each photo, and position -> why a photo cannot be read.
+
+        Raises:
+            SettingError: `k` is below 1.
+            ModelError: The model has no gallery.
+        """
+        if k < 1:
+            raise SettingError(f"the number of neighbours must be at least 1, but is {k}")
+        gallery = self.gallery
+        found = self.embeddings(photos, "searching")
+        good = [position for position in range(len(photos)) if position not in found.errors]
+        neighbours: list[list[Neighbour]] = [[] for _ in photos]
+        if good:
+            vectors = self.judge.memory.projection(found.vectors[good])
+            for position, near in zip(good, gallery.search(vectors, k), strict=True):
+                neighbours[position] = near
+        return neighbours, found.errors
 
     def embeddings(self, photos: Sequence[PhotoInput], description: str = "embedding") -> Embeddings:
         """Embeddings of many photos by the first member: the mean over its views, at unit length.
@@ -182,14 +220,15 @@ class Recognizer:
                 bar.advance(task, len(positions) + len(failed))
         return table, errors
 
-    def _answer(self, path: str | None, probabilities: Floats, top_k: int) -> Answer:
+    def _answer(self, path: str | None, judged: Floats, top_k: int) -> Answer:
+        probabilities, known = judged[:-1], judged[-1]
         order = np.argsort(-probabilities, kind="stable")[:top_k]
         candidates = tuple(Candidate(self.classes[index], float(probabilities[index])) for index in order)
-        return Answer(path, candidates, rank="class")
+        return Answer(path, candidates, rank="class", unknown=None if np.isnan(known) else bool(known < 0))
 
     def _batches(self, photos: Sequence[PhotoInput], run: _Run) -> Iterator[tuple[list[int], Floats, dict[int, str]]]:
         """(positions, what `run` gives for them, errors) batch by batch, in order."""
-        draft_side = max(runner.preprocess.image_size for runner in self._runners)
+        draft_side = max(view_side(runner.preprocess, runner.views) for runner in self._runners)
 
         def load(position: int) -> Image.Image:
             return to_image(photos[position], draft=(draft_side, draft_side))
@@ -207,29 +246,19 @@ class Recognizer:
         return np.asarray(mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12))
 
     def _run(self, images: Sequence[Image.Image]) -> Floats:
-        logits = []
+        """Probabilities of all classes, and in the last column how far the photo is known: (n, K + m + 1)."""
+        outputs = []
         for runner in self._runners:
-            arrays = np.stack([runner.preprocess(image) for image in images])
-            logits.append(runner.onnx.run_views(arrays, runner.views)["logits"].mean(1))
+            stack = np.stack([photo_views(image, runner.preprocess, runner.views) for image in images])
+            outputs.append(runner.onnx.run_stack(stack))
+        logits = [output["logits"].mean(1) for output in outputs]
         temperatures = [runner.temperature for runner in self._runners]
-        return fuse(logits, temperatures, [runner.weight for runner in self._runners])
-
-
-def fuse(logits: Sequence[Floats], temperatures: Sequence[float], weights: Sequence[float]) -> Floats:
-    """Weighted mean of the members' calibrated probabilities.
-
-    Args:
-        logits: (n, K) of each member, averaged over its views.
-        temperatures: One for each member.
-        weights: One for each member; they need not add up to 1.
-
-    Returns:
-        (n, K), rows adding up to 1.
-    """
-    total = sum(weights)
-    parts = zip(logits, temperatures, weights, strict=True)
-    mixed = [np.exp(log_softmax(values / temperature)) * (weight / total) for values, temperature, weight in parts]
-    return np.asarray(np.sum(mixed, axis=0))
+        weights = [runner.weight for runner in self._runners]
+        probabilities = fuse(logits, temperatures, weights)
+        scaled = mean_logits(logits, temperatures, weights)
+        whole = whole_views(self._runners[0].views)
+        judged = self.judge(probabilities, scaled, outputs[0]["embedding"][:, :whole].mean(1))
+        return np.concatenate([judged.probabilities, judged.known[:, None]], 1)
 
 
 def _path_of(photo: PhotoInput) -> str | None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 __all__ = ["FitSettings", "Pooling"]
 
 Pooling = Literal["avg", "gem", "cov"]
+
+
+def _to_int(value: Any) -> Any:
+    """Text that ``--set`` brings as a number, where it is one."""
+    return int(value) if isinstance(value, str) and value.isdigit() else value
 
 
 class FitSettings(BaseModel):
@@ -22,7 +27,16 @@ class FitSettings(BaseModel):
     weights: Path | None = Field(None, description="file with the backbone's weights instead of the packaged ones")
     image_size: int | None = Field(None, ge=32, le=2048, description="side in pixels; the backbone's own if left out")
     resize: Literal["crop", "squash", "pad"] = Field("crop", description="how a photo becomes a square")
+    classes: str | None = Field(
+        None, description="train on these classes alone: a range such as 0:25, or names with commas between them"
+    )
     seed: int = Field(0, ge=0, lt=2**32, description="decides splits, initial weights and the order of photos")
     val_fraction: float = Field(0.1, gt=0, lt=0.5, description="share of train that is held out as val")
     test_fraction: float = Field(0.2, gt=0, lt=0.8, description="share held out as test where the data names none")
-    test_views: int = Field(2, ge=1, le=2, description="2 also reads the mirror image and averages")
+    gallery_uri: str | None = Field(
+        None,
+        description="where the gallery of known photos goes, such as s3://bucket/folder; into the model if left out",
+    )
+    test_views: Annotated[Literal[1, 2, 5, 10], BeforeValidator(_to_int)] = Field(
+        2, description="looks averaged: 2 adds the mirror image, 5 four corners, 10 both"
+    )

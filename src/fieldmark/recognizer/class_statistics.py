@@ -1,0 +1,76 @@
+"""Where the classes lie among the photos' vectors: means, and the spread inside a class and over all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["ClassStatistics", "evenly"]
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassStatistics:
+    """Means (K, d) and the factors that whiten the spread.
+
+    Attributes:
+        means: Of the training photos of each class; NaN for a class without any.
+        within: (d, d) symmetric; vectors times it have unit spread inside a class.
+        total: (d, d) symmetric; the same for the spread of all photos around `center`.
+        center: (d,) mean of all photos.
+    """
+
+    means: Floats
+    within: Floats
+    total: Floats
+    center: Floats
+
+    @classmethod
+    def fit(cls, vectors: Floats, labels: Ints, num_classes: int) -> ClassStatistics:
+        """From vectors (n, d) and their classes; both spreads are shrunk as Ledoit and Wolf (2004) do."""
+        means = np.full((num_classes, vectors.shape[1]), np.nan, dtype=np.float32)
+        for label in np.unique(labels):
+            means[label] = vectors[labels == label].mean(0)
+        center = vectors.mean(0)
+        return cls(means, _whitening(vectors - means[labels]), _whitening(vectors - center), center)
+
+    def without(self, classes: Ints) -> ClassStatistics:
+        """The same spread, but some classes have no mean."""
+        means = self.means.copy()
+        means[classes] = np.nan
+        return ClassStatistics(means, self.within, self.total, self.center)
+
+    def distances(self, vectors: Floats, means: Floats | None = None) -> Floats:
+        """Squared Mahalanobis distances (n, K); infinite to a class without a mean."""
+        turned = vectors @ self.within
+        targets = (self.means if means is None else means) @ self.within
+        squares = np.square(turned).sum(1)[:, None] - 2 * turned @ targets.T + np.square(targets).sum(1)
+        return np.where(np.isnan(squares), np.inf, np.maximum(squares, 0)).astype(np.float32)
+
+    def background(self, vectors: Floats) -> Floats:
+        """Squared Mahalanobis distance (n,) to the mean of everything."""
+        return np.asarray(np.square((vectors - self.center) @ self.total).sum(1), dtype=np.float32)
+
+    def similarities(self, vectors: Floats, means: Floats | None = None) -> Floats:
+        """Cosines (n, K) between unit vectors and the means; -1 for a class without a mean."""
+        targets = self.means if means is None else means
+        turned = targets / np.maximum(np.linalg.norm(targets, axis=1, keepdims=True), 1e-12)
+        return np.asarray(np.nan_to_num(vectors @ turned.T, nan=-1.0))
+
+
+def evenly(count: int, limit: int) -> Ints:
+    """Positions of at most `limit` of `count` things, evenly taken."""
+    return np.unique(np.linspace(0, count - 1, min(count, limit)).astype(np.int64)) if count else np.zeros(0, np.int64)
+
+
+def _whitening(rows: Floats) -> Floats:
+    from sklearn.covariance import ledoit_wolf
+
+    covariance, _ = ledoit_wolf(rows, assume_centered=True)
+    values, vectors = np.linalg.eigh(covariance)
+    floor = 1e-6 * max(float(values[-1]), 1e-12)
+    return np.asarray((vectors / np.sqrt(np.maximum(values, floor))) @ vectors.T, dtype=np.float32)

@@ -1,0 +1,160 @@
+"""After training: what a model keeps of its photos, written into the draft of its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fieldmark.artifact.manifest import Manifest
+from fieldmark.artifact.save import relative_path
+from fieldmark.backbones.onnx_runner import OnnxRunner, in_batches
+from fieldmark.data.preprocess import Preprocess, load_array
+from fieldmark.recognizer.class_statistics import ClassStatistics, evenly
+from fieldmark.recognizer.fusion import fuse, mean_logits
+from fieldmark.recognizer.gallery import Gallery, GalleryRow
+from fieldmark.recognizer.left_out import choose_score, simulate_left_out
+from fieldmark.recognizer.memory import MEMORY_FILE, Memory
+from fieldmark.recognizer.newcomers import ValAnswers, fit_gates
+from fieldmark.recognizer.projection import Projection
+from fieldmark.recognizer.unknown import DEFAULT_SCORE, Evidence, fit_unknown
+from fieldmark.structures import RecordList
+from fieldmark.training.member import Member
+
+__all__ = ["GALLERY_FOLDER", "KnownPhotos", "graph_embeddings", "known_photos", "remember"]
+
+Floats = NDArray[np.floating]
+Ints = NDArray[np.int64]
+Embed = Callable[[Ints], NDArray[np.float32]]
+
+GALLERY_FOLDER = "gallery"
+_LANDMARKS = 4096
+_FITTED = 20_000  # photos that means and spreads are computed from
+_VAL = 4096  # val photos that are remembered
+_CHUNK = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPhotos:
+    """The photos that a model was made from.
+
+    Attributes:
+        records: Train first, then val.
+        num_train: How many are train.
+        embed: Positions in `records` to embeddings (n, D) of the first member, the mean over its views.
+        val_probabilities: (n_val, K), calibrated.
+        val_logits: (n_val, K), divided by the temperature; the weighted mean over the members.
+    """
+
+    records: RecordList
+    num_train: int
+    embed: Embed
+    val_probabilities: Floats
+    val_logits: Floats
+
+
+def remember(folder: Path, manifest: Manifest, photos: KnownPhotos, *, gallery_uri: str | None, seed: int) -> Manifest:
+    """Write memory and gallery; the manifest with what is known of them.
+
+    Args:
+        folder: The draft of the model folder, with its graphs.
+        manifest: Without memory.
+        photos: What the model was made from.
+        gallery_uri: Where the gallery goes; into the folder for None.
+        seed: Of the simulations.
+    """
+    count, num_train = len(photos.records), photos.num_train
+    sample = photos.embed(evenly(num_train, 5000))
+    projection = Projection.fit(sample)
+    vectors = np.empty((count, projection.dim), dtype=np.float32)
+    for start in range(0, count, _CHUNK):
+        positions = np.arange(start, min(start + _CHUNK, count))
+        vectors[positions] = projection(photos.embed(positions))
+    memory, kept = _memory(photos, projection, vectors)
+    memory.save(folder / MEMORY_FILE)
+    update = _fitted(memory, photos, vectors, kept, seed)
+    rows = _rows(photos.records)
+    table = "photos" if gallery_uri is None else f"photos-{projection.key}"
+    facts = Gallery.create(gallery_uri or GALLERY_FOLDER, folder, rows, vectors, projection.key, table)
+    return manifest.model_copy(update=update | {"memory": MEMORY_FILE, "gallery": facts})
+
+
+def known_photos(
+    folder: Path, manifest: Manifest, records: RecordList, members: Sequence[Member], temperatures: Sequence[float]
+) -> KnownPhotos:
+    """Train and val photos with what the members say of them; the first member's embeddings are read when asked for.
+
+    Args:
+        folder: With the members' graphs.
+        manifest: Names them.
+        records: All photos with their splits.
+        members: In the order of the manifest's.
+        temperatures: One for each.
+    """
+    train, val = records.of_split("train"), records.of_split("val")
+    own = records.like([*train, *val])
+    first, facts = members[0], manifest.members[0]
+    embed = first.embed or graph_embeddings(folder / facts.graph, first.preprocess, first.views, own)
+    weights = [member.weight for member in members]
+    logits = [member.val_logits for member in members]
+    return KnownPhotos(
+        own, len(train), embed, fuse(logits, temperatures, weights), mean_logits(logits, temperatures, weights)
+    )
+
+
+def graph_embeddings(
+    graph: Path, preprocess: Preprocess, views: int, records: RecordList
+) -> Callable[[Ints], NDArray[np.float32]]:
+    """Positions to embeddings by the shipped graph, for methods whose embeddings no cache holds."""
+    runner = OnnxRunner(graph)
+
+    def work(positions: Sequence[int]) -> NDArray[np.float32]:
+        arrays = np.stack([load_array(records[position], preprocess) for position in positions])
+        return np.asarray(runner.run_views(arrays, views)["embedding"].mean(1))
+
+    def embed(positions: Ints) -> NDArray[np.float32]:
+        return np.concatenate(list(in_batches(positions.tolist(), work)))
+
+    return embed
+
+
+def _memory(photos: KnownPhotos, projection: Projection, vectors: NDArray[np.float32]) -> tuple[Memory, Ints]:
+    """The memory, and which val photos are in it."""
+    labels, num_train = np.array(photos.records.labels, dtype=np.int64), photos.num_train
+    order = np.argsort(labels[:num_train], kind="stable")  # by class, so that each has its share of a sample
+    fitted = order[evenly(num_train, _FITTED)]
+    statistics = ClassStatistics.fit(vectors[fitted], labels[fitted], len(photos.records.classes))
+    landmarks = vectors[order[evenly(num_train, _LANDMARKS)]].astype(np.float16).astype(np.float32)
+    kept = evenly(len(vectors) - num_train, _VAL)
+    probabilities = photos.val_probabilities[kept]
+    answers = probabilities.argmax(1) if len(kept) else np.zeros(0, np.int64)
+    confidence = probabilities.max(1) if len(kept) else np.zeros(0)
+    val = ValAnswers(vectors[num_train + kept], labels[num_train + kept], answers, confidence)
+    return Memory(projection, statistics, landmarks, val), kept
+
+
+def _fitted(
+    memory: Memory, photos: KnownPhotos, vectors: NDArray[np.float32], kept: Ints, seed: int
+) -> dict[str, object]:
+    """The threshold of the unknown and the gates of newcomers, for the manifest."""
+    labels, num_train = np.array(photos.records.labels, dtype=np.int64), photos.num_train
+    order = np.argsort(labels[:num_train], kind="stable")
+    fitted = order[evenly(num_train, _FITTED)]
+    train, val = (vectors[fitted], labels[fitted]), memory.val
+    simulated = simulate_left_out(*train, val.vectors, val.labels, seed=seed)
+    score = choose_score(simulated) if simulated else DEFAULT_SCORE
+    logits = photos.val_logits[kept]
+    evidence = Evidence(photos.val_probabilities[kept], logits, val.vectors, memory.landmarks, memory.statistics)
+    means = {name: float(np.mean(values)) for name, values in simulated.items()}
+    gates = fit_gates(*train, val, memory.statistics, seed=seed) if len(val.labels) else []
+    return {"unknown": fit_unknown(evidence, means, score), "gates": gates}
+
+
+def _rows(records: RecordList) -> list[GalleryRow]:
+    return [
+        GalleryRow(relative_path(record.path, records.root), records.classes[record.label], str(record.split))
+        for record in records
+    ]
