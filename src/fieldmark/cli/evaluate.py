@@ -10,6 +10,8 @@ import typer
 
 if TYPE_CHECKING:
     from fieldmark.evaluation.evaluate import Evaluation
+    from fieldmark.recognizer.recognizer import Recognizer
+    from fieldmark.structures import Split
 
 __all__ = ["evaluate", "print_evaluation"]
 
@@ -20,12 +22,15 @@ def evaluate(
     split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")] = False,
     rows: Annotated[Path | None, typer.Option(help="CSV to write, one row for each photo.")] = None,
+    retrieval: Annotated[
+        bool, typer.Option("--retrieval", help="Let photos find each other instead; of classes it never saw if any.")
+    ] = False,
     stress: Annotated[bool, typer.Option("--stress", help="Measure on shifted, turned, blurred … photos too.")] = False,
     stress_photos: Annotated[int, typer.Option(min=1, help="Photos that --stress draws.")] = 200,
 ) -> None:
     """Measure a recognizer on photos that took no part in making it. Exits with 1 where some could not be read."""
     from fieldmark.cli.print_stress import print_stress
-    from fieldmark.errors import unknown_name
+    from fieldmark.errors import SettingError, unknown_name
     from fieldmark.evaluation.evaluate import evaluate as run
     from fieldmark.evaluation.evaluate import write_rows
     from fieldmark.evaluation.stress import stress as measure_stress
@@ -35,7 +40,11 @@ def evaluate(
 
     if split not in get_args(Split):
         raise unknown_name("split", split, get_args(Split))
+    if retrieval and (rows or stress):
+        raise SettingError("--retrieval gives no answers about single photos: leave out --rows and --stress")
     recognizer = Recognizer(model)
+    if retrieval:
+        return _retrieve(recognizer, data, cast(Split, split), json_output)
     evaluation = run(recognizer, data, split=cast(Split, split))
     figures = evaluation.metrics.to_dict()
     if not json_output:
@@ -52,6 +61,22 @@ def evaluate(
     for position, reason in sorted(evaluation.scores.errors.items()):
         say(f"not read: {evaluation.records[position].path}: {reason}")
     if evaluation.scores.errors:
+        raise typer.Exit(1)
+
+
+def _retrieve(recognizer: Recognizer, data: Path | None, split: Split, json_output: bool) -> None:
+    from fieldmark.cli.print_retrieval import print_retrieval
+    from fieldmark.evaluation.retrieve import evaluate_retrieval
+    from fieldmark.progress import say
+
+    found = evaluate_retrieval(recognizer, data, split=split)
+    if json_output:
+        typer.echo(json.dumps(found.to_dict()))
+    else:
+        print_retrieval(found, split)
+    for position, reason in sorted(found.errors.items()):
+        say(f"not read: {found.records[position].path}: {reason}")
+    if found.errors:
         raise typer.Exit(1)
 
 

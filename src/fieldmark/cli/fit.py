@@ -20,6 +20,9 @@ def fit(
     image_size: Annotated[int | None, typer.Option(help="Side in pixels that the network sees.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Of a fine-tune.")] = None,
     budget: Annotated[str | None, typer.Option(help="Time that may be spent, such as 90s, 10m or 1h30m.")] = None,
+    classes: Annotated[
+        str | None, typer.Option(help="Train on these alone: a range such as 0:25, or names with commas.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same numbers.")] = None,
     recipe: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
     overrides: Annotated[list[str] | None, typer.Option("--set", help="Any setting, as key=value.")] = None,
@@ -38,6 +41,7 @@ def fit(
         "image_size": image_size,
         "epochs": epochs,
         "budget": budget,
+        "classes": classes,
         "seed": seed,
     }
     try:

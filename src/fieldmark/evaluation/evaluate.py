@@ -18,7 +18,7 @@ from fieldmark.recognizer.recognizer import Recognizer, Scores
 from fieldmark.structures import RecordList, Split
 from fieldmark.whole import whole_file
 
-__all__ = ["Evaluation", "evaluate", "photos_of_split", "write_rows"]
+__all__ = ["Evaluation", "data_source", "evaluate", "photos_of_split", "write_rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +64,21 @@ def photos_of_split(recognizer: Recognizer, data: str | Path | None, split: Spli
     return _opened(recognizer, data, split)[0]
 
 
-def _opened(recognizer: Recognizer, data: str | Path | None, split: Split) -> tuple[RecordList, int]:
-    """The photos of a split, and how many of them the model was trained on."""
+def data_source(recognizer: Recognizer, data: str | Path | None) -> Path:
+    """Where the photos are: `data`, or for None where the model was made from.
+
+    Raises:
+        DataError: They are no longer there.
+    """
     source = Path(data) if data is not None else Path(recognizer.manifest.data.source)
     if data is None and not source.exists():
         raise DataError(f"the photos that the model was made from are no longer at {source}; name them as DATA")
+    return source
+
+
+def _opened(recognizer: Recognizer, data: str | Path | None, split: Split) -> tuple[RecordList, int]:
+    """The photos of a split, and how many of them the model was trained on."""
+    source = data_source(recognizer, data)
     records = read(source)
     contents = content_keys(records)
     chosen = of_split(records, contents, recognizer.split(), split)
