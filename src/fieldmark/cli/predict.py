@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,12 +25,13 @@ def predict(
     top: Annotated[int, typer.Option(help="Candidates in an answer.")] = 5,
 ) -> None:
     """Recognize photos. Exits with 1 where some could not be read."""
+    from fieldmark.cli.photo_paths import photo_paths
     from fieldmark.errors import SettingError
     from fieldmark.recognizer.recognizer import Recognizer
 
     if json_output and csv_output:
         raise SettingError("expected one of --json and --csv, but both were given; leave one out")
-    photos = list(_photos(paths))
+    photos = list(photo_paths(paths))
     answers = Recognizer(model).answers(photos, top_k=top)
     if json_output:
         failed = _print_json(answers)
@@ -40,21 +41,6 @@ def predict(
         failed = _print_table(answers, len(photos))
     if failed:
         raise typer.Exit(1)
-
-
-def _photos(paths: Sequence[Path]) -> Iterator[Path]:
-    """Files as they are named, folders by the photos in them; a named file need not look like a photo."""
-    from fieldmark.data.read import is_photo
-    from fieldmark.errors import DataError
-
-    for path in paths:
-        if not path.is_dir():
-            yield path
-            continue
-        found = sorted(file for file in path.rglob("*") if file.is_file() and is_photo(file.name))
-        if not found:
-            raise DataError(f"expected photos in the folder {path}, but it holds none")
-        yield from found
 
 
 def _print_json(answers: Iterator[Answer]) -> int:

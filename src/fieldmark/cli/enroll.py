@@ -1,0 +1,65 @@
+"""``fieldmark enroll`` and ``unenroll``: a class joins a trained recognizer from a few photos, or leaves it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from fieldmark.recognizer.enroll import Enrolment
+
+__all__ = ["enroll", "unenroll"]
+
+
+def enroll(
+    model: Annotated[Path, typer.Argument(help="A model folder.")],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Photos of the new class, or folders of them.")
+    ],
+    label: Annotated[str, typer.Option(help="Name of the new class.")],
+    json_output: Annotated[bool, typer.Option("--json", help="Print what changed as one JSON object.")] = False,
+) -> None:
+    """Let a class join a model from one to five photos, without training."""
+    from fieldmark.cli.photo_paths import photo_paths
+    from fieldmark.recognizer.enroll import enroll as run
+
+    outcome = run(model, label, list(photo_paths(paths)))
+    if json_output:
+        typer.echo(json.dumps(outcome.to_dict(), ensure_ascii=False))
+    else:
+        _print_outcome(outcome, model)
+
+
+def unenroll(
+    model: Annotated[Path, typer.Argument(help="A model folder.")],
+    label: Annotated[str, typer.Option(help="Name of a class that was enrolled.")],
+) -> None:
+    """Take an enrolled class back; the answers are then those from before it joined."""
+    from fieldmark.progress import say
+    from fieldmark.recognizer.enroll import unenroll as run
+
+    run(model, label)
+    say(f"'{label}' left {model}; its answers are those from before")
+
+
+def _print_outcome(outcome: Enrolment, model: Path) -> None:
+    from fieldmark.progress import say
+
+    say(f"'{outcome.label}' joined {model} from {outcome.photos} photo(s)")
+    if outcome.accuracy_before is not None and outcome.accuracy_after is not None:
+        say(
+            f"old classes on {outcome.val_photos} val photos: {outcome.accuracy_before:.1%} right before, "
+            f"{outcome.accuracy_after:.1%} after"
+        )
+    if outcome.taken:
+        say("val photos now taken for it: " + _counts(outcome.taken))
+    say("its photos lie nearest to: " + _counts(outcome.nearest))
+    if outcome.own_found is not None:
+        say(f"its other photos claim {outcome.own_found:.0%} of its own photos")
+
+
+def _counts(counts: dict[str, int], limit: int = 5) -> str:
+    return ", ".join(f"{label} ({count})" for label, count in list(counts.items())[:limit])

@@ -1,0 +1,40 @@
+"""``fieldmark search``: the known photos that look most like this one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["search"]
+
+
+def search(
+    model: Annotated[Path, typer.Argument(help="A model folder.")],
+    image: Annotated[Path, typer.Argument(help="A photo.")],
+    k: Annotated[int, typer.Option("-k", help="Known photos to show.")] = 5,
+    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")] = False,
+) -> None:
+    """Show the nearest known photos of a photo, by what the model sees in it."""
+    from fieldmark.errors import PhotoError
+    from fieldmark.recognizer.recognizer import Recognizer
+
+    found, errors = Recognizer(model).search([image], k)
+    if errors:
+        raise PhotoError(errors[0])
+    if json_output:
+        neighbours = [asdict(neighbour) for neighbour in found[0]]
+        typer.echo(json.dumps({"path": str(image), "neighbours": neighbours}, ensure_ascii=False))
+        return
+    from rich.markup import escape
+    from rich.table import Table
+
+    from fieldmark.progress import console
+
+    table = Table("similarity", "class", "split", "photo", box=None, header_style="bold", pad_edge=False)
+    for one in found[0]:
+        table.add_row(f"{one.similarity:.3f}", escape(one.label), one.split, escape(one.path))
+    console.print(table)
