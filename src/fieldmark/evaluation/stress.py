@@ -23,7 +23,7 @@ DETAIL = 2
 """Photos are decoded at this many times the side that the network sees, so that enlarging finds pixels."""
 DONORS = 10
 """Photos of other classes that are asked for a background before a photo gets a grey one."""
-UNITS = {change.name: change.unit for change in (*DISTORTIONS, *BACKGROUNDS)}
+UNITS = {each.name: each.unit for each in DISTORTIONS} | {each.name: each.unit for each in BACKGROUNDS}
 """Name of a change -> what its strengths are."""
 
 

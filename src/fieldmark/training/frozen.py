@@ -208,14 +208,14 @@ class FrozenBackbone:
         views = self.settings.test_views
         if views <= look.table.views:
             per_view = [head(DesignMatrix(look.table, data.val, scalings, [view]).read()) for view in range(views)]
-            val_logits = np.mean(per_view, axis=0, dtype=np.float32)
+            val_logits: NDArray[np.float32] = np.asarray(np.mean(per_view, axis=0, dtype=np.float32))
         else:  # corners were not read for training
             val_logits = method_logits(method, [data.records[index] for index in data.val], self.preprocess, views)
         options = {"backbone": self.backbone.name, "poolings": list(names)}
 
         def embed(positions: Ints) -> NDArray[np.float32]:
             each = [DesignMatrix(look.table, positions, scalings, [view]).read() for view in range(whole_views(views))]
-            return np.mean(each, axis=0, dtype=np.float32)
+            return np.asarray(np.mean(each, axis=0, dtype=np.float32))
 
         return Member(
             method.eval(),
