@@ -18,7 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from fieldmark.config import FitSettings
+from fieldmark.config import SETTINGS
 from fieldmark.data.prepare import Prepared
 from fieldmark.errors import DataError, FieldmarkError
 from fieldmark.whole import whole_file
@@ -35,14 +35,14 @@ class Job:
 
     Attributes:
         prepared: The photos with their splits; the test photos are not opened.
-        settings: Of the fit.
+        settings: Of the fit, as JSON values.
         fingerprint: Of the data.
         out: The model folder.
         trouble: File to write if the fit fails: ``kind`` (skipped or failed) and ``reason``.
     """
 
     prepared: Prepared
-    settings: FitSettings
+    settings: dict[str, Any]
     fingerprint: str
     out: Path
     trouble: Path
@@ -82,15 +82,16 @@ def do(job: Job) -> Facts:
     from fieldmark.api import run_folder, train_and_save
     from fieldmark.compare.measure import count_parameters, cpu_seconds, milliseconds_per_photo, peak_bytes
 
+    settings = SETTINGS[job.settings["method"]].model_validate(job.settings)
     shutil.rmtree(run_folder(job.out), ignore_errors=True)
     started, cpu_before = time.monotonic(), cpu_seconds()
     with _own_cache():
-        recognizer = train_and_save(job.prepared, job.settings, job.out)
+        recognizer = train_and_save(job.prepared, settings, job.out)
     seconds, cpu, peak = time.monotonic() - started, cpu_seconds() - cpu_before, peak_bytes()
     records = job.prepared.records
     facts = Facts(
-        method=job.settings.method,
-        settings=job.settings.model_dump(mode="json"),
+        method=settings.method,
+        settings=settings.model_dump(mode="json"),
         fingerprint=job.fingerprint,
         seconds=seconds,
         cpu_seconds=cpu,

@@ -19,8 +19,8 @@ DEFAULT_EPOCHS = 10
 """For every method that trains by epochs, where neither epochs nor a budget are given."""
 
 _SPEC = re.compile(r"(?:(?P<label>[^\[\]:]+):)?(?P<method>[^\[\]:]+)(?:\[(?P<settings>[^\[\]]*)\])?")
-_COMMON = ("seed", "val_fraction", "test_fraction")
-"""Settings that decide the split, which is the same for all."""
+_COMMON = ("seed", "classes", "val_fraction", "test_fraction")
+"""Settings that decide the photos of each split, which are the same for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +96,13 @@ def plan_entries(specs: Sequence[Spec], options: Mapping[str, Any], overrides: S
         for text in spec.overrides:
             if _key(text) in _COMMON:
                 raise SettingError(
-                    f"'{_key(text)}' of {spec.label} decides the split, which is the same for all methods: "
-                    f"set it for all with --set {text}, or --seeds"
+                    f"'{_key(text)}' of {spec.label} decides the photos, which are the same for all methods: "
+                    "set it for all, by --set, --seeds or --classes"
                 )
     fields = {name for spec in specs for name in SETTINGS[spec.method].model_fields}
     for text in overrides:
-        if _key(text) == "seed":
-            raise SettingError("the seeds of a comparison count from 0: give their number with --seeds")
+        if _key(text) in ("seed", "classes"):
+            raise SettingError(f"'{_key(text)}' of a comparison has an option of its own: give --seeds N or --classes")
         if _key(text) not in fields:
             raise unknown_name("setting of the compared methods", _key(text), fields - {"method"})
     entries = [_entry(spec, shared, overrides) for spec in specs]

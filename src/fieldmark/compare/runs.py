@@ -61,7 +61,7 @@ def make_run(entry: Entry, seed: int, prepared: Prepared, runs: Path) -> Run:
     trouble = runs / f"{folder.name}.trouble.json"
     trouble.unlink(missing_ok=True)
     runs.mkdir(parents=True, exist_ok=True)
-    code = _in_own_process(Job(prepared, settings, data, folder, trouble))
+    code = _in_own_process(Job(prepared, settings.model_dump(mode="json"), data, folder, trouble))
     made = _finished(folder)
     if code == 0 and made is not None:
         return Run(entry.label, seed, folder, made)
