@@ -18,6 +18,7 @@ from fieldmark.settings.frozen import AutoSettings, LinearProbeSettings
 from fieldmark.settings.gradient import FineTuneSettings, GradientSettings
 from fieldmark.settings.metric_learning import MetricLearningSettings
 from fieldmark.settings.navigation import NTSNetSettings, PMGSettings
+from fieldmark.settings.recipe import RecipeDataset
 from fieldmark.settings.regions import MACNNSettings, RACNNSettings
 from fieldmark.settings.second_order import (
     BilinearCNNSettings,
@@ -34,8 +35,10 @@ __all__ = [
     "FitSettings",
     "GradientSettings",
     "LinearProbeSettings",
+    "RecipeDataset",
     "build_settings",
     "parse_duration",
+    "recipe_dataset",
 ]
 
 SETTINGS: dict[str, type[FitSettings]] = {
@@ -84,13 +87,13 @@ def build_settings(
     Args:
         method: ``auto`` where neither this nor the recipe names one.
         options: Values by name; None means not given.
-        recipe: TOML file with the names of the settings as keys.
+        recipe: TOML file with the names of the settings as keys, and a table ``[dataset]`` if it has one.
         overrides: From ``--set``.
 
     Raises:
         SettingError: An unknown method or setting, or a value that does not fit.
     """
-    values: dict[str, Any] = _read_recipe(recipe) if recipe else {}
+    values: dict[str, Any] = _recipe_settings(recipe) if recipe else {}
     values |= {key: value for key, value in (options or {}).items() if value is not None}
     values |= dict(_split_override(text) for text in overrides)
     if isinstance(values.get("budget"), str):
@@ -110,6 +113,32 @@ def build_settings(
         raise SettingError(
             f"setting '{name}' of {chosen}: {_lower(first['msg'])}, but got {first['input']!r}"
         ) from None
+
+
+def recipe_dataset(path: Path) -> RecipeDataset | None:
+    """The data set that a recipe was written for; None where it names none.
+
+    Raises:
+        SettingError: The file is no recipe, or its table ``[dataset]`` does not hold name, classes and photos.
+    """
+    table = _read_recipe(path).get("dataset")
+    if table is None:
+        return None
+    try:
+        return RecipeDataset.model_validate(table)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"]) or "dataset"
+        raise SettingError(
+            f"[dataset] of the recipe {path} holds name, classes and photos; '{name}': {_lower(first['msg'])}"
+        ) from None
+
+
+def _recipe_settings(path: Path) -> dict[str, Any]:
+    """The settings of a recipe; TOML has no null, so the text "none" stands for it, as in ``--set``."""
+    recipe_dataset(path)
+    values = {name: value for name, value in _read_recipe(path).items() if name != "dataset"}
+    return {name: None if value == "none" else value for name, value in values.items()}
 
 
 def _read_recipe(path: Path) -> dict[str, Any]:
