@@ -119,7 +119,8 @@ def _members(recognizer: Recognizer, val: RecordList) -> list[Member]:
         runner = OnnxRunner(verified_file(recognizer.folder, recognizer.manifest, facts.graph))
         logits = graph_logits(runner, val, preprocess, facts.views)
         method = load_method(recognizer.folder, recognizer.manifest, facts)
-        members.append(Member(method, facts.method, facts.options, preprocess, facts.views, logits, facts.weight))
+        member = Member(method, facts.method, facts.options, preprocess, facts.views, logits, facts.weight)
+        members.append(replace(member, temperature=facts.temperature))
     return members
 
 

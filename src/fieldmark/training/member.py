@@ -31,6 +31,7 @@ class Member:
         weight: Share of its probabilities in the common answer.
         fold_logits: (n, K) of train photos, by heads that did not see them; None where there are none.
         fold_labels: (n,) of these.
+        temperature: Divides its logits, where it was fitted already; None where val shall give it.
         embed: Positions among train and then val photos to embeddings (n, D), the mean over the views, where a cache
             holds them; None where the graph must read the photos.
     """
@@ -44,6 +45,7 @@ class Member:
     weight: float = 1.0
     fold_logits: Floats | None = None
     fold_labels: NDArray[np.int64] | None = None
+    temperature: float | None = None
     embed: Callable[[NDArray[np.int64]], Floats] | None = None
 
 
