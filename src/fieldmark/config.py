@@ -20,6 +20,7 @@ from fieldmark.settings.metric_learning import MetricLearningSettings
 from fieldmark.settings.navigation import NTSNetSettings, PMGSettings
 from fieldmark.settings.recipe import RecipeDataset
 from fieldmark.settings.regions import MACNNSettings, RACNNSettings
+from fieldmark.settings.parts import PartRCNNSettings
 from fieldmark.settings.second_order import (
     BilinearCNNSettings,
     CompactBilinearSettings,
@@ -57,6 +58,7 @@ SETTINGS: dict[str, type[FitSettings]] = {
     "pmg": PMGSettings,
     "ra_cnn": RACNNSettings,
     "metric_learning": MetricLearningSettings,
+    "part_rcnn": PartRCNNSettings,
     "ws_dan": WSDANSettings,
 }
 """Method's name -> its settings."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, cast, get_args
 
 import typer
 
@@ -25,6 +25,9 @@ def evaluate(
     retrieval: Annotated[
         bool, typer.Option("--retrieval", help="Let photos find each other instead; of classes it never saw if any.")
     ] = False,
+    oracle: Annotated[
+        str | None, typer.Option(help="Tell a part_rcnn model the true boxes: box (of the object) or parts (of all).")
+    ] = None,
     stress: Annotated[bool, typer.Option("--stress", help="Measure on shifted, turned, blurred … photos too.")] = False,
     stress_photos: Annotated[int, typer.Option(min=1, help="Photos that --stress draws.")] = 200,
 ) -> None:
@@ -42,7 +45,13 @@ def evaluate(
         raise unknown_name("split", split, get_args(Split))
     if retrieval and (rows or stress):
         raise SettingError("--retrieval gives no answers about single photos: leave out --rows and --stress")
+    if oracle is not None and oracle not in ("box", "parts"):
+        raise unknown_name("oracle", oracle, ("box", "parts"))
+    if oracle and (rows or stress or retrieval):
+        raise SettingError("--oracle measures answers that know the truth: leave out --rows, --stress and --retrieval")
     recognizer = Recognizer(model)
+    if oracle:
+        return _tell_truth(recognizer, data, cast(Split, split), cast(Literal["box", "parts"], oracle), json_output)
     if retrieval:
         return _retrieve(recognizer, data, cast(Split, split), json_output)
     evaluation = run(recognizer, data, split=cast(Split, split))
@@ -62,6 +71,22 @@ def evaluate(
         say(f"not read: {evaluation.records[position].path}: {reason}")
     if evaluation.scores.errors:
         raise typer.Exit(1)
+
+
+def _tell_truth(
+    recognizer: Recognizer, data: Path | None, split: Split, use: Literal["box", "parts"], json_output: bool
+) -> None:
+    from fieldmark.evaluation.evaluate import photos_of_split
+    from fieldmark.evaluation.oracle import evaluate_with_annotations
+    from fieldmark.progress import say
+
+    records = photos_of_split(recognizer, data, split)
+    found = evaluate_with_annotations(recognizer.folder, recognizer.manifest, records, use)
+    if json_output:
+        typer.echo(json.dumps(found.to_dict(), ensure_ascii=False))
+    else:
+        say(f"top-1 with true {use}: {found.metrics.top1_accuracy:.1%} of {found.metrics.num_images:,} {split} photos")
+        say("found: " + ", ".join(f"{name} {share:.1%}" for name, share in found.pcp.items()))
 
 
 def _retrieve(recognizer: Recognizer, data: Path | None, split: Split, json_output: bool) -> None:

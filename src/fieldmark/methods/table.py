@@ -15,9 +15,10 @@ from fieldmark.methods.compact_bilinear import CompactBilinear
 from fieldmark.methods.hierarchical_bilinear import HierarchicalBilinear
 from fieldmark.methods.isqrt_cov import ISqrtCov
 from fieldmark.methods.ma_cnn import MACNN
+from fieldmark.methods.metric_learning import MetricLearning
 from fieldmark.methods.nts_net import NTSNet
 from fieldmark.methods.pmg import PMG
-from fieldmark.methods.metric_learning import MetricLearning
+from fieldmark.methods.part_rcnn import PartRCNN
 from fieldmark.methods.pooled import PooledMethod
 from fieldmark.methods.ra_cnn import RACNN
 from fieldmark.methods.ws_dan import WSDAN
@@ -39,6 +40,7 @@ METHODS: dict[str, Callable[..., Method]] = {
     "pmg": PMG,
     "ra_cnn": RACNN,
     "metric_learning": MetricLearning,
+    "part_rcnn": PartRCNN,
     "ws_dan": WSDAN,
 }
 

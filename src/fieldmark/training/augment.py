@@ -11,11 +11,11 @@ from torchvision.transforms import InterpolationMode, v2
 from fieldmark.config import GradientSettings
 from fieldmark.data.preprocess import Preprocess
 
-__all__ = ["Mixing", "build_augmentation", "build_mixing", "normalize"]
+__all__ = ["INTERPOLATIONS", "Mixing", "build_augmentation", "build_mixing", "normalize"]
 
 Mixing = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
-_INTERPOLATIONS = {"bilinear": InterpolationMode.BILINEAR, "bicubic": InterpolationMode.BICUBIC}
+INTERPOLATIONS = {"bilinear": InterpolationMode.BILINEAR, "bicubic": InterpolationMode.BICUBIC}
 
 
 def build_augmentation(preprocess: Preprocess, settings: GradientSettings) -> Callable[[Tensor], Tensor]:
@@ -27,7 +27,7 @@ def build_augmentation(preprocess: Preprocess, settings: GradientSettings) -> Ca
         v2.RandomResizedCrop(
             preprocess.image_size,
             scale=(settings.crop_scale, 1.0),
-            interpolation=_INTERPOLATIONS[preprocess.interpolation],
+            interpolation=INTERPOLATIONS[preprocess.interpolation],
             antialias=True,
         ),
         v2.RandomHorizontalFlip(),

@@ -12,9 +12,11 @@ from fieldmark.methods.base import Method
 from fieldmark.methods.pooled import PooledMethod
 from fieldmark.methods.table import build_method
 from fieldmark.progress import say
+from fieldmark.settings.parts import PartRCNNSettings
 from fieldmark.training.frozen import FrozenBackbone, FrozenData
 from fieldmark.training.member import Member, Trained
 from fieldmark.training.outputs import method_logits
+from fieldmark.training.part_options import choose_parts
 
 __all__ = ["initial_method", "probed_method", "train_by_gradient"]
 
@@ -32,6 +34,8 @@ def train_by_gradient(data: FrozenData, settings: GradientSettings, run_dir: Pat
 
     started = time.monotonic()
     options = {"backbone": settings.backbone, **settings.method_options()}
+    if isinstance(settings, PartRCNNSettings):
+        options["parts"] = choose_parts(settings, data.records.like(data.records[: data.num_train]))
     probe_start = settings.probe_start
     if isinstance(settings, FineTuneSettings) and probe_start:
         method, probe_start = probed_method(data, settings), 0.0

@@ -14,15 +14,15 @@ from torchmetrics import MeanMetric
 
 from fieldmark.config import GradientSettings
 from fieldmark.data.preprocess import Preprocess
-from fieldmark.methods.base import Method, Stage
+from fieldmark.methods.base import Annotations, Method, Stage
 from fieldmark.training.augment import build_mixing, normalize
 from fieldmark.training.optim import WarmupCosine, build_optimizer
 from fieldmark.training.samplers import mix_seed
 
 __all__ = ["MethodModule", "set_learning_mode"]
 
-Batch = tuple[Tensor, Tensor]
-"""Images (B, 3, S, S) uint8 and labels (B,)."""
+Batch = tuple[Tensor, Tensor] | tuple[Tensor, Tensor, Annotations]
+"""Images (B, 3, S, S) uint8, labels (B,) and, where the method wants them, annotations."""
 
 
 class MethodModule(LightningModule):
@@ -73,20 +73,24 @@ class MethodModule(LightningModule):
         torch.manual_seed(mix_seed(self.settings.seed, self.stage_index, self.global_step, self.global_rank))
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        images, labels = batch
-        return normalize(images, self.preprocess), labels
+        images, *others = batch
+        return normalize(images, self.preprocess), *others  # type: ignore[return-value]
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        images, labels = self.mixing(*batch) if self.mixing else batch
-        loss = self.method.loss(self.method(images), labels, label_smoothing=self.settings.label_smoothing)
-        self.train_loss.update(loss.detach(), len(images))
+        smoothing = self.settings.label_smoothing
+        if len(batch) == 3:
+            loss = self.method.annotated_loss(*batch, label_smoothing=smoothing)
+        else:
+            images, labels = self.mixing(*batch) if self.mixing else batch
+            loss = self.method.loss(self.method(images), labels, label_smoothing=smoothing)
+        self.train_loss.update(loss.detach(), len(batch[0]))
         return loss
 
     def on_validation_epoch_start(self) -> None:
         self.val_loss.reset()
         self.val_top1.reset()
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         images, labels = batch
         logits = self.method(images).logits.float()
         self.val_loss.update(F.cross_entropy(logits, labels), len(images))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,7 +11,9 @@ from torch.utils.data import DataLoader
 
 from fieldmark.config import GradientSettings
 from fieldmark.data.preprocess import Preprocess
+from fieldmark.methods.base import Annotations
 from fieldmark.structures import RecordList
+from fieldmark.training.annotated_photos import AnnotatedPhotos, annotated_batches
 from fieldmark.training.augment import build_augmentation, normalize
 from fieldmark.training.hardware import process_rank, worker_count
 from fieldmark.training.photo_dataset import TrainPhotos, ValPhotos, train_store, val_store
@@ -18,7 +21,8 @@ from fieldmark.training.samplers import EpochBatches, EpochDraws, mix_seed
 
 __all__ = ["Loaders"]
 
-Loader = DataLoader[tuple[Tensor, int]]
+Loader = DataLoader[Any]
+"""Batches of images, labels and, for a method that wants them, annotations."""
 
 
 class Loaders:
@@ -29,17 +33,30 @@ class Loaders:
         val: Photos to score with; may be empty.
         preprocess: The geometry of both.
         settings: Augmentation, batches, order.
+        point_names: Parts whose points, with the boxes, come along with each training photo; None for no annotations.
 
     Raises:
         PhotoError: A photo cannot be read.
     """
 
-    def __init__(self, train: RecordList, val: RecordList, preprocess: Preprocess, settings: GradientSettings) -> None:
+    def __init__(
+        self,
+        train: RecordList,
+        val: RecordList,
+        preprocess: Preprocess,
+        settings: GradientSettings,
+        point_names: Sequence[str] | None = None,
+    ) -> None:
         self.settings = settings
-        self._train = TrainPhotos(train_store(train, preprocess), build_augmentation(preprocess, settings))
+        store = train_store(train, preprocess)
+        self._train: TrainPhotos | AnnotatedPhotos = (
+            TrainPhotos(store, build_augmentation(preprocess, settings))
+            if point_names is None
+            else AnnotatedPhotos(store, preprocess, settings, point_names)
+        )
         self._val = ValPhotos(val_store(val, preprocess))
         self._labels = train.labels
-        self._train_records, self._preprocess = train, preprocess
+        self.photos = _TrainingPhotos(train, preprocess, settings.batch_size, tuple(point_names or ()))
 
     def train_loader(self, stage_index: int, epoch: int) -> Loader:
         """Training photos of a stage, beginning with the given 0-based epoch of it."""
@@ -66,11 +83,20 @@ class Loaders:
         """Of the train split."""
         return len(self._train)
 
-    def photos(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """The training photos once, in order, as the recognizer would read them: normalised images and labels.
 
-        They are decoded as they are asked for, so that nothing is held in memory for methods that never ask.
-        """
-        plain = ValPhotos(val_store(self._train_records, self._preprocess, keep_bytes=-1))
-        for images, labels in DataLoader(plain, self.settings.batch_size):
+class _TrainingPhotos:
+    """The training photos once, in order, as the recognizer would read them: normalised images and labels.
+
+    They are decoded as they are asked for, so that nothing is held in memory for methods that never ask.
+    """
+
+    def __init__(self, records: RecordList, preprocess: Preprocess, batch_size: int, names: Sequence[str]) -> None:
+        self._records, self._preprocess, self._batch_size, self._names = records, preprocess, batch_size, names
+
+    def __call__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        plain = ValPhotos(val_store(self._records, self._preprocess, keep_bytes=-1))
+        for images, labels in DataLoader(plain, self._batch_size):
             yield normalize(images, self._preprocess), labels
+
+    def annotated(self) -> Iterator[tuple[Tensor, Tensor, Annotations]]:
+        return annotated_batches(self._records, self._names, self._preprocess, self._batch_size)

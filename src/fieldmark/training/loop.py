@@ -72,7 +72,7 @@ def train_method(
     state = folder.resume(description) if resume else folder.begin(description)
     try:
         with _surroundings(method, settings):
-            loaders = Loaders(train, val, preprocess, settings)
+            loaders = Loaders(train, val, preprocess, settings, method.point_names)
             _Training(method, loaders, preprocess, settings, folder, state, deadline, probe_start).run()
             if state.best_weights:
                 method.load_state_dict(state.best_weights)

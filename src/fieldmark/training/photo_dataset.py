@@ -19,7 +19,7 @@ from fieldmark.progress import progress_bar
 from fieldmark.structures import Record
 from fieldmark.training.samplers import Draw
 
-__all__ = ["KEEP_BYTES", "PhotoStore", "TrainPhotos", "ValPhotos", "train_store", "val_store"]
+__all__ = ["KEEP_BYTES", "PhotoStore", "TrainPhotos", "ValPhotos", "larger_preprocess", "train_store", "val_store"]
 
 KEEP_BYTES = 2**30
 """Decoded photos are kept up to here; those beyond are decoded each time."""
@@ -72,10 +72,15 @@ class PhotoStore:
         return self._kept[index] if index < len(self._kept) else self.load(self.records[index])
 
 
+def larger_preprocess(preprocess: Preprocess) -> Preprocess:
+    """The geometry in which photos for training are kept."""
+    return replace(preprocess, image_size=round(_MARGIN * preprocess.image_size))
+
+
 def train_store(records: Sequence[Record], preprocess: Preprocess, **options: int) -> PhotoStore:
     """Photos for random crops: a little larger than the network reads them, in the geometry of `preprocess`."""
-    side = round(_MARGIN * preprocess.image_size)
-    larger = replace(preprocess, image_size=side)
+    larger = larger_preprocess(preprocess)
+    side = larger.image_size
 
     def load(record: Record) -> Pixels:
         photo = open_photo(record.path, trim_bottom=record.trim_bottom, draft=(side, side))

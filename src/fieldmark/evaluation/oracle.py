@@ -1,0 +1,152 @@
+"""What a method of parts would answer if it knew where they are, and how well it finds them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fieldmark.errors import DataError, SettingError
+from fieldmark.evaluation.metrics import Metrics, compute_metrics
+from fieldmark.structures import RecordList
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from fieldmark.artifact.manifest import Manifest, MemberFacts
+    from fieldmark.methods.part_rcnn import PartRCNN
+
+__all__ = ["LEAST_OVERLAP", "OracleEvaluation", "Use", "evaluate_with_annotations"]
+
+Use = Literal["box", "parts"]
+
+LEAST_OVERLAP = 0.5
+"""Intersection over union from which on a part is found correctly."""
+
+_BATCH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class OracleEvaluation:
+    """An evaluation with given boxes.
+
+    Attributes:
+        metrics: The usual numbers, of answers that know the true boxes.
+        use: ``box``: the object's is given and parts are looked for around it; ``parts``: all are given.
+        pcp: Thing -> percentage of correct parts as a fraction: photos, of those on which it is marked, where it is
+            found with an IoU of at least `LEAST_OVERLAP`. With ``box`` it is looked for around the given object,
+            with ``parts`` without any help.
+    """
+
+    metrics: Metrics
+    use: Use
+    pcp: Mapping[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        return self.metrics.to_dict() | {"oracle": self.use, "pcp": dict(self.pcp)}
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Photos with a thing, and those where it was found, (1 + P,) each."""
+
+    marked: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    found: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+    def add(self, boxes: Tensor, truth: Tensor) -> None:
+        """Take in found boxes (B, 1 + P, 4), zeros where missing, and true ones, NaN where missing."""
+        from torchvision.ops import box_iou
+
+        marked = ~truth.isnan().any(2)
+        overlap = box_iou(boxes[:, :, None], truth.nan_to_num(0.0)[:, :, None])[:, :, 0, 0]
+        found = marked & (overlap >= LEAST_OVERLAP)
+        sums = marked.sum(0).numpy(), found.sum(0).numpy()
+        self.marked, self.found = sums if not self.marked.size else (self.marked + sums[0], self.found + sums[1])
+
+
+def evaluate_with_annotations(
+    folder: Path, manifest: Manifest, records: RecordList, use: Use = "parts"
+) -> OracleEvaluation:
+    """Measure a model of parts that is told the true boxes.
+
+    Photos without a box of the object are left out. Probabilities are those of the model's calibration.
+
+    Args:
+        folder: Of the model.
+        manifest: Of the model.
+        records: Annotated photos, their labels as indices of the model's classes.
+        use: See `OracleEvaluation`.
+
+    Raises:
+        SettingError: The model was not trained with parts.
+        DataError: No photo has a box.
+        PhotoError: A photo cannot be read.
+    """
+    from fieldmark.recognizer.fusion import fuse
+
+    for facts in manifest.members:
+        if facts.method != "part_rcnn":
+            raise SettingError(
+                f"true boxes and parts are for models of 'part_rcnn', but {folder} holds '{facts.method}'; "
+                "fit one with --method part_rcnn or leave --oracle out"
+            )
+    marked = records.like(record for record in records if record.box is not None)
+    if not marked or (use == "parts" and not any(record.parts for record in marked)):
+        raise DataError(
+            f"--oracle {use} needs photos with true boxes{' and parts' if use == 'parts' else ''}, but none of the "
+            f"{len(records)} photos has them; name data that have, such as CUB-200-2011, or leave --oracle out"
+        )
+    answers = [_member_logits(folder, manifest, facts, marked, use) for facts in manifest.members]
+    probabilities = fuse(
+        [logits for logits, _ in answers],
+        [facts.temperature for facts in manifest.members],
+        [facts.weight for facts in manifest.members],
+    )
+    metrics = compute_metrics(probabilities, np.array(marked.labels, dtype=np.int64), tuple(manifest.classes))
+    return OracleEvaluation(metrics, use, answers[0][1])
+
+
+def _member_logits(
+    folder: Path, manifest: Manifest, facts: MemberFacts, records: RecordList, use: Use
+) -> tuple[NDArray[np.float32], dict[str, float]]:
+    """Logits (n, K) with given boxes, and the fraction of photos on which each thing is found."""
+    import torch
+
+    from fieldmark.artifact.load import load_method
+    from fieldmark.data.preprocess import Preprocess
+    from fieldmark.methods.part_rcnn import PartRCNN
+    from fieldmark.training.annotated_photos import annotated_batches
+
+    method = load_method(folder, manifest, facts)
+    assert isinstance(method, PartRCNN)
+    preprocess = Preprocess.from_dict(facts.preprocess)
+    rows, tally = [], _Tally()
+    with torch.no_grad():
+        for images, _, marked in annotated_batches(records, method.point_names, preprocess, _BATCH):
+            truth = method.true_boxes(marked, preprocess.image_size)
+            logits, boxes = _answer(method, images, truth, use, mirror=facts.views % 2 == 0)
+            tally.add(boxes, truth)
+            rows.append(logits.numpy())
+    names = ("object", *method.part_names)
+    counts = list(zip(names, tally.found, tally.marked, strict=True))[use == "box" :]  # a given object is not found
+    return np.concatenate(rows), {name: float(found / marked) for name, found, marked in counts if marked}
+
+
+def _answer(method: PartRCNN, images: Tensor, truth: Tensor, use: Use, *, mirror: bool) -> tuple[Tensor, Tensor]:
+    """Logits (B, K) with given boxes, of the photo and its mirror image if so, and the found boxes (B, 1 + P, 4)."""
+    from fieldmark.data.annotations import mirror_order
+    from fieldmark.layers.part_boxes import mirror_boxes
+
+    output = method.forward_with(images, truth, parts=use == "parts")
+    logits = output.logits
+    if mirror:
+        sides = [0, *(1 + place for place in mirror_order(method.part_names))]  # a left wing becomes a right one
+        other = mirror_boxes(truth, int(images.shape[3]))[:, sides]
+        logits = (logits + method.forward_with(images.flip(3), other, parts=use == "parts").logits) / 2
+    found = output.regions if use == "box" else method.find(images).boxes
+    assert found is not None
+    return logits, found

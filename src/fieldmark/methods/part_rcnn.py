@@ -1,0 +1,262 @@
+"""``part_rcnn``: find the object and its parts, look at each closely, classify all of them together.
+
+Source: Zhang, Donahue, Girshick, Darrell, "Part-based R-CNNs for fine-grained category detection" (ECCV 2014). The
+detector is a dense one in place of selective search with support vector machines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from fieldmark.backbones.factory import Backbone
+from fieldmark.backbones.levels import feature_levels, level_channels
+from fieldmark.layers.part_boxes import BIRD_PARTS, PartBoxes, clip_boxes, present, widen_boxes
+from fieldmark.layers.part_detector import Detections, PartDetector
+from fieldmark.layers.part_geometry import SLACK, Configuration, PartMemory, best_configuration, inside
+from fieldmark.layers.regions import crop_regions
+from fieldmark.methods.base import Annotations, Method, ModelOutput, Photos, Stage
+from fieldmark.methods.softmax_start import fit_softmax_start
+
+__all__ = ["Constraint", "PartRCNN"]
+
+Constraint = Literal["none", "box", "neighbours"]
+
+CANDIDATES = 20
+CONTEXT = 1.1
+"""Crops are this much wider and higher than their boxes."""
+
+LEVELS = 2
+POOLED = 2
+"""Places of the object, in each direction, whose features tell which training photos look alike."""
+
+JITTER = 0.05
+"""Spread of the shifts of true boxes in training, as a share of their sides."""
+
+
+class PartRCNN(Method):
+    """Object and parts by a detector under a geometric constraint; a descriptor of each crop; one linear layer.
+
+    Args:
+        backbone: Reads the whole photo, for the detector too, and every crop.
+        num_classes: K.
+        parts: Part -> names of the annotated points that it is made of; head and body of birds for None.
+        part_size: Side in pixels that crops are resized to; half of the photo's for None.
+        part_fraction: Side of the square around a part of a single point, as a share of the object's side.
+        constraint: ``none``, ``box`` (parts inside of the object) or ``neighbours`` (and where similar photos have
+            them).
+        neighbours: How many similar photos.
+        alpha: Exponent of their term.
+        dropout: On the joined descriptors while training.
+        detection_weight: Of the detector's loss beside that of the classifier.
+        probe_start: Factor on the regression that the classifier starts from; 0 starts at random.
+    """
+
+    center: Tensor
+    scale: Tensor
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        num_classes: int,
+        parts: Mapping[str, Sequence[str]] | None = None,
+        part_size: int | None = None,
+        part_fraction: float = 0.3,
+        constraint: Constraint = "neighbours",
+        neighbours: int = 20,
+        alpha: float = 0.1,
+        dropout: float = 0.2,
+        detection_weight: float = 1.0,
+        probe_start: float = 0.4,
+    ) -> None:
+        super().__init__(backbone, num_classes)
+        self.part_boxes = PartBoxes(BIRD_PARTS if parts is None else parts, part_fraction)
+        self.point_names = self.part_boxes.points
+        self.part_size = part_size
+        self.constraint = constraint
+        self.detection_weight = detection_weight
+        self.probe_start = probe_start
+        count, dim = len(self.part_boxes.parts), backbone.channels
+        self.detector = PartDetector(level_channels(backbone, LEVELS), 1 + count)
+        self.memory = PartMemory(count, self.detector.width * POOLED**2, neighbours, alpha)
+        self.register_buffer("center", torch.zeros(2 + count, dim))
+        self.register_buffer("scale", torch.ones(2 + count, 1))
+        self.absent = nn.Parameter(torch.zeros(1 + count, dim))
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear((2 + count) * dim, num_classes)
+
+    @property
+    def part_names(self) -> tuple[str, ...]:
+        """In the order of the boxes after the object's."""
+        return tuple(self.part_boxes.parts)
+
+    @property
+    def linear_head(self) -> None:
+        """None: the classifier is fitted on crops of true boxes, which the loop's own start does not know."""
+
+    def stages(self) -> list[Stage]:
+        return [
+            Stage("detector", 0.6, "all", trains=("detector",)),
+            Stage("classifier and detector", 0.4),
+        ]
+
+    def forward(self, images: Tensor) -> ModelOutput:
+        """Normalised images (B, 3, S, S) to logits (B, K), embedding (B, (2 + P) D) and regions (B, 1 + P, 4)."""
+        whole, detections, merged = self.look(images)
+        with torch.no_grad():
+            found = self.locate(detections, merged)
+        return self.classify(images, whole, found)
+
+    def find(self, images: Tensor) -> Configuration:
+        """Where object and parts are, without an answer."""
+        _, detections, merged = self.look(images)
+        return self.locate(detections, merged)
+
+    def forward_with(self, images: Tensor, truth: Tensor, *, parts: bool) -> ModelOutput:
+        """The answer to photos whose object, or object and parts, are known.
+
+        Args:
+            images: (B, 3, S, S).
+            truth: (B, 1 + P, 4), NaN where missing; see `true_boxes`.
+            parts: Take the true parts too; otherwise they are looked for around the true object.
+        """
+        if parts:
+            return self.classify(images, self.backbone(images), _configuration(truth))
+        whole, detections, merged = self.look(images)
+        return self.classify(images, whole, self.locate(detections, merged, truth[:, 0]))
+
+    def true_boxes(self, annotations: Annotations, size: int) -> Tensor:
+        """Object and parts (B, 1 + P, 4) of annotated photos of that side, NaN where missing."""
+        return self.part_boxes(annotations.boxes, annotations.points, (size, size))
+
+    def _truth(self, images: Tensor, marked: Annotations) -> Tensor:
+        """`true_boxes` where the images are."""
+        return self.true_boxes(Annotations(*(part.to(images.device) for part in marked)), int(images.shape[3]))
+
+    def look(self, images: Tensor) -> tuple[Tensor, Detections, Tensor]:
+        """The whole photo's feature map, what the detector says, and the map that it says it by."""
+        maps = feature_levels(self.backbone, images, LEVELS)
+        merged = self.detector.pyramid(maps)
+        size = (int(images.shape[3]), int(images.shape[2]))
+        return self.backbone.widened(maps[-1]), self.detector(merged, size), merged
+
+    def locate(self, detections: Detections, merged: Tensor, root: Tensor | None = None) -> Configuration:
+        """The best configuration under the constraint; of a given object (B, 4) where there is one (not NaN)."""
+        boxes, scores = self.detector.candidates(detections, CANDIDATES)
+        boxes, scores = boxes.float(), scores.float()
+        roots, root_scores = boxes[:, 0], scores[:, 0]
+        if root is not None:
+            known = present(root)[:, None]
+            roots = torch.where(known[..., None], root.nan_to_num(0.0)[:, None], roots)
+            root_scores = torch.where(known, 1.0, root_scores)
+        parts, part_scores = boxes[:, 1:], scores[:, 1:]
+        geometry = torch.ones_like(part_scores)[:, None]
+        if self.constraint != "none":
+            geometry = inside(roots, parts, SLACK * detections.size[0]).to(part_scores.dtype)
+        if self.constraint == "neighbours" and len(self.memory):
+            geometry = geometry * self.memory(self.appearance(merged, roots[:, 0], detections.size), roots, parts)
+        return best_configuration(roots, root_scores, parts, part_scores, geometry.expand(-1, roots.shape[1], -1, -1))
+
+    def appearance(self, merged: Tensor, root: Tensor, size: tuple[int, int]) -> Tensor:
+        """What similar photos are found by: the features at 2 x 2 places of the object (B, 4), (B, D)."""
+        step = merged.shape[3] / size[0]
+        return crop_regions(merged.float(), (root * step)[:, None], POOLED).flatten(1)
+
+    def classify(self, images: Tensor, whole: Tensor, found: Configuration) -> ModelOutput:
+        """The answer from the whole photo and the crops of a configuration."""
+        embedding = (self.descriptors(images, whole, found) - self.center) * self.scale  # (B, 2 + P, D)
+        there = found.present[..., None]
+        kept = torch.where(there, embedding[:, 1:], self.absent.to(embedding.dtype))
+        joined = torch.cat([embedding[:, :1], kept], 1).flatten(1)
+        return ModelOutput(self.head(self.dropout(joined)), joined, feature_map=whole, regions=found.boxes)
+
+    def descriptors(self, images: Tensor, whole: Tensor, found: Configuration) -> Tensor:
+        """Mean of the feature map of the photo and of each crop, (B, 2 + P, D); anything where one is missing."""
+        size = (int(images.shape[3]), int(images.shape[2]))
+        boxes = clip_boxes(widen_boxes(found.boxes, CONTEXT), size)
+        side = self.part_size or size[0] // 2
+        crops = crop_regions(images, boxes, side).contiguous(memory_format=torch.channels_last)
+        close = self.backbone(crops).mean((2, 3)).unflatten(0, (-1, boxes.shape[1]))  # (B, 1 + P, D)
+        return torch.cat([whole.mean((2, 3))[:, None], close], 1)
+
+    def annotated_loss(
+        self, images: Tensor, labels: Tensor, annotations: Annotations, *, label_smoothing: float = 0.0
+    ) -> Tensor:
+        """The detector's loss and, in stages in which the classifier learns, its cross-entropy.
+
+        Half of the photos show it their true boxes, a little moved, the others those that the detector finds.
+        """
+        truth = self.true_boxes(annotations, int(images.shape[3]))
+        whole, detections, merged = self.look(images)
+        detection = self.detection_weight * self.detector.loss(detections, truth)
+        if not self.head.weight.requires_grad:
+            return detection
+        with torch.no_grad():
+            found = self.locate(detections, merged)
+            given = present(truth[:, 0]) & (torch.rand(len(truth), device=truth.device) < 0.5)
+            known = _configuration(_jittered(truth, int(images.shape[3])))
+            boxes = torch.where(given[:, None, None], known.boxes, found.boxes)
+            there = torch.where(given[:, None], known.present, found.present)
+        output = self.classify(images, whole, Configuration(boxes, there))
+        return detection + self.loss(output, labels, label_smoothing=label_smoothing)
+
+    def begin_stage(self, index: int, photos: Photos) -> None:
+        """Fit the classifier to what the frozen backbone says of true crops, later of found ones too."""
+        if self.probe_start:
+            self._fit_head(photos, found=index > 0)
+
+    @torch.no_grad()
+    def finish(self, photos: Photos) -> None:
+        """Remember where the parts of the training photos lie and what they look like."""
+        features, boxes = [], []
+        for images, _, marked in photos.annotated():
+            images = images.to(self.center.device)
+            truth = self._truth(images, marked)
+            _, detections, merged = self.look(images)
+            known = present(truth[:, 0])
+            features.append(self.appearance(merged, truth[:, 0].nan_to_num(0.0), detections.size)[known])
+            boxes.append(truth[known])
+        self.memory.remember(torch.cat(features), torch.cat(boxes))
+
+    @torch.no_grad()
+    def _fit_head(self, photos: Photos, *, found: bool) -> None:
+        rows, masks, labels = self._probe_rows(photos, found=found)
+        weight = masks[..., None].float()
+        self.center.copy_((rows * weight).sum(0) / weight.sum(0).clamp_min(1))
+        rows = (rows - self.center) * weight
+        norm = (rows.square().sum((0, 2)) / weight.sum((0, 2)).clamp_min(1)).sqrt()  # (2 + P,)
+        self.scale.copy_(1 / (norm.clamp_min(1e-6) * len(norm) ** 0.5)[:, None])
+        matrix, bias = fit_softmax_start((rows * self.scale).flatten(1), labels, self.num_classes)
+        self.head.weight.copy_(self.probe_start * matrix)
+        self.head.bias.copy_(self.probe_start * bias)
+
+    def _probe_rows(self, photos: Photos, *, found: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """Descriptors (n, 2 + P, D), which of them there are (n, 2 + P), and labels (n,)."""
+        rows, masks, labels = [], [], []
+        device = self.center.device
+        for images, classes, marked in photos.annotated():
+            images = images.to(device)
+            truth = self._truth(images, marked)
+            whole, detections, merged = self.look(images)
+            kinds = [_configuration(truth)]
+            if found:
+                kinds.append(self.locate(detections, merged))
+            for kind in kinds:
+                rows.append(self.descriptors(images, whole, kind))
+                masks.append(torch.cat([torch.ones_like(kind.present[:, :1]), kind.present], 1))
+                labels.append(classes.to(device))
+        return torch.cat(rows), torch.cat(masks), torch.cat(labels)
+
+
+def _configuration(truth: Tensor) -> Configuration:
+    """True boxes (B, 1 + P, 4), NaN where missing."""
+    return Configuration(truth.nan_to_num(0.0), present(truth))
+
+
+def _jittered(boxes: Tensor, size: int) -> Tensor:
+    """Boxes (..., 4) with each edge moved a little at random, on a photo of that side."""
+    sides = (boxes[..., 2:] - boxes[..., :2]).repeat_interleave(2, -1)[..., [0, 2, 1, 3]]
+    return clip_boxes(boxes + JITTER * sides * torch.randn_like(boxes), (size, size))
