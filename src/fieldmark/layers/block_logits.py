@@ -19,5 +19,5 @@ def block_logits(head: nn.Linear, rows: Tensor, blocks: int) -> Tensor:
         (B, P, K).
     """
     weight = head.weight.reshape(head.out_features, blocks, -1).permute(1, 2, 0)  # (P, C, K)
-    each = rows.reshape(len(rows), blocks, -1).transpose(0, 1) @ weight  # (P, B, K)
+    each = rows.reshape(-1, blocks, weight.shape[1]).transpose(0, 1) @ weight  # (P, B, K)
     return blocks * each.transpose(0, 1) + head.bias

@@ -53,7 +53,7 @@ class ChannelGrouping(nn.Module):
     def channel_weights(self, pooled: Tensor) -> Tensor:
         """Means over places (B, C) -> weights (B, N, C)."""
         weights: Tensor = self.weigh(self.hidden(self.even(pooled)).tanh()).sigmoid()
-        return weights.reshape(len(pooled), self.num_parts, -1)
+        return weights.reshape(-1, self.num_parts, pooled.shape[1])
 
     @torch.no_grad()
     def start_from(self, groups: Tensor) -> None:

@@ -101,6 +101,10 @@ class RACNN(Method):
     def head_rows(self, output: ModelOutput) -> Tensor:
         return self.feature_scale * output.embedding
 
+    def crop_side(self, side: int) -> int:
+        """Pixels at which crops of a photo of so many are read: half as many, but no map of a single place."""
+        return self.crop_size or max(side // 2, 2 * self.backbone.reduction)
+
     def scale_logits(self, output: ModelOutput) -> Tensor:
         """What each scale says by itself, (B, scales, K)."""
         return block_logits(self.head, self.head_rows(output), self.num_scales)
@@ -158,8 +162,7 @@ class RACNN(Method):
         """Both maps of what the boxes show, by the backbone of that inner scale."""
         backbone = self.inner_backbones[index] if len(self.inner_backbones) else self.backbone
         assert isinstance(backbone, Backbone)
-        side = self.crop_size or max(images.shape[3] // 2, 2 * backbone.reduction)
-        return backbone.maps(boxcar_crop(images, boxes, side, self.sharpness))
+        return backbone.maps(boxcar_crop(images, boxes, self.crop_side(images.shape[3]), self.sharpness))
 
 
 def rank_loss(scale_logits: Tensor, labels: Tensor, margin: float) -> Tensor:
