@@ -13,15 +13,18 @@ import numpy as np
 
 from fieldmark.artifact.manifest import DataFacts, Manifest
 from fieldmark.artifact.save import check_out, member_facts, save_artifact
+from fieldmark.artifact.trust_facts import TrustFacts
 from fieldmark.config import EnsembleSettings, FitSettings, GradientSettings, build_settings
 from fieldmark.data.chosen_classes import choose_classes
+from fieldmark.data.held_out import held_out
 from fieldmark.data.prepare import Prepared, prepare
 from fieldmark.data.read import read
 from fieldmark.errors import SettingError
 from fieldmark.progress import say
-from fieldmark.recognizer.calibration import expected_calibration_error, fit_temperature
-from fieldmark.recognizer.recognizer import Recognizer, fuse
+from fieldmark.recognizer.calibrate import Calibration, calibrate
+from fieldmark.recognizer.recognizer import Recognizer
 from fieldmark.recognizer.remember import known_photos, remember
+from fieldmark.recognizer.trust import TRUST_FILE, TrustTables, hierarchy_of
 from fieldmark.structures import RecordList
 from fieldmark.training.member import Trained
 
@@ -81,13 +84,21 @@ def fit(
 def train_and_save(prepared: Prepared, settings: FitSettings, out: Path, *, resume: bool = False) -> Recognizer:
     """Train on prepared records, calibrate on val, write the artifact, and load it."""
     run_dir = run_folder(out)
-    trained = _trained(prepared, settings, run_dir, resume)
+    held = held_out(prepared.records, prepared.groups, prepared.content_keys)
+    trained = _trained(prepared, settings, run_dir, resume, held)
     contents = [prepared.content_keys[record.path] for record in prepared.records]
-    manifest = _manifest(prepared, settings, trained, contents)
-    temperatures = [facts.temperature for facts in manifest.members]
+    val = np.array([record.split == "val" for record in prepared.records], dtype=np.bool_)
+    labels = np.array(prepared.records.labels, dtype=np.int64)[val]
+    calibration = calibrate(trained.members, labels, ~held[val])
+    manifest = _manifest(prepared, settings, trained, contents, calibration)
+    manifest.trust = TrustFacts(
+        file=TRUST_FILE, photos=int(held.sum()), coverage=settings.coverage, confidence=settings.confidence
+    )
+    tables = TrustTables.of(calibration.probabilities[held[val]], labels[held[val]], hierarchy_of(manifest))
 
     def complete(folder: Path, manifest: Manifest) -> Manifest:
-        photos = known_photos(folder, manifest, prepared.records, trained.members, temperatures)
+        tables.save(folder / TRUST_FILE)
+        photos = known_photos(folder, manifest, prepared.records, trained.members, calibration.probabilities)
         return remember(folder, manifest, photos, gallery_uri=settings.gallery_uri, seed=settings.seed)
 
     save_artifact(out, manifest, trained.members, prepared.records, contents, complete)
@@ -95,17 +106,19 @@ def train_and_save(prepared: Prepared, settings: FitSettings, out: Path, *, resu
     return Recognizer(out)
 
 
-def _trained(prepared: Prepared, settings: FitSettings, run_dir: Path, resume: bool) -> Trained:
+def _trained(
+    prepared: Prepared, settings: FitSettings, run_dir: Path, resume: bool, held: np.ndarray[Any, np.dtype[np.bool_]]
+) -> Trained:
     """Members of the method, or of the models that an ensemble names."""
     if isinstance(settings, EnsembleSettings):
         from fieldmark.recognizer.ensemble import combine
 
         contents = [prepared.content_keys[record.path] for record in prepared.records]
-        return combine(prepared.records, _data_facts(prepared, contents).fingerprint, settings)
+        return combine(prepared.records, _data_facts(prepared, contents).fingerprint, settings, held)
     from fieldmark.training.fit import train
 
-    groups = np.array(prepared.groups)
-    return train(prepared.records, groups, settings, run_dir, content_keys=prepared.content_keys, resume=resume)
+    groups, keys = np.array(prepared.groups), prepared.content_keys
+    return train(prepared.records, groups, settings, run_dir, content_keys=keys, held=held, resume=resume)
 
 
 def run_folder(out: Path) -> Path:
@@ -124,11 +137,10 @@ def _check_run(run_dir: Path, settings: FitSettings, resume: bool) -> None:
         raise SettingError(f"checkpoints would go to {run_dir}, but that holds something else; name another --out")
 
 
-def _manifest(prepared: Prepared, settings: FitSettings, trained: Trained, contents: Sequence[str]) -> Manifest:
+def _manifest(
+    prepared: Prepared, settings: FitSettings, trained: Trained, contents: Sequence[str], calibration: Calibration
+) -> Manifest:
     records = prepared.records
-    labels = np.array([record.label for record in records if record.split == "val"], dtype=np.int64)
-    temperatures = [fit_temperature(member.val_logits, labels) for member in trained.members]
-    calibration, val_top1 = _calibration(trained, temperatures, labels)
     taxonomy = {records.classes[record.label]: list(record.taxonomy) for record in records if record.taxonomy}
     return Manifest(
         fieldmark=importlib.metadata.version("fieldmark"),
@@ -138,36 +150,16 @@ def _manifest(prepared: Prepared, settings: FitSettings, trained: Trained, conte
         taxonomy=taxonomy,
         members=[
             member_facts(index, member, temperature)
-            for index, (member, temperature) in enumerate(zip(trained.members, temperatures, strict=True))
+            for index, (member, temperature) in enumerate(zip(trained.members, calibration.temperatures, strict=True))
         ],
         data=_data_facts(prepared, contents),
         settings=settings.model_dump(mode="json"),
-        calibration=calibration,
-        figures={"estimate": trained.estimate, "val_top1": val_top1},
+        calibration=calibration.figures,
+        scaling=calibration.scaling,
+        figures={"estimate": trained.estimate, "val_top1": calibration.top1},
         steps=trained.steps,
         versions={name: importlib.metadata.version(name) for name in _LIBRARIES},
     )
-
-
-def _calibration(
-    trained: Trained, temperatures: Sequence[float], labels: np.ndarray[Any, np.dtype[np.int64]]
-) -> tuple[dict[str, float], float | None]:
-    """Figures of the calibration on val, and the val top-1."""
-    if not len(labels):
-        return {}, None
-    logits = [member.val_logits for member in trained.members]
-    weights = [member.weight for member in trained.members]
-    before = fuse(logits, [1.0] * len(logits), weights)
-    after = fuse(logits, temperatures, weights)
-    truth = np.arange(len(labels)), labels
-    figures = {
-        "val_photos": float(len(labels)),
-        "ece_before": expected_calibration_error(before, labels),
-        "ece_after": expected_calibration_error(after, labels),
-        "nll_before": float(-np.log(np.maximum(before[truth], 1e-12)).mean()),
-        "nll_after": float(-np.log(np.maximum(after[truth], 1e-12)).mean()),
-    }
-    return figures, float((after.argmax(1) == labels).mean())
 
 
 def _data_facts(prepared: Prepared, contents: Sequence[str]) -> DataFacts:

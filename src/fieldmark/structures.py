@@ -114,13 +114,16 @@ class Answer:
     """What a recognizer says of one photo. The fields are those of ``predict --json``.
 
     Attributes:
-        path: The photo's path, or None where it came as an array.
+        path: The photo's path, or None where it came as an array, or the answer is of several photos.
         candidates: Classes by falling probability.
-        set: Conformal candidate set; None where the model holds no conformal calibration.
-        rank: Taxonomic level of the answer: ``class``, or the rank of `ancestor`; None where there is no answer.
+        set: Conformal candidate set; None where too few held-out photos vouch for any.
+        rank: Taxonomic level of the answer: ``class``, or the rank of `ancestor`; None where no level is sure enough.
         ancestor: The name at that rank where the answer backs off from the class.
         unknown: True where the photo lies outside of what the model knows; None where that was not fitted.
         error: Why the photo could not be read; then there are no candidates.
+        coverage: Share of such sets that hold the truth, at least.
+        group: Name of the specimen where the answer is of several photos.
+        photos: The photos that the answer is of, where they are several.
     """
 
     path: str | None
@@ -130,6 +133,9 @@ class Answer:
     ancestor: str | None = None
     unknown: bool | None = None
     error: str | None = None
+    coverage: float | None = None
+    group: str | None = None
+    photos: tuple[str, ...] = ()
 
     @property
     def label(self) -> str | None:
@@ -142,8 +148,7 @@ class Answer:
         return self.candidates[0].probability if self.candidates else None
 
     def to_dict(self) -> dict[str, Any]:
-        """The object that ``predict --json`` prints; `error` is present only where there is one."""
+        """The object that ``predict --json`` prints; `error`, `coverage`, `group`, `photos` only where there are any."""
+        optional = ("error", "coverage", "group", "photos")
         answer = asdict(self)
-        if self.error is None:
-            del answer["error"]
-        return answer
+        return {name: value for name, value in answer.items() if name not in optional or value not in (None, ())}

@@ -15,11 +15,14 @@ __all__ = ["HELD_SHARE", "held_out"]
 HELD_SHARE = 0.5
 """Of the val photos. The others serve for early stopping, temperatures and thresholds of other kinds."""
 
+_ENOUGH = 19  # photos that vouch for a coverage of 0.95
+_SHARE_OF_FEW = 0.75
+
 
 def held_out(records: RecordList, groups: Sequence[int], content_keys: Mapping[Path, str]) -> NDArray[np.bool_]:
     """Which records are held out, (n,); only val photos are.
 
-    Groups go as a whole, those with the largest keys first: a draw that depends on the photos' contents alone, so that
+    Half of val, and where val is small three quarters of it up to 19 photos. Groups go as a whole, those with the largest keys first: a draw that depends on the photos' contents alone, so that
     everybody who asks about the same photos finds the same ones.
 
     Args:
@@ -33,7 +36,7 @@ def held_out(records: RecordList, groups: Sequence[int], content_keys: Mapping[P
         members.setdefault(int(groups[index]), []).append(index)
     by_key = sorted(members.values(), key=lambda group: max(content_keys[records[i].path] for i in group), reverse=True)
     held = np.zeros(len(records), dtype=np.bool_)
-    wanted = round(HELD_SHARE * len(val))
+    wanted = max(round(HELD_SHARE * len(val)), min(_ENOUGH, round(_SHARE_OF_FEW * len(val))))
     for group in by_key:
         if held.sum() + len(group) <= wanted:
             held[group] = True

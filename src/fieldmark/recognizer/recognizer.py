@@ -19,11 +19,15 @@ from fieldmark.data.preprocess import Preprocess
 from fieldmark.data.views import photo_views, view_side, whole_views
 from fieldmark.errors import ModelError, SettingError
 from fieldmark.progress import progress_bar
+from fieldmark.recognizer.compose import compose, compose_specimen
 from fieldmark.recognizer.fusion import fuse, mean_logits
 from fieldmark.recognizer.gallery import Gallery, Neighbour
-from fieldmark.recognizer.judge import Judge
+from fieldmark.recognizer.judge import Judge, Judged
 from fieldmark.recognizer.photo_inputs import PhotoInput, is_single, to_image
-from fieldmark.structures import Answer, Candidate, Record
+from fieldmark.recognizer.scaling import Scaling
+from fieldmark.recognizer.trust import Trust, Wanted, load_trust
+from fieldmark.recognizer.unknown import Evidence
+from fieldmark.structures import Answer, Record
 
 if TYPE_CHECKING:
     from fieldmark.artifact.load import SplitRow
@@ -97,6 +101,9 @@ class Recognizer:
             for facts in self.manifest.members
         ]
         self.judge = Judge(self.folder, self.manifest)
+        self.trust: Trust = load_trust(self.folder, self.manifest, self.judge.labels)
+        facts = self.manifest.scaling
+        self._scaling = facts and Scaling(facts.kind, np.array(facts.scale), np.array(facts.shift))
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -128,41 +135,124 @@ class Recognizer:
         return load_split(self.folder, self.manifest)
 
     @overload
-    def predict(self, photos: str | Path | bytes | Image.Image, *, top_k: int = 5) -> Answer: ...
+    def predict(
+        self,
+        photos: str | Path | bytes | Image.Image,
+        *,
+        top_k: int = 5,
+        coverage: float | None = None,
+        confidence: float | None = None,
+    ) -> Answer: ...
 
     @overload
-    def predict(self, photos: Sequence[PhotoInput], *, top_k: int = 5) -> list[Answer]: ...
+    def predict(
+        self,
+        photos: Sequence[PhotoInput],
+        *,
+        top_k: int = 5,
+        coverage: float | None = None,
+        confidence: float | None = None,
+    ) -> list[Answer]: ...
 
     @overload
-    def predict(self, photos: PhotoInput, *, top_k: int = 5) -> Answer | list[Answer]: ...
+    def predict(
+        self,
+        photos: PhotoInput,
+        *,
+        top_k: int = 5,
+        coverage: float | None = None,
+        confidence: float | None = None,
+    ) -> Answer | list[Answer]: ...
 
-    def predict(self, photos: PhotoInput | Sequence[PhotoInput], *, top_k: int = 5) -> Answer | list[Answer]:
+    def predict(
+        self,
+        photos: PhotoInput | Sequence[PhotoInput],
+        *,
+        top_k: int = 5,
+        coverage: float | None = None,
+        confidence: float | None = None,
+    ) -> Answer | list[Answer]:
         """Answer for one photo or several.
 
         Args:
             photos: Paths, PIL images, bytes, uint8 arrays (H, W, 3), tensors (3, H, W) in [0, 1]; one, a sequence
                 of them, or a batch as an array or tensor of 4 axes.
             top_k: Candidates in an answer.
+            coverage: Share of the candidate sets that shall hold the truth; the model's own for None.
+            confidence: Share of answers that shall be right at their rank: an answer climbs to the lowest ancestor
+                that is sure enough. The model's own for None; models hold none unless they were fitted with one.
 
         Returns:
             One `Answer` for one photo, a list in the order of the photos otherwise. A photo that cannot be read
             gives an answer with `error` and no candidates.
-        """
-        if is_single(photos):
-            return next(self.answers([photos], top_k=top_k))
-        return list(self.answers(list(photos), top_k=top_k))
 
-    def answers(self, photos: Sequence[PhotoInput], *, top_k: int = 5) -> Iterator[Answer]:
+        Raises:
+            SettingError: A level does not lie between 0 and 1, or the model cannot vouch for that coverage.
+        """
+        single = is_single(photos)
+        several = [photos] if single else list(photos)
+        answers = self.answers(several, top_k=top_k, coverage=coverage, confidence=confidence)
+        return next(answers) if single else list(answers)
+
+    def answers(
+        self,
+        photos: Sequence[PhotoInput],
+        *,
+        top_k: int = 5,
+        coverage: float | None = None,
+        confidence: float | None = None,
+    ) -> Iterator[Answer]:
         """Answers in the order of the photos, as they come.
 
         Raises:
-            SettingError: `top_k` is below 1.
+            SettingError: `top_k` is below 1, or a level is none that the model can keep.
         """
+        return self._answers(photos, self._wanted(top_k, coverage, confidence))
+
+    def predict_specimen(
+        self,
+        photos: Sequence[PhotoInput],
+        *,
+        group: str | None = None,
+        top_k: int = 5,
+        coverage: float | None = None,
+        confidence: float | None = None,
+    ) -> Answer:
+        """One answer from several photos of one specimen. Those that cannot be read are left out.
+
+        Args:
+            photos: At least one.
+            group: Name of the specimen, for the answer.
+            top_k: Candidates in the answer.
+            coverage: See `predict`.
+            confidence: See `predict`.
+
+        Returns:
+            The answer, with `photos` those it is of; one with `error` where none can be read.
+
+        Raises:
+            SettingError: There are no photos, or a level is none that the model can keep.
+        """
+        wanted = self._wanted(top_k, coverage, confidence)
+        if not len(photos):
+            raise SettingError("expected the photos of a specimen, but got none; give at least one")
+        scores = self.scores(photos)
+        good = [position for position in range(len(photos)) if position not in scores.errors]
+        if not good:
+            return Answer(None, error=scores.errors[0], group=group)
+        unknown = [_is_unknown(scores.known[position]) for position in good]
+        paths = [_path_of(photos[position]) for position in good]
+        rows = scores.probabilities[good]
+        return compose_specimen(self.trust, self.classes, paths, group, rows, unknown, wanted)
+
+    def _wanted(self, top_k: int, coverage: float | None, confidence: float | None) -> Wanted:
         if top_k < 1:
             raise SettingError(f"the number of candidates must be at least 1, but is {top_k}")
-        return self._answers(photos, top_k)
+        wanted = Wanted(top_k, coverage, confidence)
+        self.trust.demand(wanted)
+        return wanted
 
-    def _answers(self, photos: Sequence[PhotoInput], top_k: int) -> Iterator[Answer]:
+    def _answers(self, photos: Sequence[PhotoInput], wanted: Wanted) -> Iterator[Answer]:
         for positions, judged, errors in self._batches(photos, self._run):
             rows = dict(zip(positions, judged, strict=True))
             for position in sorted([*rows, *errors]):
@@ -170,7 +260,8 @@ class Recognizer:
                 if position in errors:
                     yield Answer(path, error=errors[position])
                 else:
-                    yield self._answer(path, rows[position], top_k)
+                    row = rows[position]
+                    yield compose(self.trust, self.classes, path, row[:-1], _is_unknown(row[-1]), wanted)
 
     def scores(self, photos: Sequence[PhotoInput], description: str = "recognizing") -> Scores:
         """Calibrated probabilities of every class for many photos."""
@@ -197,6 +288,30 @@ class Recognizer:
                 neighbours[position] = near
         return neighbours, found.errors
 
+    def evidence(
+        self, photos: Sequence[PhotoInput], description: str = "recognizing"
+    ) -> tuple[Evidence, Judged, dict[int, str]]:
+        """What the scores of being known are made of, and the judgement by them.
+
+        Returns:
+            Both for the readable photos alone, in their order, and position -> why a photo cannot be read.
+
+        Raises:
+            ModelError: The model remembers no photos.
+        """
+        memory = self.judge.memory
+        table, errors = self._table(photos, self._read, description)
+        good = [position for position in range(len(photos)) if position not in errors]
+        rows = (
+            np.zeros((0, 2 * len(self.manifest.classes) + memory.projection.mean.size))
+            if table is None
+            else table[good]
+        )
+        probabilities, logits, embeddings = self._split(rows)
+        vectors = memory.projection(embeddings)
+        judged = self.judge(probabilities, logits, embeddings)
+        return Evidence(probabilities, logits, vectors, memory.landmarks, memory.statistics), judged, errors
+
     def embeddings(self, photos: Sequence[PhotoInput], description: str = "embedding") -> Embeddings:
         """Embeddings of many photos by the first member: the mean over its views, at unit length.
 
@@ -220,12 +335,6 @@ class Recognizer:
                 bar.advance(task, len(positions) + len(failed))
         return table, errors
 
-    def _answer(self, path: str | None, judged: Floats, top_k: int) -> Answer:
-        probabilities, known = judged[:-1], judged[-1]
-        order = np.argsort(-probabilities, kind="stable")[:top_k]
-        candidates = tuple(Candidate(self.classes[index], float(probabilities[index])) for index in order)
-        return Answer(path, candidates, rank="class", unknown=None if np.isnan(known) else bool(known < 0))
-
     def _batches(self, photos: Sequence[PhotoInput], run: _Run) -> Iterator[tuple[list[int], Floats, dict[int, str]]]:
         """(positions, what `run` gives for them, errors) batch by batch, in order."""
         draft_side = max(view_side(runner.preprocess, runner.views) for runner in self._runners)
@@ -247,6 +356,16 @@ class Recognizer:
 
     def _run(self, images: Sequence[Image.Image]) -> Floats:
         """Probabilities of all classes, and in the last column how far the photo is known: (n, K + m + 1)."""
+        judged = self.judge(*self._split(self._read(images)))
+        return np.concatenate([judged.probabilities, judged.known[:, None]], 1)
+
+    def _split(self, rows: Floats) -> tuple[Floats, Floats, Floats]:
+        """Probabilities (n, K), scaled logits (n, K) and embeddings (n, D) out of what `_read` gives."""
+        count = len(self.manifest.classes)
+        return rows[:, :count], rows[:, count : 2 * count], rows[:, 2 * count :]
+
+    def _read(self, images: Sequence[Image.Image]) -> Floats:
+        """The head's probabilities, the scaled logits and the first member's embedding side by side: (n, 2 K + D)."""
         outputs = []
         for runner in self._runners:
             stack = np.stack([photo_views(image, runner.preprocess, runner.views) for image in images])
@@ -255,10 +374,15 @@ class Recognizer:
         temperatures = [runner.temperature for runner in self._runners]
         weights = [runner.weight for runner in self._runners]
         probabilities = fuse(logits, temperatures, weights)
+        if self._scaling:
+            probabilities = self._scaling(np.log(np.maximum(probabilities, 1e-30)))
         scaled = mean_logits(logits, temperatures, weights)
         whole = whole_views(self._runners[0].views)
-        judged = self.judge(probabilities, scaled, outputs[0]["embedding"][:, :whole].mean(1))
-        return np.concatenate([judged.probabilities, judged.known[:, None]], 1)
+        return np.concatenate([probabilities, scaled, outputs[0]["embedding"][:, :whole].mean(1)], 1)
+
+
+def _is_unknown(known: float) -> bool | None:
+    return None if np.isnan(known) else bool(known < 0)
 
 
 def _path_of(photo: PhotoInput) -> str | None:

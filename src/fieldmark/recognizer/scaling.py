@@ -69,7 +69,7 @@ def fit_vector(logits: Floats, labels: Ints, strength: float) -> Scaling:
     return Scaling("vector", base * (1.0 + found.x[:num_classes]), found.x[num_classes:])
 
 
-def choose_scaling(logits: Floats, labels: Ints, *, folds: int = 5) -> Scaling:
+def choose_scaling(logits: Floats, labels: Ints, temperature: float, *, folds: int = 5) -> Scaling:
     """Temperature, or vector scaling where cross-validation says that it predicts clearly better.
 
     Clearly: by more than one standard error of the difference in log-likelihood.
@@ -77,31 +77,34 @@ def choose_scaling(logits: Floats, labels: Ints, *, folds: int = 5) -> Scaling:
     Args:
         logits: (n, K) of photos that took no part in training.
         labels: (n,).
+        temperature: What vector scaling must beat.
         folds: Of the cross-validation.
     """
-    temperature = Scaling.of_temperature(fit_temperature(logits, labels))
+    plain = Scaling.of_temperature(temperature)
     if len(labels) < max(folds, MIN_PHOTOS_A_CLASS * logits.shape[1]):
-        return temperature
+        return plain
     fold_of = np.random.default_rng(0).permutation(len(labels)) % folds
-    plain = _surprise(logits, labels, fold_of, None)
-    best, least = None, plain.mean()
+    known = _surprise(plain(logits), labels)
+    best, least = None, known.mean()
     for strength in STRENGTHS:
-        surprise = _surprise(logits, labels, fold_of, strength)
-        error = float((plain - surprise).std() / np.sqrt(len(labels)))
-        if plain.mean() - surprise.mean() > error and surprise.mean() < least:
+        surprise = _vector_surprise(logits, labels, fold_of, strength)
+        error = float((known - surprise).std() / np.sqrt(len(labels)))
+        if known.mean() - surprise.mean() > error and surprise.mean() < least:
             best, least = strength, surprise.mean()
-    return temperature if best is None else fit_vector(logits, labels, best)
+    return plain if best is None else fit_vector(logits, labels, best)
 
 
-def _surprise(logits: Floats, labels: Ints, fold_of: Ints, strength: float | None) -> NDArray[np.float64]:
-    """-log p(truth) (n,) of each photo by a scaling that did not see it."""
+def _surprise(probabilities: Floats, labels: Ints) -> NDArray[np.float64]:
+    """-log p(truth) (n,)."""
+    truth = probabilities[np.arange(len(labels)), labels]
+    return np.asarray(-np.log(np.maximum(truth, 1e-12)), dtype=np.float64)
+
+
+def _vector_surprise(logits: Floats, labels: Ints, fold_of: Ints, strength: float) -> NDArray[np.float64]:
+    """-log p(truth) (n,) of each photo by a vector scaling that did not see it."""
     surprise = np.zeros(len(labels))
     for fold in np.unique(fold_of):
         inside, outside = fold_of != fold, fold_of == fold
-        if strength is None:
-            scaling = Scaling.of_temperature(fit_temperature(logits[inside], labels[inside]))
-        else:
-            scaling = fit_vector(logits[inside], labels[inside], strength)
-        rows = scaling(logits[outside])
-        surprise[outside] = -np.log(np.maximum(rows[np.arange(len(rows)), labels[outside]], 1e-12))
+        scaling = fit_vector(logits[inside], labels[inside], strength)
+        surprise[outside] = _surprise(scaling(logits[outside]), labels[outside])
     return surprise

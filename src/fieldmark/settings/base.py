@@ -37,6 +37,13 @@ class FitSettings(BaseModel):
         None,
         description="where the gallery of known photos goes, such as s3://bucket/folder; into the model if left out",
     )
+    coverage: float = Field(0.9, gt=0, lt=1, description="share of candidate sets that shall hold the truth")
+    confidence: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="share of answers that shall be right at their rank; they climb to ancestors for it",
+    )
     test_views: Annotated[Literal[1, 2, 5, 10], BeforeValidator(_to_int)] = Field(
         2, description="looks averaged: 2 adds the mirror image, 5 four corners, 10 both"
     )

@@ -1,0 +1,45 @@
+"""The parts of ``fieldmark.json`` about how far answers may be trusted."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["ScalingFacts", "TrustFacts"]
+
+
+class ScalingFacts(BaseModel):
+    """What follows the members' temperatures: logits of the common answer times `scale` plus `shift`, then softmax.
+
+    Attributes:
+        kind: ``temperature`` or ``vector``, chosen by cross-validation on val.
+        scale: One number, or one a class.
+        shift: Of the same length.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    kind: Literal["temperature", "vector"]
+    scale: list[float] = Field(min_length=1)
+    shift: list[float] = Field(min_length=1)
+
+
+class TrustFacts(BaseModel):
+    """What the held-out val photos vouch for.
+
+    Attributes:
+        file: safetensors file of their scores.
+        photos: How many they are; they served for nothing else.
+        score: Conformity score of the candidate sets.
+        coverage: Level of the sets where nobody names another.
+        confidence: Share of answers that shall be right at their rank; None where answers stay at the class.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    file: str
+    photos: int = Field(ge=0)
+    score: Literal["lac"] = "lac"
+    coverage: float = Field(0.9, gt=0, lt=1)
+    confidence: float | None = Field(None, gt=0, lt=1)
