@@ -10,9 +10,9 @@ __all__ = ["ranking_loss"]
 def ranking_loss(scores: Tensor, losses: Tensor, margin: float = 1.0) -> Tensor:
     """Hinge over all pairs: of two regions, the one with the smaller loss is to lead by the margin.
 
-    A pair (i, s) of a photo's regions with ``losses[s] > losses[i]`` costs ``max(0, margin - (scores[i] - scores[s]))``.
-    No gradient reaches the losses. The paper sums over the pairs of a photo, 15 of 6 regions; their mean has the size of
-    a cross-entropy, so that it does not crowd those out where the norm of all gradients is clipped.
+    Two regions i and s of a photo with ``losses[s] > losses[i]`` cost ``max(0, margin - (scores[i] - scores[s]))``. No
+    gradient reaches the losses. The paper sums over the pairs of a photo, 15 of 6 regions; their mean has the size of a
+    cross-entropy, so that it does not crowd those out where the norm of all gradients is clipped.
 
     Source: Yang, Luo, Wang, Hu, Gao, Wang, "Learning to navigate for fine-grained classification" (ECCV 2018), eq. 1.
 
