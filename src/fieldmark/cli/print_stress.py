@@ -18,10 +18,12 @@ def print_stress(found: Stress) -> None:
     from fieldmark.progress import console, say
 
     say(f"\ntop-1 on {found.num_images:,} of these photos: {found.top1_accuracy:.1%}, after a change:")
-    table = Table("change", "strength: top-1", "mean drop", "strength is", box=None, pad_edge=False)
+    table = Table("change", "strength is", "strength: top-1", "mean drop", box=None, pad_edge=False)
+    for column in table.columns:
+        column.no_wrap = True
     for name in sorted(found.changes, key=found.drop, reverse=True):
-        levels = "   ".join(f"{level.strength:g}: {level.top1_accuracy:.1%}" for level in found.changes[name])
-        table.add_row(name, levels, f"{100 * found.drop(name):.1f} points", UNITS[name])
+        levels = "  ".join(f"{level.strength:g}: {level.top1_accuracy:.0%}" for level in found.changes[name])
+        table.add_row(name, UNITS[name], levels, f"{100 * found.drop(name):.1f}")
     console.print(table)
     say(f"mean drop over all changes: {100 * found.mean_drop:.1f} points")
     for name, reason in found.skipped.items():

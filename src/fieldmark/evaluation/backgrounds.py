@@ -25,7 +25,7 @@ class BackgroundChange:
         strengths: The ones that are tried, rising.
         background: (photo, strength, background of another photo) to a photo of the same size, of which the part
             outside the box is taken.
-        unit: What a strength is.
+        unit: What a strength is, in a word or three for a table.
         borrows: Whether it needs another photo's background.
     """
 
@@ -74,9 +74,7 @@ def _swapped(image: Image.Image, strength: float, other: Image.Image | None) -> 
 
 
 BACKGROUNDS: tuple[BackgroundChange, ...] = (
-    BackgroundChange("background_blur", (0.02, 0.05, 0.1), _blurred, "sigma, as a share of the shorter side"),
-    BackgroundChange("background_grey", (0.5, 1.0), _greyed, "share of grey outside the box"),
-    BackgroundChange(
-        "background_swap", (0.5, 1.0), _swapped, "share of another photo's background outside the box", borrows=True
-    ),
+    BackgroundChange("background_blur", (0.02, 0.05, 0.1), _blurred, "sigma/short side"),
+    BackgroundChange("background_grey", (0.5, 1.0), _greyed, "of it grey"),
+    BackgroundChange("background_swap", (0.5, 1.0), _swapped, "of it another's", borrows=True),
 )

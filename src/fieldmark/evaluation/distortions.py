@@ -29,7 +29,7 @@ class Distortion:
         strengths: The ones that are tried, rising.
         apply: (upright RGB photo, strength, generator) to a photo of the same size. The generator decides directions
             and places; with one in the same state, a larger strength goes further in the same direction.
-        unit: What a strength is.
+        unit: What a strength is, in a word or three for a table.
     """
 
     name: str
@@ -104,13 +104,13 @@ def _resample(image: Image.Image, turn: Floats, shift: Floats | None = None) -> 
 
 
 DISTORTIONS: tuple[Distortion, ...] = (
-    Distortion("translate", (0.05, 0.1, 0.2), _translate, "shift, as a share of the shorter side"),
+    Distortion("translate", (0.05, 0.1, 0.2), _translate, "of short side"),
     Distortion("rotate", (10.0, 20.0, 40.0), _rotate, "degrees"),
-    Distortion("shrink", (0.2, 0.4, 0.6), _shrink, "share by which lengths get smaller"),
-    Distortion("enlarge", (0.2, 0.4, 0.6), _enlarge, "share of each side that falls away"),
-    Distortion("darken", (0.25, 0.5, 0.75), _darken, "share of the light that is lost"),
-    Distortion("brighten", (0.25, 0.5, 1.0), _brighten, "share of light more"),
-    Distortion("contrast", (0.25, 0.5, 0.75), _flatten, "share of the contrast that is lost"),
-    Distortion("blur", (0.005, 0.01, 0.02), _blur, "sigma, as a share of the shorter side"),
-    Distortion("occlude", (0.05, 0.1, 0.25), _occlude, "share of the centred square that is covered"),
+    Distortion("shrink", (0.2, 0.4, 0.6), _shrink, "of size lost"),
+    Distortion("enlarge", (0.2, 0.4, 0.6), _enlarge, "of side cut off"),
+    Distortion("darken", (0.25, 0.5, 0.75), _darken, "of light lost"),
+    Distortion("brighten", (0.25, 0.5, 1.0), _brighten, "of light added"),
+    Distortion("contrast", (0.25, 0.5, 0.75), _flatten, "of contrast lost"),
+    Distortion("blur", (0.005, 0.01, 0.02), _blur, "sigma/short side"),
+    Distortion("occlude", (0.05, 0.1, 0.25), _occlude, "of square hidden"),
 )
