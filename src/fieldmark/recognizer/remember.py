@@ -13,8 +13,9 @@ from fieldmark.artifact.manifest import Manifest
 from fieldmark.artifact.save import relative_path
 from fieldmark.backbones.onnx_runner import OnnxRunner, in_batches
 from fieldmark.data.preprocess import Preprocess, load_array
+from fieldmark.data.views import whole_views
 from fieldmark.recognizer.class_statistics import ClassStatistics, evenly
-from fieldmark.recognizer.fusion import fuse, mean_logits
+from fieldmark.recognizer.fusion import mean_logits
 from fieldmark.recognizer.gallery import Gallery, GalleryRow
 from fieldmark.recognizer.left_out import choose_score, simulate_left_out
 from fieldmark.recognizer.memory import MEMORY_FILE, Memory
@@ -83,7 +84,7 @@ def remember(folder: Path, manifest: Manifest, photos: KnownPhotos, *, gallery_u
 
 
 def known_photos(
-    folder: Path, manifest: Manifest, records: RecordList, members: Sequence[Member], temperatures: Sequence[float]
+    folder: Path, manifest: Manifest, records: RecordList, members: Sequence[Member], val_probabilities: Floats
 ) -> KnownPhotos:
     """Train and val photos with what the members say of them; the first member's embeddings are read when asked for.
 
@@ -92,17 +93,18 @@ def known_photos(
         manifest: Names them.
         records: All photos with their splits.
         members: In the order of the manifest's.
-        temperatures: One for each.
+        val_probabilities: (n_val, K), calibrated.
     """
     train, val = records.of_split("train"), records.of_split("val")
     own = records.like([*train, *val])
     first, facts = members[0], manifest.members[0]
     embed = first.embed or graph_embeddings(folder / facts.graph, first.preprocess, first.views, own)
-    weights = [member.weight for member in members]
-    logits = [member.val_logits for member in members]
-    return KnownPhotos(
-        own, len(train), embed, fuse(logits, temperatures, weights), mean_logits(logits, temperatures, weights)
+    logits = mean_logits(
+        [member.val_logits for member in members],
+        [facts.temperature for facts in manifest.members],
+        [member.weight for member in members],
     )
+    return KnownPhotos(own, len(train), embed, val_probabilities, logits)
 
 
 def graph_embeddings(
@@ -113,7 +115,7 @@ def graph_embeddings(
 
     def work(positions: Sequence[int]) -> NDArray[np.float32]:
         arrays = np.stack([load_array(records[position], preprocess) for position in positions])
-        return np.asarray(runner.run_views(arrays, views)["embedding"].mean(1))
+        return np.asarray(runner.run_views(arrays, whole_views(views))["embedding"].mean(1))
 
     def embed(positions: Ints) -> NDArray[np.float32]:
         return np.concatenate(list(in_batches(positions.tolist(), work)))

@@ -1,0 +1,162 @@
+"""How well a recognizer tells photos of none of its classes: measured with whole classes that it never saw."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fieldmark.data.read import read
+from fieldmark.errors import DataError, ModelError
+from fieldmark.evaluation.remembered_split import content_keys, of_split
+from fieldmark.recognizer.recognizer import Recognizer
+from fieldmark.recognizer.unknown import JOINED, KNOWN_SCORES, known_scores
+from fieldmark.structures import RecordList, Split
+
+__all__ = ["OpenSet", "ScoreFigures", "evaluate_open_set", "fpr_at", "open_set_photos", "oscr"]
+
+Floats = NDArray[np.floating]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreFigures:
+    """How one score tells known from unknown photos.
+
+    Attributes:
+        auroc: Chance that a known photo scores higher than an unknown one.
+        fpr_at_95: Share of unknown photos that pass where 95 % of the known ones do.
+        oscr: Area under the share of known photos that are answered right and pass, over the share of unknown photos
+            that pass; at most the top-1 accuracy.
+    """
+
+    auroc: float
+    fpr_at_95: float
+    oscr: float
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSet:
+    """What ``evaluate --open-set --json`` prints.
+
+    Attributes:
+        num_known: Photos of the model's classes.
+        num_unknown: Photos of other classes.
+        top1_accuracy: Of the known photos, with every photo answered.
+        score: The one that the model answers by.
+        known_kept: Share of known photos that it does not call unknown.
+        unknown_found: Share of unknown photos that it calls so.
+        scores: Figures of every score, the model's own first.
+        errors: Photos that could not be read.
+    """
+
+    num_known: int
+    num_unknown: int
+    top1_accuracy: float
+    score: str
+    known_kept: float
+    unknown_found: float
+    scores: dict[str, ScoreFigures]
+    errors: dict[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def evaluate_open_set(recognizer: Recognizer, data: str | Path | RecordList, *, split: Split = "test") -> OpenSet:
+    """Photos of the model's classes against photos of all other classes in the data.
+
+    Args:
+        recognizer: What to measure.
+        data: A data set with classes that the model does not know, beside classes that it does.
+        split: Which photos of both; other classes of data without splits count whole.
+
+    Raises:
+        ModelError: The model has no threshold of the unknown.
+        DataError: The data lack known or unknown photos.
+    """
+    facts = recognizer.manifest.unknown
+    if facts is None:
+        raise ModelError(f"the model {recognizer.folder} tells no unknowns, as it has no val photos: fit it with some")
+    records = data if isinstance(data, RecordList) else read(data)
+    known, unknown = open_set_photos(recognizer, records, split)
+    evidence, judged, errors = recognizer.evidence([*known, *unknown], "evaluating")
+    good = np.array([index for index in range(len(known) + len(unknown)) if index not in errors], dtype=np.int64)
+    is_known = good < len(known)
+    if not is_known.any() or is_known.all():
+        raise DataError(f"none of the {'known' if not is_known.any() else 'unknown'} photos could be read")
+    labels = np.array([*known.labels, *([-1] * len(unknown))], dtype=np.int64)[good]
+    right = evidence.probabilities.argmax(1) == labels
+    names = (facts.score, *(name for name in (*KNOWN_SCORES, *JOINED) if name != facts.score))
+    photos = [*known, *unknown]
+    return OpenSet(
+        num_known=int(is_known.sum()),
+        num_unknown=int((~is_known).sum()),
+        top1_accuracy=float(right[is_known].mean()),
+        score=facts.score,
+        known_kept=float((judged.known[is_known] >= 0).mean()),
+        unknown_found=float((judged.known[~is_known] < 0).mean()),
+        scores={name: _figures(known_scores(name, evidence, facts.scales), is_known, right) for name in names},
+        errors={str(photos[index].path): reason for index, reason in errors.items()},
+    )
+
+
+def open_set_photos(recognizer: Recognizer, records: RecordList, split: Split) -> tuple[RecordList, list[Any]]:
+    """Known photos with the recognizer's labels, and photos of other classes; none that it was trained on.
+
+    Raises:
+        DataError: There are none of the one or of the other.
+    """
+    own = {name: index for index, name in enumerate(recognizer.manifest.classes)}
+    is_own = [records.classes[record.label] in own for record in records]
+    familiar = records.like(record for record, inside in zip(records, is_own, strict=True) if inside)
+    contents = content_keys(familiar)
+    chosen = [familiar[index] for index in of_split(familiar, contents, recognizer.split(), split)]
+    known = RecordList(
+        (replace(record, label=own[records.classes[record.label]]) for record in chosen), recognizer.manifest.classes
+    )
+    enrolled = set(recognizer.judge.labels)
+    foreign = [
+        record
+        for record, inside in zip(records, is_own, strict=True)
+        if not inside and record.split in (None, split) and records.classes[record.label] not in enrolled
+    ]
+    if not known or not foreign:
+        lacking = "of the model's classes" if not known else "of classes that the model does not know"
+        raise DataError(f"expected {split} photos {lacking} in {records.root or 'the data'}, but there are none")
+    return known, foreign
+
+
+def fpr_at(kept: float, scores: Floats, is_known: Bools) -> float:
+    """Share of unknown photos that score no lower than the threshold which `kept` of the known ones pass."""
+    from fieldmark.recognizer.unknown import threshold_at
+
+    return float((scores[~is_known] >= threshold_at(scores[is_known], kept)).mean())
+
+
+def oscr(scores: Floats, is_known: Bools, right: Bools) -> float:
+    """Area under the curve of right answers that pass over unknown photos that pass; ties pass together.
+
+    Source: Dhamija, Günther, Boult, "Reducing network agnostophobia" (NeurIPS 2018).
+
+    Args:
+        scores: (n,), higher is more known.
+        is_known: (n,).
+        right: (n,) whether the answer is right; read for known photos.
+    """
+    values, which = np.unique(-scores, return_inverse=True)
+    bins = len(values)
+    passed = np.cumsum(np.bincount(which, weights=is_known & right, minlength=bins)) / is_known.sum()
+    false = np.cumsum(np.bincount(which, weights=~is_known, minlength=bins)) / (~is_known).sum()
+    return float(np.trapezoid(np.concatenate([[0.0], passed]), np.concatenate([[0.0], false])))
+
+
+def _figures(scores: Floats, is_known: Bools, right: Bools) -> ScoreFigures:
+    from sklearn.metrics import roc_auc_score
+
+    return ScoreFigures(
+        float(roc_auc_score(is_known, scores)), fpr_at(0.95, scores, is_known), oscr(scores, is_known, right)
+    )
