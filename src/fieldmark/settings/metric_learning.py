@@ -54,6 +54,18 @@ class MetricLearningSettings(GradientSettings):
     remembered: int = Field(16, ge=1, description="embeddings that each class is remembered by")
     temperature: float = Field(0.05, gt=0, description="below it, similarities to remembered embeddings count as equal")
 
+    @field_validator("per_class")
+    @classmethod
+    def _leaves_room_for_two(cls, value: int | None, info: ValidationInfo) -> int | None:
+        size = info.data.get("batch_size")
+        if value and size and size < 2 * value:
+            raise PydanticCustomError(
+                "room",
+                "{each} photos a class and two classes make {least}, but batch_size is {size}; change either",
+                {"each": value, "least": 2 * value, "size": size},
+            )
+        return value
+
     @field_validator("label_smoothing", "mixup", "cutmix")
     @classmethod
     def _one_class_a_photo(cls, value: float) -> float:
