@@ -22,16 +22,27 @@ def evaluate(
     split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")] = False,
     rows: Annotated[Path | None, typer.Option(help="CSV to write, one row for each photo.")] = None,
+    coverage: Annotated[
+        float | None,
+        typer.Option(help="Share of candidate sets that shall hold the truth; the model's own if left out."),
+    ] = None,
+    confidence: Annotated[
+        float | None, typer.Option(help="Share of answers that shall be right at the rank that they climb to.")
+    ] = None,
     retrieval: Annotated[
         bool, typer.Option("--retrieval", help="Let photos find each other instead; of classes it never saw if any.")
     ] = False,
     oracle: Annotated[
         str | None, typer.Option(help="Tell a part_rcnn model the true boxes: box (of the object) or parts (of all).")
     ] = None,
+    open_set: Annotated[
+        bool, typer.Option("--open-set", help="Measure how photos of classes that it never saw are told.")
+    ] = False,
     stress: Annotated[bool, typer.Option("--stress", help="Measure on shifted, turned, blurred … photos too.")] = False,
     stress_photos: Annotated[int, typer.Option(min=1, help="Photos that --stress draws.")] = 200,
 ) -> None:
     """Measure a recognizer on photos that took no part in making it. Exits with 1 where some could not be read."""
+    from fieldmark.cli.print_open_set import open_set_and_print
     from fieldmark.cli.print_stress import print_stress
     from fieldmark.errors import SettingError, unknown_name
     from fieldmark.evaluation.evaluate import evaluate as run
@@ -49,12 +60,16 @@ def evaluate(
         raise unknown_name("oracle", oracle, ("box", "parts"))
     if oracle and (rows or stress or retrieval):
         raise SettingError("--oracle measures answers that know the truth: leave out --rows, --stress and --retrieval")
+    if open_set and (rows or stress or retrieval or oracle):
+        raise SettingError("--open-set measures the unknown: leave out --rows, --stress, --retrieval and --oracle")
     recognizer = Recognizer(model)
+    if open_set:
+        return open_set_and_print(recognizer, data, cast(Split, split), json_output)
     if oracle:
         return _tell_truth(recognizer, data, cast(Split, split), cast(Literal["box", "parts"], oracle), json_output)
     if retrieval:
         return _retrieve(recognizer, data, cast(Split, split), json_output)
-    evaluation = run(recognizer, data, split=cast(Split, split))
+    evaluation = run(recognizer, data, split=cast(Split, split), coverage=coverage, confidence=confidence)
     figures = evaluation.metrics.to_dict()
     if not json_output:
         print_evaluation(evaluation, split)
@@ -110,6 +125,7 @@ def print_evaluation(evaluation: Evaluation, split: str) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from fieldmark.cli.print_trust import add_trust_rows
     from fieldmark.progress import console, say
 
     metrics = evaluation.metrics
@@ -121,6 +137,7 @@ def print_evaluation(evaluation: Evaluation, split: str) -> None:
     table.add_row("mean class accuracy", f"{metrics.mean_class_accuracy:.1%}")
     table.add_row("macro F1", f"{metrics.macro_f1:.3f}")
     table.add_row("calibration error (ECE)", f"{metrics.ece:.3f}")
+    add_trust_rows(table, metrics)
     console.print(table)
     if evaluation.seen:
         say(f"warning: {evaluation.seen} of these photos are copies of training photos", style="yellow")
