@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,28 +19,62 @@ __all__ = ["predict"]
 
 def predict(
     model: Annotated[Path, typer.Argument(help="A model folder.")],
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Photos, or folders of photos.")],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Photos, folders of photos, or a CSV with path,group.")
+    ],
     json_output: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")] = False,
     csv_output: Annotated[bool, typer.Option("--csv", help="A table on stdout.")] = False,
     top: Annotated[int, typer.Option(help="Candidates in an answer.")] = 5,
+    coverage: Annotated[
+        float | None, typer.Option(help="Share of candidate sets that shall hold the truth, such as 0.9.")
+    ] = None,
+    confidence: Annotated[
+        float | None, typer.Option(help="Share of answers that shall be right: they climb to genus, family … for it.")
+    ] = None,
+    same_specimen: Annotated[
+        bool, typer.Option("--same-specimen", help="All photos show one specimen: one answer.")
+    ] = False,
 ) -> None:
     """Recognize photos. Exits with 1 where some could not be read."""
     from fieldmark.cli.photo_paths import photo_paths
+    from fieldmark.cli.print_answers import print_answers
     from fieldmark.errors import SettingError
     from fieldmark.recognizer.recognizer import Recognizer
 
     if json_output and csv_output:
         raise SettingError("expected one of --json and --csv, but both were given; leave one out")
-    photos = list(photo_paths(paths))
-    answers = Recognizer(model).answers(photos, top_k=top)
+    specimens = _specimens(paths, same_specimen)
+    photos = list(photo_paths(paths)) if specimens is None else []
+    recognizer = Recognizer(model)
+    if specimens is None:
+        answers = recognizer.answers(photos, top_k=top, coverage=coverage, confidence=confidence)
+    else:
+        answers = (
+            recognizer.predict_specimen(several, group=group, top_k=top, coverage=coverage, confidence=confidence)
+            for group, several in specimens
+        )
     if json_output:
         failed = _print_json(answers)
     elif csv_output:
         failed = _print_csv(answers, top)
     else:
-        failed = _print_table(answers, len(photos))
+        failed = print_answers(answers, len(photos if specimens is None else specimens))
     if failed:
         raise typer.Exit(1)
+
+
+def _specimens(paths: Sequence[Path], same: bool) -> list[tuple[str | None, list[Path]]] | None:
+    """Names and photos of specimens; None where each photo is answered by itself."""
+    from fieldmark.cli.photo_paths import photo_paths
+    from fieldmark.cli.specimens import read_specimens
+    from fieldmark.errors import SettingError
+
+    tables = [path for path in paths if path.suffix.lower() == ".csv"]
+    if not tables:
+        return [(None, list(photo_paths(paths)))] if same else None
+    if same or len(paths) > 1:
+        raise SettingError(f"{tables[0]} names the specimens itself: give it alone and without --same-specimen")
+    return list(read_specimens(tables[0]).items())
 
 
 def _print_json(answers: Iterator[Answer]) -> int:
@@ -60,35 +94,5 @@ def _print_csv(answers: Iterator[Answer], top: int) -> int:
         failed += answer.error is not None
         cells = [cell for one in answer.candidates for cell in (one.label, f"{one.probability:.6f}")]
         cells += [""] * (2 * top - len(cells))
-        writer.writerow([answer.path, *cells, answer.error or ""])
+        writer.writerow([answer.path or answer.group or "", *cells, answer.error or ""])
     return failed
-
-
-def _print_table(answers: Iterator[Answer], count: int) -> int:
-    """For eyes, so on stderr as everything meant for them; errors after the table."""
-    from rich.markup import escape
-    from rich.table import Table
-
-    from fieldmark.progress import console, track
-
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("photo", "answer", "confidence", "otherwise"):
-        table.add_column(name, overflow="fold")
-    errors = []
-    for answer in track(answers, "recognizing", count):
-        if answer.error is not None:
-            errors.append(answer.error)
-            continue
-        first, *others = answer.candidates
-        rest = ", ".join(f"{one.label} {one.probability:.0%}" for one in others[:2] if one.probability >= 0.005)
-        row = (
-            escape(str(answer.path)),
-            f"[bold]{escape(first.label)}[/bold]",
-            f"{first.probability:.0%}",
-            escape(rest),
-        )
-        table.add_row(*row)
-    console.print(table)
-    for error in errors:
-        console.print(f"not read: {error}", style="red", markup=False, soft_wrap=True)
-    return len(errors)

@@ -14,7 +14,9 @@ from fieldmark.data.read import read
 from fieldmark.errors import DataError
 from fieldmark.evaluation.metrics import Metrics, compute_metrics
 from fieldmark.evaluation.remembered_split import content_keys, of_split
+from fieldmark.evaluation.trust_metrics import with_trust
 from fieldmark.recognizer.recognizer import Recognizer, Scores
+from fieldmark.recognizer.trust import Wanted
 from fieldmark.structures import RecordList, Split
 from fieldmark.whole import whole_file
 
@@ -38,24 +40,38 @@ class Evaluation:
     seen: int
 
 
-def evaluate(recognizer: Recognizer, data: str | Path | None = None, *, split: Split = "test") -> Evaluation:
+def evaluate(
+    recognizer: Recognizer,
+    data: str | Path | None = None,
+    *,
+    split: Split = "test",
+    coverage: float | None = None,
+    confidence: float | None = None,
+) -> Evaluation:
     """Open a split and measure.
 
     Args:
         recognizer: What to measure.
         data: A data set; the one that the model was made from for None.
         split: See `of_split`.
+        coverage: Level of the candidate sets; the model's own for None.
+        confidence: Share of answers that shall be right at their rank; the model's own for None.
 
     Raises:
         DataError: The photos are not where they were, the split is empty, or a label is none of the classes.
+        SettingError: A level does not lie between 0 and 1, or the model cannot vouch for that coverage.
     """
+    wanted = Wanted(coverage=coverage, confidence=confidence)
+    recognizer.trust.demand(wanted)
     records, seen = _opened(recognizer, data, split)
     scores = recognizer.scores(records, f"evaluating {split}")
     good = np.array([index for index in range(len(records)) if index not in scores.errors], dtype=np.int64)
     if not len(good):
         raise DataError(f"none of the {len(records)} {split} photos could be read; the first: {scores.errors[0]}")
     labels = np.array(records.labels, dtype=np.int64)[good]
-    metrics = compute_metrics(scores.probabilities[good], labels, recognizer.classes)
+    rows = scores.probabilities[good]
+    metrics = compute_metrics(rows, labels, recognizer.classes)
+    metrics = with_trust(metrics, recognizer.trust, rows, labels, recognizer.classes, wanted)
     return Evaluation(metrics, records, scores, seen)
 
 

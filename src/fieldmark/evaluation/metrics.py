@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fieldmark.recognizer.calibration import expected_calibration_error
+
+if TYPE_CHECKING:
+    from fieldmark.evaluation.trust_metrics import BackOff, SizeShare
 
 __all__ = ["ConfusedPair", "Metrics", "compute_metrics", "confused_pairs", "wilson_interval"]
 
@@ -48,6 +51,12 @@ class Metrics:
         set_coverage: Share of conformal sets that hold the truth; None where the model makes no sets.
         set_size: Mean size of the sets.
         confused_pairs: The worst first.
+        set_level: Coverage that the sets promise.
+        set_coverage_by_class: Class -> share of its photos' sets that hold it; the promise is for all together.
+        set_coverage_by_size: The same by size of the set.
+        accuracy_by_rank: Rank -> share of best answers that are right there, the class first; empty without ancestors.
+        hierarchical_error: Mean number of levels from the answer up to an ancestor that it shares with the truth.
+        back_off: How answers that climb keep their word; None where no confidence is asked for.
     """
 
     num_images: int
@@ -61,6 +70,12 @@ class Metrics:
     set_coverage: float | None
     set_size: float | None
     confused_pairs: tuple[ConfusedPair, ...]
+    set_level: float | None = None
+    set_coverage_by_class: dict[str, float] = field(default_factory=dict)
+    set_coverage_by_size: tuple[SizeShare, ...] = ()
+    accuracy_by_rank: dict[str, float] = field(default_factory=dict)
+    hierarchical_error: float | None = None
+    back_off: BackOff | None = None
 
     def to_dict(self) -> dict[str, Any]:
         from dataclasses import asdict

@@ -77,8 +77,6 @@ def calibrate(members: Sequence[Member], labels: Ints, free: Bools) -> Calibrati
 def _member_temperature(member: Member, labels: Ints, free: Bools) -> float:
     if member.temperature is not None:
         return member.temperature
-    if member.temperature is not None:
-        return member.temperature
     logits, truth = member.val_logits[free], labels[free]
     if member.fold_logits is None or member.fold_labels is None:
         return fit_temperature(logits, truth)

@@ -1,0 +1,112 @@
+"""Answers for the eyes: a card for each of a few photos, a compact table for many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fieldmark.structures import Answer
+
+__all__ = ["MAX_CARDS", "print_answers"]
+
+MAX_CARDS = 5
+"""More photos than that become a table."""
+
+
+def print_answers(answers: Iterator[Answer], count: int) -> int:
+    """Print to stderr, errors last.
+
+    Returns:
+        How many photos could not be read.
+    """
+    from fieldmark.progress import console, track
+
+    errors, good = [], []
+    for answer in track(answers, "recognizing", count):
+        if answer.error is not None:
+            errors.append(answer.error)
+        elif count <= MAX_CARDS:
+            _print_card(answer)
+        else:
+            good.append(answer)
+    if good:
+        _print_table(good)
+    for error in errors:
+        console.print(f"not read: {error}", style="red", markup=False, soft_wrap=True)
+    return len(errors)
+
+
+def _print_card(answer: Answer) -> None:
+    from rich.markup import escape
+
+    from fieldmark.progress import console
+
+    first = answer.candidates[0]
+    console.print(escape(_title(answer)), style="dim", soft_wrap=True)
+    console.print(f"  [bold]{escape(_headline(answer))}[/bold]  {first.probability:.0%}", soft_wrap=True)
+    for line in (_rank_line(answer), _set_line(answer), _others_line(answer), _unknown_line(answer)):
+        if line:
+            console.print(f"  {line}", markup=False, soft_wrap=True)
+
+
+def _print_table(answers: list[Answer]) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from fieldmark.progress import console
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("photo", "answer", "confidence", "set", "otherwise"):
+        table.add_column(name, overflow="fold")
+    for answer in answers:
+        rest = ", ".join(
+            f"{one.label} {one.probability:.0%}" for one in answer.candidates[1:3] if one.probability >= 0.005
+        )
+        size = "" if answer.set is None else f"{len(answer.set)} classes" if len(answer.set) > 1 else "alone"
+        note = " (perhaps none of the classes)" if answer.unknown else ""
+        table.add_row(
+            escape(_title(answer)),
+            f"[bold]{escape(_headline(answer))}[/bold]{note}",
+            f"{answer.candidates[0].probability:.0%}",
+            size,
+            escape(rest),
+        )
+    console.print(table)
+    level = next((answer.coverage for answer in answers if answer.coverage is not None), None)
+    if level is not None:
+        console.print(f"sets hold the truth for at least {level:.0%} of such photos", style="dim")
+
+
+def _title(answer: Answer) -> str:
+    if answer.photos:
+        return f"{answer.group or 'one specimen'}, {len(answer.photos)} photos"
+    return answer.group or str(answer.path)
+
+
+def _headline(answer: Answer) -> str:
+    if answer.ancestor is not None:
+        return f"{answer.ancestor} ({answer.rank}), most likely {answer.label}"
+    return str(answer.label) if answer.rank else f"unsure, most likely {answer.label}"
+
+
+def _rank_line(answer: Answer) -> str:
+    if answer.ancestor is not None:
+        return f"sure of the {answer.rank} alone"
+    return "" if answer.rank else "not sure enough of any rank"
+
+
+def _set_line(answer: Answer) -> str:
+    if answer.set is None or answer.coverage is None:
+        return ""
+    shown = ", ".join(answer.set[:8]) + (f" and {len(answer.set) - 8} more" if len(answer.set) > 8 else "")
+    return f"one of {len(answer.set)}, for at least {answer.coverage:.0%} of such photos: {shown}"
+
+
+def _others_line(answer: Answer) -> str:
+    others = [f"{one.label} {one.probability:.0%}" for one in answer.candidates[1:4] if one.probability >= 0.005]
+    return f"otherwise: {', '.join(others)}" if others else ""
+
+
+def _unknown_line(answer: Answer) -> str:
+    return "looks like none of the classes that the model knows" if answer.unknown else ""

@@ -1,0 +1,48 @@
+"""Whether sets and ranks keep their word, as rows for the eyes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from fieldmark.evaluation.metrics import Metrics
+    from fieldmark.evaluation.trust_metrics import BackOff
+
+__all__ = ["add_trust_rows"]
+
+
+def add_trust_rows(table: Table, metrics: Metrics) -> None:
+    """Rows on candidate sets, ranks and back-off, where the model has them."""
+    if metrics.set_coverage is not None and metrics.set_level is not None:
+        table.add_row(
+            "candidate sets",
+            f"{metrics.set_coverage:.1%} hold the truth ({metrics.set_level:.0%} promised), "
+            f"{metrics.set_size:.1f} classes on average",
+        )
+        worst = sorted(metrics.set_coverage_by_class.items(), key=lambda item: item[1])[:3]
+        table.add_row("  least often for", ", ".join(f"{name} {share:.0%}" for name, share in worst))
+        sizes = (f"{_range(part.smallest, part.largest)}: {part.coverage:.0%}" for part in metrics.set_coverage_by_size)
+        table.add_row("  by size of the set", ", ".join(sizes))
+    if metrics.hierarchical_error is not None:
+        ranks = ", ".join(f"{rank} {share:.1%}" for rank, share in metrics.accuracy_by_rank.items())
+        table.add_row("right at rank", f"{ranks}; hierarchical error {metrics.hierarchical_error:.2f} levels")
+    if metrics.back_off is not None:
+        _add_back_off(table, metrics.back_off)
+
+
+def _add_back_off(table: Table, found: BackOff) -> None:
+    vouched = "" if found.vouched else "; too few calibration photos vouch for that"
+    right = "none" if found.right is None else f"{found.right:.1%}"
+    table.add_row(
+        "answers that climb",
+        f"{right} right at their rank ({found.wanted:.0%} wanted), {found.answered:.1%} answered" + vouched,
+    )
+    for part in found.by_rank:
+        if part.right is not None:
+            table.add_row(f"  {part.rank}", f"{part.share:.1%} of the photos, {part.right:.1%} right")
+
+
+def _range(smallest: int, largest: int) -> str:
+    return str(smallest) if smallest == largest else f"{smallest} to {largest}"
