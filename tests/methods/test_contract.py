@@ -33,6 +33,8 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "compact_bilinear, Maclaurin": ("compact_bilinear", {"sketch": "random_maclaurin", "sketch_dim": 512}),
     "compact_bilinear of two backbones": ("compact_bilinear", {"second_backbone": "test_resnet", "sketch_dim": 512}),
     "cbam, channels alone": ("cbam", {"attention": "se"}),
+    "metric_learning, angles": ("metric_learning", {"objective": "subcenter_arcface", "pooling": "gem"}),
+    "metric_learning, contrast": ("metric_learning", {"objective": "supcon", "embedding_dim": 64}),
     "hierarchical_bilinear of one level": ("hierarchical_bilinear", {"levels": 1, "rank": 256}),
 }
 CASES: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in METHODS} | VARIANTS
