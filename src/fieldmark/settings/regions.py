@@ -16,6 +16,10 @@ class RACNNSettings(GradientSettings):
 
     method: Literal["ra_cnn"] = "ra_cnn"
     epochs: int = Field(10, ge=1, le=10_000)
+    head_lr_scale: float = Field(3.0, gt=0, description="factor on it for the head")
+    freeze: str | None = Field("stage2", description="last backbone stage that stays as it is; none trains all")
+    frozen_batchnorm: bool = Field(True, description="keep the running statistics of batch norm")
+    ema: float = Field(0.98, ge=0, lt=1, description="decay of the moving average of the weights; 0 is off")
     num_scales: int = Field(3, ge=2, le=4, description="the whole photo and the crops")
     shared_backbone: bool = Field(True, description="one backbone reads all scales; false gives each its own")
     crop_size: int | None = Field(None, ge=32, description="side at which crops are read; none is half the photo's")
@@ -31,6 +35,10 @@ class MACNNSettings(GradientSettings):
 
     method: Literal["ma_cnn"] = "ma_cnn"
     epochs: int = Field(10, ge=1, le=10_000)
+    head_lr_scale: float = Field(3.0, gt=0, description="factor on it for the head")
+    freeze: str | None = Field("stage2", description="last backbone stage that stays as it is; none trains all")
+    frozen_batchnorm: bool = Field(True, description="keep the running statistics of batch norm")
+    ema: float = Field(0.98, ge=0, lt=1, description="decay of the moving average of the weights; 0 is off")
     num_parts: int = Field(4, ge=2, le=64, description="parts besides the whole photo")
     diversity_weight: float = Field(2.0, ge=0, description="weight of the parts' overlap against their spread")
     diversity_margin: float = Field(0.02, ge=0, lt=1, description="overlap that is forgiven")
