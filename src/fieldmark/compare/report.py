@@ -101,8 +101,8 @@ def summary(result: Comparison) -> str:
     if not compared:
         return "Nothing could be held against the baseline."
     if not better:
-        which = "The one method does" if len(compared) == 1 else f"None of the {len(compared)} methods does"
-        return f"{which}{' not' if len(compared) == 1 else ''} beat the baseline, {result.baseline}, on these photos."
+        which = f"{compared[0].label} does not beat" if len(compared) == 1 else f"None of {len(compared)} methods beats"
+        return f"{which} the baseline, {result.baseline}, on these photos."
     verb = "beats" if len(better) == 1 else "beat"
     counted = f"{len(better)} of {len(compared)} {verb} the baseline, {result.baseline},"
     return f"{counted} on these photos by more than chance: {', '.join(better)}."

@@ -30,6 +30,9 @@ __all__ = ["PAGE", "RESULT", "Comparison", "compare"]
 
 RESULT = "compare.json"
 PAGE = "compare.html"
+_NOT_ALONE = {"ensemble"}
+"""Methods that train nothing themselves."""
+
 _LIBRARIES = ("fieldmark", "torch", "timm", "onnxruntime", "scikit-learn", "numpy")
 
 
@@ -141,7 +144,7 @@ def compare(
 
 def _choose(methods: str | None, baseline: str | None) -> tuple[list[Spec], str]:
     """The methods, the baseline first, and its label."""
-    specs = parse_specs(methods if methods is not None else ",".join(sorted(SETTINGS)))
+    specs = parse_specs(methods if methods is not None else ",".join(sorted(SETTINGS.keys() - _NOT_ALONE)))
     labels = [spec.label for spec in specs]
     if baseline is not None and baseline in labels:
         base = specs[labels.index(baseline)]
