@@ -69,7 +69,7 @@ def representatives(embeddings: Tensor, count: int) -> Tensor:
     """At most `count` embeddings of unit length that stand for all: themselves, or the centres of k-means."""
     if len(embeddings) <= count:
         return embeddings
-    distinct = torch.unique(embeddings, dim=0)  # copies of photos are no clusters
+    distinct: Tensor = torch.unique(embeddings, dim=0)  # copies of photos are no clusters
     if len(distinct) <= count:
         return distinct
     from sklearn.cluster import KMeans
