@@ -157,9 +157,9 @@ def _outcome(recognizer: Recognizer, name: str, vectors: Vectors) -> Enrolment:
     statistics, val, classes = memory.statistics, memory.val, recognizer.manifest.classes
 
     def rivals(means: Vectors, shots: Sequence[int]) -> NDArray[np.floating]:
-        return newcomer_odds(val.vectors, means, shots, statistics, gates).max(1)
+        return np.asarray(newcomer_odds(val.vectors, means, shots, statistics, gates).max(1))
 
-    before = np.zeros(len(val.labels))
+    before: NDArray[np.floating] = np.zeros(len(val.labels))
     if recognizer.manifest.enrolled:
         before = rivals(*recognizer.judge.newcomers)
     own = newcomer_odds(val.vectors, vectors.mean(0, keepdims=True), [len(vectors)], statistics, gates)[:, 0]

@@ -132,7 +132,7 @@ class Gallery:
 
 
 def _connect(place: str) -> Any:
-    os.environ.setdefault("LANCE_LOG", "error")  # otherwise it warns that a new table is new
+    os.environ.setdefault("LANCEDB_LOG", "error")  # otherwise it warns that a new table is new
     import lancedb
 
     return lancedb.connect(place)
