@@ -27,7 +27,8 @@ def jigsaw(images: Tensor, count: int) -> Tensor:
     grid = images[:, :, rows, columns].reshape(batch, channels, count, patch_height, count, patch_width)
     patches = grid.permute(0, 2, 4, 1, 3, 5).flatten(1, 2)  # (B, count², C, h, w)
     order = torch.rand(batch, count**2, device=images.device).argsort(1)
-    shuffled = patches[torch.arange(batch, device=images.device)[:, None], order].unflatten(1, (count, count))
+    shuffled = patches[torch.arange(batch, device=images.device)[:, None], order]
+    shuffled = shuffled.reshape(batch, count, count, channels, patch_height, patch_width)
     result = images.clone()
     result[:, :, rows, columns] = shuffled.permute(0, 3, 1, 4, 2, 5).reshape_as(result[:, :, rows, columns])
     return result

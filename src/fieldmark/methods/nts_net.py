@@ -119,7 +119,7 @@ class NTSNet(Method):
     def look(self, images: Tensor, regions: Tensor) -> Tensor:
         """Features of what the boxes (B, M, 4) show, (B, M, D)."""
         crops = crop_regions(images, regions, self.part_size or self._default_part_size(images))
-        return describe(self.backbone(crops)).unflatten(0, (-1, regions.shape[1]))
+        return describe(self.backbone(crops)).reshape(-1, regions.shape[1], self.backbone.channels)
 
     def loss(self, output: ModelOutput, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
         """Cross-entropies of the joined answer, of the whole photo and of the parts, and the ranking of the parts."""
