@@ -1,0 +1,177 @@
+"""Do confidence, candidate sets, back-off and fused specimens keep what they promise?
+
+    python benchmarks/trust.py MODEL... [--draws 10]
+
+Each model is asked once about the test photos of its data; everything else is arithmetic on those probabilities. The
+draws of the coverage: as many test photos as the model holds out of val become calibration photos, the others are
+tested. One draw in twenty should leave the 95 % band, which is that of the beta-binomial distribution.
+"""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import betabinom
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+from fieldmark import load
+from fieldmark.evaluation.evaluate import photos_of_split
+from fieldmark.evaluation.trust_metrics import back_off_figures
+from fieldmark.recognizer.calibration import expected_calibration_error, log_softmax
+from fieldmark.recognizer.conformal import candidate_sets, conformity_scores, score_quantile
+from fieldmark.recognizer.recognizer import Recognizer
+from fieldmark.recognizer.specimen import fuse_photos
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+MAX_DRAWN = 150
+
+
+class Known(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """An estimator whose input are the probabilities, as MAPIE wants it."""
+
+    def __init__(self, num_classes: int = 2) -> None:
+        self.num_classes = num_classes
+        self.classes_ = np.arange(num_classes)
+
+    def fit(self, X: Floats, y: Ints) -> Known:
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def predict_proba(self, X: Floats) -> Floats:
+        return np.asarray(X)
+
+    def predict(self, X: Floats) -> Ints:
+        return np.asarray(X).argmax(1)
+
+
+def ask(model: Path) -> tuple[Recognizer, Floats, Ints]:
+    """Probabilities of the test photos, and their labels."""
+    recognizer = load(model)
+    records = photos_of_split(recognizer, None, "test")
+    scores = recognizer.scores(records, f"asking {model.name}")
+    good = [index for index in range(len(records)) if index not in scores.errors]
+    return recognizer, scores.probabilities[good], np.array(records.labels, dtype=np.int64)[good]
+
+
+def calibration(recognizer: Recognizer, probabilities: Floats, labels: Ints) -> None:
+    members = recognizer.manifest.members
+    after = expected_calibration_error(probabilities, labels)
+    if len(members) == 1 and recognizer.manifest.scaling is None:  # the temperature can be taken back
+        raw = np.exp(log_softmax(np.log(np.maximum(probabilities, 1e-30)) * members[0].temperature))
+        print(f"  ECE {expected_calibration_error(raw, labels):.3f} before, {after:.3f} after calibration")
+    else:
+        print(f"  ECE {after:.3f} after calibration")
+
+
+def coverage(recognizer: Recognizer, probabilities: Floats, labels: Ints, level: float, draws: int) -> None:
+    count = recognizer.trust.photos or MAX_DRAWN
+    shipped = recognizer.trust.sets(probabilities, level)
+    if shipped is not None:
+        held = shipped[np.arange(len(labels)), labels]
+        print(f"  coverage {level}: {held.mean():.3f} by the model as it is, {shipped.sum(1).mean():.2f} classes a set")
+    found, sizes, delivered = [], [], []
+    rng = np.random.default_rng(0)
+    tested = len(labels) - count
+    missed = int(np.floor((count + 1) * (1 - level) + 1e-9))
+    low, high = betabinom.interval(0.95, tested, count + 1 - missed, missed)
+    for _ in range(draws):
+        order = rng.permutation(len(labels))
+        first, rest = order[:count], order[count:]
+        quantile = score_quantile(conformity_scores(probabilities[first], labels[first]), level)
+        if quantile is None:
+            print(f"  coverage {level}: {count} calibration photos are too few")
+            return
+        truth = np.arange(len(rest)), labels[rest]
+        bare = candidate_sets(probabilities[rest], quantile, allow_empty=True)
+        sets = candidate_sets(probabilities[rest], quantile)
+        found.append(bare[truth].mean())
+        delivered.append(sets[truth].mean())
+        sizes.append(sets.sum(1).mean())
+    inside = np.mean((np.array(found) >= low / tested) & (np.array(found) <= high / tested))
+    print(
+        f"    {draws} draws of {count}: mean {np.mean(found):.3f}, {np.min(found):.3f} to {np.max(found):.3f}, "
+        f"{inside:.0%} inside the band {low / tested:.3f} to {high / tested:.3f}; "
+        f"with the best class always in: {np.mean(delivered):.3f}, {np.mean(sizes):.2f} classes a set"
+    )
+
+
+def sizes_by_score(recognizer: Recognizer, probabilities: Floats, labels: Ints, level: float) -> None:
+    from mapie.classification import SplitConformalClassifier
+
+    half = np.random.default_rng(0).permutation(len(labels))
+    first, rest = half[: len(half) // 2], half[len(half) // 2 :]
+    parts = []
+    for score in ("lac", "aps", "raps"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            classifier = SplitConformalClassifier(
+                Known(probabilities.shape[1]), level, conformity_score=score, prefit=True, random_state=0
+            )
+            classifier.conformalize(probabilities[first], labels[first])
+            sets = classifier.predict_set(probabilities[rest])[1][:, :, 0]
+        held = sets[np.arange(len(rest)), labels[rest]].mean()
+        parts.append(f"{score} {sets.sum(1).mean():.2f} (coverage {held:.3f}, largest {sets.sum(1).max()})")
+    print(f"  classes a set at {level}, MAPIE on half of the photos: " + ", ".join(parts))
+
+
+def back_off(recognizer: Recognizer, probabilities: Floats, labels: Ints, wanted: float) -> None:
+    found = back_off_figures(recognizer.trust, probabilities, labels, wanted)
+    ranks = ", ".join(
+        f"{part.rank} {part.share:.3f}" + ("" if part.right is None else f" ({part.right:.3f} right)")
+        for part in found.by_rank
+    )
+    right = "none" if found.right is None else f"{found.right:.3f}"
+    vouched = "" if found.vouched else ", not vouched for"
+    print(f"  wanted {wanted}: {right} right at their rank, {found.answered:.3f} answered: {ranks}{vouched}")
+
+
+def specimens(probabilities: Floats, labels: Ints, size: int, *, shuffled: bool) -> None:
+    """Groups of one class: at random, as independent as photos can be, or neighbours in the order of the files."""
+    rng = np.random.default_rng(0)
+    groups: list[Ints] = []
+    for label in np.unique(labels):
+        own = np.flatnonzero(labels == label)
+        own = rng.permutation(own) if shuffled else own
+        groups += list(own[: len(own) // size * size].reshape(-1, size))
+    truth = np.array([labels[group[0]] for group in groups])
+    single = (probabilities[np.concatenate(groups)].argmax(1) == labels[np.concatenate(groups)]).mean()
+    mean = np.array([probabilities[group].mean(0) for group in groups])
+    fused = np.array([fuse_photos(probabilities[group]) for group in groups])
+    error = expected_calibration_error(mean, truth)
+    print(
+        f"  {size} {'random photos' if shuffled else 'neighbouring photos'} of a class: {single:.3f} one by one, "
+        f"{(mean.argmax(1) == truth).mean():.3f} by mean probability (ECE {error:.3f}), "
+        f"{(fused.argmax(1) == truth).mean():.3f} fused (ECE {expected_calibration_error(fused, truth):.3f})"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="+", type=Path)
+    parser.add_argument("--draws", type=int, default=10)
+    options = parser.parse_args()
+    for model in options.models:
+        recognizer, probabilities, labels = ask(model)
+        accuracy = (probabilities.argmax(1) == labels).mean()
+        print(f"{model.name}: {len(labels)} test photos, {recognizer.trust.photos} held out, top-1 {accuracy:.3f}")
+        calibration(recognizer, probabilities, labels)
+        for level in (0.9, 0.95):
+            coverage(recognizer, probabilities, labels, level, options.draws)
+            sizes_by_score(recognizer, probabilities, labels, level)
+        for wanted in (0.9, 0.95):
+            back_off(recognizer, probabilities, labels, wanted)
+        for size in (2, 3):
+            for shuffled in (True, False):
+                specimens(probabilities, labels, size, shuffled=shuffled)
+
+
+if __name__ == "__main__":
+    main()
