@@ -24,7 +24,15 @@ from fieldmark.data.photos import content_key
 from fieldmark.data.preprocess import Preprocess, load_array
 from fieldmark.structures import Record
 
-FILES = ["README.md", "fieldmark.json", "model-0.onnx", "split.csv", "weights-0.safetensors"]
+FILES = [
+    "README.md",
+    "fieldmark.json",
+    "memory.safetensors",
+    "model-0.onnx",
+    "split.csv",
+    "trust.safetensors",
+    "weights-0.safetensors",
+]
 
 
 def _edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
@@ -34,13 +42,14 @@ def _edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
 
 
 def test_the_files_of_a_model(fitted: Path) -> None:
-    assert sorted(path.name for path in fitted.iterdir()) == FILES
+    assert sorted(path.name for path in fitted.iterdir() if path.is_file()) == FILES
+    assert [path.name for path in fitted.iterdir() if path.is_dir()] == ["gallery"]
     assert {path.name for path in fitted.parent.iterdir()} == {"model"}
 
 
 def test_no_file_can_run_code_when_it_is_read(fitted: Path) -> None:
     """Pickle comes bare, or inside a zip as torch writes it."""
-    for path in fitted.iterdir():
+    for path in (path for path in fitted.rglob("*") if path.is_file()):
         assert not zipfile.is_zipfile(path), path
         assert not path.read_bytes()[:2].startswith(b"\x80"), path
     assert load_file(fitted / "weights-0.safetensors")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -140,3 +142,14 @@ def test_search_prints_json(fitted: Path, birds: Path, command: Callable[..., An
     missing = command("search", fitted, birds / "missing.jpg")
     assert (missing.code, missing.out) == (2, "")
     assert "missing.jpg does not exist" in missing.err
+
+
+def test_answering_does_not_open_the_gallery(fitted: Path, birds: Path) -> None:
+    code = f"""
+import sys, fieldmark
+answer = fieldmark.load({str(fitted)!r}).predict({str(next(birds.rglob("*.jpg")))!r})
+assert answer.unknown is not None
+print(*(name for name in ("lancedb", "pyarrow", "torch") if name in sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

@@ -30,11 +30,22 @@ def write_card(manifest: Manifest) -> str:
     if calibration:
         before, after = calibration["ece_before"], calibration["ece_after"]
         lines.append(f"| calibration error (ECE) on val, before and after | {before:.3f}, {after:.3f} |")
+    lines += [f"| enrolled | {newcomer.label}, from {newcomer.photos} photo(s) |" for newcomer in manifest.enrolled]
     lines += ["", "The test split was not opened. `fieldmark evaluate` opens it.", "", "## How it came about", ""]
     lines += [f"- {step}" for step in manifest.steps]
     lines += ["", "## Classes", "", ", ".join(manifest.classes), "", "## Limits", ""]
     lines += [
-        "Every answer is one of these classes: a photo of anything else gets one of them too.",
+        _unknowns(manifest),
         "Confidence was calibrated on photos like those it was trained on and holds for such photos only.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _unknowns(manifest: Manifest) -> str:
+    facts = manifest.unknown
+    if facts is None:
+        return "Every answer is one of these classes: a photo of anything else gets one of them too."
+    return (
+        f"A photo of something else is called unknown by its score `{facts.score}`, at a threshold that keeps "
+        f"{facts.kept:.0%} of known photos; look-alikes that it never saw often pass."
+    )
