@@ -11,8 +11,8 @@ __all__ = ["fit"]
 
 
 def fit(
-    data: Annotated[Path, typer.Argument(help="A folder of class folders, a CSV, or a known data set.")],
-    out: Annotated[Path, typer.Option(help="The model folder to write.")],
+    data: Annotated[Path | None, typer.Argument(help="A folder of class folders, a CSV, or a known data set.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The model folder to write.")] = None,
     method: Annotated[
         str | None, typer.Option(help="auto, linear_probe, fine_tune, bilinear_cnn, ws_dan …; see the README.")
     ] = None,
@@ -27,6 +27,9 @@ def fit(
     recipe: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
     overrides: Annotated[list[str] | None, typer.Option("--set", help="Any setting, as key=value.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted fine-tune.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Take one step only, and tell memory and time; needs no photos.")
+    ] = False,
 ) -> None:
     """Turn a folder of labelled photos into a recognizer."""
     import time
@@ -44,6 +47,13 @@ def fit(
         "classes": classes,
         "seed": seed,
     }
+    if dry_run:
+        from fieldmark.cli.print_dry_run import try_one_step
+
+        try_one_step(data, method, options, recipe, overrides or ())
+        return
+    if data is None or out is None:
+        raise typer.BadParameter("fit needs DATA and --out; only --dry-run goes without")
     try:
         recognizer = run(data, out, method=method, recipe=recipe, resume=resume, overrides=overrides or (), **options)
     except KeyboardInterrupt:
