@@ -104,7 +104,7 @@ class PartMemory(nn.Module):
         self.register_buffer("features", torch.zeros(0, dim))
         self.register_buffer("geometry", torch.zeros(0, num_parts, 4))
         self.register_buffer("shown", torch.zeros(0, num_parts))
-        self.register_load_state_dict_pre_hook(_take_shapes)
+        self.register_load_state_dict_pre_hook(_take_shapes)  # type: ignore[no-untyped-call]
 
     def __len__(self) -> int:
         return int(self.features.shape[0])

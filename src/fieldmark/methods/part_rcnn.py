@@ -74,7 +74,7 @@ class PartRCNN(Method):
     ) -> None:
         super().__init__(backbone, num_classes)
         self.part_boxes = PartBoxes(BIRD_PARTS if parts is None else parts, part_fraction)
-        self.point_names = self.part_boxes.points
+        self.point_names: tuple[str, ...] = self.part_boxes.points
         self.part_size = part_size
         self.constraint = constraint
         self.detection_weight = detection_weight
@@ -204,9 +204,9 @@ class PartRCNN(Method):
         return detection + self.loss(output, labels, label_smoothing=label_smoothing)
 
     def begin_stage(self, index: int, photos: Photos) -> None:
-        """Fit the classifier to what the frozen backbone says of true crops, later of found ones too."""
-        if self.probe_start:
-            self._fit_head(photos, found=index > 0)
+        """Before the classifier learns, fit it to what the backbone says of the true crops and of those found."""
+        if index == 1 and self.probe_start:
+            self._fit_head(photos)
 
     @torch.no_grad()
     def finish(self, photos: Photos) -> None:
@@ -222,8 +222,8 @@ class PartRCNN(Method):
         self.memory.remember(torch.cat(features), torch.cat(boxes))
 
     @torch.no_grad()
-    def _fit_head(self, photos: Photos, *, found: bool) -> None:
-        rows, masks, labels = self._probe_rows(photos, found=found)
+    def _fit_head(self, photos: Photos) -> None:
+        rows, masks, labels = self._probe_rows(photos)
         weight = masks[..., None].float()
         self.center.copy_((rows * weight).sum(0) / weight.sum(0).clamp_min(1))
         rows = (rows - self.center) * weight
@@ -233,7 +233,7 @@ class PartRCNN(Method):
         self.head.weight.copy_(self.probe_start * matrix)
         self.head.bias.copy_(self.probe_start * bias)
 
-    def _probe_rows(self, photos: Photos, *, found: bool) -> tuple[Tensor, Tensor, Tensor]:
+    def _probe_rows(self, photos: Photos) -> tuple[Tensor, Tensor, Tensor]:
         """Descriptors (n, 2 + P, D), which of them there are (n, 2 + P), and labels (n,)."""
         rows, masks, labels = [], [], []
         device = self.center.device
@@ -241,10 +241,7 @@ class PartRCNN(Method):
             images = images.to(device)
             truth = self._truth(images, marked)
             whole, detections, merged = self.look(images)
-            kinds = [_configuration(truth)]
-            if found:
-                kinds.append(self.locate(detections, merged))
-            for kind in kinds:
+            for kind in (_configuration(truth), self.locate(detections, merged)):
                 rows.append(self.descriptors(images, whole, kind))
                 masks.append(torch.cat([torch.ones_like(kind.present[:, :1]), kind.present], 1))
                 labels.append(classes.to(device))

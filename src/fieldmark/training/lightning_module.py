@@ -74,7 +74,7 @@ class MethodModule(LightningModule):
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         images, *others = batch
-        return normalize(images, self.preprocess), *others  # type: ignore[return-value]
+        return normalize(images, self.preprocess), *others
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         smoothing = self.settings.label_smoothing

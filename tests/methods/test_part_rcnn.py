@@ -1,0 +1,132 @@
+"""Part R-CNN as a whole: what is missing, what is given, what is remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor
+
+from fieldmark.backbones.factory import create_backbone
+from fieldmark.methods.base import Annotations
+from fieldmark.methods.part_rcnn import PartRCNN
+from fieldmark.methods.softmax_start import fit_softmax_start
+
+SIDE = 64
+
+
+@pytest.fixture
+def method() -> PartRCNN:
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    return PartRCNN(create_backbone("test_efficientnet", pretrained=False), 5, part_size=32).eval()
+
+
+def truth(count: int) -> Tensor:
+    return torch.tensor([[4.0, 4.0, 60.0, 60.0], [8.0, 8.0, 28.0, 28.0], [20.0, 20.0, 56.0, 56.0]]).repeat(count, 1, 1)
+
+
+class MarkedPhotos:
+    """Six photos with boxes and all points."""
+
+    def __init__(self, method: PartRCNN) -> None:
+        generator = torch.Generator().manual_seed(1)
+        self.images = torch.randn(6, 3, SIDE, SIDE, generator=generator)
+        self.labels = torch.tensor([0, 1, 2, 0, 1, 2])
+        self.marked = Annotations(
+            torch.tensor([4.0, 4.0, 60.0, 60.0]).repeat(6, 1),
+            8 + 48 * torch.rand(6, len(method.point_names), 2, generator=generator),
+        )
+
+    def __call__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        yield self.images, self.labels
+
+    def annotated(self) -> Iterator[tuple[Tensor, Tensor, Annotations]]:
+        for part in (slice(0, 4), slice(4, 6)):
+            marked = Annotations(self.marked.boxes[part], self.marked.points[part])
+            yield self.images[part], self.labels[part], marked
+
+
+def test_the_classifier_sees_a_missing_part_as_absent_whatever_the_pixels(method: PartRCNN) -> None:
+    boxes = truth(1)
+    boxes[0, 1] = torch.nan
+    images = torch.randn(1, 3, SIDE, SIDE)
+    with torch.no_grad():
+        method.absent.fill_(0.5)
+        embedding = method.forward_with(images, boxes, parts=True).embedding.unflatten(1, (4, -1))
+        full = method.forward_with(images, truth(1), parts=True).embedding.unflatten(1, (4, -1))
+    assert torch.equal(embedding[0, 2], method.absent[1])
+    torch.testing.assert_close(embedding[0, [0, 1, 3]], full[0, [0, 1, 3]])
+
+
+def test_the_answer_with_given_parts_looks_at_them(method: PartRCNN) -> None:
+    images = torch.randn(2, 3, SIDE, SIDE)
+    with torch.no_grad():
+        output = method.forward_with(images, truth(2), parts=True)
+        around = method.forward_with(images, truth(2), parts=False)
+    assert output.regions is not None
+    assert around.regions is not None
+    assert torch.equal(output.regions, truth(2))
+    assert torch.equal(around.regions[:, 0], truth(2)[:, 0])
+
+
+def test_found_parts_lie_in_the_object_under_the_box_constraint(method: PartRCNN) -> None:
+    torch.nn.init.normal_(method.detector.scores.weight, std=1.0)
+    torch.nn.init.normal_(method.detector.shifts.weight, std=0.3)
+    with torch.no_grad():
+        found = method.find(torch.randn(8, 3, SIDE, SIDE))
+    root, slack = found.boxes[:, :1], 0.02 * SIDE + 1e-4
+    there = found.present[:, 1:]
+    assert there.any()
+    parts = found.boxes[:, 1:]
+    assert (parts[..., :2] >= root[..., :2] - slack)[there].all()
+    assert (parts[..., 2:] <= root[..., 2:] + slack)[there].all()
+
+
+def test_learning_with_annotations(method: PartRCNN) -> None:
+    photos = MarkedPhotos(method)
+    method.train()
+    loss = method.annotated_loss(photos.images, photos.labels, photos.marked)
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert torch.isfinite(loss)
+    assert method.detector.scores.weight.grad is not None
+    assert method.head.weight.grad is not None
+    method.freeze_parts(("detector",))
+    alone = method.annotated_loss(photos.images, photos.labels, photos.marked)
+    assert alone < loss  # the classifier, which does not learn now, is not asked
+
+
+def test_unmarked_photos_teach_the_classifier_alone(method: PartRCNN) -> None:
+    photos = MarkedPhotos(method)
+    nothing = Annotations(*(torch.full_like(part, torch.nan) for part in photos.marked))
+    method.detection_weight = 1e6
+    loss = method.annotated_loss(photos.images, photos.labels, nothing)
+    assert loss < 10
+
+
+def test_the_classifier_starts_from_a_regression_and_the_memory_is_filled(method: PartRCNN) -> None:
+    photos = MarkedPhotos(method)
+    method.begin_stage(0, photos)
+    before = method.head.weight.clone()
+    method.begin_stage(1, photos)
+    assert not torch.equal(before, method.head.weight)
+    with torch.no_grad():
+        boxes = method.true_boxes(photos.marked, SIDE)
+        logits = method.forward_with(photos.images, boxes, parts=True).logits
+    assert torch.equal(logits.argmax(1), photos.labels)
+    method.finish(photos)
+    assert len(method.memory) == 6
+    assert method.memory.shown.all()
+    loaded = PartRCNN(create_backbone("test_efficientnet", pretrained=False), 5, part_size=32)
+    loaded.load_state_dict(method.state_dict())
+    with torch.no_grad():
+        assert torch.equal(loaded.eval()(photos.images).logits, method(photos.images).logits)
+
+
+@pytest.mark.parametrize("classes", [(0, 1), (0, 2, 4)])
+def test_the_regression_separates_what_it_was_shown(classes: tuple[int, ...]) -> None:
+    labels = torch.tensor(classes).repeat(4)
+    rows = torch.eye(5)[labels] + 0.01 * torch.randn(len(labels), 5)
+    weight, bias = fit_softmax_start(rows, labels, 5)
+    assert torch.equal((rows @ weight.T + bias).argmax(1), labels)
