@@ -96,3 +96,28 @@ def test_every_gradient_method_starts_so_by_default() -> None:
 
 def test_methods_say_which_head_is_linear() -> None:
     assert build_method("cbam", 3, {"backbone": "test_efficientnet"}, SIDE).linear_head is not None
+
+
+def test_new_batch_norms_get_the_statistics_of_the_photos() -> None:
+    method = build(ISqrtCov, start="random", projected=8)
+    start_head(method, lambda: iter(batches()), 24, 1.0)
+    norm = method.reduce[1]  # type: ignore[index]
+    assert isinstance(norm, torch.nn.BatchNorm2d)
+    assert not norm.training
+    assert norm.momentum == 0.1
+    means = []
+    for images, _ in batches():
+        with torch.no_grad():
+            means.append(method.reduce[0](method.backbone.local_map(images)).mean((0, 2, 3)))  # type: ignore[index]
+    torch.testing.assert_close(norm.running_mean, torch.stack(means).mean(0), rtol=1e-4, atol=1e-5)
+
+
+def test_covariance_starts_from_the_principal_components_of_the_local_features() -> None:
+    method = build(ISqrtCov, projected=4)
+    method.begin_stage(0, lambda: iter(batches()))
+    with torch.no_grad():
+        local = torch.cat([method.backbone.local_map(images) for images, _ in batches()])
+        features = local.permute(0, 2, 3, 1).flatten(0, 2).double()
+        projected = method.reduce(local).permute(0, 2, 3, 1).flatten(0, 2).double()  # type: ignore[operator]
+    largest = torch.linalg.eigvalsh(features.T.cov()).flip(0)[:4]
+    torch.testing.assert_close(projected.T.cov(), largest.diag(), rtol=1e-3, atol=1e-4)

@@ -16,6 +16,7 @@ __all__ = [
     "GeneralizedMeanPool",
     "create_pooling",
     "matrix_sqrt",
+    "principal_components",
 ]
 
 
@@ -112,16 +113,21 @@ class CovariancePool(nn.Module):
     @torch.no_grad()
     def fit_projection(self, local_features: Tensor) -> None:
         """Set the projection to the principal components of local features of shape (n, C)."""
-        mean = local_features.mean(0)
-        centred = local_features - mean
-        _, vectors = torch.linalg.eigh(centred.T @ centred / len(centred))
-        components = vectors.flip(1)[:, : self.projection.out_channels].T  # (d, C), strongest first
-        signs = components.gather(1, components.abs().argmax(1, keepdim=True)).sign()  # eigh leaves signs open
-        components = components * signs
+        components, mean = principal_components(local_features, self.projection.out_channels)
         self.projection.weight.copy_(components[:, :, None, None])
         bias = self.projection.bias
         assert bias is not None
         bias.copy_(-(components @ mean))
+
+
+def principal_components(local_features: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The strongest directions (count, C) of features (n, C), and their mean (C,); each one's largest entry is > 0."""
+    mean = local_features.mean(0)
+    centred = local_features - mean
+    _, vectors = torch.linalg.eigh(centred.T @ centred / len(centred))
+    components = vectors.flip(1)[:, :count].T  # strongest first
+    signs = components.gather(1, components.abs().argmax(1, keepdim=True)).sign()  # eigh leaves signs open
+    return components * signs, mean
 
 
 def matrix_sqrt(matrix: Tensor, iterations: int = 7) -> Tensor:

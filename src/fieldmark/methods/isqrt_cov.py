@@ -6,30 +6,54 @@ root normalization" (CVPR 2018).
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone
-from fieldmark.layers.pooling import CovarianceRoot
-from fieldmark.methods.base import Method, ModelOutput
+from fieldmark.errors import unknown_name
+from fieldmark.layers.pooling import CovarianceRoot, principal_components
+from fieldmark.methods.base import Method, ModelOutput, Photos
+from fieldmark.methods.even_sample import EvenSample
 
 __all__ = ["ISqrtCov"]
 
+COMPONENT_PHOTOS = 500
+"""Photos that the principal components are taken from, at most."""
+
 
 class ISqrtCov(Method):
-    """1x1 convolution, batch norm, ReLU; covariance over locations; Newton-Schulz; upper triangle; linear layer.
+    """1x1 convolution; covariance over locations; Newton-Schulz; upper triangle; linear layer.
+
+    The convolution begins with the principal components of the training photos' local features. ``random`` is the
+    paper's, a random one with batch norm and ReLU, which wants more photos and epochs than a few hundred and a few.
 
     Args:
         backbone: Its narrow map (`Backbone.local_map`) is compared with itself.
         num_classes: K.
         projected: d, the channels after the convolution; the descriptor has d (d + 1) / 2 numbers.
         iterations: Of Newton-Schulz.
+        start: ``components`` or ``random``.
+
+    Raises:
+        SettingError: There is no such start.
     """
 
-    def __init__(self, backbone: Backbone, num_classes: int, projected: int = 256, iterations: int = 5) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        num_classes: int,
+        projected: int = 128,
+        iterations: int = 5,
+        start: str = "components",
+    ) -> None:
         super().__init__(backbone, num_classes)
-        self.reduce = nn.Sequential(
-            nn.Conv2d(backbone.local_channels, projected, 1, bias=False), nn.BatchNorm2d(projected), nn.ReLU()
-        )
+        if start not in ("components", "random"):
+            raise unknown_name("start", start, ["components", "random"])
+        projected = min(projected, backbone.local_channels) if start == "components" else projected
+        self.start = start
+        self.reduce: nn.Sequential = nn.Sequential(nn.Conv2d(backbone.local_channels, projected, 1, bias=False))
+        if start == "random":
+            self.reduce.extend([nn.BatchNorm2d(projected), nn.ReLU()])
         self.pool = CovarianceRoot(projected, iterations)
         self.head = nn.Linear(self.pool.dim, num_classes)
 
@@ -38,3 +62,18 @@ class ISqrtCov(Method):
         feature_map = self.reduce(self.backbone.local_map(images))  # (B, d, H, W)
         embedding = self.pool(feature_map)
         return ModelOutput(self.head(embedding), embedding, feature_map=feature_map)
+
+    @torch.no_grad()
+    def begin_stage(self, index: int, photos: Photos) -> None:
+        """Set the convolution to the principal components of a few hundred photos."""
+        if index or self.start != "components":
+            return
+        convolution = self.reduce[0]
+        assert isinstance(convolution, nn.Conv2d)
+        local = EvenSample[Tensor](COMPONENT_PHOTOS)
+        for images, _ in photos():
+            feature_map = self.backbone.local_map(images.to(convolution.weight.device))
+            local.add(feature_map.float().cpu())
+        features = torch.stack(local.kept).permute(0, 2, 3, 1).flatten(0, 2)  # (n H W, C)
+        components, _ = principal_components(features, convolution.out_channels)
+        convolution.weight.copy_(components[:, :, None, None])

@@ -43,5 +43,8 @@ class ISqrtCovSettings(GradientSettings):
     """The matrix square root of the covariance of local features."""
 
     method: Literal["isqrt_cov"] = "isqrt_cov"
-    projected: int = Field(256, ge=1, description="channels that are compared with each other")
+    projected: int = Field(128, ge=1, description="channels that are compared with each other")
     iterations: int = Field(5, ge=1, le=30, description="Newton-Schulz steps")
+    start: Literal["components", "random"] = Field(
+        "components", description="principal components of local features, or the paper's random one with batch norm"
+    )

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from fieldmark.methods.base import Method, Photos
 from fieldmark.progress import say
@@ -33,7 +33,7 @@ def start_head(method: Method, photos: Photos, num_photos: int, scale: float, *,
     """Fit the method's linear head on what it reads of the training photos and their mirror images, then scale it.
 
     Args:
-        method: In evaluation mode; its `linear_head` is changed, nothing else.
+        method: In evaluation mode; its `linear_head` is changed, and the statistics of its own batch norms.
         photos: The training photos.
         num_photos: How many they are.
         scale: Factor on the fitted weights and bias.
@@ -41,6 +41,7 @@ def start_head(method: Method, photos: Photos, num_photos: int, scale: float, *,
     """
     linear = method.linear_head
     assert linear is not None
+    _settle_norms(method, photos, half)
     step = max(1, -(-8 * num_photos * linear.in_features // _MAX_BYTES))
     rows, labels = _rows(method, photos, step, half)
     center = rows.mean(0)
@@ -55,6 +56,32 @@ def start_head(method: Method, photos: Photos, num_photos: int, scale: float, *,
     with torch.no_grad():
         linear.weight.copy_(scale * weight)
         linear.bias.copy_(scale * (torch.from_numpy(head.bias) - weight @ torch.from_numpy(center)))
+
+
+@torch.no_grad()
+def _settle_norms(method: Method, photos: Photos, half: bool) -> None:
+    """Give new batch norms the statistics of the training photos, as training will.
+
+    Fresh ones have mean 0 and variance 1 instead, and a head that is fitted so meets other features in training.
+    """
+    inside = {id(module) for backbone in method.backbones for module in backbone.modules()}
+    kinds = nn.modules.batchnorm._BatchNorm
+    norms = [each for each in method.modules() if isinstance(each, kinds) and id(each) not in inside]
+    if not norms:
+        return
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the mean over all batches
+        norm.train()
+    device = next(method.parameters()).device
+    for images, _ in photos():
+        if len(images) > 1:
+            with torch.autocast(device.type, torch.bfloat16, enabled=half):
+                method(images.to(device))
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+        norm.eval()
 
 
 @torch.no_grad()
