@@ -72,6 +72,7 @@ def test_the_answer_with_given_parts_looks_at_them(method: PartRCNN) -> None:
 
 
 def test_found_parts_lie_in_the_object_under_the_box_constraint(method: PartRCNN) -> None:
+    method.constraint = "box"
     torch.nn.init.normal_(method.detector.scores.weight, std=1.0)
     torch.nn.init.normal_(method.detector.shifts.weight, std=0.3)
     with torch.no_grad():
@@ -116,9 +117,10 @@ def test_the_classifier_starts_from_a_regression_and_the_memory_is_filled(method
         logits = method.forward_with(photos.images, boxes, parts=True).logits
     assert torch.equal(logits.argmax(1), photos.labels)
     method.finish(photos)
+    method.constraint = "neighbours"
     assert len(method.memory) == 6
     assert method.memory.shown.all()
-    loaded = PartRCNN(create_backbone("test_efficientnet", pretrained=False), 5, part_size=32)
+    loaded = PartRCNN(create_backbone("test_efficientnet", pretrained=False), 5, part_size=32, constraint="neighbours")
     loaded.load_state_dict(method.state_dict())
     with torch.no_grad():
         assert torch.equal(loaded.eval()(photos.images).logits, method(photos.images).logits)

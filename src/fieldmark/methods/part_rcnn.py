@@ -65,7 +65,7 @@ class PartRCNN(Method):
         parts: Mapping[str, Sequence[str]] | None = None,
         part_size: int | None = None,
         part_fraction: float = 0.3,
-        constraint: Constraint = "neighbours",
+        constraint: Constraint = "none",
         neighbours: int = 20,
         alpha: float = 0.1,
         dropout: float = 0.2,

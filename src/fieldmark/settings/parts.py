@@ -25,7 +25,7 @@ class PartRCNNSettings(GradientSettings):
     part_size: int | None = Field(None, ge=16, le=2048, description="side of crops in pixels; half of the photo's")
     part_fraction: float = Field(0.3, gt=0, le=2, description="side of a part of one point, of the object's side")
     constraint: Literal["none", "box", "neighbours"] = Field(
-        "neighbours", description="parts anywhere; inside of the object; and where similar photos have them"
+        "none", description="parts anywhere; inside of the object; and where similar photos have them"
     )
     neighbours: int = Field(20, ge=1, description="similar photos that say where parts lie")
     alpha: float = Field(0.1, ge=0, le=10, description="exponent of what they say")
