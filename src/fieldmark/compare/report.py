@@ -69,9 +69,9 @@ def write_html(result: Comparison, out: Path) -> None:
         chart=draw_chart(done, result.baseline),
         summary=summary(result),
         missing=[line for line in result.lines if line.reason],
-        differences=[(line.label, _other_settings(line, result)) for line in done],
+        differences=[(line.label, _other_settings(line, result)) for line in done if line.class_top1],
         class_rows=_class_rows(done, result),
-        others=[line.label for line in done if line.label != result.baseline],
+        others=[line.label for line in done if line.class_top1 and line.label != result.baseline],
         facts=_facts(result),
     )
     with whole_file(out) as draft:
@@ -97,7 +97,7 @@ def write_markdown(result: Comparison, out: Path) -> None:
 def summary(result: Comparison) -> str:
     """What came out, in one or two sentences."""
     compared = [line for line in result.lines if line.difference is not None]
-    better = [line.label for line in compared if line.difference and line.difference.low > 0]
+    better = [line.label for line in compared if line.standing == "better"]
     if not compared:
         return "Nothing could be held against the baseline."
     if not better:
@@ -110,7 +110,8 @@ def summary(result: Comparison) -> str:
 
 def _cells(line: Line) -> tuple[str, ...]:
     assert line.mean is not None
-    against = _points(line) if line.difference else "baseline" if line.verdict == "the baseline" else "–"
+    named = {"the baseline": "baseline"} | ({line.verdict: "told the truth"} if line.status == "oracle" else {})
+    against = _points(line) if line.difference else named.get(line.verdict, "–")
     return (
         line.label,
         f"{100 * line.mean:.1f} %",
@@ -121,7 +122,7 @@ def _cells(line: Line) -> tuple[str, ...]:
         f"{line.cpu_seconds or 0:,.0f} s",
         f"{line.peak_bytes / 2**30:.1f} GiB" if line.peak_bytes else "–",
         f"{(line.parameters or 0) / 1e6:.2f} M",
-        f"{line.ms_per_photo or 0:.1f}",
+        f"{line.ms_per_photo:.1f}" if line.ms_per_photo else "–",
     )
 
 
@@ -130,15 +131,11 @@ def _points(line: Line) -> str:
     assert line.difference is not None
     mean, low, high = (100 * value for value in (line.difference.mean, line.difference.low, line.difference.high))
     figures = f"{mean:+.1f} ({low:+.1f} to {high:+.1f})"
-    if line.difference.low > 0:
-        return f"better: {figures}"
-    return f"worse: {figures}" if line.difference.high < 0 else f"not better: {figures}"
+    return f"{'not better' if line.standing == 'level' else line.standing}: {figures}"
 
 
 def _tone(line: Line) -> str:
-    if line.difference is None:
-        return "base"
-    return "better" if line.difference.low > 0 else "worse" if line.difference.high < 0 else "level"
+    return "base" if line.verdict == "the baseline" else line.standing
 
 
 def _other_settings(line: Line, result: Comparison) -> list[tuple[str, Any, Any]]:
@@ -153,7 +150,7 @@ def _other_settings(line: Line, result: Comparison) -> list[tuple[str, Any, Any]
 def _class_rows(done: Sequence[Line], result: Comparison) -> list[_ClassRow]:
     """The classes on which the methods differ most from the baseline, the largest difference first."""
     base = next((line for line in done if line.label == result.baseline), None)
-    others = [line for line in done if line.label != result.baseline]
+    others = [line for line in done if line.class_top1 and line.label != result.baseline]
     if base is None or not others:
         return []
     rows = []

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fieldmark.compare.answers import answers_of
+from fieldmark.compare.oracle import oracle_line
 from fieldmark.compare.plan import DEFAULT_BASELINE, Entry, Spec, parse_specs, plan_entries
 from fieldmark.compare.report import write_html
 from fieldmark.compare.runs import Run, make_run
@@ -198,10 +199,12 @@ def _measure(runs: Mapping[str, Sequence[Run]], base: str, test: RecordList) -> 
         label: {run.seed: answers_of(run.folder, test) for run in of_method if run.facts is not None}
         for label, of_method in runs.items()
     }
-    return tuple(
-        build_line(of_method, answers[label], None if label == base else answers[base], len(test.classes))
-        for label, of_method in runs.items()
-    )
+    lines = []
+    for label, of_method in runs.items():
+        line = build_line(of_method, answers[label], None if label == base else answers[base], len(test.classes))
+        told = oracle_line(line, of_method, test)
+        lines += [line] if told is None else [line, told]
+    return tuple(lines)
 
 
 def _notes(entries: Sequence[Entry]) -> tuple[str, ...]:

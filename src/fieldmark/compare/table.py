@@ -13,7 +13,10 @@ from fieldmark.compare.answers import Answers
 from fieldmark.compare.runs import Run
 from fieldmark.compare.statistics import Difference, mcnemar_exact, paired_bootstrap
 
-__all__ = ["Line", "build_line"]
+__all__ = ["LEVEL", "Line", "build_line"]
+
+LEVEL = 0.05
+"""The median p-value of McNemar's test over the seeds has to lie below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,7 @@ class Line:
 
     Attributes:
         label: Its name.
-        status: ``done``, ``partly`` (some seeds), ``skipped`` or ``failed``.
+        status: ``done``, ``partly`` (some seeds), ``skipped``, ``failed``, or ``oracle`` (see `oracle_line`).
         reason: Why runs are missing.
         seeds: Those that are done.
         top1: Of each seed, on test.
@@ -30,13 +33,15 @@ class Line:
         mean_class_accuracy: Mean over the seeds of the mean over the classes.
         difference: From the baseline, on the seeds that both have; None for the baseline itself.
         mcnemar: p-value of each of those seeds.
-        verdict: In words.
+        standing: ``better`` or ``worse`` where both the bootstrap's interval and McNemar's test say so, ``level``
+            otherwise; ``none`` for the baseline and what cannot be compared.
+        verdict: The same in words.
         seconds: Mean wall time of a fit.
         cpu_seconds: Mean processor time of a fit.
         peak_bytes: Largest of the seeds.
         parameters: Weights.
         ms_per_photo: Median over the seeds.
-        class_top1: Accuracy on each class, mean over the seeds.
+        class_top1: Accuracy on each class, mean over the seeds; empty for an ``oracle``.
         settings: Of the first seed.
         folders: Model folders.
     """
@@ -50,6 +55,7 @@ class Line:
     mean_class_accuracy: float | None
     difference: Difference | None
     mcnemar: tuple[float, ...]
+    standing: str
     verdict: str
     seconds: float | None
     cpu_seconds: float | None
@@ -98,7 +104,8 @@ def build_line(
         mean_class_accuracy=float(np.mean(present)) if present else None,
         difference=difference,
         mcnemar=tuple(tests),
-        verdict=_verdict(bool(done), baseline, difference),
+        standing=_standing(difference, tests),
+        verdict=_verdict(bool(done), baseline, difference, tests),
         seconds=_mean([fact.seconds for fact in facts]),
         cpu_seconds=_mean([fact.cpu_seconds for fact in facts]),
         peak_bytes=max(peaks, default=None),
@@ -123,7 +130,18 @@ def _class_top1(
     )
 
 
-def _verdict(done: bool, baseline: Mapping[int, Answers] | None, difference: Difference | None) -> str:
+def _standing(difference: Difference | None, tests: Sequence[float]) -> str:
+    """Both have to agree: where few photos are in dispute, the interval of the bootstrap is too narrow."""
+    if difference is None:
+        return "none"
+    if float(np.median(tests)) >= LEVEL:
+        return "level"
+    return "better" if difference.low > 0 else "worse" if difference.high < 0 else "level"
+
+
+def _verdict(
+    done: bool, baseline: Mapping[int, Answers] | None, difference: Difference | None, tests: Sequence[float]
+) -> str:
     if not done:
         return "no result"
     if baseline is None:
@@ -131,12 +149,14 @@ def _verdict(done: bool, baseline: Mapping[int, Answers] | None, difference: Dif
     if difference is None:
         return "nothing to compare with: the baseline has no finished run with the same seed"
     points = f"{100 * difference.mean:+.1f} points (95 %: {100 * difference.low:+.1f} to {100 * difference.high:+.1f})"
-    if difference.low > 0:
+    standing = _standing(difference, tests)
+    if standing == "better":
         return f"beats the baseline, {points}"
-    if difference.high < 0:
+    if standing == "worse":
         return f"worse than the baseline, {points}"
     if difference.mean > 0:
-        return f"does not beat the baseline: {points} may be chance"
+        doubt = f" (McNemar p {np.median(tests):.2g})" if difference.low > 0 else ""
+        return f"does not beat the baseline: {points} may be chance{doubt}"
     return f"does not beat the baseline, {points}"
 
 

@@ -1,0 +1,116 @@
+"""A comparison from end to end: real fits in processes of their own, made in pieces."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fieldmark.compare.plan import parse_specs, plan_entries
+from fieldmark.compare.runs import make_run, run_name
+from fieldmark.compare.splits import fingerprint, prepare_seeds
+from fieldmark.data.read import read
+
+PROBES = "linear_probe,gem:linear_probe[poolings=gem],part_rcnn"
+
+
+@pytest.fixture(scope="module")
+def result(birds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One comparison of two frozen heads at 64 px, and one method that the data do not suit."""
+    from fieldmark.compare.study import compare
+
+    out = tmp_path_factory.mktemp("comparison")
+    compare(birds, out, methods=PROBES, baseline="linear_probe", image_size=64)
+    return out
+
+
+def _methods(out: Path) -> dict[str, dict[str, object]]:
+    return {line["label"]: line for line in json.loads((out / "compare.json").read_text())["methods"]}
+
+
+def test_accuracy_is_that_of_evaluate(result: Path, command: Callable[..., object]) -> None:
+    lines = _methods(result)
+    assert lines["linear_probe"]["status"] == lines["gem"]["status"] == "done"
+    printed = command("evaluate", result / "runs" / "gem-0", "--json", "--rows", result / "rows.csv")
+    assert json.loads(printed.out)["top1_accuracy"] == pytest.approx(lines["gem"]["mean"])  # type: ignore[attr-defined]
+
+
+def test_what_cannot_be_trained_on_these_photos_is_listed_with_its_reason(result: Path) -> None:
+    line = _methods(result)["part_rcnn"]
+    assert line["status"] == "skipped"
+    assert line["reason"]
+    assert line["mean"] is None
+
+
+def test_the_facts_of_a_run_are_those_of_its_own_process(result: Path) -> None:
+    facts = json.loads((result / "runs" / "gem-0" / "run.json").read_text())
+    assert facts["settings"]["image_size"] == 64
+    assert facts["peak_bytes"] > 100 * 2**20  # a process with torch in it
+    assert facts["cpu_seconds"] > 0
+    assert facts["parameters"] > 1_000_000
+    assert not list((result / "runs").glob("*.run"))
+
+
+def test_the_page_names_every_method_and_needs_nothing_else(result: Path) -> None:
+    page = (result / "compare.html").read_text(encoding="utf-8")
+    for label in ("linear_probe", "gem", "part_rcnn"):
+        assert label in page
+    for outside in ("http://", "https://", "<script", "src="):
+        assert outside not in page
+    assert page.count("<svg") == page.count("</svg>") == 1
+
+
+def test_a_finished_run_is_found_again_until_its_settings_change(
+    result: Path, birds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = prepare_seeds(read(birds), [0], val_fraction=0.1, test_fraction=0.2)[0]
+    options = {"backbone": "tf_efficientnet_lite0", "image_size": 64}
+    (entry,) = plan_entries(parse_specs("gem:linear_probe[poolings=gem]"), options)
+    (other,) = plan_entries(parse_specs("gem:linear_probe[poolings=gem,folds=3]"), options)
+    asked = []
+    monkeypatch.setattr("fieldmark.compare.runs._in_own_process", lambda job: asked.append(job) or 1)
+    assert make_run(entry, 0, prepared, result / "runs").reused
+    assert asked == []
+    make_run(other, 0, prepared, result / "runs")
+    assert asked[0].settings["folds"] == 3
+
+
+def test_a_process_that_dies_is_a_line_and_not_the_end(
+    birds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = prepare_seeds(read(birds), [0], val_fraction=0.1, test_fraction=0.2)[0]
+    (entry,) = plan_entries(parse_specs("linear_probe"), {})
+    monkeypatch.setattr("fieldmark.compare.runs._in_own_process", lambda job: -9)
+    run = make_run(entry, 0, prepared, tmp_path)
+    assert (run.kind, run.facts) == ("failed", None)
+    assert run.reason == "the process was ended by signal 9; 9 usually means that the memory did not suffice"
+
+
+def test_every_seed_has_its_own_val_and_all_have_one_test(birds: Path) -> None:
+    prepared = prepare_seeds(read(birds), [0, 1], val_fraction=0.1, test_fraction=0.2)
+    splits = [{record.path: record.split for record in one.records} for one in prepared.values()]
+    tests, vals = (
+        [{path for path, found in split.items() if found == wanted} for split in splits] for wanted in ("test", "val")
+    )
+    assert tests[0] == tests[1]
+    assert len(tests[0]) > 0
+    assert vals[0] != vals[1]
+    assert fingerprint(prepared[0]) != fingerprint(prepared[1])
+
+
+def test_names_of_folders_differ_where_labels_do() -> None:
+    labels = ["a b", "a-b", "a[b]", "ä", "ö", "cbam"]
+    names = [run_name(label, 0) for label in labels]
+    assert len(set(names)) == len(labels)
+    assert names[-1] == "cbam-0"
+    assert all(name.isascii() and "/" not in name for name in names)
+
+
+def test_unreadable_photos_count_as_wrong() -> None:
+    from fieldmark.compare.answers import Answers
+
+    table = np.array([[0.9, 0.1], [np.nan, np.nan], [0.2, 0.8]], dtype=np.float32)
+    assert Answers(table, np.array([0, 0, 1])).hits.tolist() == [True, False, True]
