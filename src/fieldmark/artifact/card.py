@@ -30,6 +30,7 @@ def write_card(manifest: Manifest) -> str:
     if calibration:
         before, after = calibration["ece_before"], calibration["ece_after"]
         lines.append(f"| calibration error (ECE) on val, before and after | {before:.3f}, {after:.3f} |")
+    lines += _promises(manifest)
     lines += [f"| enrolled | {newcomer.label}, from {newcomer.photos} photo(s) |" for newcomer in manifest.enrolled]
     lines += ["", "The test split was not opened. `fieldmark evaluate` opens it.", "", "## How it came about", ""]
     lines += [f"- {step}" for step in manifest.steps]
@@ -39,6 +40,25 @@ def write_card(manifest: Manifest) -> str:
         "Confidence was calibrated on photos like those it was trained on and holds for such photos only.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _promises(manifest: Manifest) -> list[str]:
+    """What held-out photos vouch for, as rows."""
+    scaling, trust = manifest.scaling, manifest.trust
+    chosen = scaling.kind if scaling else "temperature"
+    rows = [f"| calibration | {chosen} scaling |"] if manifest.calibration else []
+    if trust is None:
+        return rows
+    needed = round(1.0 / (1.0 - trust.coverage), 9) - 1
+    if trust.photos >= needed:
+        promise = f"hold the truth for at least {trust.coverage:.0%} of such photos"
+    else:
+        promise = f"none at {trust.coverage:.0%}: that takes {needed:.0f} held-out photos"
+    rows.append(f"| candidate sets | {promise} |")
+    rows.append(f"| held out for that | {trust.photos} val photos, which served for nothing else |")
+    if trust.confidence is not None:
+        rows.append(f"| answers climb to a rank | that is right {trust.confidence:.0%} of the time |")
+    return rows
 
 
 def _unknowns(manifest: Manifest) -> str:
