@@ -34,20 +34,25 @@ def compare(
 ) -> None:
     """Train methods alike and measure them on the same photos. Exits with 1 where a run is missing."""
     from fieldmark.compare.study import compare as run
+    from fieldmark.progress import say
 
-    result = run(
-        data,
-        out,
-        methods=methods,
-        seeds=seeds,
-        baseline=baseline,
-        classes=classes,
-        overrides=overrides or (),
-        backbone=backbone,
-        image_size=image_size,
-        epochs=epochs,
-        budget=budget,
-    )
+    try:
+        result = run(
+            data,
+            out,
+            methods=methods,
+            seeds=seeds,
+            baseline=baseline,
+            classes=classes,
+            overrides=overrides or (),
+            backbone=backbone,
+            image_size=image_size,
+            epochs=epochs,
+            budget=budget,
+        )
+    except KeyboardInterrupt:
+        say("finished runs stay; to go on, give the same command again")
+        raise
     if markdown is not None:
         from fieldmark.compare.report import write_markdown
 

@@ -22,6 +22,9 @@ from fieldmark.data.prepare import Prepared
 
 __all__ = ["Run", "make_run", "run_name"]
 
+_STDERR = 2
+"""The process's own: what stands for it in a notebook has no number."""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -82,7 +85,7 @@ def run_name(label: str, seed: int) -> str:
 def _in_own_process(job: Job) -> int:
     """Exit code of the fit."""
     command = [sys.executable, "-m", "fieldmark.compare.one_run"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=sys.stderr) as process:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=_STDERR) as process:
         try:
             process.communicate(pickle.dumps(job))
         except BaseException:
