@@ -37,7 +37,8 @@ def test_one_json_object_a_line(command: Command, fitted: Path, photos: Path) ->
         assert list(answer) == ["path", "candidates", "set", "rank", "ancestor", "unknown"]
         assert [set(one) for one in answer["candidates"]] == [{"label", "probability"}] * 4
         assert sum(one["probability"] for one in answer["candidates"]) == pytest.approx(1.0)
-        assert (answer["set"], answer["rank"], answer["ancestor"], answer["unknown"]) == (None, "class", None, None)
+        assert (answer["set"], answer["rank"], answer["ancestor"]) == (None, "class", None)  # six photos held out
+        assert answer["unknown"] in (True, False)
 
 
 def test_the_answers_are_those_of_the_library(command: Command, fitted: Path, photos: Path) -> None:
