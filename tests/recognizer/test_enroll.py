@@ -50,7 +50,6 @@ def test_a_newcomer_is_known_and_the_old_classes_keep_their_answers(
     assert [answer.label for answer in answers] == ["stripes"] * 3
     assert [answer.unknown for answer in answers] == [False] * 3
     after = recognizer.scores(photos).probabilities
-    print(after[:, -1])
     np.testing.assert_array_equal(after[:, :-1].argmax(1), before.argmax(1))
     far = after[:, -1] == 0
     np.testing.assert_array_equal(after[far, :-1], before[far])

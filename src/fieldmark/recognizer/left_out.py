@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from fieldmark.recognizer.calibration import fit_temperature, log_softmax
 from fieldmark.recognizer.class_statistics import ClassStatistics
+from fieldmark.recognizer.projection import Projection
 from fieldmark.recognizer.unknown import DEFAULT_SCORE, JOINED, KNOWN_SCORES, Evidence, known_scores, scales_on
 from fieldmark.training.one_thread import one_thread_each
 from fieldmark.training.softmax_regression import fit_softmax
@@ -29,13 +30,13 @@ def simulate_left_out(
 ) -> dict[str, list[float]]:
     """Score -> AUROC in each draw, known val photos against photos of the classes left out.
 
-    The head of a draw is a softmax regression on the vectors of the other classes: the model's own head has seen
-    the classes that are left out and pushes them aside, which makes its logits look better than they are.
+    Projection, statistics and head of a draw are fitted on the other classes alone: the model's own have seen the
+    classes that are left out and set them apart, which makes unknowns look easier to tell than they are.
 
     Args:
-        train: (n, d) vectors.
+        train: (n, D) embeddings.
         train_labels: Their classes.
-        val: (m, d) vectors of photos that the heads do not see.
+        val: (m, D) embeddings of photos that nothing is fitted on.
         val_labels: Their classes.
 
     Returns:
@@ -75,11 +76,13 @@ def _one_draw(
 
     known = np.sort(np.setdiff1d(chosen, out))
     inside = np.isin(train[1], known)
-    rows, labels = train[0][inside], np.searchsorted(known, train[1][inside])
     tested = np.isin(val[1], chosen)
-    vectors, is_known = val[0][tested], np.isin(val[1][tested], known)
+    is_known = np.isin(val[1][tested], known)
     if is_known.all() or not is_known.any():
         return
+    projection = Projection.fit(train[0][inside])
+    rows, vectors = projection(train[0][inside]), projection(val[0][tested])
+    labels = np.searchsorted(known, train[1][inside])
     with one_thread_each(1) as pool:
         head = pool.submit(fit_softmax, rows, labels, len(known), _STRENGTH, max_iter=60).result()
     logits = head(vectors).astype(np.float64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +34,10 @@ Embed = Callable[[Ints], NDArray[np.float32]]
 GALLERY_FOLDER = "gallery"
 _LANDMARKS = 4096
 _FITTED = 20_000  # photos that means and spreads are computed from
+_SIMULATED = 2000  # train photos, and val photos, of the simulation of unknowns
 _VAL = 4096  # val photos that are remembered
 _CHUNK = 1024
+_IN_MEMORY_BYTES = 96 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ def remember(folder: Path, manifest: Manifest, photos: KnownPhotos, *, gallery_u
         seed: Of the simulations.
     """
     count, num_train = len(photos.records), photos.num_train
+    photos = replace(photos, embed=_read_once(photos.embed, count))
     sample = photos.embed(evenly(num_train, 5000))
     projection = Projection.fit(sample)
     vectors = np.empty((count, projection.dim), dtype=np.float32)
@@ -123,6 +126,15 @@ def graph_embeddings(
     return embed
 
 
+def _read_once(embed: Embed, count: int) -> Embed:
+    """The same embeddings out of memory, where they take no more than 96 MB there."""
+    width = embed(np.arange(1)).shape[1]
+    if 4 * width * count > _IN_MEMORY_BYTES:
+        return embed
+    rows = np.concatenate([embed(np.arange(start, min(start + _CHUNK, count))) for start in range(0, count, _CHUNK)])
+    return lambda positions: np.asarray(rows[positions])
+
+
 def _memory(photos: KnownPhotos, projection: Projection, vectors: NDArray[np.float32]) -> tuple[Memory, Ints]:
     """The memory, and which val photos are in it."""
     labels, num_train = np.array(photos.records.labels, dtype=np.int64), photos.num_train
@@ -145,13 +157,17 @@ def _fitted(
     labels, num_train = np.array(photos.records.labels, dtype=np.int64), photos.num_train
     order = np.argsort(labels[:num_train], kind="stable")
     fitted = order[evenly(num_train, _FITTED)]
-    train, val = (vectors[fitted], labels[fitted]), memory.val
-    simulated = simulate_left_out(*train, val.vectors, val.labels, seed=seed)
+    val, few = memory.val, order[evenly(num_train, _SIMULATED)]
+    some = kept[evenly(len(kept), _SIMULATED)]
+    simulated: dict[str, list[float]] = {}
+    if len(some):
+        own = photos.embed(num_train + some)
+        simulated = simulate_left_out(photos.embed(few), labels[few], own, labels[num_train + some], seed=seed)
     score = choose_score(simulated) if simulated else DEFAULT_SCORE
     logits = photos.val_logits[kept]
     evidence = Evidence(photos.val_probabilities[kept], logits, val.vectors, memory.landmarks, memory.statistics)
     means = {name: float(np.mean(values)) for name, values in simulated.items()}
-    gates = fit_gates(*train, val, memory.statistics, seed=seed) if len(val.labels) else []
+    gates = fit_gates(vectors[fitted], labels[fitted], val, memory.statistics, seed=seed) if len(val.labels) else []
     return {"unknown": fit_unknown(evidence, means, score), "gates": gates}
 
 
