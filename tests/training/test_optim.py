@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fieldmark.config import FineTuneSettings
+from fieldmark.methods.table import build_method
 from fieldmark.training.optim import WarmupCosine, build_optimizer, layerwise_groups
 
 
@@ -67,3 +69,19 @@ def test_the_course_rises_then_falls_and_stays_between_0_and_1(total, warmup):
     if top < total:
         assert factors[top] == 1
         assert factors[total] == pytest.approx(0, abs=1e-9)
+
+
+def test_a_fitted_head_moves_in_proportion_to_its_weights() -> None:
+    method = build_method("isqrt_cov", 3, {"backbone": "test_efficientnet", "projected": 8}, 64)
+    assert method.linear_head is not None
+    rates = {}
+    for factor in (1.0, 10.0):
+        with torch.no_grad():
+            method.linear_head.weight.fill_(0.165 * factor)
+        groups = layerwise_groups(method, 0.5, 3.0, fitted_head=True)
+        rates[factor] = {group.name: group.lr_scale for group in groups}
+        held = [id(parameter) for group in groups for parameter in group.parameters]
+        assert sorted(held) == sorted(id(parameter) for parameter in method.parameters())
+    assert rates[1.0]["fitted head"] == pytest.approx(3.0)
+    assert rates[10.0]["fitted head"] == pytest.approx(30.0)
+    assert rates[1.0]["head"] == rates[10.0]["head"] == 3.0

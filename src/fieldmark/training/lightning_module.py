@@ -35,6 +35,7 @@ class MethodModule(LightningModule):
         stage_index: Another stage draws other random numbers.
         preprocess: Its mean and standard deviation normalise the images.
         schedule: The course of the learning rate.
+        fitted_head: See `layerwise_groups`.
     """
 
     def __init__(
@@ -45,6 +46,8 @@ class MethodModule(LightningModule):
         stage_index: int,
         preprocess: Preprocess,
         schedule: WarmupCosine,
+        *,
+        fitted_head: bool = False,
     ) -> None:
         super().__init__()
         self.method = method
@@ -53,13 +56,15 @@ class MethodModule(LightningModule):
         self.stage_index = stage_index
         self.preprocess = preprocess
         self.schedule = schedule
+        self.fitted_head = fitted_head
         self.mixing = build_mixing(settings, method.num_classes)
         self.train_loss = MeanMetric()
         self.val_loss = MeanMetric()
         self.val_top1 = MeanMetric()
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        optimizer = build_optimizer(self.method, self.settings, self.stage.lr_scale, self.stage.head_lr_scale)
+        scales = self.stage.lr_scale, self.stage.head_lr_scale
+        optimizer = build_optimizer(self.method, self.settings, *scales, fitted_head=self.fitted_head)
         scheduler = LambdaLR(optimizer, lambda step: self.schedule.factor(step))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 

@@ -126,7 +126,9 @@ class _Training:
             self._begin(index)
         loader = self.loaders.train_loader(index, self.state.epochs - self.state.epochs_before)
         schedule = WarmupCosine(self.epochs[index] * len(loader), settings.warmup)
-        module = MethodModule(self.method, settings, stage, index, self.preprocess, schedule)
+        module = MethodModule(
+            self.method, settings, stage, index, self.preprocess, schedule, fitted_head=self.probe_start > 0
+        )
         trainer = self._trainer(self.epochs[index], [journal, *self._callbacks(schedule, index)])
         with interruptible(trainer):
             trainer.fit(module, loader, self.loaders.val_loader(), ckpt_path=checkpoint, weights_only=True)

@@ -16,15 +16,31 @@ from fieldmark.methods.base import Method, ParameterGroup
 
 __all__ = ["WarmupCosine", "build_optimizer", "layerwise_groups"]
 
+_USUAL_RMS = 0.165
+"""Root mean square of the weights of a head that starts fitted, for features of norm 1: what rates are chosen for."""
 
-def layerwise_groups(method: Method, layer_decay: float, head_lr_scale: float) -> list[ParameterGroup]:
+
+def layerwise_groups(
+    method: Method, layer_decay: float, head_lr_scale: float, *, fitted_head: bool = False
+) -> list[ParameterGroup]:
     """The parameters that train, in one group for each stage of each backbone and one for the head.
 
     The last backbone stage has the factor 1, each earlier one `layer_decay` times that of the stage after it.
     What the backbone does not count to any stage goes with the last one.
+
+    A linear head that starts fitted (`fitted_head`) gets a rate in proportion to its weights: AdamW moves every weight
+    by about the rate, whatever its size, and where features are large or many their weights are so small that a few
+    steps of the usual size would wipe them out.
     """
     groups = [group for backbone in method.backbones for group in _stage_groups(backbone, layer_decay)]
-    groups.append(ParameterGroup("head", _trainable(method.head_parameters()), head_lr_scale))
+    linear = method.linear_head if fitted_head else None
+    fitted = _trainable(linear.parameters()) if linear is not None else []
+    if linear is not None:
+        size = float(linear.weight.detach().square().mean().sqrt())
+        groups.append(ParameterGroup("fitted head", fitted, head_lr_scale * size / _USUAL_RMS))
+    known = {id(parameter) for parameter in fitted}
+    others = [parameter for parameter in _trainable(method.head_parameters()) if id(parameter) not in known]
+    groups.append(ParameterGroup("head", others, head_lr_scale))
     return [group for group in groups if group.parameters]
 
 
@@ -40,7 +56,12 @@ def _stage_groups(backbone: Backbone, layer_decay: float) -> list[ParameterGroup
 
 
 def build_optimizer(
-    method: Method, settings: GradientSettings, lr_scale: float = 1.0, head_lr_scale: float = 1.0
+    method: Method,
+    settings: GradientSettings,
+    lr_scale: float = 1.0,
+    head_lr_scale: float = 1.0,
+    *,
+    fitted_head: bool = False,
 ) -> AdamW:
     """AdamW over `layerwise_groups`; biases, norms and other vectors and scalars do not decay.
 
@@ -49,9 +70,11 @@ def build_optimizer(
         settings: Rates and decay.
         lr_scale: Factor of the stage of training.
         head_lr_scale: Another one for the head.
+        fitted_head: See `layerwise_groups`.
     """
     options: list[dict[str, Any]] = []
-    for group in layerwise_groups(method, settings.layer_decay, settings.head_lr_scale * head_lr_scale):
+    head_scale = settings.head_lr_scale * head_lr_scale
+    for group in layerwise_groups(method, settings.layer_decay, head_scale, fitted_head=fitted_head):
         matrices = [parameter for parameter in group.parameters if parameter.ndim > 1]
         vectors = [parameter for parameter in group.parameters if parameter.ndim <= 1]
         lr = settings.lr * lr_scale * group.lr_scale
