@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -46,7 +46,16 @@ class OnnxRunner:
 
     def run(self, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         """uint8 (B, S, S, 3) to name -> (B, ...)."""
-        return dict(zip(self.outputs, self._session.run(None, {"images": images}), strict=True))
+        return self.run_inputs({"images": images})
+
+    def run_inputs(self, feeds: Mapping[str, NDArray[np.uint8]]) -> dict[str, NDArray[np.float32]]:
+        """Input's name -> uint8 (B, S, S, 3), each with a side of its own, to output's name -> (B, ...)."""
+        return dict(zip(self.outputs, self._session.run(None, dict(feeds)), strict=True))
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The texts that the file carries besides the graph."""
+        return dict(self._session.get_modelmeta().custom_metadata_map)
 
     def run_views(self, images: NDArray[np.uint8], views: int) -> dict[str, NDArray[np.float32]]:
         """uint8 (B, S, S, 3) to name -> (B, 1 or 2, ...): where the number of views is even, the mirror image too."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
@@ -12,25 +12,26 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fieldmark.artifact.card import write_card
-from fieldmark.artifact.load import load_manifest, load_split, verified_file
-from fieldmark.artifact.manifest import Manifest
-from fieldmark.backbones.onnx_runner import OnnxRunner, batch_size_for, in_batches, load_good
-from fieldmark.data.preprocess import Preprocess
-from fieldmark.data.views import photo_views, view_side, whole_views
+from fieldmark.artifact.exported import is_exported, open_exported
+from fieldmark.artifact.load import load_manifest, load_split
+from fieldmark.backbones.onnx_runner import batch_size_for, in_batches, load_good
 from fieldmark.errors import ModelError, SettingError
 from fieldmark.progress import progress_bar
 from fieldmark.recognizer.compose import compose, compose_specimen
-from fieldmark.recognizer.fusion import fuse, mean_logits
+from fieldmark.recognizer.fusion import fuse
 from fieldmark.recognizer.gallery import Gallery, Neighbour
 from fieldmark.recognizer.judge import Judge, Judged
 from fieldmark.recognizer.photo_inputs import PhotoInput, is_single, to_image
-from fieldmark.recognizer.scaling import Scaling
+from fieldmark.recognizer.reading import FusedReader, MembersReader, Reader, Reading
+from fieldmark.recognizer.tables import Embeddings, Scores
 from fieldmark.recognizer.trust import Trust, Wanted, load_trust
 from fieldmark.recognizer.unknown import Evidence
 from fieldmark.structures import Answer, Record
 
 if TYPE_CHECKING:
     from fieldmark.artifact.load import SplitRow
+    from fieldmark.recognizer.evidence import Evidence as PhotoEvidence
+    from fieldmark.recognizer.evidence.explainer import Explainer
 
 __all__ = ["Embeddings", "Recognizer", "Scores", "fuse"]
 
@@ -39,71 +40,40 @@ _Run = Callable[[Sequence[Image.Image]], Floats]
 """Images to one row of numbers each."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """Probabilities of many photos.
-
-    Attributes:
-        probabilities: (n, K), calibrated; rows of unreadable photos are NaN.
-        errors: Position -> why that photo cannot be read.
-        known: (n,) how far each photo's score of being known lies above its threshold; below 0 it is unknown, NaN
-            where none was fitted.
-    """
-
-    probabilities: Floats
-    errors: dict[int, str]
-    known: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class Embeddings:
-    """Embeddings of many photos.
-
-    Attributes:
-        vectors: (n, D) float32 of unit length; rows of unreadable photos are NaN.
-        errors: Position -> why that photo cannot be read.
-    """
-
-    vectors: NDArray[np.float32]
-    errors: dict[int, str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Runner:
-    onnx: OnnxRunner
-    preprocess: Preprocess
-    views: int
-    temperature: float
-    weight: float
-
-
 class Recognizer:
     """A trained model, ready to answer. Made by `fieldmark.load` or `fieldmark.fit`.
 
     Args:
-        folder: The model folder.
+        model: The model folder, or an ONNX file that ``fieldmark export`` wrote.
+
+    Attributes:
+        path: What was given.
+        folder: The model folder; of an ONNX file, the folder that its small files were unpacked to.
+        manifest: What is known of the model.
+        reader: Runs the graphs.
+        judge: Tells newcomers and the unknown.
+        trust: Makes sets and ranks.
 
     Raises:
-        ModelError: The folder is no model, is damaged, or comes from a newer Fieldmark.
+        ModelError: There is no model, it is damaged, or it comes from a newer Fieldmark.
     """
 
-    def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
-        self.manifest: Manifest = load_manifest(self.folder)
-        self._runners = [
-            _Runner(
-                OnnxRunner(verified_file(self.folder, self.manifest, facts.graph)),
-                Preprocess.from_dict(facts.preprocess),
-                facts.views,
-                facts.temperature,
-                facts.weight,
-            )
-            for facts in self.manifest.members
-        ]
+    def __init__(self, model: str | Path) -> None:
+        self.path = Path(model)
+        self._exported = open_exported(self.path) if is_exported(self.path) else None
+        if self._exported is None:
+            self.folder, self.manifest = self.path, load_manifest(self.path)
+            self.reader: Reader = MembersReader(self.folder, self.manifest)
+        else:
+            self.folder, self.manifest = self._exported.folder, self._exported.manifest
+            self.reader = FusedReader(self._exported.runner, self._exported.squares)
         self.judge = Judge(self.folder, self.manifest)
         self.trust: Trust = load_trust(self.folder, self.manifest, self.judge.labels)
-        facts = self.manifest.scaling
-        self._scaling = facts and Scaling(facts.kind, np.array(facts.scale), np.array(facts.shift))
+
+    @property
+    def is_exported(self) -> bool:
+        """Whether it is an ONNX file rather than a model folder."""
+        return self._exported is not None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -117,6 +87,8 @@ class Recognizer:
         Raises:
             ModelError: The model has none, or it cannot be opened.
         """
+        if self.is_exported:
+            raise ModelError(f"an exported file such as {self.path} holds no gallery: name the model folder instead")
         if self.manifest.gallery is None:
             raise ModelError(f"the model {self.folder} has no gallery: fit it again with this Fieldmark")
         return Gallery(self.manifest.gallery, self.folder)
@@ -288,6 +260,28 @@ class Recognizer:
                 neighbours[position] = near
         return neighbours, found.errors
 
+    def explain(self, photo: PhotoInput, against: str | None = None) -> PhotoEvidence:
+        """Where on a photo the evidence for the winner lies, alone and against another class.
+
+        Args:
+            photo: One, as `predict` takes it.
+            against: A class; the runner-up for None.
+
+        Raises:
+            PhotoError: The photo cannot be read.
+            SettingError: There is no such class, it is the winner itself, or it was enrolled after training.
+        """
+        from fieldmark.recognizer.evidence.explain import explain_photo
+
+        return explain_photo(self, photo, against)
+
+    @cached_property
+    def explainer(self) -> Explainer:
+        """The members as modules with gradients."""
+        from fieldmark.recognizer.evidence.explainer import Explainer
+
+        return Explainer(self.folder, self.manifest)
+
     def evidence(
         self, photos: Sequence[PhotoInput], description: str = "recognizing"
     ) -> tuple[Evidence, Judged, dict[int, str]]:
@@ -299,25 +293,22 @@ class Recognizer:
         Raises:
             ModelError: The model remembers no photos.
         """
-        memory = self.judge.memory
-        table, errors = self._table(photos, self._read, description)
+        memory, count = self.judge.memory, len(self.manifest.classes)
+        table, errors = self._table(photos, lambda images: self.reader.read(images).joined(), description)
         good = [position for position in range(len(photos)) if position not in errors]
-        rows = (
-            np.zeros((0, 2 * len(self.manifest.classes) + memory.projection.mean.size))
-            if table is None
-            else table[good]
-        )
-        probabilities, logits, embeddings = self._split(rows)
-        vectors = memory.projection(embeddings)
-        judged = self.judge(probabilities, logits, embeddings)
-        return Evidence(probabilities, logits, vectors, memory.landmarks, memory.statistics), judged, errors
+        rows = np.zeros((0, 2 * count + memory.projection.mean.size)) if table is None else table[good]
+        reading = Reading.parted(rows, count)
+        vectors = memory.projection(reading.embeddings)
+        judged = self.judge(reading.probabilities, reading.logits, reading.embeddings)
+        evidence = Evidence(reading.probabilities, reading.logits, vectors, memory.landmarks, memory.statistics)
+        return evidence, judged, errors
 
     def embeddings(self, photos: Sequence[PhotoInput], description: str = "embedding") -> Embeddings:
         """Embeddings of many photos by the first member: the mean over its views, at unit length.
 
         Where no photo can be read, D is 0.
         """
-        table, errors = self._table(photos, self._embed, description)
+        table, errors = self._table(photos, self.reader.embed, description)
         vectors = np.zeros((len(photos), 0)) if table is None else table
         return Embeddings(vectors.astype(np.float32), errors)
 
@@ -337,7 +328,7 @@ class Recognizer:
 
     def _batches(self, photos: Sequence[PhotoInput], run: _Run) -> Iterator[tuple[list[int], Floats, dict[int, str]]]:
         """(positions, what `run` gives for them, errors) batch by batch, in order."""
-        draft_side = max(view_side(runner.preprocess, runner.views) for runner in self._runners)
+        draft_side = self.reader.draft_side
 
         def load(position: int) -> Image.Image:
             return to_image(photos[position], draft=(draft_side, draft_side))
@@ -348,37 +339,15 @@ class Recognizer:
 
         return in_batches(range(len(photos)), work, batch_size=batch_size_for(draft_side))
 
-    def _embed(self, images: Sequence[Image.Image]) -> Floats:
-        runner = self._runners[0]
-        arrays = np.stack([runner.preprocess(image) for image in images])
-        mean = runner.onnx.run_views(arrays, runner.views)["embedding"].mean(1)
-        return np.asarray(mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12))
+    def judged(self, images: Sequence[Image.Image]) -> Judged:
+        """Probabilities of all classes, and how far each of the images, upright and RGB, is known."""
+        reading = self.reader.read(images)
+        return self.judge(reading.probabilities, reading.logits, reading.embeddings)
 
     def _run(self, images: Sequence[Image.Image]) -> Floats:
-        """Probabilities of all classes, and in the last column how far the photo is known: (n, K + m + 1)."""
-        judged = self.judge(*self._split(self._read(images)))
+        """`judged` as one array, with how far the photo is known in the last column: (n, K + m + 1)."""
+        judged = self.judged(images)
         return np.concatenate([judged.probabilities, judged.known[:, None]], 1)
-
-    def _split(self, rows: Floats) -> tuple[Floats, Floats, Floats]:
-        """Probabilities (n, K), scaled logits (n, K) and embeddings (n, D) out of what `_read` gives."""
-        count = len(self.manifest.classes)
-        return rows[:, :count], rows[:, count : 2 * count], rows[:, 2 * count :]
-
-    def _read(self, images: Sequence[Image.Image]) -> Floats:
-        """The head's probabilities, the scaled logits and the first member's embedding side by side: (n, 2 K + D)."""
-        outputs = []
-        for runner in self._runners:
-            stack = np.stack([photo_views(image, runner.preprocess, runner.views) for image in images])
-            outputs.append(runner.onnx.run_stack(stack))
-        logits = [output["logits"].mean(1) for output in outputs]
-        temperatures = [runner.temperature for runner in self._runners]
-        weights = [runner.weight for runner in self._runners]
-        probabilities = fuse(logits, temperatures, weights)
-        if self._scaling:
-            probabilities = self._scaling(np.log(np.maximum(probabilities, 1e-30)))
-        scaled = mean_logits(logits, temperatures, weights)
-        whole = whole_views(self._runners[0].views)
-        return np.concatenate([probabilities, scaled, outputs[0]["embedding"][:, :whole].mean(1)], 1)
 
 
 def _is_unknown(known: float) -> bool | None:

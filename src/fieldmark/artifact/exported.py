@@ -1,0 +1,166 @@
+"""A whole model in one ONNX file: the graph, and what an answer needs besides it, as texts beside the graph."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from fieldmark.artifact.manifest import Manifest
+from fieldmark.backbones.onnx_runner import OnnxRunner
+from fieldmark.data.preprocess import Preprocess
+from fieldmark.errors import FieldmarkError, ModelError
+
+__all__ = ["EXPORT_FORMAT", "ExportFacts", "Exported", "InputFacts", "is_exported", "open_exported", "pack_model"]
+
+EXPORT_FORMAT = 1
+"""Version of the file's texts. Raised when an older Fieldmark could not read them."""
+
+_FACTS, _MANIFEST, _FILES = "fieldmark.export", "fieldmark.manifest", "fieldmark.files"
+
+
+class InputFacts(BaseModel):
+    """One input of the graph: uint8 (batch, S, S, 3), RGB.
+
+    Attributes:
+        name: Of the input.
+        preprocess: `Preprocess.to_dict`: how a photo becomes it. Mean and std are applied inside the graph.
+    """
+
+    name: str
+    preprocess: dict[str, Any]
+
+
+class ExportFacts(BaseModel):
+    """How the file came about.
+
+    Attributes:
+        format: See `EXPORT_FORMAT`.
+        precision: ``float32`` or ``int8``.
+        inputs: In the order of the graph's.
+        outputs: Names, in the order of the graph's.
+        check: What the comparison with the model folder gave.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    format: int = EXPORT_FORMAT
+    precision: str = "float32"
+    inputs: list[InputFacts] = Field(min_length=1)
+    outputs: list[str]
+    check: dict[str, float] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """An opened file.
+
+    Attributes:
+        facts: How it came about.
+        manifest: Of the model, without gallery.
+        runner: The graph.
+        squares: Input's name -> how a photo becomes it.
+        unpacked: Holds the folder on disk as long as this object lives.
+    """
+
+    facts: ExportFacts
+    manifest: Manifest
+    runner: OnnxRunner
+    squares: dict[str, Preprocess]
+    unpacked: tempfile.TemporaryDirectory[str]
+
+    @property
+    def folder(self) -> Path:
+        """What the model folder held besides graphs and weights."""
+        return Path(self.unpacked.name)
+
+
+def is_exported(path: Path) -> bool:
+    """Whether a path names an ONNX file rather than a model folder."""
+    return path.suffix.lower() == ".onnx" and not path.is_dir()
+
+
+def pack_model(folder: Path, manifest: Manifest, facts: ExportFacts) -> dict[str, str]:
+    """The texts that go beside the graph: for any reader as JSON, and for `open_exported`."""
+    members = {facts.graph for facts in manifest.members} | {facts.weights for facts in manifest.members}
+    packed = {name: value for name, value in manifest.checksums.items() if name not in members}
+    plain = {
+        "classes": manifest.classes,
+        "inputs": [each.model_dump() for each in facts.inputs],
+        "taxonomy": {"ranks": manifest.ranks, "ancestors": manifest.taxonomy},
+        "calibration": manifest.calibration
+        | {
+            "temperatures": [member.temperature for member in manifest.members],
+            "scaling": manifest.scaling and manifest.scaling.model_dump(),
+        },
+        "thresholds": {
+            "unknown": manifest.unknown and manifest.unknown.model_dump(),
+            "trust": manifest.trust and manifest.trust.model_dump(),
+        },
+    }
+    own = manifest.model_copy(update={"gallery": None, "checksums": packed})
+    return {name: json.dumps(value, ensure_ascii=False) for name, value in plain.items()} | {
+        _FACTS: facts.model_dump_json(),
+        _MANIFEST: own.model_dump_json(),
+        _FILES: _zipped(folder, sorted(packed)),
+    }
+
+
+def open_exported(path: Path) -> Exported:
+    """Open an ONNX file that `pack_model` wrote its texts into.
+
+    Raises:
+        ModelError: There is no file, it is damaged, or it was not written by Fieldmark, or by a newer one.
+    """
+    if not path.is_file():
+        raise ModelError(f"expected an ONNX file made by 'fieldmark export', but there is no file {path}")
+    try:
+        runner = OnnxRunner(path)
+    except Exception as error:  # ONNX Runtime has a class of its own for each way to fail
+        raise ModelError(f"the file {path} is damaged (no ONNX graph can be read from it); export it again") from error
+    texts = runner.metadata
+    if not {_FACTS, _MANIFEST, _FILES} <= texts.keys():
+        raise ModelError(f"expected an ONNX file made by 'fieldmark export', but {path} was made by something else")
+    _demand_format(path, texts[_FACTS])
+    try:
+        facts = ExportFacts.model_validate_json(texts[_FACTS])
+        manifest = Manifest.model_validate_json(texts[_MANIFEST])
+        squares = {each.name: Preprocess.from_dict(each.preprocess) for each in facts.inputs}
+        unpacked = _unzipped(texts[_FILES])
+    except (ValidationError, ValueError, KeyError, FieldmarkError, zipfile.BadZipFile) as error:
+        raise ModelError(f"the file {path} is damaged (its texts do not fit); export it again") from error
+    return Exported(facts, manifest, runner, squares, unpacked)
+
+
+def _demand_format(path: Path, text: str) -> None:
+    try:
+        version = int(json.loads(text)["format"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"the file {path} is damaged (its texts do not fit); export it again") from error
+    if version > EXPORT_FORMAT:
+        raise ModelError(
+            f"the file {path} has format {version}, but this Fieldmark reads formats up to {EXPORT_FORMAT}; "
+            "upgrade with 'pip install -U fieldmark'"
+        )
+
+
+def _zipped(folder: Path, names: list[str]) -> str:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.write(folder / name, name)
+    return base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _unzipped(text: str) -> tempfile.TemporaryDirectory[str]:
+    folder = tempfile.TemporaryDirectory(prefix="fieldmark-export-")
+    with zipfile.ZipFile(io.BytesIO(base64.b64decode(text))) as archive:
+        archive.extractall(folder.name)
+    return folder
