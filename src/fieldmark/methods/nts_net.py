@@ -118,7 +118,7 @@ class NTSNet(Method):
 
     def look(self, images: Tensor, regions: Tensor) -> Tensor:
         """Features of what the boxes (B, M, 4) show, (B, M, D)."""
-        crops = crop_regions(images, regions, self.part_size or self._default_part_size(images))
+        crops = crop_regions(images, regions, self.crop_side(images))
         return describe(self.backbone(crops)).reshape(-1, regions.shape[1], self.backbone.channels)
 
     def loss(self, output: ModelOutput, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
@@ -137,7 +137,10 @@ class NTSNet(Method):
     def stages(self) -> list[Stage]:
         return [Stage("classifiers and navigator", HEADS_SHARE, freeze="all"), Stage("all layers", 1 - HEADS_SHARE)]
 
-    def _default_part_size(self, images: Tensor) -> int:
+    def crop_side(self, images: Tensor) -> int:
+        """Side in pixels at which parts are read."""
+        if self.part_size:
+            return self.part_size
         patches = getattr(self.backbone.model, "patch_embed", None)
         fixed = bool(getattr(patches, "strict_img_size", False))  # a vision transformer of one image size
         return int(images.shape[2]) if fixed else int(images.shape[2]) // 2

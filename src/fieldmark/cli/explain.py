@@ -1,0 +1,37 @@
+"""``fieldmark explain``: where on a photo the evidence lies."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["explain"]
+
+
+def explain(
+    model: Annotated[Path, typer.Argument(help="A model folder.")],
+    image: Annotated[Path, typer.Argument(help="A photo.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the pictures and explain.json.")],
+    against: Annotated[
+        str | None, typer.Option(metavar="CLASS", help="Hold the winner against this class; the runner-up if left out.")
+    ] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print explain.json to stdout too.")] = False,
+) -> None:
+    """Show where on a photo the evidence for the answer lies, alone and against another class."""
+    from fieldmark.progress import say
+    from fieldmark.recognizer.evidence.write import check_explanation_folder, write_evidence
+    from fieldmark.recognizer.photo_inputs import to_image
+    from fieldmark.recognizer.recognizer import Recognizer
+
+    check_explanation_folder(out)
+    found = Recognizer(model).explain(image, against)
+    files = write_evidence(found, to_image(image), out)
+    x1, y1, x2, y2 = (round(edge) for edge in found.box)
+    say(f"{found.label} rather than {found.against}: the strongest evidence lies in x {x1}-{x2}, y {y1}-{y2}")
+    say(f"  {found.how}")
+    say(f"  {', '.join(str(file) for file in files)}")
+    if json_output:
+        typer.echo(json.dumps(found.to_dict(), ensure_ascii=False))

@@ -1,0 +1,161 @@
+"""From a model folder and a photo to `Evidence`: every look of every member, each at its place on the photo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from fieldmark.artifact.load import load_method
+from fieldmark.artifact.manifest import Manifest
+from fieldmark.backbones.onnx_graph import Normalize
+from fieldmark.data.preprocess import Preprocess
+from fieldmark.data.views import CORNER, photo_views
+from fieldmark.recognizer.evidence.evidence import Evidence
+from fieldmark.recognizer.evidence.geometry import Patch, common_frame, lay, strongest
+from fieldmark.recognizer.evidence.local_logits import Local
+from fieldmark.recognizer.evidence.readers import local_evidence
+from fieldmark.structures import Box
+
+if TYPE_CHECKING:
+    from fieldmark.methods.base import Method
+
+__all__ = ["Explainer"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    method: Method
+    preprocess: Preprocess
+    views: int
+    share: float
+    """Weight of the logits of one view: of the member among all, by its temperature and its number of views."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What a method itself says of where it looked, on the photo."""
+
+    regions: tuple[Box, ...]
+    attention: Patch | None
+
+
+class Explainer:
+    """The members of a model as torch modules, loaded when the first photo is explained.
+
+    Args:
+        folder: The model folder.
+        manifest: Its description.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self._folder = folder
+        self._manifest = manifest
+
+    @cached_property
+    def _members(self) -> list[_Member]:
+        total = sum(facts.weight for facts in self._manifest.members)
+        return [
+            _Member(
+                load_method(self._folder, self._manifest, facts).requires_grad_(False),
+                Preprocess.from_dict(facts.preprocess),
+                facts.views,
+                facts.weight / total / facts.temperature / facts.views,
+            )
+            for facts in self._manifest.members
+        ]
+
+    def __call__(
+        self, image: Image.Image, size: tuple[int, int], path: str | None, label: int, against: int
+    ) -> Evidence:
+        """The evidence for one class of the head, and for it against another one.
+
+        Args:
+            image: The upright photo, perhaps scaled down while it was decoded.
+            size: Width and height of the photo as it is.
+            path: Of the photo.
+            label: Index of the winner.
+            against: Index of the other class.
+        """
+        pairs = [pair for member in self._members for pair in self._local(member, image, size, (label, against))]
+        patches = [patch for local, share in pairs for patch in _scaled(local, share)]
+        frame = common_frame(patches)
+        values = lay(patches, frame)
+        scores = np.sum([local.scores * share for local, share in pairs], axis=0)
+        offsets = scores - np.sum([patch.values.sum((1, 2)) for patch in patches], axis=0)
+        contrast = values[0] - values[1]
+        box, peak = strongest(contrast, frame, size)
+        own = self._own(image, size)
+        return Evidence(
+            path=path,
+            label=self._manifest.classes[label],
+            against=self._manifest.classes[against],
+            map=values[0],
+            contrast=contrast,
+            score=float(scores[0]),
+            offset=float(offsets[0]),
+            margin=float(scores[0] - scores[1]),
+            margin_offset=float(offsets[0] - offsets[1]),
+            size=size,
+            frame=frame,
+            box=box,
+            peak=peak,
+            how="; ".join(dict.fromkeys(local.how for local, _ in pairs)),
+            regions=own.regions,
+            attention=None if own.attention is None else lay([own.attention], frame)[0],
+        )
+
+    def _local(
+        self, member: _Member, image: Image.Image, size: tuple[int, int], classes: Sequence[int]
+    ) -> Iterator[tuple[Local, float]]:
+        """What each view of a member says, its patches on the photo, and its share of the score."""
+        side = member.preprocess.image_size
+        on_photo = member.preprocess.box_on_photo(*size)
+        normalize = Normalize(member.preprocess)
+        for array, (square, mirrored) in zip(
+            photo_views(image, member.preprocess, member.views), _squares(side, member.views), strict=True
+        ):
+            images = normalize(torch.from_numpy(np.ascontiguousarray(array))[None])
+            found = local_evidence(member.method, images, classes)
+            seen = [patch.mirrored(side) if mirrored else patch for patch in found.patches]
+            placed = [patch.moved(square, side).moved(on_photo, side) for patch in seen]
+            yield Local(placed, found.scores, found.how), member.share
+
+    def _own(self, image: Image.Image, size: tuple[int, int]) -> _Own:
+        """Regions and attention maps of the first member's first view."""
+        member = self._members[0]
+        side, on_photo = member.preprocess.image_size, member.preprocess.box_on_photo(*size)
+        images = Normalize(member.preprocess)(torch.from_numpy(member.preprocess(image).copy())[None])
+        with torch.no_grad():
+            output = member.method(images)
+        regions: tuple[Box, ...] = ()
+        if output.regions is not None:
+            boxes = [box for box in output.regions[0].tolist() if box[2] > box[0] and box[3] > box[1]]
+            nothing: NDArray[np.float64] = np.zeros((1, 1, 1))
+            regions = tuple(Patch(nothing, (x1, y1, x2, y2)).moved(on_photo, side).box for x1, y1, x2, y2 in boxes)
+        if output.attention_maps is None:
+            return _Own(regions, None)
+        return _Own(regions, Patch(output.attention_maps[0].mean(0)[None].double().numpy(), on_photo))
+
+
+def _scaled(local: Local, share: float) -> list[Patch]:
+    return [patch.scaled(share) for patch in local.patches]
+
+
+def _squares(side: int, views: int) -> list[tuple[Box, bool]]:
+    """What of the whole square each of `photo_views` shows, and whether mirrored; see there."""
+    inner = CORNER * side
+    rest = side - inner
+    whole = (0.0, 0.0, float(side), float(side))
+    squares = [whole]
+    if views > 2:
+        squares += [(left, top, left + inner, top + inner) for top in (0.0, rest) for left in (0.0, rest)]
+    flips = (False, True) if views % 2 == 0 else (False,)
+    return [(square, mirrored) for square in squares for mirrored in flips]

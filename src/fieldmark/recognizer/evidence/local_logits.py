@@ -1,0 +1,99 @@
+"""A method's logits as a function of its local features, and what each place contributes to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fieldmark.recognizer.evidence.geometry import Patch
+
+__all__ = ["Leaf", "Local", "LocalLogits", "held", "leaf", "whole_leaf"]
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """Feature maps that logits are a function of.
+
+    Attributes:
+        maps: (n, C, h, w), where the gradients stop.
+        boxes: What each of them covers, (n, 4), xyxy in pixels of the method's input.
+    """
+
+    maps: Tensor
+    boxes: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """What each place of one input contributes.
+
+    Attributes:
+        patches: Boxes are in pixels of the input.
+        scores: (T,) the logits that are explained.
+        how: A sentence.
+    """
+
+    patches: list[Patch]
+    scores: NDArray[np.float64]
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class LocalLogits:
+    """Logits of one photo, differentiable in its local features.
+
+    They are homogeneous of degree 1 in all leaves together, up to a constant, so that gradient times feature, summed
+    over channels, says what each place contributes, and that adds up (Euler's theorem).
+
+    Attributes:
+        logits: (1, K).
+        leaves: Of all looks at the photo.
+        how: A sentence that says what is exact and what is held fixed.
+    """
+
+    logits: Tensor
+    leaves: Sequence[Leaf]
+    how: str
+
+    def local(self, classes: Sequence[int]) -> Local:
+        """Contributions to the logits of T classes."""
+        maps = [one.maps for one in self.leaves]
+        gradients = [torch.autograd.grad(self.logits[0, label], maps, retain_graph=True) for label in classes]
+        patches = []
+        for index, one in enumerate(self.leaves):
+            products = [(of_class[index] * one.maps.detach()).sum(1) for of_class in gradients]
+            values = torch.stack(products, 1).double().cpu().numpy()  # (n, T, h, w)
+            patches += [Patch(of_box, _box(box)) for of_box, box in zip(values, one.boxes, strict=True)]
+        scores = self.logits[0, list(classes)].detach().double().cpu().numpy()
+        return Local(patches, np.asarray(scores), self.how)
+
+
+def leaf(maps: Tensor, boxes: Tensor) -> Leaf:
+    """Maps (n, C, h, w), cut off from what they were computed from."""
+    return Leaf(maps.detach().float().requires_grad_(), boxes)
+
+
+def whole_leaf(maps: Tensor, images: Tensor) -> Leaf:
+    """A map (1, C, h, w) of all of the image (1, 3, S, S)."""
+    height, width = images.shape[2:]
+    return leaf(maps, torch.tensor([[0.0, 0.0, float(width), float(height)]]))
+
+
+def held(values: Tensor, normalized: Tensor) -> Tensor:
+    """`normalized`, as the product of `values` with factors that are held at what they are for this photo.
+
+    A descriptor of unit length does not change when all features grow; as a sum over places it can only be read with
+    its normaliser held fixed.
+    """
+    factors = torch.where(values == 0, 0.0, normalized / torch.where(values == 0, 1.0, values))
+    return values * factors.detach()
+
+
+def _box(box: Tensor) -> tuple[float, float, float, float]:
+    x1, y1, x2, y2 = box.tolist()
+    return (x1, y1, x2, y2)

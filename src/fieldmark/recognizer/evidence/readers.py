@@ -1,0 +1,62 @@
+"""Which reading belongs to which method."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from fieldmark.methods.base import Method
+from fieldmark.methods.cbam import AttentionMethod
+from fieldmark.methods.hierarchical_bilinear import HierarchicalBilinear
+from fieldmark.methods.isqrt_cov import ISqrtCov
+from fieldmark.methods.ma_cnn import MACNN
+from fieldmark.methods.metric_learning import MetricLearning
+from fieldmark.methods.nts_net import NTSNet
+from fieldmark.methods.part_rcnn import PartRCNN
+from fieldmark.methods.pmg import PMG
+from fieldmark.methods.pooled import PooledMethod
+from fieldmark.methods.ra_cnn import RACNN
+from fieldmark.methods.two_stream import TwoStreamMethod
+from fieldmark.methods.ws_dan import WSDAN
+from fieldmark.recognizer.evidence.cam import cam_local
+from fieldmark.recognizer.evidence.local_logits import Local, LocalLogits
+from fieldmark.recognizer.evidence.pooled import (
+    read_attention,
+    read_isqrt_cov,
+    read_metric_learning,
+    read_pmg,
+    read_pooled,
+)
+from fieldmark.recognizer.evidence.second_order import read_hierarchical_bilinear, read_two_stream, read_ws_dan
+from fieldmark.recognizer.evidence.several_looks import read_ma_cnn, read_nts_net, read_part_rcnn, read_ra_cnn
+
+__all__ = ["READERS", "local_evidence"]
+
+READERS: dict[type[Method], Callable[[Any, Tensor], LocalLogits]] = {
+    PooledMethod: read_pooled,
+    AttentionMethod: read_attention,
+    ISqrtCov: read_isqrt_cov,
+    MetricLearning: read_metric_learning,
+    PMG: read_pmg,
+    TwoStreamMethod: read_two_stream,
+    HierarchicalBilinear: read_hierarchical_bilinear,
+    WSDAN: read_ws_dan,
+    NTSNet: read_nts_net,
+    RACNN: read_ra_cnn,
+    MACNN: read_ma_cnn,
+    PartRCNN: read_part_rcnn,
+}
+"""A method's class, or one that it inherits from -> how its logits come from places."""
+
+
+def local_evidence(method: Method, images: Tensor, classes: Sequence[int]) -> Local:
+    """What each place of normalised images (1, 3, S, S) adds to the logits of some classes.
+
+    A method without a reading of its own is read by its gradients, see `cam_local`.
+    """
+    for kind in type(method).__mro__:
+        if kind in READERS:
+            return READERS[kind](method, images).local(classes)
+    return cam_local(method, images, classes)
