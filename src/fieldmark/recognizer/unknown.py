@@ -19,7 +19,6 @@ KEPT = 0.95
 """Share of known photos that shall stay known."""
 
 DEFAULT_SCORE = "joint"
-_NEAREST_WEIGHT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,10 @@ Sources: max_softmax: Hendrycks and Gimpel (ICLR 2017); max_logit: Hendrycks et 
 al. (2021). ``entropy`` is minus the entropy of the probabilities.
 """
 
-JOINED: Mapping[str, Mapping[str, float]] = {"joint": {"entropy": 1.0, "nearest": _NEAREST_WEIGHT}}
+JOINED: Mapping[str, Mapping[str, float]] = {
+    "joint": {"entropy": 1.0, "relative_mahalanobis": 1.0, "mahalanobis": 0.5},
+    "entropy_nearest": {"entropy": 1.0, "nearest": 0.5},
+}
 """Scores that are weighted sums of others, each of those centred and scaled on val."""
 
 
