@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from fieldmark.data.preprocess import Preprocess
 
-__all__ = ["Normalize", "export_graph"]
+__all__ = ["Normalize", "export_graph", "export_module"]
 
 
 class Normalize(nn.Module):
@@ -52,26 +52,37 @@ def export_graph(module: nn.Module, preprocess: Preprocess, outputs: Sequence[st
         preprocess: Its size, mean and std go into the graph.
         outputs: Keys of that dict, in the order of the graph's outputs.
     """
-    graph = _Graph(module, preprocess, outputs).eval()
     side = preprocess.image_size
     example = torch.zeros(2, side, side, 3, dtype=torch.uint8)
+    return export_module(_Graph(module, preprocess, outputs), {"images": example}, outputs)
+
+
+def export_module(graph: nn.Module, examples: Mapping[str, Tensor], outputs: Sequence[str]) -> bytes:
+    """An ONNX file of a module, for batches of any size.
+
+    Args:
+        graph: Takes the tensors of `examples` in their order, gives a tuple of tensors.
+        examples: Input's name -> a tensor whose first axis is the batch.
+        outputs: Names for that tuple.
+    """
+    graph = graph.eval()
     try:
-        return _export_traced(graph, example, outputs)
+        return _export_traced(graph, examples, outputs)
     except Exception:  # an operator that only the newer exporter knows, or a torch without the older one
-        return _export_dynamo(graph, example, outputs)
+        return _export_dynamo(graph, examples, outputs)
 
 
-def _export_traced(graph: nn.Module, example: Tensor, outputs: Sequence[str]) -> bytes:
+def _export_traced(graph: nn.Module, examples: Mapping[str, Tensor], outputs: Sequence[str]) -> bytes:
     """The tracing exporter: half a second where the newer one takes eight, for the same graph."""
     buffer = io.BytesIO()
-    axes = {name: {0: "batch"} for name in ("images", *outputs)}
+    axes = {name: {0: "batch"} for name in (*examples, *outputs)}
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         torch.onnx.export(
             graph,
-            (example,),
+            tuple(examples.values()),
             buffer,  # type: ignore[arg-type]
-            input_names=["images"],
+            input_names=list(examples),
             output_names=list(outputs),
             dynamic_axes=axes,
             opset_version=17,
@@ -80,16 +91,17 @@ def _export_traced(graph: nn.Module, example: Tensor, outputs: Sequence[str]) ->
     return buffer.getvalue()
 
 
-def _export_dynamo(graph: nn.Module, example: Tensor, outputs: Sequence[str]) -> bytes:
+def _export_dynamo(graph: nn.Module, examples: Mapping[str, Tensor], outputs: Sequence[str]) -> bytes:
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    batch = torch.export.Dim("batch")
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             graph,
-            (example,),
-            input_names=["images"],
+            tuple(examples.values()),
+            input_names=list(examples),
             output_names=list(outputs),
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            dynamic_shapes=tuple({0: batch} for _ in examples),
             dynamo=True,
             verbose=False,
         )

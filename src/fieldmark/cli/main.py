@@ -16,6 +16,7 @@ from fieldmark.cli.demo import demo
 from fieldmark.cli.enroll import enroll, unenroll
 from fieldmark.cli.evaluate import evaluate
 from fieldmark.cli.explain import explain
+from fieldmark.cli.export import export
 from fieldmark.cli.fit import fit
 from fieldmark.cli.predict import predict
 from fieldmark.cli.search import search
@@ -44,7 +45,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (demo, check, fit, evaluate, predict, explain, search, enroll, unenroll, compare, synth):
+for verb in (demo, check, fit, evaluate, predict, explain, search, enroll, unenroll, export, compare, synth):
     app.command()(verb)
 app.add_typer(datasets, name="datasets")
 

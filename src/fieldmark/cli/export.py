@@ -1,0 +1,45 @@
+"""``fieldmark export``: a model folder as one ONNX file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from fieldmark.export.export import ExportReport
+
+__all__ = ["export"]
+
+
+def export(
+    model: Annotated[Path, typer.Argument(help="A model folder.")],
+    out: Annotated[Path, typer.Option(help="The file to write, FILE.onnx.")],
+    int8: Annotated[bool, typer.Option("--int8", help="Quantise the backbones; says what that costs.")] = False,
+    data: Annotated[
+        Path | None, typer.Option(help="The photos that the model was made from, if they are no longer there.")
+    ] = None,
+) -> None:
+    """Write one ONNX file that answers like the model, and check on its val photos that it does."""
+    from fieldmark.export.export import export as run
+
+    _print(run(model, out, int8=int8, data=data), int8)
+
+
+def _print(report: ExportReport, int8: bool) -> None:
+    from fieldmark.progress import say
+
+    parity = report.parity
+    say(f"wrote {report.path}, {report.size / 1e6:.1f} MB: {', '.join(report.inputs)} -> {', '.join(report.outputs)}")
+    if int8:
+        say(
+            f"top-1 on {parity.photos:,} val photos: {parity.top1_before:.1%} before, {parity.top1_after:.1%} in int8; "
+            f"{parity.agreement:.1%} get the same class"
+        )
+    else:
+        say(
+            f"the same class on all {parity.photos:,} photos compared; logits differ by at most "
+            f"{parity.difference:.1e} of the largest"
+        )
+    say("it holds no gallery: search and enroll need the model folder")

@@ -1,0 +1,95 @@
+"""Static quantisation: backbones in 8-bit integers, with ranges taken from training photos."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fieldmark.backbones.onnx_runner import load_good
+from fieldmark.errors import DataError
+from fieldmark.export.fused import Square
+from fieldmark.recognizer.photo_inputs import to_image
+from fieldmark.structures import Record
+
+__all__ = ["CALIBRATION_PHOTOS", "quantize"]
+
+CALIBRATION_PHOTOS = 128
+_BACKBONE = "/backbone/"
+
+
+class _Photos:
+    """Squares of photos, one photo at a time, in the form that the quantiser asks for."""
+
+    def __init__(self, feeds: Iterator[dict[str, NDArray[np.uint8]]]) -> None:
+        self._feeds = feeds
+
+    def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
+        return next(self._feeds, None)
+
+
+def quantize(graph: bytes, squares: Sequence[Square], photos: Sequence[Record]) -> bytes:
+    """The same graph with its backbones in int8; poolings, heads and calibration stay in float32.
+
+    Args:
+        graph: ONNX file.
+        squares: Its inputs.
+        photos: Training photos; their activations set the ranges.
+
+    Raises:
+        DataError: None of the photos can be read.
+    """
+    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    feeds = list(_feeds(squares, photos))
+    if not feeds:
+        raise DataError(f"none of the {len(photos)} training photos could be read; name the data with --data")
+    logging.getLogger().setLevel(logging.ERROR)
+    with tempfile.TemporaryDirectory() as folder:
+        plain, prepared, small = (Path(folder) / name for name in ("plain.onnx", "prepared.onnx", "small.onnx"))
+        plain.write_bytes(graph)
+        quant_pre_process(str(plain), str(prepared), skip_symbolic_shape=True)
+        quantize_static(
+            str(prepared),
+            str(small),
+            _reader(iter(feeds)),
+            quant_format=QuantFormat.QDQ,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            nodes_to_exclude=_outside(prepared),
+        )
+        return small.read_bytes()
+
+
+def _feeds(squares: Sequence[Square], photos: Sequence[Record]) -> Iterator[dict[str, NDArray[np.uint8]]]:
+    side = max(square.preprocess.image_size for square in squares)
+    for photo in photos:
+        _, images, _ = load_good([photo], lambda record: to_image(record, draft=(side, side)))
+        for image in images:
+            yield {square.name: square.preprocess(image)[None] for square in squares}
+
+
+def _reader(feeds: Iterator[dict[str, NDArray[np.uint8]]]) -> Any:
+    """ONNX Runtime checks the class, which only exists once it is imported."""
+    from onnxruntime.quantization import CalibrationDataReader
+
+    class Reader(_Photos, CalibrationDataReader):  # type: ignore[misc]
+        pass
+
+    return Reader(feeds)
+
+
+def _outside(graph: Path) -> list[str]:
+    """Names of the nodes that belong to no backbone; none where the exporter did not name them by module."""
+    import onnx
+
+    names = [node.name for node in onnx.load(graph).graph.node]
+    inside = [name for name in names if _BACKBONE in name]
+    return [name for name in names if _BACKBONE not in name] if inside else []
