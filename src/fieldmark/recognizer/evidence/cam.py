@@ -57,7 +57,7 @@ def cam_local(method: Method, images: Tensor, classes: Sequence[int]) -> Local:
     with torch.no_grad():
         logits = method(images).logits[0].double().cpu().numpy()
     with torch.enable_grad(), Signed(_Logits(method), [layer]) as cam:
-        maps = [cam(images.clone(), [ClassifierOutputTarget(label)])[0] for label in classes]
+        maps = [cam(images.clone().requires_grad_(), [ClassifierOutputTarget(label)])[0] for label in classes]
     height, width = images.shape[2:]
     values = np.stack(maps).astype(np.float64)
     return Local([Patch(values, (0.0, 0.0, float(width), float(height)))], logits[list(classes)], HOW)
