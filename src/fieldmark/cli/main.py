@@ -20,6 +20,7 @@ from fieldmark.cli.export import export
 from fieldmark.cli.fit import fit
 from fieldmark.cli.predict import predict
 from fieldmark.cli.search import search
+from fieldmark.cli.serve import serve
 from fieldmark.cli.synth import synth
 from fieldmark.errors import FieldmarkError
 from fieldmark.progress import console
@@ -45,7 +46,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (demo, check, fit, evaluate, predict, explain, search, enroll, unenroll, export, compare, synth):
+for verb in (demo, check, fit, evaluate, predict, explain, search, enroll, unenroll, export, serve, compare, synth):
     app.command()(verb)
 app.add_typer(datasets, name="datasets")
 

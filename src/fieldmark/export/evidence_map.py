@@ -54,7 +54,7 @@ class EvidenceMap(nn.Module):
         assert output.feature_map is not None
         maps = by_view(output.feature_map, self.views)  # (V, B, C, h, w)
         weights = torch.split(method.head.weight[winners], list(method.pool.dims.values()), 1)
-        looks = []
+        looks: list[Tensor] = []
         for index in range(whole_views(self.views)):
             parts = [
                 (self._shares(name, maps[index]) * (weight * getattr(method, f"scale_{name}"))[:, :, None, None]).sum(1)

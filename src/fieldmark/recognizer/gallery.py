@@ -83,9 +83,14 @@ class Gallery:
             made.create_index("vector", config=_index(len(rows), vectors.shape[1]))
         return GalleryFacts(uri=uri, table=table, version=made.version, rows=len(rows), key=key)
 
-    def search(self, vectors: Floats, k: int = 5, *, where: str | None = None) -> list[list[Neighbour]]:
-        """The nearest known photos of each vector (n, d), the most similar first."""
+    def search(self, vectors: Floats, k: int = 5, *, label: str | None = None) -> list[list[Neighbour]]:
+        """The nearest known photos of each vector (n, d), the most similar first; of one class where it is named."""
+        where = None if label is None else f"label = {_quoted(label)}"
         return [self._nearest(vector, k, where) for vector in vectors]
+
+    def holds(self, path: str) -> bool:
+        """Whether a known photo is listed under that path."""
+        return bool(self._table.search().where(f"path = {_quoted(path)}").select(["path"]).limit(1).to_list())
 
     def add(self, rows: Sequence[GalleryRow], vectors: Floats) -> GalleryFacts:
         """The facts of a new version of the table, with more photos; this version stays as it is."""

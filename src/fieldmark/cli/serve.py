@@ -1,0 +1,41 @@
+"""``fieldmark serve``: a model behind HTTP, with a page for people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["serve"]
+
+
+def serve(
+    model: Annotated[Path, typer.Argument(help="A model folder, or a file that export wrote.")],
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for other machines too.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
+    token: Annotated[
+        str | None,
+        typer.Option(envvar="FIELDMARK_TOKEN", show_envvar=True, help="Allow enrolling to who sends it."),
+    ] = None,
+    photos: Annotated[
+        Path | None, typer.Option(help="Where the known photos lie, if not where the model was made from.")
+    ] = None,
+    max_megabytes: Annotated[float, typer.Option(min=0.001, help="Largest request.")] = 64.0,
+    max_megapixels: Annotated[float, typer.Option(min=0.001, help="Largest photo.")] = 60.0,
+    max_wait_ms: Annotated[float, typer.Option(min=0.0, help="How long a photo waits for others to join it.")] = 3.0,
+) -> None:
+    """Answer over HTTP: a page at /, JSON under /v1, its description at /openapi.json."""
+    from fieldmark.progress import say
+    from fieldmark.serve.run import serve as run
+    from fieldmark.serve.settings import ServeSettings
+
+    settings = ServeSettings(
+        max_bytes=round(max_megabytes * 1e6),
+        max_pixels=round(max_megapixels * 1e6),
+        max_wait=max_wait_ms / 1e3,
+        token=token or None,
+        photos=photos,
+    )
+    say(f"serving {model} at http://{host}:{port}/ until Ctrl-C; enrolling is {'on' if token else 'off'}")
+    run(model, host=host, port=port, settings=settings)

@@ -1,0 +1,90 @@
+"""The server as an ASGI application."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
+from fieldmark import __version__
+from fieldmark.errors import FieldmarkError, ModelError
+from fieldmark.serve.metrics import Metrics
+from fieldmark.serve.micro_batches import Closed, Full
+from fieldmark.serve.middleware import BoundedBody, Measured, SafeHeaders
+from fieldmark.serve.routes import enroll, explain, gallery, predict, status
+from fieldmark.serve.service import Service
+from fieldmark.serve.settings import ServeSettings
+
+__all__ = ["create_app"]
+
+_PAGE = Path(__file__).with_name("page")
+
+
+def create_app(model: str | Path, settings: ServeSettings | None = None) -> FastAPI:
+    """A server of one model, which is loaded at once.
+
+    Args:
+        model: A model folder or an exported file.
+        settings: Limits and permissions.
+
+    Raises:
+        ModelError: The model cannot be loaded.
+    """
+    settings = settings or ServeSettings()
+    metrics = Metrics()
+    service = Service(Path(model), settings, metrics)
+    metrics.watch_waiting(lambda: service.batcher.waiting)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await run_in_threadpool(service.close)
+
+    app = FastAPI(title="Fieldmark", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.service, app.state.metrics = service, metrics
+    for part in (predict, explain, gallery, enroll, status):
+        app.include_router(part.router)
+    app.add_api_route("/", _page, include_in_schema=False)
+    app.mount("/page", StaticFiles(directory=_PAGE), name="page")
+    app.add_middleware(BoundedBody, max_bytes=settings.max_bytes)
+    app.add_middleware(SafeHeaders)
+    app.add_middleware(Measured, metrics=metrics)
+    app.add_exception_handler(FieldmarkError, _refused)
+    app.add_exception_handler(HTTPException, _failed)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(Full, _busy)
+    app.add_exception_handler(Closed, _busy)
+    return app
+
+
+async def _page() -> FileResponse:
+    return FileResponse(_PAGE / "index.html")
+
+
+async def _refused(_: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"error": str(error)}, 409 if isinstance(error, ModelError) else 422)
+
+
+async def _failed(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+
+
+async def _invalid(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where, what = str(first["loc"][-1]), str(first["msg"])
+    return JSONResponse({"error": f"'{where}' does not fit ({what}): see /openapi.json for what is expected"}, 422)
+
+
+async def _busy(_: Request, error: Exception) -> JSONResponse:
+    ends = isinstance(error, Closed)
+    sentence = "the server is shutting down: ask again elsewhere" if ends else "too many photos wait: ask again soon"
+    return JSONResponse({"error": sentence}, 503, {"Retry-After": "1"})

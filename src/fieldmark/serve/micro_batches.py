@@ -1,0 +1,115 @@
+"""Requests that come at the same time are computed together."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Generic, TypeVar
+
+__all__ = ["Closed", "Full", "MicroBatcher"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Full(Exception):
+    """More items wait than are allowed to."""
+
+
+class Closed(Exception):
+    """The batcher takes no more items."""
+
+
+class MicroBatcher(Generic[T, R]):
+    """Worker threads that take what waits, a batch at a time.
+
+    Args:
+        work: A batch to its results in order; an item's result may be an exception, which its waiter gets.
+        batch_size: Items in a batch, at most.
+        max_wait: Seconds that the first item of a batch waits for others.
+        threads: Number of workers.
+        max_waiting: Items that may wait.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Sequence[T]], Sequence[R | Exception]],
+        *,
+        batch_size: int,
+        max_wait: float,
+        threads: int,
+        max_waiting: int,
+    ) -> None:
+        self._work = work
+        self._batch_size, self._max_wait, self._max_waiting = batch_size, max_wait, max_waiting
+        self._queue: queue.SimpleQueue[tuple[T, Future[R]] | None] = queue.SimpleQueue()
+        self._accepts = True
+        self._lock = threading.Lock()
+        self._threads = [
+            threading.Thread(target=self._run, name=f"fieldmark-batches-{index}", daemon=True)
+            for index in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """Items that no worker has taken yet."""
+        return self._queue.qsize()
+
+    def submit(self, items: Sequence[T]) -> list[Future[R]]:
+        """Queue items; all of them or none.
+
+        Raises:
+            Full: Too many wait already.
+            Closed: `close` was called.
+        """
+        with self._lock:
+            if not self._accepts:
+                raise Closed
+            if self.waiting + len(items) > self._max_waiting:
+                raise Full
+            futures: list[Future[R]] = [Future() for _ in items]
+            for item, future in zip(items, futures, strict=True):
+                self._queue.put((item, future))
+            return futures
+
+    def close(self) -> None:
+        """Take no more, finish what was accepted, and end the workers."""
+        with self._lock:
+            self._accepts = False
+        for _ in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self) -> None:
+        while (first := self._queue.get()) is not None:
+            batch = [first, *self._joining()]
+            try:
+                results = self._work([item for item, _ in batch])
+            except Exception as error:  # whatever went wrong, nobody waits for ever
+                results = [error] * len(batch)
+            for (_, future), result in zip(batch, results, strict=True):
+                if isinstance(result, Exception):
+                    future.set_exception(result)
+                else:
+                    future.set_result(result)
+
+    def _joining(self) -> list[tuple[T, Future[R]]]:
+        """What else comes before the batch is full or the wait is over."""
+        joined: list[tuple[T, Future[R]]] = []
+        deadline = time.monotonic() + self._max_wait
+        while len(joined) < self._batch_size - 1:
+            try:
+                entry = self._queue.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                break
+            if entry is None:  # the sign to end is for the outer loop
+                self._queue.put(None)
+                break
+            joined.append(entry)
+        return joined

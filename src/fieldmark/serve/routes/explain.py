@@ -1,0 +1,41 @@
+"""``POST /v1/explain``: where on a photo the evidence lies."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, File, Query, Response, UploadFile
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+
+from fieldmark.serve.overlays import overlay, png, png_uri
+from fieldmark.serve.routes.shared import ERRORS, Serving
+from fieldmark.serve.schemas import ExplainBody
+from fieldmark.serve.uploads import read_upload
+
+__all__ = ["router"]
+
+router = APIRouter()
+
+
+@router.post("/v1/explain", response_model=ExplainBody, responses=ERRORS, tags=["photos"])
+async def explain(
+    service: Serving,
+    photo: Annotated[UploadFile, File(description="A photo.")],
+    against: Annotated[
+        str | None, Query(description="Hold the winner against this class; the runner-up's if left out.")
+    ] = None,
+    picture: Annotated[
+        Literal["map", "contrast"] | None, Query(description="Answer with this overlay alone, as image/png.")
+    ] = None,
+) -> Response:
+    """The evidence for the winner, alone and against another class, as numbers and as transparent overlays."""
+    upload = await read_upload(photo, service.settings)
+    evidence, _ = await service.explain(upload.content, against)
+    maps = {"map": evidence.map, "contrast": evidence.contrast}
+    if picture is not None:
+        drawn = await run_in_threadpool(lambda: png(overlay(evidence, maps[picture])))
+        return Response(drawn, media_type="image/png")
+    uris = await run_in_threadpool(lambda: {name: png_uri(overlay(evidence, grid)) for name, grid in maps.items()})
+    facts = evidence.to_dict() | {"path": upload.name}
+    return JSONResponse({"evidence": facts, "map_overlay": uris["map"], "contrast_overlay": uris["contrast"]})

@@ -1,0 +1,69 @@
+"""``POST /v1/search`` and ``GET /v1/gallery/photo``: the known photos."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, File, HTTPException, Query, Response, UploadFile
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+
+from fieldmark.errors import ModelError, PhotoError
+from fieldmark.recognizer.gallery import Neighbour
+from fieldmark.recognizer.recognizer import Recognizer
+from fieldmark.serve.routes.shared import ERRORS, Serving, one_reading
+from fieldmark.serve.schemas import ErrorBody, SearchBody
+from fieldmark.serve.service import PhotoReading
+from fieldmark.serve.uploads import read_upload
+
+__all__ = ["router"]
+
+router = APIRouter()
+
+
+@router.post("/v1/search", response_model=SearchBody, responses=ERRORS, tags=["photos"])
+async def search(
+    service: Serving,
+    photo: Annotated[UploadFile, File(description="A photo.")],
+    k: Annotated[int, Query(ge=1, le=100, description="Known photos to find.")] = 5,
+    label: Annotated[str | None, Query(description="Of this class alone.")] = None,
+) -> JSONResponse:
+    """The known photos that look most like this one, as ``fieldmark search --json`` gives them."""
+    upload = await read_upload(photo, service.settings)
+    reading = await one_reading(service, upload)
+    near = await run_in_threadpool(_nearest, reading, k, label)
+    return JSONResponse({"path": upload.name, "neighbours": near})
+
+
+@router.get(
+    "/v1/gallery/photo",
+    response_class=Response,
+    responses={200: {"content": {"image/jpeg": {}}}, 404: {"model": ErrorBody}},
+    tags=["photos"],
+)
+async def gallery_photo(
+    service: Serving, path: Annotated[str, Query(description="As the gallery lists it.")]
+) -> Response:
+    """A known photo, small. Nothing is shown that the gallery's own table does not list."""
+    facts = service.recognizer.manifest.gallery
+    try:
+        content = await run_in_threadpool(service.thumbnail, path, facts.version if facts else 0)
+    except ModelError as error:
+        raise HTTPException(404, str(error)) from error
+    except PhotoError as error:
+        raise HTTPException(
+            404, "the photo is no longer where the model was made from: name it with --photos"
+        ) from error
+    return Response(content, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
+
+
+def _nearest(reading: PhotoReading, k: int, label: str | None) -> list[dict[str, object]]:
+    model: Recognizer = reading.recognizer
+    vectors = model.judge.memory.projection(reading.embedding[None])
+    return [_body(one) for one in model.gallery.search(vectors, k, label=label)[0]]
+
+
+def _body(one: Neighbour) -> dict[str, object]:
+    return asdict(one) | {"photo": f"/v1/gallery/photo?path={quote(one.path, safe='')}"}

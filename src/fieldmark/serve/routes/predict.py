@@ -1,0 +1,77 @@
+"""``POST /v1/predict``: what is on these photos."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import numpy as np
+from fastapi import APIRouter, File, Query, UploadFile
+from fastapi.responses import JSONResponse
+
+from fieldmark.errors import PhotoError
+from fieldmark.recognizer.compose import compose, compose_specimen
+from fieldmark.recognizer.trust import Wanted
+from fieldmark.serve.routes.shared import ERRORS, Serving
+from fieldmark.serve.schemas import PredictBody
+from fieldmark.serve.service import PhotoReading
+from fieldmark.serve.uploads import Upload, read_uploads
+from fieldmark.structures import Answer
+
+__all__ = ["router"]
+
+router = APIRouter()
+
+
+@router.post("/v1/predict", response_model=PredictBody, responses=ERRORS, tags=["photos"])
+async def predict(
+    service: Serving,
+    photo: Annotated[list[UploadFile], File(description="One photo, or several fields of this name.")],
+    top_k: Annotated[int, Query(ge=1, description="Candidates in an answer.")] = 5,
+    coverage: Annotated[float | None, Query(description="Share of candidate sets that shall hold the truth.")] = None,
+    confidence: Annotated[float | None, Query(description="Share of answers that shall be right.")] = None,
+    same_specimen: Annotated[bool, Query(description="All photos show one specimen: one answer.")] = False,
+) -> JSONResponse:
+    """Answers in the order of the photos, each as a line of ``fieldmark predict --json``.
+
+    A photo that cannot be read gets an answer with `error`; where none can be read, the status is 422.
+    """
+    wanted = Wanted(top_k, coverage, confidence)
+    service.recognizer.trust.demand(wanted)
+    uploads = await read_uploads(photo, service.settings)
+    whole = [upload for upload in uploads if upload.error is None]
+    found = await service.readings([upload.content for upload in whole])
+    readings = dict(zip(map(id, whole), found, strict=True))
+    pairs = [(upload, readings.get(id(upload))) for upload in uploads]
+    if same_specimen:
+        answers = [_specimen(pairs, wanted)]
+    else:
+        answers = [_answer(upload, reading, wanted) for upload, reading in pairs]
+    failed = [answer.error for answer in answers if answer.error is not None]
+    body: dict[str, object] = {"answers": [answer.to_dict() for answer in answers]}
+    if failed and len(failed) == len(answers):
+        return JSONResponse({"error": failed[0], **body}, 422)
+    return JSONResponse(body)
+
+
+def _answer(upload: Upload, found: PhotoReading | PhotoError | None, wanted: Wanted) -> Answer:
+    if not isinstance(found, PhotoReading):
+        return Answer(upload.name, error=_reason(upload, found))
+    model = found.recognizer
+    return compose(model.trust, model.classes, upload.name, found.probabilities, found.unknown, wanted)
+
+
+def _specimen(pairs: Sequence[tuple[Upload, PhotoReading | PhotoError | None]], wanted: Wanted) -> Answer:
+    good = [(upload, found) for upload, found in pairs if isinstance(found, PhotoReading)]
+    last = good[-1][1].recognizer if good else None
+    good = [(upload, found) for upload, found in good if found.recognizer is last]
+    if last is None:
+        upload, reason = pairs[0]
+        return Answer(None, error=_reason(upload, reason if isinstance(reason, PhotoError) else None))
+    names = [upload.name for upload, _ in good]
+    rows = np.stack([found.probabilities for _, found in good])
+    return compose_specimen(last.trust, last.classes, names, None, rows, [found.unknown for _, found in good], wanted)
+
+
+def _reason(upload: Upload, found: PhotoError | None) -> str:
+    return upload.error or str(found).replace("the photo", upload.name, 1)

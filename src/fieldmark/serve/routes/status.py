@@ -1,0 +1,56 @@
+"""Whether the server lives, whether it answers, what it counts, and what it can do."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse, PlainTextResponse
+
+from fieldmark import __version__
+from fieldmark.serve.metrics import Metrics
+from fieldmark.serve.routes.shared import Serving
+from fieldmark.serve.schemas import ModelBody
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["server"])
+
+
+@router.get("/healthz", response_class=PlainTextResponse)
+async def healthz() -> PlainTextResponse:
+    """The process lives."""
+    return PlainTextResponse("ok\n")
+
+
+@router.get("/readyz", response_class=PlainTextResponse)
+async def readyz(request: Request) -> PlainTextResponse:
+    """The model is loaded and takes photos; 503 before that and while shutting down."""
+    service = getattr(request.app.state, "service", None)
+    ready = service is not None and service.ready
+    return PlainTextResponse("ready\n" if ready else "not ready\n", 200 if ready else 503)
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+async def metrics(request: Request) -> Response:
+    """For Prometheus."""
+    counted: Metrics = request.app.state.metrics
+    return Response(counted.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+@router.get("/v1/model", response_model=ModelBody)
+async def model(service: Serving) -> JSONResponse:
+    """Classes, and what may be asked."""
+    recognizer, settings = service.recognizer, service.settings
+    has_sets = recognizer.trust.photos > 0
+    body = ModelBody(
+        version=__version__,
+        classes=list(recognizer.classes),
+        enrolled=list(recognizer.judge.labels),
+        ranks=list(recognizer.manifest.ranks),
+        coverage=recognizer.trust.coverage if has_sets else None,
+        explains=not recognizer.is_exported,
+        gallery=recognizer.manifest.gallery is not None,
+        enrolls=settings.token is not None and not recognizer.is_exported,
+        max_photos=settings.max_photos,
+        max_bytes=settings.max_bytes,
+    )
+    return JSONResponse(body.model_dump())

@@ -1,0 +1,154 @@
+"""The recognizer behind the routes: photos in, answers out, one class that may join while others are served."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from fieldmark.backbones.onnx_runner import available_cpus
+from fieldmark.data.photos import open_photo
+from fieldmark.errors import ModelError, PhotoError
+from fieldmark.recognizer.evidence import Evidence
+from fieldmark.recognizer.photo_inputs import to_image
+from fieldmark.recognizer.recognizer import Recognizer
+from fieldmark.serve.metrics import Metrics
+from fieldmark.serve.micro_batches import MicroBatcher
+from fieldmark.serve.settings import ServeSettings
+
+__all__ = ["PhotoReading", "Service"]
+
+_THUMBNAIL = 320
+_THUMBNAILS_KEPT = 512
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PhotoReading:
+    """What is known of one photo, and who says so.
+
+    Attributes:
+        recognizer: Its classes are those of `probabilities`.
+        probabilities: (K + m,).
+        known: How far the photo is known; NaN where that was not fitted.
+        embedding: (D,).
+    """
+
+    recognizer: Recognizer
+    probabilities: NDArray[np.floating]
+    known: float
+    embedding: NDArray[np.floating]
+
+    @property
+    def unknown(self) -> bool | None:
+        return None if np.isnan(self.known) else bool(self.known < 0)
+
+
+class Service:
+    """A recognizer that many requests share.
+
+    Args:
+        model: A model folder or an exported file.
+        settings: Limits.
+        metrics: What is counted.
+
+    Raises:
+        ModelError: The model cannot be loaded.
+    """
+
+    def __init__(self, model: Path, settings: ServeSettings, metrics: Metrics) -> None:
+        self.settings, self.metrics = settings, metrics
+        self.recognizer = Recognizer(model)
+        self.batcher: MicroBatcher[bytes, PhotoReading] = MicroBatcher(
+            self._read,
+            batch_size=settings.batch_size,
+            max_wait=settings.max_wait,
+            threads=settings.threads or available_cpus(),
+            max_waiting=settings.max_waiting,
+        )
+        self._alone = ThreadPoolExecutor(1, thread_name_prefix="fieldmark-explain")
+        self._changing = threading.Lock()
+        self.thumbnail = lru_cache(_THUMBNAILS_KEPT)(self._thumbnail)
+        self.ready = True
+
+    async def readings(self, photos: Sequence[bytes]) -> list[PhotoReading | PhotoError]:
+        """What is known of each photo, or why it cannot be read."""
+        futures = [asyncio.wrap_future(future) for future in self.batcher.submit(photos)]
+        found = await asyncio.gather(*futures, return_exceptions=True)
+        for each in found:
+            if isinstance(each, BaseException) and not isinstance(each, PhotoError):
+                raise each
+        return [each for each in found if isinstance(each, PhotoReading | PhotoError)]
+
+    async def explain(self, photo: bytes, against: str | None) -> tuple[Evidence, Image.Image]:
+        """The evidence and the upright photo; explanations are computed one after the other."""
+
+        def run() -> tuple[Evidence, Image.Image]:
+            return self.recognizer.explain(photo, against), to_image(photo)
+
+        return await asyncio.get_running_loop().run_in_executor(self._alone, run)
+
+    def known_photo(self, path: str) -> Path:
+        """Where a photo of the gallery lies on disk.
+
+        Raises:
+            ModelError: The gallery's table does not list it.
+        """
+        if not self.recognizer.gallery.holds(path):
+            raise ModelError("the gallery lists no such photo")
+        source = self.settings.photos or Path(self.recognizer.manifest.data.source)
+        return (source if source.is_dir() else source.parent) / path
+
+    def swap(self, recognizer: Recognizer) -> None:
+        """Answer with another state of the model from now on; photos that are being read end with the old one."""
+        self.recognizer = recognizer
+
+    @property
+    def changing(self) -> threading.Lock:
+        """Held while the model changes."""
+        return self._changing
+
+    def close(self) -> None:
+        """Finish what was accepted."""
+        self.ready = False
+        self.batcher.close()
+        self._alone.shutdown(wait=True)
+
+    def _read(self, photos: Sequence[bytes]) -> list[PhotoReading | Exception]:
+        recognizer = self.recognizer
+        side = recognizer.reader.draft_side
+        images: list[Image.Image | PhotoError] = []
+        for photo in photos:
+            try:
+                images.append(open_photo(photo, max_pixels=self.settings.max_pixels, draft=(side, side)))
+            except PhotoError as error:
+                images.append(error)
+        good = [image for image in images if isinstance(image, Image.Image)]
+        readings = iter(_judged(recognizer, good) if good else [])
+        self.metrics.photos_read(len(good), len(photos) - len(good))
+        return [next(readings) if isinstance(image, Image.Image) else image for image in images]
+
+    def _thumbnail(self, path: str, version: int) -> bytes:
+        """A photo of the gallery as a small JPEG. `version` is the gallery's, so that changes are seen."""
+        image = open_photo(self.known_photo(path), draft=(_THUMBNAIL, _THUMBNAIL))
+        image.thumbnail((_THUMBNAIL, _THUMBNAIL), Image.Resampling.LANCZOS, reducing_gap=3.0)
+        stream = BytesIO()
+        image.save(stream, "JPEG", quality=82)
+        return stream.getvalue()
+
+
+def _judged(recognizer: Recognizer, images: Sequence[Image.Image]) -> list[PhotoReading]:
+    reading = recognizer.reader.read(images)
+    judged = recognizer.judge(reading.probabilities, reading.logits, reading.embeddings)
+    return [
+        PhotoReading(recognizer, judged.probabilities[index], float(judged.known[index]), reading.embeddings[index])
+        for index in range(len(images))
+    ]
