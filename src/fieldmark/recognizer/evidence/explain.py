@@ -19,7 +19,7 @@ from fieldmark.structures import Record
 if TYPE_CHECKING:
     from fieldmark.recognizer.recognizer import Recognizer
 
-__all__ = ["explain_photo"]
+__all__ = ["chosen_pair", "explain_photo"]
 
 
 def explain_photo(recognizer: Recognizer, photo: PhotoInput, against: str | None) -> Evidence:
@@ -33,7 +33,7 @@ def explain_photo(recognizer: Recognizer, photo: PhotoInput, against: str | None
     if scores.errors:
         raise PhotoError(scores.errors[0])
     trained = recognizer.manifest.classes
-    label, other = _chosen(scores.probabilities[0], recognizer.classes, len(trained), against)
+    label, other = chosen_pair(scores.probabilities[0], recognizer.classes, len(trained), against)
     side = max(view_side(Preprocess.from_dict(facts.preprocess), facts.views) for facts in recognizer.manifest.members)
     path = photo.path if isinstance(photo, Record) else photo
     return recognizer.explainer(
@@ -45,7 +45,7 @@ def explain_photo(recognizer: Recognizer, photo: PhotoInput, against: str | None
     )
 
 
-def _chosen(
+def chosen_pair(
     probabilities: NDArray[np.floating], classes: Sequence[str], trained: int, against: str | None
 ) -> tuple[int, int]:
     """Indices of the winner and of the class that it is held against.
