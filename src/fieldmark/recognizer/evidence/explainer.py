@@ -58,6 +58,7 @@ class Explainer:
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self._folder = folder
         self._manifest = manifest
+        self._silent = False  # whether the first member is known to say nothing of where it looked
 
     @cached_property
     def _members(self) -> list[_Member]:
@@ -130,11 +131,14 @@ class Explainer:
 
     def _own(self, image: Image.Image, size: tuple[int, int]) -> _Own:
         """Regions and attention maps of the first member's first view."""
+        if self._silent:
+            return _Own((), None)
         member = self._members[0]
         side, on_photo = member.preprocess.image_size, member.preprocess.box_on_photo(*size)
         images = Normalize(member.preprocess)(torch.from_numpy(member.preprocess(image).copy())[None])
         with torch.no_grad():
             output = member.method(images)
+        self._silent = output.regions is None and output.attention_maps is None
         regions: tuple[Box, ...] = ()
         if output.regions is not None:
             boxes = [box for box in output.regions[0].tolist() if box[2] > box[0] and box[3] > box[1]]
