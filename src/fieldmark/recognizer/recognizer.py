@@ -80,7 +80,7 @@ class Recognizer:
         """Class names in the order of the probabilities; those that were enrolled come last."""
         return (*self.manifest.classes, *self.judge.labels)
 
-    @property
+    @cached_property
     def gallery(self) -> Gallery:
         """The known photos.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -78,6 +79,7 @@ class Service:
         self._changing = threading.Lock()
         self.thumbnail = lru_cache(_THUMBNAILS_KEPT)(self._thumbnail)
         self.ready = True
+        self._alone.submit(self._warm)
 
     async def readings(self, photos: Sequence[bytes]) -> list[PhotoReading | PhotoError]:
         """What is known of each photo, or why it cannot be read."""
@@ -121,6 +123,15 @@ class Service:
         self.ready = False
         self.batcher.close()
         self._alone.shutdown(wait=True)
+
+    def _warm(self) -> None:
+        """Load what the first search and the first explanation would otherwise wait for."""
+        recognizer = self.recognizer
+        if recognizer.manifest.gallery is not None:
+            with contextlib.suppress(ModelError):  # said to whoever asks for it
+                _ = recognizer.gallery
+        if not recognizer.is_exported:
+            _ = recognizer.explainer
 
     def _read(self, photos: Sequence[bytes]) -> list[PhotoReading | Exception]:
         recognizer = self.recognizer
