@@ -99,21 +99,22 @@ def test_the_markdown_table_has_one_shape(result: Comparison, tmp_path: Path) ->
     assert {row.replace("\\|", "").count("|") for row in rows} == {rows[0].count("|")}
 
 
-def test_bars_lie_where_their_values_are(result: Comparison) -> None:
+def test_dots_lie_where_their_values_are(result: Comparison) -> None:
     chart = draw_chart([line for line in result.lines if line.mean is not None], "plain")
     assert chart is not None
-    assert [bar.label for bar in chart.bars] == ["up", "even", "plain", "down"]
+    assert [dot.label for dot in chart.dots] == ["up", "even", "plain", "down"]
     ticks = [(x, float(text.rstrip(" %"))) for x, text in chart.ticks]
-    values = [float(bar.value.rstrip(" %")) for bar in chart.bars]
+    values = [float(dot.value.rstrip(" %")) for dot in chart.dots]
     at = np.interp(values, [value for _, value in ticks], [x for x, _ in ticks])
-    assert [bar.end for bar in chart.bars] == pytest.approx(list(at), abs=0.2)
-    assert chart.baseline == chart.bars[2].end
-    assert all(0 <= bar.low <= bar.end <= bar.high <= chart.width for bar in chart.bars)
+    assert [dot.x for dot in chart.dots] == pytest.approx(list(at), abs=0.2)
+    assert chart.baseline == chart.dots[2].x
+    assert all(0 <= dot.low <= dot.x <= dot.high <= chart.width for dot in chart.dots)
 
 
-def test_close_methods_get_a_scale_that_says_where_it_starts() -> None:
+def test_close_methods_get_a_scale_that_parts_them() -> None:
     base, answers = _line("plain", 0.8, None)
     chart = draw_chart([base, _line("other", 0.82, answers)[0]], "plain")
     assert chart is not None
-    assert not chart.starts_at_zero
+    assert chart.ticks[0][1] == "70 %"
+    assert chart.dots[0].x - chart.dots[1].x > 0.02 * chart.width
     assert draw_chart([], "plain") is None

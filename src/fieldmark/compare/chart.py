@@ -1,4 +1,4 @@
-"""The bar chart of a comparison: where each bar, its range and the labels lie, for the template to draw as SVG."""
+"""The dot plot of a comparison: where each dot, its range and the labels lie, for the template to draw as SVG."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 
 from fieldmark.compare.table import Line
 
-__all__ = ["Bar", "Chart", "draw_chart"]
+__all__ = ["Chart", "Dot", "draw_chart"]
 
 _LEFT, _RIGHT, _ROW, _TOP = 240, 70, 30, 8
 _WIDTH = 900
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
-    """One method, in pixels: `end` is the mean, `low` and `high` the lowest and highest seed."""
+class Dot:
+    """One method, in pixels: `x` is the mean, `low` and `high` the lowest and highest seed."""
 
     label: str
     y: float
-    end: float
+    x: float
     low: float
     high: float
     value: str
@@ -35,16 +35,15 @@ class Chart:
     height: int
     left: int
     row: int
-    bars: tuple[Bar, ...]
+    dots: tuple[Dot, ...]
     ticks: tuple[tuple[float, str], ...]
     baseline: float | None
-    starts_at_zero: bool
 
 
 def draw_chart(lines: Sequence[Line], baseline: str) -> Chart | None:
-    """Bars by falling accuracy on a scale of round percents; None without lines.
+    """Dots by falling accuracy on a scale of round percents; None without lines.
 
-    The scale starts at zero unless all methods lie so close together that nothing would be seen.
+    Dots and not bars, whose length would mean nothing on a scale that does not start at zero.
     """
     if not lines:
         return None
@@ -60,11 +59,11 @@ def draw_chart(lines: Sequence[Line], baseline: str) -> Chart | None:
         return round(_LEFT + (percent - start) / (stop - start) * (_WIDTH - _LEFT - _RIGHT), 1)
 
     order = sorted(range(len(lines)), key=lambda index: -means[index])
-    bars = tuple(
-        Bar(
+    dots = tuple(
+        Dot(
             label=_short(lines[index].label),
             y=_TOP + place * _ROW,
-            end=x(means[index]),
+            x=x(means[index]),
             low=x(100 * min(lines[index].top1)),
             high=x(100 * max(lines[index].top1)),
             value=f"{means[index]:.1f} %",
@@ -73,14 +72,14 @@ def draw_chart(lines: Sequence[Line], baseline: str) -> Chart | None:
         for place, index in enumerate(order)
     )
     ticks = tuple((x(tick), f"{tick:.0f} %") for tick in _ticks(start, stop, step))
-    line = next((bar.end for bar in bars if bar.is_baseline), None)
-    height = _TOP + _ROW * len(bars) + 26
-    return Chart(_WIDTH, height, _LEFT, _ROW, bars, ticks, line, start == 0.0)
+    line = next((dot.x for dot in dots if dot.is_baseline), None)
+    height = _TOP + _ROW * len(dots) + 26
+    return Chart(_WIDTH, height, _LEFT, _ROW, dots, ticks, line)
 
 
 def _ticks(start: float, stop: float, step: float) -> list[float]:
     return [start + step * index for index in range(int((stop - start) / step + 1e-9) + 1)]
 
 
-def _short(label: str, limit: int = 34) -> str:
+def _short(label: str, limit: int = 30) -> str:
     return label if len(label) <= limit else label[: limit - 1] + "…"
