@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from fieldmark import DataError, Recognizer
-from fieldmark.evaluation.open_set import evaluate_open_set, fpr_at, oscr
+from fieldmark import DataError, Recognizer, read
+from fieldmark.evaluation.open_set import evaluate_open_set, fpr_at, open_set_photos, oscr
+from fieldmark.recognizer.unknown import KNOWN_SCORES
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +75,13 @@ def test_photos_of_other_classes_are_the_unknown(fitted: Path, strangers: Path) 
     assert next(iter(found.scores)) == found.score == own.score
     assert {"max_softmax", "entropy", "max_logit", "energy", "nearest", "mahalanobis"} < set(found.scores)
     assert all(0 <= one.oscr <= found.top1_accuracy + 1e-9 for one in found.scores.values())
-    assert found.scores["nearest"].auroc > 0.7
     assert found.errors == {}
+    known, unknown = open_set_photos(recognizer, read(strangers), "test")
+    nearest = KNOWN_SCORES["nearest"](recognizer.evidence([*known, *unknown])[0])
+    expected = roc_auc_score(np.arange(len(nearest)) < tested, nearest)
+    assert found.scores["nearest"].auroc == pytest.approx(expected)
+    kept = np.mean([not answer.unknown for answer in recognizer.predict([record.path for record in known])])
+    assert found.known_kept == pytest.approx(kept)
 
 
 def test_without_unknown_photos_it_is_refused(fitted: Path, birds: Path) -> None:

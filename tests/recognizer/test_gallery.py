@@ -147,7 +147,7 @@ def test_search_prints_json(fitted: Path, birds: Path, command: Callable[..., An
 def test_answering_does_not_open_the_gallery(fitted: Path, birds: Path) -> None:
     code = f"""
 import sys, fieldmark
-answer = fieldmark.load({str(fitted)!r}).predict({str(next(birds.rglob("*.jpg")))!r})
+answer = fieldmark.Recognizer({str(fitted)!r}).predict({str(next(birds.rglob("*.jpg")))!r})
 assert answer.unknown is not None
 print(*(name for name in ("lancedb", "pyarrow", "torch") if name in sys.modules))
 """

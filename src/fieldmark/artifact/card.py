@@ -55,7 +55,7 @@ def _promises(manifest: Manifest) -> list[str]:
     else:
         promise = f"none at {trust.coverage:.0%}: that takes {needed:.0f} held-out photos"
     rows.append(f"| candidate sets | {promise} |")
-    rows.append(f"| held out for that | {trust.photos} val photos, which served for nothing else |")
+    rows.append(f"| held out for that | {trust.photos} val photos; no weight or temperature was chosen by them |")
     if trust.confidence is not None:
         rows.append(f"| answers climb to a rank | that is right {trust.confidence:.0%} of the time |")
     return rows

@@ -30,7 +30,7 @@ class TrustFacts(BaseModel):
 
     Attributes:
         file: safetensors file of their scores.
-        photos: How many they are; they served for nothing else.
+        photos: How many they are; no weight or temperature was chosen by them.
         score: Conformity score of the candidate sets.
         coverage: Level of the sets where nobody names another.
         confidence: Share of answers that shall be right at their rank; None where answers stay at the class.

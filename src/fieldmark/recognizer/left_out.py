@@ -19,8 +19,10 @@ __all__ = ["choose_score", "simulate_left_out"]
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
-_DRAWS = 5
+_DRAWS = 3
 _SHARE = 5  # one class in five is left out
+_DIM = 128  # of the draws' projections; the scores compare as with 512, in a sixth of the time
+_SURE = 3.0  # standard errors of three draws that chance passes once in twenty times
 _MAX_CLASSES = 100
 _STRENGTH = 15.0  # C of the softmax regression
 
@@ -55,11 +57,11 @@ def simulate_left_out(
 
 
 def choose_score(simulated: Mapping[str, Sequence[float]]) -> str:
-    """The default, unless another is better by more than two standard errors of the difference over the draws."""
+    """The default, unless another is better by more than three standard errors of the difference over the draws."""
     best = DEFAULT_SCORE
     for name, values in simulated.items():
         gain = np.subtract(values, simulated[DEFAULT_SCORE])
-        margin = max(0.01, 2 * float(gain.std(ddof=1)) / np.sqrt(len(gain)))
+        margin = max(0.01, _SURE * float(gain.std(ddof=1)) / np.sqrt(len(gain)))
         if gain.mean() > margin and np.mean(values) > np.mean(simulated[best]):
             best = name
     return best
@@ -80,7 +82,7 @@ def _one_draw(
     is_known = np.isin(val[1][tested], known)
     if is_known.all() or not is_known.any():
         return
-    projection = Projection.fit(train[0][inside])
+    projection = Projection.fit(train[0][inside], limit=_DIM)
     rows, vectors = projection(train[0][inside]), projection(val[0][tested])
     labels = np.searchsorted(known, train[1][inside])
     with one_thread_each(1) as pool:

@@ -7,7 +7,7 @@ all old classes together; the head's probabilities keep their proportions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,9 +80,9 @@ def newcomer_odds(
 
 
 def gate_for(gates: Sequence[Gate], shots: int) -> Gate:
-    """The gate for a number of photos: the one with the most shots that is not above it."""
-    fitting = [gate for gate in gates if gate.shots <= shots]
-    return max(fitting or gates, key=lambda gate: gate.shots)
+    """The gate for a number of photos: the one with the most shots that is not above it, or with the fewest."""
+    ordered = sorted(gates, key=lambda gate: gate.shots)
+    return next((gate for gate in reversed(ordered) if gate.shots <= shots), ordered[0])
 
 
 def fit_gates(
@@ -97,12 +97,12 @@ def fit_gates(
     Returns:
         Empty where fewer than two classes have both train and val photos.
     """
+    known = statistics.distances(val.vectors), statistics.similarities(val.vectors)
     gates = []
     for shots in SHOTS:
-        pairs = list(_simulated(train, labels, val, statistics, shots, seed))
-        if len(pairs) >= 2:
-            features, is_new, rivals = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
-            gates.append(_fit_gate(features, is_new, rivals, shots))
+        joining, means = _joining(train, labels, val.labels, shots, seed)
+        if len(np.unique(joining)) >= 2:
+            gates.append(_fit_gate(*_simulated(val, joining, means, statistics, known), shots))
     return gates
 
 
@@ -114,21 +114,36 @@ def _features(vectors: Floats, means: Floats, statistics: ClassStatistics) -> tu
     return discriminant, statistics.similarities(vectors, means) - near
 
 
-def _simulated(
-    train: Floats, labels: Ints, val: ValAnswers, statistics: ClassStatistics, shots: int, seed: int
-) -> Iterator[tuple[Floats, NDArray[np.bool_], Floats]]:
-    """Features (n, 2), whether it is the newcomer, and the log-probability of the right old answer, class by class."""
+def _joining(train: Floats, labels: Ints, val_labels: Ints, shots: int, seed: int) -> tuple[Ints, Floats]:
+    """Classes (m,) that join again, some of them often, and the means (m, d) of the photos that they join from."""
     rng = np.random.default_rng((seed, shots))
-    counts = np.bincount(labels, minlength=len(statistics.means))
-    classes = np.intersect1d(np.flatnonzero(counts >= shots), val.labels)
-    right = np.where(val.answers == val.labels, np.log(np.maximum(val.confidence, 1e-12)), np.inf)
+    classes = np.intersect1d(np.flatnonzero(np.bincount(labels) >= shots), val_labels)
     chosen = classes[evenly(len(classes), _MAX_CLASSES)]
-    for label in np.repeat(chosen, -(-_ENROLMENTS // max(1, len(chosen)))):
-        photos = rng.permutation(np.flatnonzero(labels == label))[:shots]
-        mean = train[photos].mean(0, keepdims=True)
-        features = _features(val.vectors, mean, statistics.without(np.array([label])))
-        is_new = val.labels == label
-        yield np.concatenate(features, 1), is_new, np.where(is_new, np.inf, right)
+    joining = np.repeat(chosen, -(-_ENROLMENTS // max(1, len(chosen))))
+    means = [train[rng.permutation(np.flatnonzero(labels == label))[:shots]].mean(0) for label in joining]
+    return joining, np.array(means).reshape(len(joining), train.shape[1])
+
+
+def _simulated(
+    val: ValAnswers, joining: Ints, means: Floats, statistics: ClassStatistics, known: tuple[Floats, Floats]
+) -> tuple[Floats, NDArray[np.bool_], Floats]:
+    """Every val photo beside every newcomer: features (n m, 2), whether it is the newcomer's, and its rival (n m,).
+
+    The rival is the log-probability of the right old answer; infinite where there is none to be lost.
+    """
+    nearest, most_alike = -_highest_without(-known[0], joining), _highest_without(known[1], joining)
+    discriminant = (nearest - statistics.distances(val.vectors, means)) / 2
+    similarity = statistics.similarities(val.vectors, means) - most_alike
+    right = np.where(val.answers == val.labels, np.log(np.maximum(val.confidence, 1e-12)), np.inf)
+    is_new = val.labels[:, None] == joining
+    rivals = np.where(is_new, np.inf, right[:, None])
+    return np.stack([discriminant.ravel(), similarity.ravel()], 1), is_new.ravel(), rivals.ravel()
+
+
+def _highest_without(values: Floats, classes: Ints) -> Floats:
+    """Highest value of each row (n, K) once a class has left, (n, m) for classes (m,)."""
+    second, first = np.partition(values, -2, axis=1)[:, -2:].T
+    return np.where(values.argmax(1)[:, None] == classes, second[:, None], first[:, None])
 
 
 def _fit_gate(features: Floats, is_new: NDArray[np.bool_], rivals: Floats, shots: int) -> Gate:

@@ -36,6 +36,7 @@ _LANDMARKS = 4096
 _FITTED = 20_000  # photos that means and spreads are computed from
 _SIMULATED = 2000  # train photos, and val photos, of the simulation of unknowns
 _VAL = 4096  # val photos that are remembered
+_FEW = 20  # with fewer free val photos, thresholds and gates look at all of val
 _CHUNK = 1024
 _IN_MEMORY_BYTES = 96 << 20
 
@@ -50,6 +51,7 @@ class KnownPhotos:
         embed: Positions in `records` to embeddings (n, D) of the first member, the mean over its views.
         val_probabilities: (n_val, K), calibrated.
         val_logits: (n_val, K), divided by the temperature; the weighted mean over the members.
+        free: Which val photos something may be chosen by, (n_val,).
     """
 
     records: RecordList
@@ -57,6 +59,7 @@ class KnownPhotos:
     embed: Embed
     val_probabilities: Floats
     val_logits: Floats
+    free: NDArray[np.bool_]
 
 
 def remember(folder: Path, manifest: Manifest, photos: KnownPhotos, *, gallery_uri: str | None, seed: int) -> Manifest:
@@ -87,7 +90,12 @@ def remember(folder: Path, manifest: Manifest, photos: KnownPhotos, *, gallery_u
 
 
 def known_photos(
-    folder: Path, manifest: Manifest, records: RecordList, members: Sequence[Member], val_probabilities: Floats
+    folder: Path,
+    manifest: Manifest,
+    records: RecordList,
+    members: Sequence[Member],
+    val_probabilities: Floats,
+    free: NDArray[np.bool_],
 ) -> KnownPhotos:
     """Train and val photos with what the members say of them; the first member's embeddings are read when asked for.
 
@@ -97,6 +105,7 @@ def known_photos(
         records: All photos with their splits.
         members: In the order of the manifest's.
         val_probabilities: (n_val, K), calibrated.
+        free: Which val photos something may be chosen by, (n_val,).
     """
     train, val = records.of_split("train"), records.of_split("val")
     own = records.like([*train, *val])
@@ -107,7 +116,7 @@ def known_photos(
         [facts.temperature for facts in manifest.members],
         [member.weight for member in members],
     )
-    return KnownPhotos(own, len(train), embed, val_probabilities, logits)
+    return KnownPhotos(own, len(train), embed, val_probabilities, logits, free)
 
 
 def graph_embeddings(
@@ -136,13 +145,14 @@ def _read_once(embed: Embed, count: int) -> Embed:
 
 
 def _memory(photos: KnownPhotos, projection: Projection, vectors: NDArray[np.float32]) -> tuple[Memory, Ints]:
-    """The memory, and which val photos are in it."""
+    """The memory, and which val photos are in it: those that are free, all where these are very few."""
     labels, num_train = np.array(photos.records.labels, dtype=np.int64), photos.num_train
     order = np.argsort(labels[:num_train], kind="stable")  # by class, so that each has its share of a sample
     fitted = order[evenly(num_train, _FITTED)]
     statistics = ClassStatistics.fit(vectors[fitted], labels[fitted], len(photos.records.classes))
     landmarks = vectors[order[evenly(num_train, _LANDMARKS)]].astype(np.float16).astype(np.float32)
-    kept = evenly(len(vectors) - num_train, _VAL)
+    usable = np.flatnonzero(photos.free | (photos.free.sum() < _FEW))
+    kept = usable[evenly(len(usable), _VAL)]
     probabilities = photos.val_probabilities[kept]
     answers = probabilities.argmax(1) if len(kept) else np.zeros(0, np.int64)
     confidence = probabilities.max(1) if len(kept) else np.zeros(0)
