@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast, get_args
 
 import typer
 
 if TYPE_CHECKING:
     from fieldmark.evaluation.evaluate import Evaluation
+    from fieldmark.evaluation.stress import Stress
     from fieldmark.recognizer.recognizer import Recognizer
     from fieldmark.structures import Split
 
@@ -40,6 +41,7 @@ def evaluate(
     ] = False,
     stress: Annotated[bool, typer.Option("--stress", help="Measure on shifted, turned, blurred … photos too.")] = False,
     stress_photos: Annotated[int, typer.Option(min=1, help="Photos that --stress draws.")] = 200,
+    report: Annotated[Path | None, typer.Option(help="HTML page to write: figures, mistakes, every photo.")] = None,
 ) -> None:
     """Measure a recognizer on photos that took no part in making it. Exits with 1 where some could not be read."""
     from fieldmark.cli.print_open_set import open_set_and_print
@@ -62,8 +64,10 @@ def evaluate(
         raise SettingError("--oracle measures answers that know the truth: leave out --rows, --stress and --retrieval")
     if open_set and (rows or stress or retrieval or oracle):
         raise SettingError("--open-set measures the unknown: leave out --rows, --stress, --retrieval and --oracle")
+    if report is not None:
+        _demand_report(report, bool(retrieval or oracle))
     recognizer = Recognizer(model)
-    if open_set:
+    if open_set and report is None:
         return open_set_and_print(recognizer, data, cast(Split, split), json_output)
     if oracle:
         return _tell_truth(recognizer, data, cast(Split, split), cast(Literal["box", "parts"], oracle), json_output)
@@ -73,10 +77,12 @@ def evaluate(
     figures = evaluation.metrics.to_dict()
     if not json_output:
         print_evaluation(evaluation, split)
-    if stress:
-        found = measure_stress(recognizer, evaluation.records, limit=stress_photos)
-        figures["stress"] = found.to_dict()
-        print_stress(found)
+    found_stress = measure_stress(recognizer, evaluation.records, limit=stress_photos) if stress else None
+    if found_stress:
+        figures["stress"] = found_stress.to_dict()
+        print_stress(found_stress)
+    if report is not None:
+        figures |= _write_report(report, evaluation, recognizer, data, cast(Split, split), found_stress, open_set)
     if json_output:
         typer.echo(json.dumps(figures, ensure_ascii=False))
     target = rows or _beside(model, split)
@@ -86,6 +92,39 @@ def evaluate(
         say(f"not read: {evaluation.records[position].path}: {reason}")
     if evaluation.scores.errors:
         raise typer.Exit(1)
+
+
+def _demand_report(out: Path, without_answers: bool) -> None:
+    from fieldmark.errors import SettingError
+    from fieldmark.evaluation.page import demand_place
+
+    if without_answers:
+        raise SettingError("--report shows answers about single photos: leave out --retrieval and --oracle")
+    demand_place(out, "report.html")
+
+
+def _write_report(
+    out: Path,
+    evaluation: Evaluation,
+    recognizer: Recognizer,
+    data: Path | None,
+    split: Split,
+    stress: Stress | None,
+    open_set: bool,
+) -> dict[str, Any]:
+    """Write the page; what `--open-set` found for it, under its name."""
+    from fieldmark.cli.print_open_set import print_open_set
+    from fieldmark.evaluation.open_set import evaluate_open_set
+    from fieldmark.evaluation.report import write_report
+    from fieldmark.progress import say
+
+    source = data or Path(recognizer.manifest.data.source)
+    found = evaluate_open_set(recognizer, source, split=split) if open_set else None
+    if found:
+        print_open_set(found, split)
+    write_report(evaluation, recognizer, out, split=split, stress=stress, open_set=found)
+    say(f"report: {out}")
+    return {"open_set": found.to_dict()} if found else {}
 
 
 def _tell_truth(
