@@ -18,6 +18,7 @@ from fieldmark.cli.evaluate import evaluate
 from fieldmark.cli.explain import explain
 from fieldmark.cli.export import export
 from fieldmark.cli.fit import fit
+from fieldmark.cli.guide import guide
 from fieldmark.cli.predict import predict
 from fieldmark.cli.search import search
 from fieldmark.cli.serve import serve
@@ -46,7 +47,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (demo, check, fit, evaluate, predict, explain, search, enroll, unenroll, export, serve, compare, synth):
+for verb in (
+    demo,
+    check,
+    fit,
+    evaluate,
+    predict,
+    explain,
+    guide,
+    search,
+    enroll,
+    unenroll,
+    export,
+    serve,
+    compare,
+    synth,
+):
     app.command()(verb)
 app.add_typer(datasets, name="datasets")
 

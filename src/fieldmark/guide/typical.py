@@ -1,0 +1,31 @@
+"""The photos that stand for a class: medoids of its embeddings."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["medoids"]
+
+
+def medoids(vectors: NDArray[np.floating], count: int) -> list[int]:
+    """Rows that the others lie nearest to, each chosen so that the sum of distances falls most.
+
+    The first is the medoid of all rows; each further one stands for those that the ones before are far from. This is
+    the BUILD phase of PAM (Kaufman, Rousseeuw, "Finding groups in data", 1990) with cosine distances.
+
+    Args:
+        vectors: (n, D); rows that are not finite are passed over.
+        count: How many; fewer where there are fewer rows.
+    """
+    finite = np.flatnonzero(np.isfinite(vectors).all(axis=1)) if vectors.size else np.zeros(0, np.int64)
+    unit = vectors[finite] / np.maximum(np.linalg.norm(vectors[finite], axis=1, keepdims=True), 1e-12)
+    distances = np.maximum(1.0 - unit @ unit.T, 0.0)  # (n, n)
+    nearest = np.full(len(finite), np.inf)  # distance of each row to the medoids so far
+    chosen: list[int] = []
+    for _ in range(min(count, len(finite))):
+        sums = np.minimum(distances, nearest[:, None]).sum(0)
+        sums[chosen] = np.inf
+        chosen.append(int(sums.argmin()))
+        nearest = np.minimum(nearest, distances[:, chosen[-1]])
+    return [int(finite[index]) for index in chosen]
