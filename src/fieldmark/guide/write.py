@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from fieldmark.errors import ModelError
 from fieldmark.evaluation.page import demand_place
 from fieldmark.guide.advice import ClassCounts, advise
 from fieldmark.guide.look_alikes import Pair, find_pairs
-from fieldmark.guide.page import Plan, write_page
+from fieldmark.guide.page import write_page
 from fieldmark.guide.photos import Asked, GuidePhotos, ask, evenly_by_class, guide_photos
 from fieldmark.guide.separating import Separation, separate
 from fieldmark.guide.sides import side_table
@@ -55,6 +56,8 @@ class Guide:
         separations: What tells the first of them apart.
         counts: By label.
         advice: By label.
+        taxonomy: Class -> names of its ancestors, coarsest first.
+        facts: How the guide was made, name and value.
     """
 
     asked: Asked
@@ -63,6 +66,8 @@ class Guide:
     separations: tuple[Separation, ...]
     counts: tuple[ClassCounts, ...]
     advice: tuple[tuple[str, ...], ...]
+    taxonomy: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    facts: tuple[tuple[str, str], ...] = ()
 
     @property
     def top1(self) -> float:
@@ -88,7 +93,7 @@ def write_guide(
     options = options or GuideOptions()
     demand_place(Path(out), "guide.html")
     guide = make_guide(recognizer, data, options)
-    write_page(guide, recognizer, Path(out), Plan(options.max_bytes))
+    write_page(guide, Path(out), options.max_bytes)
     return guide
 
 
@@ -108,7 +113,10 @@ def make_guide(recognizer: Recognizer, data: str | Path | None, options: GuideOp
     separations = tuple(separate(recognizer, asked, typical, pair, options.photos) for pair in work)
     pairs = [*shown, *(pair for pair in pairs if pair not in set(shown))]
     counts = _counts(recognizer, photos, asked)
-    return Guide(asked, typical, tuple(pairs), separations, counts, _advice(counts, pairs, asked))
+    advice, taxonomy = _advice(counts, pairs, asked), recognizer.manifest.taxonomy
+    return Guide(
+        asked, typical, tuple(pairs), separations, counts, advice, taxonomy, _facts(recognizer, asked.records.root)
+    )
 
 
 def _typical(recognizer: Recognizer, photos: GuidePhotos) -> tuple[tuple[Record, ...], ...]:
@@ -150,3 +158,13 @@ def _advice(counts: Sequence[ClassCounts], pairs: Sequence[Pair], asked: Asked) 
         own = [pair for pair in pairs if label in (pair.first, pair.second) and not asked.learned]
         found.append(tuple(advise(label, counts, own, median=median, top1=top1)))
     return tuple(found)
+
+
+def _facts(recognizer: Recognizer, root: Path | None) -> tuple[tuple[str, str], ...]:
+    manifest = recognizer.manifest
+    return (
+        ("model", f"{recognizer.folder.resolve().name}, {manifest.method}, Fieldmark {manifest.fieldmark}"),
+        ("photos", str(root)),
+        ("fingerprint of the data", manifest.data.fingerprint),
+        ("written", datetime.now(UTC).isoformat(timespec="minutes")),
+    )
