@@ -22,8 +22,9 @@ _SHARE_OF_FEW = 0.75
 def held_out(records: RecordList, groups: Sequence[int], content_keys: Mapping[Path, str]) -> NDArray[np.bool_]:
     """Which records are held out, (n,); only val photos are.
 
-    Half of val, and where val is small three quarters of it up to 19 photos. Groups go as a whole, those with the largest keys first: a draw that depends on the photos' contents alone, so that
-    everybody who asks about the same photos finds the same ones.
+    Half of val, and where val is small three quarters of it up to 19 photos. Groups go as a whole, those with the
+    largest keys first: a draw that depends on the photos' contents alone, so that everybody who asks about the same
+    photos finds the same ones.
 
     Args:
         records: All photos with their splits.
