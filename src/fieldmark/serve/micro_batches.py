@@ -32,6 +32,9 @@ class MicroBatcher(Generic[T, R]):
         max_wait: Seconds that the first item of a batch waits for others.
         threads: Number of workers.
         max_waiting: Items that may wait.
+
+    Attributes:
+        accepted: Items that were queued since the start.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class MicroBatcher(Generic[T, R]):
         self._batch_size, self._max_wait, self._max_waiting = batch_size, max_wait, max_waiting
         self._queue: queue.SimpleQueue[tuple[T, Future[R]] | None] = queue.SimpleQueue()
         self._accepts = True
+        self.accepted = 0
         self._lock = threading.Lock()
         self._threads = [
             threading.Thread(target=self._run, name=f"fieldmark-batches-{index}", daemon=True)
@@ -73,6 +77,7 @@ class MicroBatcher(Generic[T, R]):
             if self.waiting + len(items) > self._max_waiting:
                 raise Full
             futures: list[Future[R]] = [Future() for _ in items]
+            self.accepted += len(items)
             for item, future in zip(items, futures, strict=True):
                 self._queue.put((item, future))
             return futures
