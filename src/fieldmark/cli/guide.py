@@ -17,12 +17,15 @@ def guide(
     out: Annotated[Path, typer.Option(help="HTML file to write.")],
     pairs: Annotated[int, typer.Option(min=0, help="Look-alike pairs to show with their photos.")] = 40,
     photos: Annotated[int, typer.Option(min=1, help="Photos of each class of a pair to explain.")] = 8,
+    test: Annotated[
+        bool, typer.Option("--test", help="Ask about test photos too; val photos alone without it.")
+    ] = False,
 ) -> None:
     """Write a field guide: what each class looks like, what it is taken for, and what tells the two apart."""
     from fieldmark.guide import GuideOptions, write_guide
     from fieldmark.progress import say
     from fieldmark.recognizer.recognizer import Recognizer
 
-    written = write_guide(Recognizer(model), data, out, GuideOptions(pairs=pairs, photos=photos))
+    written = write_guide(Recognizer(model), data, out, GuideOptions(pairs=pairs, photos=photos, test=test))
     size = out.stat().st_size / 1e6
     say(f"wrote {out}: {len(written.counts)} classes, {len(written.separations)} look-alike pairs, {size:.1f} MB")

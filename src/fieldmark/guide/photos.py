@@ -35,6 +35,15 @@ class GuidePhotos:
     learned: RecordList
     fresh: RecordList
 
+    def to_ask(self, test: bool) -> RecordList:
+        """Val photos, and test photos where they are wanted or where none are the model's own.
+
+        Training photos for want of others.
+        """
+        if test or not self.learned:
+            return self.fresh or self.learned
+        return self.fresh.of_split("val") or self.learned
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -88,18 +97,18 @@ def guide_photos(recognizer: Recognizer, data: str | Path | None) -> GuidePhotos
     return GuidePhotos(everything.of_split("train"), fresh)
 
 
-def ask(recognizer: Recognizer, photos: GuidePhotos, per_class: int) -> Asked:
-    """Ask about photos that the model did not learn from; about those that it did where there are no others.
+def ask(recognizer: Recognizer, photos: RecordList, per_class: int) -> Asked:
+    """Ask a model about photos with labels.
 
     Args:
         recognizer: Who is asked.
-        photos: All.
+        photos: Each with its split.
         per_class: At most so many of each class.
 
     Raises:
         DataError: None of them can be read.
     """
-    chosen = evenly_by_class(photos.fresh or photos.learned, per_class)
+    chosen = evenly_by_class(photos, per_class)
     scores = recognizer.scores(chosen, "asking")
     good = [index for index in range(len(chosen)) if index not in scores.errors]
     if not good:
@@ -108,7 +117,7 @@ def ask(recognizer: Recognizer, photos: GuidePhotos, per_class: int) -> Asked:
     labels = np.array(records.labels, dtype=np.int64)
     counts = {split: len(records.of_split(split)) for split in ("test", "val", "train")}
     words = " and ".join(f"{count:,} {split}" for split, count in counts.items() if count)
-    return Asked(records, scores.probabilities[good], labels, f"{words} photos", not photos.fresh)
+    return Asked(records, scores.probabilities[good], labels, f"{words} photos", bool(counts["train"]))
 
 
 def evenly_by_class(records: RecordList, per_class: int) -> RecordList:

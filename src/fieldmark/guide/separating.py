@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -17,8 +16,6 @@ from fieldmark.recognizer.recognizer import Recognizer
 from fieldmark.structures import Record
 
 __all__ = ["Separation", "Sighting", "separate"]
-
-_FEW = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +52,8 @@ def separate(
 ) -> Separation:
     """Explain photos of both classes that are told rightly.
 
-    Photos that were asked about come first, drawn evenly from the surest to the least sure; where they are fewer than
-    three, the class's typical photos join in.
+    Photos that were asked about come first, drawn evenly from the surest to the least sure; where they are too few, the
+    class's typical photos join in.
 
     Args:
         recognizer: Whose evidence it is.
@@ -68,8 +65,8 @@ def separate(
     sides = []
     for own, other in ((pair.first, pair.second), (pair.second, pair.first)):
         chosen = [*_told(asked, own, photos)]
-        if len(chosen) < _FEW:
-            chosen += _called(recognizer, typical[own], own, {record.path for record in chosen})
+        if len(chosen) < photos:
+            chosen += list(_called(recognizer, typical[own], own, chosen))[: photos - len(chosen)]
         sides.append(tuple(_sightings(recognizer, chosen, other)))
     first, second = sides
     found = [(one.evidence, one.record) for one in (*first, *second)]
@@ -85,9 +82,10 @@ def _told(asked: Asked, label: int, photos: int) -> Iterator[Record]:
     yield from (asked.records[int(row)] for row in rows[spread])
 
 
-def _called(recognizer: Recognizer, records: Sequence[Record], label: int, known: set[Path]) -> Iterator[Record]:
-    """Those that the model calls so too: a photo that is taken for the look-alike has no evidence against it."""
-    others = [record for record in records if record.path not in known]
+def _called(recognizer: Recognizer, records: Sequence[Record], label: int, known: Sequence[Record]) -> Iterator[Record]:
+    """Other photos that the model calls so too: one that is taken for the look-alike has no evidence against it."""
+    there = {record.path for record in known}
+    others = [record for record in records if record.path not in there]
     answers = recognizer.predict(others, top_k=1) if others else []
     for record, answer in zip(others, answers, strict=True):
         if answer.label == recognizer.classes[label]:

@@ -38,11 +38,13 @@ class GuideOptions:
         pairs: Look-alike pairs that are shown with their photos, the most alike first.
         photos: Photos of each class of a pair that are explained.
         max_bytes: Of the page's pictures.
+        test: Whether test photos are asked about too. Without it they stay closed.
     """
 
     pairs: int = 40
     photos: int = 8
     max_bytes: int = 24_000_000
+    test: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ def make_guide(recognizer: Recognizer, data: str | Path | None, options: GuideOp
             f"an exported file such as {recognizer.path} holds no layers to look into: name the model folder instead"
         )
     photos = guide_photos(recognizer, data)
-    asked = ask(recognizer, photos, _ASKED)
+    asked = ask(recognizer, photos.to_ask(options.test), _ASKED)
     typical = _typical(recognizer, photos)
     pairs = find_pairs(asked)
     trained = len(recognizer.manifest.classes)
