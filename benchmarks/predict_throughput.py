@@ -2,10 +2,11 @@
 
     python benchmarks/predict_throughput.py MODEL PHOTOS [--limit 500] [--rounds 3]
 
-MODEL has one member. The bare loop gets the model's own graph, ONNX Runtime's threading, the batch size that is best for
-it, and tensors that are decoded and shrunk already, as many views of each photo as the model takes. The plain script opens
-each photo with Pillow, prepares it with timm's transform, and runs timm's model of the same name in eager mode in batches of
-16, with as many views; its weights are random, which does not change its speed. All three in turns, with all cores.
+MODEL has one member. The bare loop gets the model's own graph, ONNX Runtime's threading, the batch size that is best
+for it, and tensors that are decoded and shrunk already, as many views of each photo as the model takes. The plain
+script opens each photo with Pillow, prepares it with timm's transform, and runs timm's model of the same name in eager
+mode in batches of 16, with as many views; its weights are random, which does not change its speed. All three in turns,
+with all cores.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     python benchmarks/server_load.py MODEL PHOTOS [--clients 32] [--seconds 30] [--limit 200]
 
 Clients send one photo a request over connections that stay open, as fast as they are answered, from this process: on a
-machine with few cores they take a part of what the server could use. Memory is the server's own, after a warm-up and at the
-end.
+machine with few cores they take a part of what the server could use. Memory is the server's own, after a warm-up and at
+the end.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def main() -> None:
     online = len(seconds) / arguments.seconds
     middle, slow = np.percentile(1e3 * seconds, (50, 95))
     print(
-        f"offline: {offline:.0f} photos/s; {arguments.clients} clients for {arguments.seconds:g} s: {online:.0f} photos/s"
+        f"offline: {offline:.0f} photos/s; {arguments.clients} clients, {arguments.seconds:g} s: {online:.0f} photos/s"
     )
     print(f"latency: median {middle:.0f} ms, p95 {slow:.0f} ms; errors: {errors} of {len(seconds)}")
     print(f"memory of the server: {before / 1e6:.0f} MB after the warm-up, {after / 1e6:.0f} MB at the end")
