@@ -55,6 +55,7 @@ function row(candidate, index, inSet, rival, onRival) {
     {
       type: "button",
       class: name,
+      "data-focus": `rival ${label}`,
       title: text("compare", { label }),
       "aria-pressed": String(label === rival),
       onclick: () => onRival(label),

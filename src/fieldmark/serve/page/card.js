@@ -85,7 +85,15 @@ export class Card {
       { type: "button", class: "close plain", title: text("remove"), "aria-label": text("remove"), onclick: () => this.remove() },
       "×",
     );
+    const held = this.node.contains(document.activeElement) ? document.activeElement : null;
     this.node.replaceChildren(element("p", { class: "file small faint" }, this.photo.name || ""), close, ...this.parts(form));
+    if (held) this.refocus(held);
+  }
+
+  // Who works by keyboard stays where they were: on the same element, or on the one that took its place.
+  refocus(held) {
+    const same = [...this.node.querySelectorAll("[data-focus]")].find((node) => node.dataset.focus === held.dataset.focus);
+    (held.isConnected ? held : same)?.focus({ preventScroll: true });
   }
 
   parts(form) {

@@ -42,14 +42,26 @@ async function answer(photos) {
   cards.unshift(...fresh);
   answers.prepend(...fresh.map((card) => card.node));
   status.textContent = text("reading", { count: counted(photos.length) });
-  const size = Math.min(AT_ONCE, server.max_photos);
   const details = [];
-  for (let start = 0; start < fresh.length; start += size) {
-    const part = fresh.slice(start, start + size);
-    details.push(...(await answerPart(part)));
-  }
+  for (const part of parts(fresh)) details.push(...(await answerPart(part)));
   status.textContent = text("done", { count: counted(photos.length) });
   await Promise.all(details);
+}
+
+// As many photos together as the server takes in a request.
+function parts(fresh) {
+  const size = Math.min(AT_ONCE, server.max_photos);
+  const found = [];
+  let bytes = Infinity;
+  for (const card of fresh) {
+    bytes += card.photo.size;
+    if (bytes > 0.95 * server.max_bytes || found.at(-1).length >= size) {
+      found.push([]);
+      bytes = card.photo.size;
+    }
+    found.at(-1).push(card);
+  }
+  return found;
 }
 
 async function answerPart(part) {

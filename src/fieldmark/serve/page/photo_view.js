@@ -61,14 +61,16 @@ function controls(card, show) {
   const { against } = card.explanation.evidence;
   const group = `map-${card.id}`;
   const choice = (value, label) => {
-    const input = element("input", { type: "radio", name: group, value, checked: card.view.map === value });
+    const checked = card.view.map === value;
+    const input = element("input", { type: "radio", name: group, value, checked, "data-focus": `map ${value}` });
     input.addEventListener("change", () => {
       card.view.map = value;
       show();
     });
     return element("label", {}, input, element("span", {}, label));
   };
-  const slider = element("input", { type: "range", min: "0", max: "100", value: String(card.view.opacity) });
+  const value = String(card.view.opacity);
+  const slider = element("input", { type: "range", min: "0", max: "100", value, "data-focus": "opacity" });
   slider.addEventListener("input", () => {
     card.view.opacity = Number(slider.value);
     show();
