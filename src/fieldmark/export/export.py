@@ -76,7 +76,8 @@ def export(
     graph = export_module(module, {square.name: _example(square) for square in squares}, module.outputs)
     if int8:
         train = photos_of_split(recognizer, data, "train")
-        graph = quantize(graph, squares, [train[index] for index in evenly(len(train), CALIBRATION_PHOTOS)])
+        chosen = [train[index] for index in evenly(len(train), CALIBRATION_PHOTOS)]
+        graph = quantize(graph, squares, chosen, module.heads)
     reader = FusedReader(OnnxRunner(graph), {square.name: square.preprocess for square in squares})
     parity = compare(recognizer.reader, reader, photos)
     if not int8:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from fieldmark.artifact.load import load_method
 from fieldmark.artifact.manifest import Manifest
+from fieldmark.backbones.factory import Backbone
 from fieldmark.backbones.onnx_graph import Normalize
 from fieldmark.data.preprocess import Preprocess
 from fieldmark.data.views import view_side, whole_views
@@ -116,6 +117,12 @@ class FusedRecognizer(nn.Module):
         self.temperature = members[0].temperature
         alone = members[0].method if len(members) == 1 else None
         self.evidence: EvidenceMap | None = evidence_map(alone, members[0].views) if alone is not None else None
+
+    @property
+    def heads(self) -> set[str]:
+        """Names of the methods' own modules besides their backbones."""
+        children = [child for member in self.members for child in member.method.named_children()]
+        return {name for name, child in children if not isinstance(child, Backbone)}
 
     @property
     def outputs(self) -> list[str]:

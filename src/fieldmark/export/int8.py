@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from fieldmark.structures import Record
 __all__ = ["CALIBRATION_PHOTOS", "quantize"]
 
 CALIBRATION_PHOTOS = 128
-_BACKBONE = "/backbone/"
+_METHOD = "/method/"
 
 
 class _Photos:
@@ -33,13 +34,14 @@ class _Photos:
         return next(self._feeds, None)
 
 
-def quantize(graph: bytes, squares: Sequence[Square], photos: Sequence[Record]) -> bytes:
+def quantize(graph: bytes, squares: Sequence[Square], photos: Sequence[Record], heads: Collection[str] = ()) -> bytes:
     """The same graph with its backbones in int8; poolings, heads and calibration stay in float32.
 
     Args:
         graph: ONNX file.
         squares: Its inputs.
         photos: Training photos; their activations set the ranges.
+        heads: Names of the methods' own modules, which stay as they are.
 
     Raises:
         DataError: None of the photos can be read.
@@ -50,8 +52,7 @@ def quantize(graph: bytes, squares: Sequence[Square], photos: Sequence[Record]) 
     feeds = list(_feeds(squares, photos))
     if not feeds:
         raise DataError(f"none of the {len(photos)} training photos could be read; name the data with --data")
-    logging.getLogger().setLevel(logging.ERROR)
-    with tempfile.TemporaryDirectory() as folder:
+    with _quiet(), tempfile.TemporaryDirectory() as folder:
         plain, prepared, small = (Path(folder) / name for name in ("plain.onnx", "prepared.onnx", "small.onnx"))
         plain.write_bytes(graph)
         quant_pre_process(str(plain), str(prepared), skip_symbolic_shape=True)
@@ -63,9 +64,20 @@ def quantize(graph: bytes, squares: Sequence[Square], photos: Sequence[Record]) 
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             per_channel=True,
-            nodes_to_exclude=_outside(prepared),
+            nodes_to_exclude=_outside(prepared, heads),
         )
         return small.read_bytes()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the quantiser's advice, which it gives through the root logger."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _feeds(squares: Sequence[Square], photos: Sequence[Record]) -> Iterator[dict[str, NDArray[np.uint8]]]:
@@ -86,10 +98,20 @@ def _reader(feeds: Iterator[dict[str, NDArray[np.uint8]]]) -> Any:
     return Reader(feeds)
 
 
-def _outside(graph: Path) -> list[str]:
-    """Names of the nodes that belong to no backbone; none where the exporter did not name them by module."""
+def _outside(graph: Path, heads: Collection[str]) -> list[str]:
+    """Names of the nodes that belong to no backbone; none where the exporter did not name them by module.
+
+    A backbone's layers stand below their member, whether it was called as a whole or layer by layer; what stands there
+    besides is one of the method's own parts, or an operation of the method itself, which has no module's name.
+    """
     import onnx
 
     names = [node.name for node in onnx.load(graph).graph.node]
-    inside = [name for name in names if _BACKBONE in name]
-    return [name for name in names if _BACKBONE not in name] if inside else []
+    inside = {name for name in names if _is_inside(name, heads)}
+    return [name for name in names if name not in inside] if inside else []
+
+
+def _is_inside(name: str, heads: Collection[str]) -> bool:
+    _, below, rest = name.partition(_METHOD)
+    module, deeper, _ = rest.partition("/")
+    return bool(below and deeper) and module not in heads
