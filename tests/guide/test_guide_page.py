@@ -83,11 +83,11 @@ def _guide(folder: Path, names: tuple[str, ...], photos: int = 4, plates: int = 
     asked = Asked(RecordList(records, names), table, labels, f"{len(labels)} test photos", False)
     pairs = tuple(find_pairs(asked))
     contrast = np.array([[0.0, 1.0], [0.0, -1.0]])
-    seen = [
-        Sighting(record, Evidence("", "a", "b", contrast, contrast, 1, 0, 1, 0, (64, 48), (8, 0, 56, 48),
-                                  (32, 0, 56, 24), (44, 12), "weights"))
-        for record in records[:2]
-    ]  # fmt: skip
+    evidence = Evidence(
+        path="", label="a", against="b", map=contrast, contrast=contrast, fine=contrast, score=1, offset=0, margin=1,
+        margin_offset=0, size=(64, 48), frame=(8, 0, 56, 48), box=(32, 0, 56, 24), peak=(44, 12), how="weights",
+    )  # fmt: skip
+    seen = [Sighting(record, evidence) for record in records[:2]]
     parts = (PartShare("beak", 0.62, 0.1), PartShare("<wing>", 0.2, 0.6), PartShare("", 0.18, 0.0))
     found = Separation(tuple(seen), (), parts, ("weights",))
     counts = tuple(ClassCounts(name, 30, photos, photos - 1) for name in names)

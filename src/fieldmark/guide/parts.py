@@ -63,13 +63,13 @@ def part_shares(found: Sequence[tuple[Evidence, Record]]) -> list[PartShare]:
 
 
 def shares_on_photo(evidence: Evidence, record: Record) -> dict[str, tuple[float, float]]:
-    """Part -> its share of the contrast evidence above 0, and its share of the object's area.
+    """Part -> its share of the fine contrast evidence above 0, and its share of the object's area.
 
     A place of the map is divided into small squares; each counts for the nearest visible part, or for the background
     where it lies outside of the box or of the photo. Areas are shares of what lies inside.
     """
     visible = [part for part in record.parts if part.visible]
-    weights = np.maximum(evidence.contrast, 0.0)
+    weights = np.maximum(evidence.fine, 0.0)
     if not visible or weights.sum() <= 0:
         return {}
     x, y, each = _samples(evidence, weights)
