@@ -79,8 +79,8 @@ def test_a_class_without_photos_is_judged_by_the_other_way() -> None:
 
 def _evidence(contrast: np.ndarray, frame: Box, size: tuple[int, int]) -> Evidence:
     return Evidence(
-        path=None, label="a", against="b", map=contrast, contrast=contrast, fine=contrast, score=0.0, offset=0.0, margin=0.0,
-        margin_offset=0.0, size=size, frame=frame, box=(0, 0, 1, 1), peak=(0, 0), how="",
+        path=None, label="a", against="b", map=contrast, contrast=contrast, fine=contrast, score=0.0, offset=0.0,
+        margin=0.0, margin_offset=0.0, size=size, frame=frame, box=(0, 0, 1, 1), peak=(0, 0), how="",
     )  # fmt: skip
 
 
