@@ -94,6 +94,9 @@ class FusedRecognizer(nn.Module):
     Args:
         folder: The model folder.
         manifest: Its description.
+
+    Attributes:
+        heads: Names of the methods' own modules besides their backbones.
     """
 
     scale: Tensor
@@ -109,6 +112,8 @@ class FusedRecognizer(nn.Module):
             method = load_method(folder, manifest, facts)
             members.append(_Member(method, preprocess, facts.views, places[0], places[-1], facts.temperature))
         self.members = nn.ModuleList(members)
+        children = [child for member in members for child in member.method.named_children()]
+        self.heads = {name for name, child in children if not isinstance(child, Backbone)}
         total = sum(facts.weight for facts in manifest.members)
         self.weights = [facts.weight / total for facts in manifest.members]
         scaling = manifest.scaling
@@ -117,12 +122,6 @@ class FusedRecognizer(nn.Module):
         self.temperature = members[0].temperature
         alone = members[0].method if len(members) == 1 else None
         self.evidence: EvidenceMap | None = evidence_map(alone, members[0].views) if alone is not None else None
-
-    @property
-    def heads(self) -> set[str]:
-        """Names of the methods' own modules besides their backbones."""
-        children = [child for member in self.members for child in member.method.named_children()]
-        return {name for name, child in children if not isinstance(child, Backbone)}
 
     @property
     def outputs(self) -> list[str]:

@@ -25,6 +25,10 @@ _HEADERS = {
 }
 
 
+_PATIENCE = 8
+"""Bodies up to so many times the limit are read and thrown away; larger ones are cut off."""
+
+
 class BoundedBody:
     """Refuses bodies above a number of bytes with 413, whether they say their length or not."""
 
@@ -37,6 +41,8 @@ class BoundedBody:
             return await self.app(scope, receive, send)
         said = Headers(scope=scope).get("content-length", "0")
         if said.isdigit() and int(said) > self.max_bytes:
+            if int(said) <= _PATIENCE * self.max_bytes:
+                await _drain(receive)
             headers = {"Connection": "close"}
             return await JSONResponse({"error": self.sentence}, 413, headers)(scope, receive, send)
         seen = 0
@@ -50,6 +56,12 @@ class BoundedBody:
             return message
 
         await self.app(scope, bounded, send)
+
+
+async def _drain(receive: Receive) -> None:
+    """Let the sender finish: a browser that is cut off while it sends shows no answer."""
+    while (message := await receive())["type"] == "http.request" and message.get("more_body"):
+        pass
 
 
 class SafeHeaders:
