@@ -15,9 +15,10 @@ import torch
 from safetensors.numpy import load_file
 
 from fieldmark import ModelError, Recognizer, SettingError, load
+from fieldmark.artifact.checksums import checksum
 from fieldmark.artifact.load import load_manifest, load_method, load_split
 from fieldmark.artifact.manifest import FORMAT, Manifest
-from fieldmark.artifact.save import check_out, checksum, relative_path
+from fieldmark.artifact.save import check_out, relative_path
 from fieldmark.backbones.onnx_graph import Normalize
 from fieldmark.backbones.onnx_runner import OnnxRunner
 from fieldmark.data.photos import content_key

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from fieldmark.artifact.checksums import checksum
 from fieldmark.artifact.manifest import FORMAT, Manifest, MemberFacts
 from fieldmark.errors import ModelError
 
@@ -65,8 +66,6 @@ def verified_file(folder: Path, manifest: Manifest, name: str) -> Path:
     Raises:
         ModelError: It is missing or has changed.
     """
-    from fieldmark.artifact.save import checksum
-
     path = folder / name
     if not path.is_file():
         raise _damaged(folder, f"{name} is missing")

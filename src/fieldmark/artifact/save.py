@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from safetensors.torch import save_file
 
 from fieldmark.artifact.card import write_card
+from fieldmark.artifact.checksums import checksum
 from fieldmark.artifact.manifest import Manifest, MemberFacts
 from fieldmark.backbones.onnx_graph import export_graph
 from fieldmark.errors import SettingError
@@ -19,7 +19,7 @@ from fieldmark.training.member import Member
 from fieldmark.training.outputs import NamedOutputs
 from fieldmark.whole import whole_folder
 
-__all__ = ["MANIFEST", "SPLIT_COLUMNS", "check_out", "checksum", "member_facts", "relative_path", "save_artifact"]
+__all__ = ["MANIFEST", "SPLIT_COLUMNS", "check_out", "member_facts", "relative_path", "save_artifact"]
 
 MANIFEST = "fieldmark.json"
 SPLIT_COLUMNS = ("path", "label", "split", "content")
@@ -85,12 +85,6 @@ def save_artifact(
         finished = manifest.model_copy(update={"checksums": sums})
         (folder / "README.md").write_text(write_card(finished), encoding="utf-8")
         (folder / MANIFEST).write_text(finished.model_dump_json(indent=1), encoding="utf-8")
-
-
-def checksum(path: Path) -> str:
-    """blake2b of a file's content, 32 hex digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def relative_path(path: Path, root: Path | None) -> str:

@@ -14,14 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fieldmark.artifact.card import write_card
+from fieldmark.artifact.checksums import checksum
 from fieldmark.artifact.manifest import Manifest
 from fieldmark.artifact.memory_facts import EnrolledFacts
-from fieldmark.artifact.save import MANIFEST, checksum
+from fieldmark.artifact.save import MANIFEST
 from fieldmark.backbones.feature_cache import cache_root
 from fieldmark.errors import DataError, ModelError, SettingError, unknown_name
 from fieldmark.recognizer.gallery import GalleryRow
 from fieldmark.recognizer.newcomers import newcomer_odds
 from fieldmark.recognizer.recognizer import Recognizer
+from fieldmark.recognizer.unknown import Evidence
 from fieldmark.whole import whole_file
 
 __all__ = ["Enrolment", "enroll", "unenroll"]
@@ -80,8 +82,8 @@ def enroll(model: str | Path, label: str, photos: Sequence[str | Path]) -> Enrol
         recognizer = Recognizer(folder)
         _demand_new(recognizer, name, photos)
         gallery = recognizer.gallery
-        vectors = _vectors(recognizer, photos)
-        outcome = _outcome(recognizer, name, vectors)
+        seen = _seen(recognizer, photos)
+        outcome, vectors = _outcome(recognizer, name, seen), np.asarray(seen.vectors, dtype=np.float32)
         _clear_leftovers(folder, recognizer.manifest)
         file = _write_vectors(folder, name, vectors)
         rows = [GalleryRow(Path(photo).absolute().as_posix(), name, "enrolled") for photo in photos]
@@ -141,18 +143,18 @@ def _demand_new(recognizer: Recognizer, name: str, photos: Sequence[str | Path])
         )
 
 
-def _vectors(recognizer: Recognizer, photos: Sequence[str | Path]) -> Vectors:
-    memory = recognizer.judge.memory
-    found = recognizer.embeddings([Path(photo) for photo in photos])
-    if found.errors:
-        first = found.errors[min(found.errors)]
+def _seen(recognizer: Recognizer, photos: Sequence[str | Path]) -> Evidence:
+    evidence, _, errors = recognizer.evidence([Path(photo) for photo in photos], "enrolling")
+    if errors:
+        first = errors[min(errors)]
         raise DataError(
-            f"{len(found.errors)} of {len(photos)} photos cannot be read ({first}); leave them out, nothing was changed"
+            f"{len(errors)} of {len(photos)} photos cannot be read ({first}); leave them out, nothing was changed"
         )
-    return memory.projection(found.vectors)
+    return evidence
 
 
-def _outcome(recognizer: Recognizer, name: str, vectors: Vectors) -> Enrolment:
+def _outcome(recognizer: Recognizer, name: str, seen: Evidence) -> Enrolment:
+    vectors = np.asarray(seen.vectors, dtype=np.float32)
     memory, gates = recognizer.judge.memory, recognizer.manifest.gates
     statistics, val, classes = memory.statistics, memory.val, recognizer.manifest.classes
 
@@ -175,12 +177,12 @@ def _outcome(recognizer: Recognizer, name: str, vectors: Vectors) -> Enrolment:
         accuracy_after=float((was_right & ~is_taken).mean()) if len(right) else None,
         taken=dict(taken.most_common()),
         nearest=dict(nearest.most_common()),
-        own_found=_own_found(recognizer, vectors),
+        own_found=_own_found(recognizer, vectors, seen.probabilities.max(1)),
     )
 
 
-def _own_found(recognizer: Recognizer, vectors: Vectors) -> float | None:
-    """Share of the photos that the mean of the others claims with even odds or better."""
+def _own_found(recognizer: Recognizer, vectors: Vectors, confidence: NDArray[np.floating]) -> float | None:
+    """Share of the photos that the mean of the others claims from the best trained class."""
     count = len(vectors)
     if count < 2:
         return None
@@ -189,7 +191,7 @@ def _own_found(recognizer: Recognizer, vectors: Vectors) -> float | None:
     odds = [
         newcomer_odds(vectors[i : i + 1], others[i : i + 1], [count - 1], statistics, gates)[0, 0] for i in range(count)
     ]
-    return float(np.mean(np.array(odds) >= 1.0))
+    return float(np.mean(np.array(odds) > confidence))
 
 
 def _write_vectors(folder: Path, name: str, vectors: Vectors) -> str:

@@ -82,7 +82,7 @@ class Judge:
         means, shots = self.newcomers
         odds = newcomer_odds(vectors, means, shots, self.memory.statistics, self._manifest.gates)
         joined = with_newcomers(probabilities, odds)
-        is_newcomer = joined[:, probabilities.shape[1] :].sum(1) >= 0.5
+        is_newcomer = joined.argmax(1) >= probabilities.shape[1]
         return Judged(joined, np.where(is_newcomer, np.abs(known), known))
 
     def _known(self, probabilities: Floats, logits: Floats, vectors: NDArray[np.float32]) -> Floats:
