@@ -129,7 +129,7 @@ class _Studio:
     def _photo(self, record: Record, side: int, ring: Ring | None = None) -> PhotoView | None:
         picture = thumbnail(record, side, self.limit)
         name = relative_path(record.path, self.root).encode("utf-8", "replace").decode()
-        return picture and PhotoView(picture, name, ring)
+        return PhotoView(picture, name, ring) if picture else None
 
 
 def _ring(sighting: Sighting) -> Ring:
