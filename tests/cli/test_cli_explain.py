@@ -47,15 +47,15 @@ def test_warm_is_for_the_winner_and_cold_for_the_other(
     found = load(fitted).explain(photo)
     pixels = np.asarray(Image.open(tmp_path / "why" / "contrast.png").convert("RGB"), dtype=np.int64)
     redness = pixels[..., 0] - pixels[..., 2]
-    step = 128 / len(found.contrast)
+    step = 128 / len(found.fine)
     means = {
         sign: redness[int((row + 0.5) * step), int((column + 0.5) * step)]
         for sign, (row, column) in (
-            ("for", np.unravel_index(found.contrast.argmax(), found.contrast.shape)),
-            ("against", np.unravel_index(found.contrast.argmin(), found.contrast.shape)),
+            ("for", np.unravel_index(found.fine.argmax(), found.fine.shape)),
+            ("against", np.unravel_index(found.fine.argmin(), found.fine.shape)),
         )
     }
-    strongest = "for" if found.contrast.max() > -found.contrast.min() else "against"
+    strongest = "for" if found.fine.max() > -found.fine.min() else "against"
     assert means["for"] > means["against"]
     assert (means[strongest] > 60) if strongest == "for" else (means[strongest] < -60)
 

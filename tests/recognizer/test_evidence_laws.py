@@ -19,6 +19,7 @@ from fieldmark.methods.pooled import PooledMethod
 from fieldmark.methods.table import METHODS, build_method
 from fieldmark.methods.ws_dan import WSDAN
 from fieldmark.recognizer.evidence.readers import READERS, local_evidence
+from fieldmark.recognizer.evidence.watching import watched
 
 CLASSES, SIDE = 5, 64
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -110,6 +111,28 @@ def test_patches_lie_on_the_photo(method: Method) -> None:
         x1, y1, x2, y2 = patch.box
         assert -1e-3 <= x1 <= x2 <= SIDE + 1e-3
         assert -1e-3 <= y1 <= y2 <= SIDE + 1e-3
+
+
+def test_an_earlier_layer_gives_a_finer_grid(method: Method) -> None:
+    """Of every look, at the same place."""
+    found = local_evidence(method, photo(), [0, 3])
+    assert found.fine
+    for coarse, fine in zip(found.patches, found.fine, strict=False):
+        assert fine.values.shape[0] == 2
+        assert fine.values.shape[1] >= coarse.values.shape[1]
+    assert {patch.box for patch in found.fine} == {patch.box for patch in found.patches}
+
+
+def test_the_finer_grid_is_the_gradient_of_the_logits() -> None:
+    """By automatic differentiation through the whole method instead of the chain of two steps."""
+    method = build("linear_probe", {"poolings": ("avg", "cov")})
+    with watched(method) as earlier:
+        logits = method(photo()).logits[0]
+    (gradient,) = torch.autograd.grad(logits[2], earlier)
+    expected = (gradient * earlier[0]).sum(1)[0].detach()
+    found = local_evidence(method, photo(), [2])
+    total = sum(patch.values[0] for patch in found.fine)
+    np.testing.assert_allclose(total, expected.numpy(), atol=1e-5)
 
 
 def test_every_method_of_the_table_has_its_own_reading() -> None:

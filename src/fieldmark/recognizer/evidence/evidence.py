@@ -29,13 +29,15 @@ class Evidence:
         against: The class that it is held against.
         map: (h, w) contributions to the winner's score; they add up to `score` - `offset`.
         contrast: (h, w) contributions to `margin`: above 0 for the winner, below 0 for the other class.
+        fine: (h', w') the contrast on a finer grid, where the backbone has one: gradient times feature in an earlier
+            layer, a first-order approximation that does not add up; else `contrast` itself.
         score: The winner's.
         offset: The part of it that belongs to no place: biases.
         margin: The winner's score minus the other's.
         margin_offset: The part of that which belongs to no place.
         size: Width and height of the upright photo.
         frame: The part of the photo that the maps cover. It reaches beyond the photo where that was padded.
-        box: Around the strongest evidence of `contrast`: what is joined to its peak and at least half as strong.
+        box: Around the strongest evidence of `fine`: what is joined to its peak and at least half as strong.
         peak: x and y of the strongest evidence.
         how: How the contributions were found, a sentence for each kind of member.
         regions: What the method looked at more closely, the most telling first; empty where it does not.
@@ -47,6 +49,7 @@ class Evidence:
     against: str
     map: Floats
     contrast: Floats
+    fine: Floats
     score: float
     offset: float
     margin: float
@@ -78,6 +81,7 @@ class Evidence:
             "regions": [list(region) for region in self.regions],
             "map": _rows(self.map),
             "contrast": _rows(self.contrast),
+            "fine": _rows(self.fine),
             "attention": None if self.attention is None else _rows(self.attention),
         }
 

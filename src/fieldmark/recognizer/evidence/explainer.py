@@ -92,7 +92,10 @@ class Explainer:
         scores = np.sum([local.scores * share for local, share in pairs], axis=0)
         offsets = scores - np.sum([patch.values.sum((1, 2)) for patch in patches], axis=0)
         contrast = values[0] - values[1]
-        box, peak = strongest(contrast, frame, size)
+        closer = [patch.scaled(share) for local, share in pairs for patch in local.fine]
+        fine = lay(closer, frame) if closer else None
+        sharp = contrast if fine is None else fine[0] - fine[1]
+        box, peak = strongest(sharp, frame, size)
         own = self._own(image, size)
         return Evidence(
             path=path,
@@ -100,6 +103,7 @@ class Explainer:
             against=self._manifest.classes[against],
             map=values[0],
             contrast=contrast,
+            fine=sharp,
             score=float(scores[0]),
             offset=float(offsets[0]),
             margin=float(scores[0] - scores[1]),
@@ -125,9 +129,14 @@ class Explainer:
         ):
             images = normalize(torch.from_numpy(np.ascontiguousarray(array))[None])
             found = local_evidence(member.method, images, classes)
-            seen = [patch.mirrored(side) if mirrored else patch for patch in found.patches]
-            placed = [patch.moved(square, side).moved(on_photo, side) for patch in seen]
-            yield Local(placed, found.scores, found.how), member.share
+            patches, fine = (
+                [
+                    (patch.mirrored(side) if mirrored else patch).moved(square, side).moved(on_photo, side)
+                    for patch in several
+                ]
+                for several in (found.patches, found.fine)
+            )
+            yield Local(patches, found.scores, found.how, fine), member.share
 
     def _own(self, image: Image.Image, size: tuple[int, int]) -> _Own:
         """Regions and attention maps of the first member's first view."""

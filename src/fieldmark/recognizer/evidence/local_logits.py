@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -22,10 +22,12 @@ class Leaf:
     Attributes:
         maps: (n, C, h, w), where the gradients stop.
         boxes: What each of them covers, (n, 4), xyxy in pixels of the method's input.
+        source: The same numbers, differentiable in the earlier layers that are watched.
     """
 
     maps: Tensor
     boxes: Tensor
+    source: Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,13 @@ class Local:
         patches: Boxes are in pixels of the input.
         scores: (T,) the logits that are explained.
         how: A sentence.
+        fine: The same on the finer grid of an earlier layer, to first order; empty where none was watched.
     """
 
     patches: list[Patch]
     scores: NDArray[np.float64]
     how: str
+    fine: list[Patch] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +64,50 @@ class LocalLogits:
     leaves: Sequence[Leaf]
     how: str
 
-    def local(self, classes: Sequence[int]) -> Local:
-        """Contributions to the logits of T classes."""
+    def local(self, classes: Sequence[int], earlier: Sequence[Tensor] = ()) -> Local:
+        """Contributions to the logits of T classes.
+
+        Args:
+            classes: Their indices.
+            earlier: Finer maps (n, C', h', w') that the leaves were computed from, where gradients stop too.
+        """
         maps = [one.maps for one in self.leaves]
         gradients = [torch.autograd.grad(self.logits[0, label], maps, retain_graph=True) for label in classes]
-        patches = []
+        patches, fine = [], []
         for index, one in enumerate(self.leaves):
-            products = [(of_class[index] * one.maps.detach()).sum(1) for of_class in gradients]
-            values = torch.stack(products, 1).double().cpu().numpy()  # (n, T, h, w)
-            patches += [Patch(of_box, _box(box)) for of_box, box in zip(values, one.boxes, strict=True)]
+            upon = [of_class[index] for of_class in gradients]
+            own = _patches(one, one.maps, upon)
+            patches += own
+            if earlier:  # what comes before the watched layer is as fine as that already
+                fine += _fine_patches(one, upon, earlier) if one.source.requires_grad else own
         scores = self.logits[0, list(classes)].detach().double().cpu().numpy()
-        return Local(patches, np.asarray(scores), self.how)
+        return Local(patches, np.asarray(scores), self.how, fine)
+
+
+def _patches(leaf: Leaf, maps: Tensor, gradients: Sequence[Tensor]) -> list[Patch]:
+    """Gradient times feature over what the leaf covers, one patch for each of its n maps."""
+    products = [(gradient * maps.detach()).sum(1) for gradient in gradients]
+    values = torch.stack(products, 1).double().cpu().numpy()  # (n, T, h, w)
+    return [Patch(of_box, _box(box)) for of_box, box in zip(values, leaf.boxes, strict=True)]
+
+
+def _fine_patches(leaf: Leaf, upon: Sequence[Tensor], earlier: Sequence[Tensor]) -> list[Patch]:
+    """By the chain rule from the leaf to those of the earlier maps that it was computed from."""
+    found = [
+        torch.autograd.grad(leaf.source, earlier, gradient.to(leaf.source), retain_graph=True, allow_unused=True)
+        for gradient in upon
+    ]
+    fine = []
+    for maps, *gradients in zip(earlier, *found, strict=True):
+        used = [gradient for gradient in gradients if gradient is not None]
+        if len(used) == len(upon) and len(maps) == len(leaf.boxes):
+            fine += _patches(leaf, maps, used)
+    return fine
 
 
 def leaf(maps: Tensor, boxes: Tensor) -> Leaf:
     """Maps (n, C, h, w), cut off from what they were computed from."""
-    return Leaf(maps.detach().float().requires_grad_(), boxes)
+    return Leaf(maps.detach().float().requires_grad_(), boxes, maps)
 
 
 def whole_leaf(maps: Tensor, images: Tensor) -> Leaf:

@@ -31,9 +31,9 @@ _FAINT = 0.15
 
 
 def contrast_overlay(evidence: Evidence, photo: Image.Image) -> Image.Image:
-    """For the winner (warm) and for the other class (cold), the strongest evidence boxed."""
+    """For the winner (warm) and for the other class (cold) on the finest grid, the strongest evidence boxed."""
     lines = [("for", evidence.label, _WARM), ("for", evidence.against, _COLD)]
-    return _picture(evidence, photo, evidence.contrast, [evidence.box], lines)
+    return _picture(evidence, photo, evidence.fine, [evidence.box], lines)
 
 
 def map_overlay(evidence: Evidence, photo: Image.Image) -> Image.Image:

@@ -26,8 +26,7 @@ _POOLINGS = {
 
 def read_pooled(method: PooledMethod, images: Tensor) -> LocalLogits:
     """``linear_probe``, ``fine_tune`` and members of ``auto``: images (1, 3, S, S)."""
-    with torch.no_grad():
-        local, final = (whole_leaf(maps, images) for maps in method.backbone.maps(images))
+    local, final = (whole_leaf(maps, images) for maps in method.backbone.maps(images))
     scaled = [
         (descriptor - getattr(method, f"center_{name}")) * getattr(method, f"scale_{name}")
         for name, descriptor in method.pool(local.maps, final.maps).items()
@@ -39,12 +38,11 @@ def read_pooled(method: PooledMethod, images: Tensor) -> LocalLogits:
 
 def read_attention(method: AttentionMethod, images: Tensor) -> LocalLogits:
     """``cbam``: a place's weighted feature times the class's weights."""
-    with torch.no_grad():
-        feature_map = method.backbone(images)
-        if isinstance(method.attention, BlockAttention):
-            weighted, _ = method.attention(feature_map)
-        else:
-            weighted = feature_map * method.attention(feature_map)
+    feature_map = method.backbone(images)
+    if isinstance(method.attention, BlockAttention):
+        weighted, _ = method.attention(feature_map)
+    else:
+        weighted = feature_map * method.attention(feature_map)
     whole = whole_leaf(weighted, images)
     how = "average under attention: a place's weighted feature times the class's weights, exactly"
     return LocalLogits(method.head(whole.maps.mean((2, 3))), [whole], how)
@@ -52,16 +50,14 @@ def read_attention(method: AttentionMethod, images: Tensor) -> LocalLogits:
 
 def read_isqrt_cov(method: ISqrtCov, images: Tensor) -> LocalLogits:
     """``isqrt_cov``: the root of the covariance is homogeneous of degree 1."""
-    with torch.no_grad():
-        reduced = method.reduce(method.backbone.local_map(images))
+    reduced = method.reduce(method.backbone.local_map(images))
     whole = whole_leaf(reduced, images)
     return LocalLogits(method.head(method.pool(whole.maps)), [whole], _POOLINGS["cov"])
 
 
 def read_metric_learning(method: MetricLearning, images: Tensor) -> LocalLogits:
     """``metric_learning``: the pull of what is remembered of a class, weighed as the answer weighs it."""
-    with torch.no_grad():
-        whole = whole_leaf(method.backbone(images), images)
+    whole = whole_leaf(method.backbone(images), images)
     projected = method.project(method.pool(whole.maps))
     embedding = held(projected, F.normalize(projected, dim=1))
     kind = "gradient times feature" if isinstance(method.pool, GeneralizedMeanPool) else "a place's feature"
@@ -73,9 +69,8 @@ def read_pmg(method: PMG, images: Tensor) -> LocalLogits:
     """``pmg``: the places where each channel of each stage is highest."""
     from fieldmark.backbones.levels import feature_levels
 
-    with torch.no_grad():
-        levels = feature_levels(method.backbone, images, method.levels)
-        blocks = [block(level) for block, level in zip(method.blocks, levels, strict=True)]
+    levels = feature_levels(method.backbone, images, method.levels)
+    blocks = [block(level) for block, level in zip(method.blocks, levels, strict=True)]
     leaves = [whole_leaf(maps, images) for maps in blocks]
     descriptors = []
     for one in leaves:

@@ -31,6 +31,7 @@ from fieldmark.recognizer.evidence.pooled import (
 )
 from fieldmark.recognizer.evidence.second_order import read_hierarchical_bilinear, read_two_stream, read_ws_dan
 from fieldmark.recognizer.evidence.several_looks import read_ma_cnn, read_nts_net, read_part_rcnn, read_ra_cnn
+from fieldmark.recognizer.evidence.watching import watched
 
 __all__ = ["READERS", "local_evidence"]
 
@@ -58,5 +59,6 @@ def local_evidence(method: Method, images: Tensor, classes: Sequence[int]) -> Lo
     """
     for kind in type(method).__mro__:
         if kind in READERS:
-            return READERS[kind](method, images).local(classes)
+            with watched(method) as earlier:
+                return READERS[kind](method, images).local(classes, earlier)
     return cam_local(method, images, classes)

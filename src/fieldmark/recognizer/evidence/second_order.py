@@ -22,8 +22,7 @@ _HELD = "the signed root and the descriptor's length held fixed"
 
 def read_two_stream(method: TwoStreamMethod, images: Tensor) -> LocalLogits:
     """``bilinear_cnn`` and ``compact_bilinear``."""
-    with torch.no_grad():
-        a, b = match_grids(*method.streams(images))
+    a, b = match_grids(*method.streams(images))
     first = whole_leaf(a, images)
     if isinstance(method.pool, BilinearPool | TensorSketch | RandomMaclaurin):
         # each place meets only itself: with one factor held, the other one's gradient is that place's product
@@ -40,11 +39,10 @@ def read_hierarchical_bilinear(method: HierarchicalBilinear, images: Tensor) -> 
     """``hierarchical_bilinear``: products of two levels' projections."""
     from fieldmark.backbones.levels import feature_levels
 
-    with torch.no_grad():
-        maps = feature_levels(method.backbone, images, method.levels)
-        last = maps[-1]
-        factors = [last, last] if method.levels == 1 else [match_grids(level, last)[0] for level in maps]
-        projected = [project(factor).float() for project, factor in zip(method.project, factors, strict=True)]
+    maps = feature_levels(method.backbone, images, method.levels)
+    last = maps[-1]
+    factors = [last, last] if method.levels == 1 else [match_grids(level, last)[0] for level in maps]
+    projected = [project(factor).float() for project, factor in zip(method.project, factors, strict=True)]
     leaves = [whole_leaf(one, images) for one in projected[:-1]]
     products = [(leaves[i].maps * projected[j]).mean((2, 3)) for i, j in method.pairs]
     descriptors = [held(product, power_normalize(product)) for product in products]
@@ -58,8 +56,7 @@ def read_hierarchical_bilinear(method: HierarchicalBilinear, images: Tensor) -> 
 def read_ws_dan(method: WSDAN, images: Tensor) -> LocalLogits:
     """``ws_dan`` and ``cal``: the mean logits of the look at the photo and of the closer ones."""
     whole = whole_leaf(torch.zeros(1, 1, 1, 1), images).boxes
-    with torch.no_grad():
-        boxes = torch.cat([whole, *_closer(method, images)])
+    boxes = torch.cat([whole, *_closer(method, images)])
     looks = [
         _look(method, crop_and_resize(images, box[None]) if index else images, box) for index, box in enumerate(boxes)
     ]
@@ -71,9 +68,8 @@ def read_ws_dan(method: WSDAN, images: Tensor) -> LocalLogits:
 
 
 def _look(method: WSDAN, images: Tensor, box: Tensor) -> tuple[Tensor, Leaf]:
-    with torch.no_grad():
-        feature_map = method.backbone.local_map(images)
-        attention = method.attend(feature_map)
+    feature_map = method.backbone.local_map(images)
+    attention = method.attend(feature_map)
     features = leaf(feature_map, box[None])
     pooled = bilinear_pool(attention, features.maps).flatten(1)
     return method.head(method.feature_scale * held(pooled, power_normalize(pooled))), features
