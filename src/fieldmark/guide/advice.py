@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from fieldmark.evaluation.metrics import wilson_interval
 from fieldmark.guide.look_alikes import Pair
 from fieldmark.guide.sides import SideTable
@@ -97,7 +99,7 @@ def _side(table: SideTable) -> str | None:
     )
     if not table.both or not table.one:
         return None
-    square = [[right, photos - right] for photos, right, _ in views]
+    square = np.array([[right, photos - right] for photos, right, _ in views])
     if float(fisher_exact(square)[1]) >= _CHANCE:
         return None
     worse, better = sorted(views, key=lambda view: view[1] / view[0])
