@@ -143,7 +143,7 @@ def _simulated(
 def _highest_without(values: Floats, classes: Ints) -> Floats:
     """Highest value of each row (n, K) once a class has left, (n, m) for classes (m,)."""
     second, first = np.partition(values, -2, axis=1)[:, -2:].T
-    return np.where(values.argmax(1)[:, None] == classes, second[:, None], first[:, None])
+    return np.asarray(np.where(values.argmax(1)[:, None] == classes, second[:, None], first[:, None]))
 
 
 def _fit_gate(features: Floats, is_new: NDArray[np.bool_], rivals: Floats, shots: int) -> Gate:
