@@ -77,7 +77,7 @@ def attention_look(maps: Floats, marks: list[Box], bird: Box, size: int) -> Look
 
 
 def region_look(regions: Floats, marks: list[Box], bird: Box, size: int) -> Look:
-    """Regions (R, 4) in pixels of the photo; the first one counts, and whether any of them hits."""
+    """Regions (R, 4) in pixels of the photo, the one that counts first; and whether any of them hits."""
     centres = [((b[0] + b[2]) / 2, (b[1] + b[3]) / 2) for b in marks]
     holds = [any(r[0] <= x <= r[2] and r[1] <= y <= r[3] for x, y in centres) for r in regions]
     side_x, side_y = regions[0, 2] - regions[0, 0], regions[0, 3] - regions[0, 1]
@@ -109,13 +109,22 @@ def looks(output: ModelOutput, records: Sequence[Record], marks: list[list[Box]]
         if not own or record.box is None:
             continue
         if output.regions is not None:
-            found.append(region_look(output.regions[index].double().numpy(), own, record.box, size))
+            found.append(region_look(_ordered(output.regions[index].double().numpy()), own, record.box, size))
         else:
             assert output.attention_maps is not None
             maps = output.attention_maps[index].double().numpy()
             chosen = maps if len(maps) <= 8 else maps.mean(0, keepdims=True)
             found.append(attention_look(chosen, own, record.box, size))
     return found
+
+
+def _ordered(regions: Floats) -> Floats:
+    """The innermost of nested regions first, as it says most; others stay in the method's own order."""
+    nested = all(
+        np.all(outer[:2] <= inner[:2] + 1) and np.all(inner[2:] <= outer[2:] + 1)
+        for outer, inner in zip(regions[:-1], regions[1:], strict=True)
+    )
+    return regions[::-1] if nested else regions
 
 
 def montage(output: ModelOutput, records: Sequence[Record], marks: list[list[Box]], size: int) -> Image.Image:
