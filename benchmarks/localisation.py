@@ -11,6 +11,7 @@ bird; the ratio is hits over chance.
 from __future__ import annotations
 
 import argparse
+import itertools
 import tempfile
 import time
 from collections.abc import Sequence
@@ -122,7 +123,7 @@ def _ordered(regions: Floats) -> Floats:
     """The innermost of nested regions first, as it says most; others stay in the method's own order."""
     nested = all(
         np.all(outer[:2] <= inner[:2] + 1) and np.all(inner[2:] <= outer[2:] + 1)
-        for outer, inner in zip(regions[:-1], regions[1:], strict=True)
+        for outer, inner in itertools.pairwise(regions)
     )
     return regions[::-1] if nested else regions
 
