@@ -123,8 +123,15 @@ class WSDAN(Method):
         assert output.attention_maps is not None
         with torch.no_grad():
             cropped, dropped = augment(images, output.attention_maps)
-        logits = self.look(torch.cat([cropped, dropped])).logits
-        return WSDANOutput(output.logits, output.embedding, output.attention_maps, output.feature_map, *logits.chunk(2))
+        of_cropped, of_dropped = self.look(torch.cat([cropped, dropped])).logits.chunk(2)
+        return WSDANOutput(
+            output.logits,
+            output.embedding,
+            output.attention_maps,
+            output.feature_map,
+            cropped_logits=of_cropped,
+            dropped_logits=of_dropped,
+        )
 
 
 def augment(images: Tensor, attention_maps: Tensor) -> tuple[Tensor, Tensor]:
