@@ -18,9 +18,9 @@ from fieldmark.settings.frozen import AutoSettings, LinearProbeSettings
 from fieldmark.settings.gradient import FineTuneSettings, GradientSettings
 from fieldmark.settings.metric_learning import MetricLearningSettings
 from fieldmark.settings.navigation import NTSNetSettings, PMGSettings
+from fieldmark.settings.parts import PartRCNNSettings
 from fieldmark.settings.recipe import RecipeDataset
 from fieldmark.settings.regions import MACNNSettings, RACNNSettings
-from fieldmark.settings.parts import PartRCNNSettings
 from fieldmark.settings.second_order import (
     BilinearCNNSettings,
     CompactBilinearSettings,

@@ -148,7 +148,7 @@ class Answer:
         return self.candidates[0].probability if self.candidates else None
 
     def to_dict(self) -> dict[str, Any]:
-        """The object that ``predict --json`` prints; `error`, `coverage`, `group`, `photos` only where there are any."""
+        """The object that ``predict --json`` prints; `error`, `coverage`, `group`, `photos` only where there is one."""
         optional = ("error", "coverage", "group", "photos")
         answer = asdict(self)
         return {name: value for name, value in answer.items() if name not in optional or value not in (None, ())}

@@ -17,8 +17,8 @@ from fieldmark.methods.isqrt_cov import ISqrtCov
 from fieldmark.methods.ma_cnn import MACNN
 from fieldmark.methods.metric_learning import MetricLearning
 from fieldmark.methods.nts_net import NTSNet
-from fieldmark.methods.pmg import PMG
 from fieldmark.methods.part_rcnn import PartRCNN
+from fieldmark.methods.pmg import PMG
 from fieldmark.methods.pooled import PooledMethod
 from fieldmark.methods.ra_cnn import RACNN
 from fieldmark.methods.ws_dan import WSDAN

@@ -102,7 +102,9 @@ class _Album:
         record = self.records[int(self.answers.positions[row])]
         picture = thumbnail(record, _SIDE, self.limit)
         name = relative_path(record.path, self.records.root).encode("utf-8", "replace").decode()
-        return PictureView(picture, name, caption) if picture else None
+        if picture is None:
+            return None
+        return PictureView(picture, name, caption)
 
     def direction(self, classes: Sequence[str], truth: int, called: int, count: int) -> Direction:
         own = self.answers.labels == truth
