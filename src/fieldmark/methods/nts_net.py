@@ -29,7 +29,7 @@ FEATURE_LENGTH = 4.0
 """Length of the features of the photo and of each part, so that none outweighs another."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class NTSNetOutput(ModelOutput):
     """The output of a training step; `regions` holds all M proposals.
 
@@ -100,7 +100,15 @@ class NTSNet(Method):
         if not self.training:
             return ModelOutput(logits, embedding, feature_map=final, regions=regions)
         raw_logits, part_logits = self.raw_head(self.dropout(whole)), self.part_head(self.dropout(parts))
-        return NTSNetOutput(logits, embedding, None, final, regions, raw_logits, part_logits, scores)
+        return NTSNetOutput(
+            logits,
+            embedding,
+            feature_map=final,
+            regions=regions,
+            raw_logits=raw_logits,
+            part_logits=part_logits,
+            scores=scores,
+        )
 
     def propose(self, images: Tensor, feature_map: Tensor, count: int) -> tuple[Tensor, Tensor]:
         """The most telling regions that hardly overlap: boxes (B, count, 4) inside of the photo, and their scores.

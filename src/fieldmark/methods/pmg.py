@@ -30,7 +30,7 @@ DESCRIPTOR_LENGTH = 4.0
 """Length of each stage's descriptor, so that none outweighs another."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class PMGOutput(ModelOutput):
     """The output of a training step; `logits` are those of the joined classifier.
 
@@ -70,7 +70,7 @@ class PMG(Method):
         embedding = torch.cat(descriptors, 1)
         logits = self.head(embedding)
         if self.training:
-            return PMGOutput(logits, embedding, None, last, None, self._shuffled_logits(images))
+            return PMGOutput(logits, embedding, feature_map=last, jigsaw_logits=self._shuffled_logits(images))
         answers = torch.stack([*self.classify(descriptors), logits])
         return ModelOutput(answers.mean(0), embedding, feature_map=last)
 

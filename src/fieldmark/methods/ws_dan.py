@@ -28,7 +28,7 @@ REFINE_THRESHOLD = 0.1
 REFINE_PADDING = 0.05
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class WSDANOutput(ModelOutput):
     """The output of a training step.
 
