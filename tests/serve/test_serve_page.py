@@ -73,17 +73,37 @@ def test_known_photos_are_shown_and_another_rival_can_be_named(page: Any, photos
     page.set_input_files("#files", photos[1])
     card = page.locator(".card")
     card.locator(".neighbours").nth(1).wait_for()
-    tile = card.locator(".neighbours img").first
-    tile.scroll_into_view_if_needed()
-    page.wait_for_load_state("networkidle")
-    assert tile.evaluate("image => image.naturalWidth") > 0
+    for tile in card.locator(".neighbours img").all():
+        tile.scroll_into_view_if_needed()
+    assert card.locator(".neighbours img").count() == 12
+    loaded = "images => images.every((image) => image.complete && image.naturalWidth > 0)"
+    page.wait_for_function(f"() => ({loaded})([...document.querySelectorAll('.neighbours img')])")
     third = card.locator("button.candidate").nth(1)
     name = third.locator(".label").inner_text()
     third.click()
     heading = card.locator(".neighbours h3").nth(1)
     heading.filter(has_text=name).wait_for()
-    card.locator(".segments").filter(has_text=name).wait_for()
     assert set(card.locator(".neighbours").nth(1).locator(".tile-label").all_inner_texts()) == {name}
+    card.locator(".segments").filter(has_text=name).wait_for()
+
+
+def test_what_is_shown_stays_when_the_explanation_arrives(page: Any, photos: list[Path]) -> None:
+    held: list[Any] = []
+    page.route("**/v1/explain*", lambda route: held.append(route))
+    page.set_input_files("#files", photos[1])
+    card = page.locator(".card")
+    card.locator(".neighbours").nth(1).wait_for()
+    shown = ".neighbours img, .candidate, .headline, .photo, .enroll"
+    count = page.evaluate(
+        "(of) => (window.before = [...document.querySelectorAll(of)]).length",
+        shown,
+    )
+    assert count > 12
+    card.locator(".pulse").wait_for()
+    held[0].continue_()
+    card.locator(".overlay:not([hidden])").wait_for()
+    same = "(of) => [...document.querySelectorAll(of)].map((node, index) => node === window.before[index])"
+    assert page.evaluate(same, shown) == [True] * count
 
 
 def test_several_photos_a_broken_one_among_them(page: Any, photos: list[Path], tmp_path: Path) -> None:

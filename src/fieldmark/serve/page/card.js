@@ -1,12 +1,12 @@
-// One photo and everything that is known of it. A card is drawn anew when something arrives.
+// One photo and everything that is known of it. When something arrives, only what shows it is made anew.
 
 import * as api from "./api.js";
 import { candidates, headline } from "./candidates.js";
-import { element } from "./dom.js";
+import { arrange, element } from "./dom.js";
 import { enrolled, enrollForm } from "./enroll_form.js";
 import { neighbours } from "./neighbours.js";
 import { photoView } from "./photo_view.js";
-import { text } from "./text.js";
+import { current, text } from "./text.js";
 
 const NEAR = 6;
 let cards = 0;
@@ -24,7 +24,10 @@ export class Card {
       this.isShown = false;
       this.draw();
     });
+    this.made = {}; // name of a part -> its element, and what it shows
     this.node = element("article", { class: "card", "aria-busy": "true" });
+    this.words = element("div", { class: "words" });
+    this.known = element("div", { class: "known" });
     this.draw();
   }
 
@@ -32,6 +35,7 @@ export class Card {
   async answered(answer) {
     this.answer = answer;
     this.explanation = this.explanationError = this.near = this.nearRival = undefined;
+    if (answer.error) this.explains = false;
     this.rival = answer.candidates[1]?.label;
     this.node.setAttribute("aria-busy", "false");
     this.draw();
@@ -54,7 +58,7 @@ export class Card {
     const explained = this.explains && rival ? this.explain(rival, latest) : null;
     if (this.server.gallery && rival) {
       const found = await api.search(this.photo, NEAR, rival).catch(() => undefined);
-      if (latest()) this.nearRival = found;
+      if (latest()) this.nearRival = found && { label: rival, found };
       this.draw();
     }
     await explained;
@@ -78,16 +82,26 @@ export class Card {
   }
 
   draw() {
-    const open = this.node.querySelector("details")?.open; // a form that is being filled in stays as it is
-    const form = open && !this.enrolment ? this.node.querySelector("details") : null;
-    const close = element(
-      "button",
-      { type: "button", class: "close plain", title: text("remove"), "aria-label": text("remove"), onclick: () => this.remove() },
-      "×",
-    );
     const held = this.node.contains(document.activeElement) ? document.activeElement : null;
-    this.node.replaceChildren(element("p", { class: "file small faint" }, this.photo.name || ""), close, ...this.parts(form));
+    const file = this.part("file", [], () => element("p", { class: "file small faint" }, this.photo.name || ""));
+    const close = this.part("close", [], () =>
+      element(
+        "button",
+        { type: "button", class: "close plain", title: text("remove"), "aria-label": text("remove"), onclick: () => this.remove() },
+        "×",
+      ),
+    );
+    arrange(this.node, [file, close, ...this.parts()]);
     if (held) this.refocus(held);
+  }
+
+  // An element is kept for as long as what it shows is the same, so that photos neither flicker nor load again.
+  part(name, shows, make) {
+    const inputs = [current(), ...shows];
+    const before = this.made[name];
+    if (before && inputs.every((input, index) => input === before.inputs[index])) return before.node;
+    this.made[name] = { inputs, node: make() };
+    return this.made[name].node;
   }
 
   // Who works by keyboard stays where they were: on the same element, or on the one that took its place.
@@ -96,34 +110,37 @@ export class Card {
     (held.isConnected ? held : same)?.focus({ preventScroll: true });
   }
 
-  parts(form) {
-    const { answer } = this;
-    if (!answer) return [photoView(this), element("div", { class: "words skeleton" })];
-    if (answer.error) {
-      return [
-        photoView({ ...this, explains: false }),
-        element("div", { class: "words" }, element("h2", { class: "wrong" }, text("failed")), element("p", {}, answer.error)),
-      ];
-    }
+  parts() {
+    const { answer, explanation, explanationError, isShown } = this;
+    const view = this.part("view", [answer, explanation, explanationError, isShown], () => photoView(this));
+    if (!answer) return [view, this.part("skeleton", [], () => element("div", { class: "words skeleton" }))];
+    if (answer.error) return [view, this.part("failed", [answer], () => failed(answer))];
+    arrange(this.words, this.answerParts());
+    arrange(this.known, [
+      this.part("near", [this.near], () => neighbours(text("nearest"), this.near)),
+      this.part("nearRival", [this.nearRival], () => {
+        const { label, found } = this.nearRival ?? {};
+        return neighbours(text("nearestOf", { label }), found);
+      }),
+    ]);
+    return [view, this.words, this.known];
+  }
+
+  answerParts() {
+    const { answer, rival, enrolment } = this;
     const onRival = this.explains || this.server.gallery ? (label) => this.hold(label) : null;
-    const ask = this.server.enrolls && !this.enrolment ? (form ?? enrollForm(this, () => this.saved())) : null;
     return [
-      photoView(this),
-      element(
-        "div",
-        { class: "words" },
-        this.enrolment ? enrolled(this.enrolment) : null,
-        headline(answer),
-        candidates(answer, this.rival, onRival),
-        ask,
-      ),
-      element(
-        "div",
-        { class: "known" },
-        neighbours(text("nearest"), this.near),
-        neighbours(text("nearestOf", { label: this.rival }), this.nearRival),
-      ),
-    ].filter(Boolean);
+      enrolment && this.part("enrolled", [enrolment], () => enrolled(enrolment)),
+      this.part("headline", [answer], () => headline(answer)),
+      this.part("candidates", [answer, rival], () => candidates(answer, rival, onRival)),
+      this.server.enrolls && !enrolment && this.form(),
+    ];
+  }
+
+  // A form that is being filled in stays as it is, in the other language too.
+  form() {
+    const before = this.made.form?.node;
+    return before?.open ? before : this.part("form", [], () => enrollForm(this, () => this.saved()));
   }
 
   remove() {
@@ -131,4 +148,8 @@ export class Card {
     this.node.remove();
     this.node.dispatchEvent(new CustomEvent("gone"));
   }
+}
+
+function failed(answer) {
+  return element("div", { class: "words" }, element("h2", { class: "wrong" }, text("failed")), element("p", {}, answer.error));
 }

@@ -12,3 +12,13 @@ export function element(tag, properties = {}, ...children) {
   node.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
   return node;
 }
+
+// The children become these, in this order. One that is there already is not taken out and put back, so that it keeps
+// its focus and how far it is scrolled.
+export function arrange(parent, children) {
+  const wanted = children.filter(Boolean);
+  for (const child of [...parent.children]) if (!wanted.includes(child)) child.remove();
+  wanted.forEach((child, index) => {
+    if (parent.children[index] !== child) parent.insertBefore(child, parent.children[index] ?? null);
+  });
+}
