@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fieldmark.layers.attention_proposal import peak_square
+from fieldmark.errors import SettingError
+from fieldmark.layers.attention_proposal import peak_square, strongest_square
 from fieldmark.layers.boxcar import boxcar_crop
 from fieldmark.methods.ra_cnn import RACNN, rank_loss
 from fieldmark.methods.table import build_method
@@ -146,5 +147,49 @@ def test_before_the_first_stage_proposals_learn_where_features_respond_most(meth
         target, found = peak_square(feature_map, method.start_share), method.proposals[0](local)
     assert (found - target).abs().mean() < 0.05
     kept = {name: tensor.clone() for name, tensor in method.state_dict().items()}
-    method.begin_stage(1, photos)
+    method.begin_stage(2, photos)
     assert all(torch.equal(tensor, kept[name]) for name, tensor in method.state_dict().items())
+
+
+def test_evidence_adds_up_to_the_truth_over_its_strongest_rival(method: RACNN) -> None:
+    with torch.no_grad():
+        feature_map = method.backbone(images(5))
+        labels = torch.arange(5)
+        found = method._evidence(feature_map, labels, 0)
+        logits = method.scale_logits(method(images(5)))[:, 0] - method.head.bias
+        norm = feature_map.mean((2, 3)).norm(dim=1)
+    for row, label in enumerate(labels.tolist()):
+        rival = max(float(logits[row, other]) for other in range(7) if other != label)
+        # a scale's logits are of features of unit length, times their factor and the number of scales over its root
+        factor = method.feature_scale * method.num_scales**0.5
+        expected = (float(logits[row, label]) - rival) * float(norm[row]) / factor
+        assert float(found[row].mean()) == pytest.approx(expected, abs=1e-5)
+
+
+def test_before_they_rank_proposals_are_aimed_at_the_evidence(method: RACNN) -> None:
+    batch = images(12) * torch.linspace(0, 1, 64)
+
+    def photos() -> Iterator[tuple[Tensor, Tensor]]:
+        for part in batch.split(5):
+            yield part, torch.zeros(len(part), dtype=torch.long)
+
+    def distance() -> float:
+        with torch.no_grad():
+            return float((method.proposals[0](local) - target).abs().mean())
+
+    torch.manual_seed(0)
+    with torch.no_grad():
+        local, feature_map = method.backbone.maps(batch)
+        target = strongest_square(method._evidence(feature_map, torch.zeros(12, dtype=torch.long), 0), 2 / 3)
+    before = distance()
+    method.begin_stage(1, photos)
+    assert distance() < 0.08 < before
+    paper = ra_cnn(aim="response")
+    kept = {name: tensor.clone() for name, tensor in paper.state_dict().items()}
+    paper.begin_stage(1, photos)
+    assert all(torch.equal(tensor, kept[name]) for name, tensor in paper.state_dict().items())
+
+
+def test_an_aim_that_there_is_not() -> None:
+    with pytest.raises(SettingError, match="unknown aim 'middle'"):
+        ra_cnn(aim="middle")

@@ -14,7 +14,14 @@ from torch import Tensor, nn
 
 from fieldmark.layers.precision import at_least_float32, without_autocast
 
-__all__ = ["AttentionProposal", "fit_proposal", "peak_square", "square_in_square", "squares_to_boxes"]
+__all__ = [
+    "AttentionProposal",
+    "fit_proposal",
+    "peak_square",
+    "square_in_square",
+    "squares_to_boxes",
+    "strongest_square",
+]
 
 GRID = 7
 """Side of the grid that maps of any size are read on, since a dense layer needs a fixed one."""
@@ -82,8 +89,20 @@ def peak_square(feature_map: Tensor, share: float) -> Tensor:
     Returns:
         Squares (B, 3).
     """
-    response = at_least_float32(feature_map).clamp_min(0).mean(1, keepdim=True)
-    fine = F.interpolate(response, size=(_FINE, _FINE), mode="bilinear", align_corners=False)
+    return strongest_square(at_least_float32(feature_map).clamp_min(0).mean(1), share)
+
+
+def strongest_square(response: Tensor, share: float) -> Tensor:
+    """The square of a given size in which a map of any sign adds up to most.
+
+    Args:
+        response: (B, H, W).
+        share: Side of the square as a share of the map's.
+
+    Returns:
+        Squares (B, 3).
+    """
+    fine = F.interpolate(response[:, None], size=(_FINE, _FINE), mode="bilinear", align_corners=False)
     kernel = max(1, min(_FINE, round(share * _FINE)))
     sums = F.avg_pool2d(fine, kernel, stride=1)[:, 0]  # (B, n, n) of every position
     best = sums.flatten(1).argmax(1)

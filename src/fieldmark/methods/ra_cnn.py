@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone
+from fieldmark.errors import unknown_name
 from fieldmark.layers.attention_proposal import (
     AttentionProposal,
     fit_proposal,
@@ -22,9 +22,11 @@ from fieldmark.layers.attention_proposal import (
     peak_square,
     square_in_square,
     squares_to_boxes,
+    strongest_square,
 )
 from fieldmark.layers.block_logits import block_logits
 from fieldmark.layers.boxcar import boxcar_crop
+from fieldmark.layers.precision import at_least_float32
 from fieldmark.methods.base import Method, ModelOutput, Photos, Stage
 from fieldmark.methods.even_sample import EvenSample
 from fieldmark.progress import say
@@ -36,6 +38,7 @@ ATTENTION_LR_SCALE = 0.1
 START_SHARE = 2 / 3
 """Side of the squares that the proposals start from, as a share of the image that they lie in."""
 START_PHOTOS = 2048
+AIMS = ("evidence", "response")
 
 
 class RACNN(Method):
@@ -54,6 +57,11 @@ class RACNN(Method):
         margin: By which a finer scale has to be surer.
         feature_scale: What the features of unit length are multiplied with before the classifier.
         rounds: How often the proposals learn in between.
+        aim: What they are aimed at before they first learn by rank: ``evidence`` of the trained classifiers, or still
+            the strongest ``response``, which is the paper's.
+
+    Raises:
+        SettingError: There is no such aim.
     """
 
     def __init__(
@@ -68,8 +76,11 @@ class RACNN(Method):
         margin: float = 0.05,
         feature_scale: float = 4.0,
         rounds: int = 1,
+        aim: str = "evidence",
     ) -> None:
         super().__init__(backbone, num_classes)
+        if aim not in AIMS:
+            raise unknown_name("aim", aim, AIMS)
         inner = num_scales - 1
         copies = 0 if shared_backbone else inner
         self.inner_backbones = nn.ModuleList(copy.deepcopy(backbone) for _ in range(copies))
@@ -82,6 +93,7 @@ class RACNN(Method):
         self.margin = margin
         self.feature_scale = feature_scale
         self.rounds = rounds
+        self.aim = aim
 
     def forward(self, images: Tensor) -> ModelOutput:
         """Normalised images (B, 3, S, S) to logits (B, K), embedding (B, scales * C) and regions (B, scales - 1, 4)."""
@@ -129,34 +141,53 @@ class RACNN(Method):
         return [classify, *self.rounds * [attend, classify]]
 
     def begin_stage(self, index: int, photos: Photos) -> None:
-        """Before the first stage: each proposal learns the square where its backbone responds most."""
-        if index > 0:
-            return
-        squares: list[AttentionProposal] = []
-        for proposal in self.proposals:
+        """Aim the proposals: before the first stage at where the features respond most, as in the paper.
+
+        With `aim` ``evidence`` they are aimed anew before they first learn by rank: at the square in which the
+        classifier of their scale finds most for the truth against its strongest rival. In a few hundred photos the
+        rank alone hardly moves a square from the middle of the object to what tells it apart.
+        """
+        if index == 0 or (index == 1 and self.aim == "evidence"):
+            self._aim(photos, by_evidence=index == 1)
+
+    def _aim(self, photos: Photos, *, by_evidence: bool) -> None:
+        """Each proposal learns its squares by regression, the outer one first."""
+        what = "its classifier finds most evidence" if by_evidence else "the features respond most"
+        for depth, proposal in enumerate(self.proposals):
             assert isinstance(proposal, AttentionProposal)
-            maps, targets = self._peaks(photos, len(squares))
+            maps, targets = self._squares(photos, depth, by_evidence=by_evidence)
             distance = fit_proposal(proposal, maps, targets)
-            squares.append(proposal)
-            say(f"  proposal {len(squares)} starts {distance:.3f} of a side from where the features respond most")
+            say(f"  proposal {depth + 1} starts {distance:.3f} of a side from where {what}")
 
     @torch.no_grad()
-    def _peaks(self, photos: Photos, depth: int) -> tuple[Tensor, Tensor]:
+    def _squares(self, photos: Photos, depth: int, *, by_evidence: bool) -> tuple[Tensor, Tensor]:
         """Maps (n, C, 7, 7) that the proposal at a depth reads, in half precision, and its squares (n, 3)."""
         sample = EvenSample[tuple[Tensor, Tensor]](START_PHOTOS)
-        for local, feature_map in self._maps_at(photos, depth):
-            sample.add(zip(on_grid(local).half(), peak_square(feature_map, self.start_share), strict=True))
+        for images, labels in photos():
+            local, feature_map = self._maps_at(images.to(self.head.weight.device), depth)
+            if by_evidence:
+                response = self._evidence(feature_map, labels.to(feature_map.device), depth)
+                targets = strongest_square(response, self.start_share)
+            else:
+                targets = peak_square(feature_map, self.start_share)
+            sample.add(zip(on_grid(local).half(), targets, strict=True))
         return torch.stack([maps for maps, _ in sample.kept]), torch.stack([square for _, square in sample.kept])
 
-    def _maps_at(self, photos: Photos, depth: int) -> Iterator[tuple[Tensor, Tensor]]:
-        for batch, _ in photos():
-            images = batch.to(self.head.weight.device)
-            if depth == 0:
-                yield self.backbone.maps(images)
-                continue
-            regions = self(images).regions
-            assert regions is not None
-            yield self._look(images, regions[:, depth - 1], depth - 1)
+    def _evidence(self, feature_map: Tensor, labels: Tensor, depth: int) -> Tensor:
+        """What each place adds to a scale's logit of the truth over that of its strongest rival, (B, H, W)."""
+        features = at_least_float32(feature_map)
+        weight = self.head.weight.unflatten(1, (self.num_scales, -1))[:, depth]  # (K, C)
+        logits = F.linear(_unit_mean(features), weight)
+        rivals = logits.scatter(1, labels[:, None], -torch.inf).argmax(1)
+        return torch.einsum("bchw,bc->bhw", features, weight[labels] - weight[rivals])
+
+    def _maps_at(self, images: Tensor, depth: int) -> tuple[Tensor, Tensor]:
+        """Both maps of the scale whose proposal is at a depth."""
+        if depth == 0:
+            return self.backbone.maps(images)
+        regions = self(images).regions
+        assert regions is not None
+        return self._look(images, regions[:, depth - 1], depth - 1)
 
     def _look(self, images: Tensor, boxes: Tensor, index: int) -> tuple[Tensor, Tensor]:
         """Both maps of what the boxes show, by the backbone of that inner scale."""

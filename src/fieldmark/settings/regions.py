@@ -28,6 +28,9 @@ class RACNNSettings(GradientSettings):
     margin: float = Field(0.05, ge=0, lt=1, description="probability by which a closer look has to be surer")
     feature_scale: float = Field(4.0, gt=0, description="factor on features of unit length")
     rounds: int = Field(1, ge=1, description="how often the crops learn in between")
+    aim: Literal["evidence", "response"] = Field(
+        "evidence", description="what the crops start from: the trained classifiers' evidence, or the paper's response"
+    )
 
 
 class MACNNSettings(GradientSettings):
