@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ import pytest
 from PIL import Image
 
 from fieldmark import PhotoError, Recognizer, SettingError, fit, load
+from fieldmark.recognizer.enroll import enroll
 from fieldmark.recognizer.evidence.explain import chosen_pair
+from fieldmark.recognizer.newcomers import gate_for, newcomer_odds
 from fieldmark.recognizer.photo_inputs import to_image
 
 
@@ -134,12 +137,55 @@ def test_an_unreadable_photo(recognizer: Recognizer, tmp_path: Path) -> None:
     )
 
 
-def test_an_enrolled_class() -> None:
-    """The third class was enrolled: it has no weights, and so no places."""
-    with pytest.raises(SettingError) as raised:
-        chosen_pair(np.array([0.6, 0.3, 0.1]), ("Robin", "Wren", "Dunnock"), 2, "Dunnock")
-    assert str(raised.value) == (
-        "expected two classes that the model was trained on, but 'Dunnock' was enrolled later and is told by its "
-        "likeness to its photos, which is in no place: fit again with it for a map"
-    )
-    assert chosen_pair(np.array([0.6, 0.1, 0.3]), ("Robin", "Wren", "Dunnock"), 2, None) == (0, 1)
+@pytest.fixture(scope="module")
+def with_newcomer(fitted: Path, tmp_path_factory: pytest.TempPathFactory) -> Recognizer:
+    """A model that one class has joined: noise around a blue square."""
+    folder = shutil.copytree(fitted, tmp_path_factory.mktemp("enrolled") / "model")
+    photos = []
+    for index in range(3):
+        photos.append(tmp_path_factory.mktemp("noise") / f"{index}.png")
+        noise = Image.effect_noise((96, 96), 60 + 10 * index).convert("RGB")
+        noise.paste((0, 90, 200), (30, 30, 66, 66))
+        noise.save(photos[-1])
+    enroll(folder, "Noise", photos)
+    return load(folder)
+
+
+@pytest.fixture(scope="module")
+def noise(with_newcomer: Recognizer) -> Path:
+    return next(Path(row.path) for row in with_newcomer.gallery.rows() if row.label == "Noise")
+
+
+def log_odds(recognizer: Recognizer, photo: Path, old: str) -> float:
+    """How the newcomer stands against one old class, by the odds that answers are made of; the gate's bias left out."""
+    memory, gates = recognizer.judge.memory, recognizer.manifest.gates
+    means, shots = recognizer.judge.newcomers
+    evidence, _, _ = recognizer.evidence([photo])
+    others = np.array([one for one in range(len(recognizer.manifest.classes)) if recognizer.classes[one] != old])
+    alone = memory.statistics.without(others)
+    odds = newcomer_odds(np.asarray(evidence.vectors), means, shots, alone, gates)[0, 0]
+    return float(np.log(odds)) - gate_for(gates, shots[0]).bias
+
+
+def test_an_enrolled_winner_adds_up_to_its_odds(with_newcomer: Recognizer, noise: Path) -> None:
+    for old in with_newcomer.manifest.classes[:2]:
+        found = with_newcomer.explain(noise, old)
+        assert (found.label, found.against) == ("Noise", old)
+        assert found.how.startswith("likeness to the photos that are remembered of each class")
+        assert found.contrast.sum() + found.margin_offset == pytest.approx(found.margin, abs=1e-9)
+        assert found.map.sum() + found.offset == pytest.approx(found.score, abs=1e-9)
+        assert found.margin == pytest.approx(log_odds(with_newcomer, noise, old), rel=1e-3, abs=1e-3)
+        assert found.fine.shape != found.contrast.shape
+
+
+def test_an_enrolled_class_as_the_other_one(with_newcomer: Recognizer, photo: Path) -> None:
+    found = with_newcomer.explain(photo, "Noise")
+    assert found.against == "Noise" != found.label
+    assert found.margin == pytest.approx(-log_odds(with_newcomer, photo, found.label), rel=1e-3, abs=1e-3)
+    assert found.contrast.sum() + found.margin_offset == pytest.approx(found.margin, abs=1e-9)
+
+
+def test_the_runner_up_may_be_an_enrolled_class() -> None:
+    probabilities, classes = np.array([0.6, 0.1, 0.3]), ("Robin", "Wren", "Dunnock")
+    assert chosen_pair(probabilities, classes, None) == (0, 2)
+    assert chosen_pair(probabilities, classes, "Wren") == (0, 1)

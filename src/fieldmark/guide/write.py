@@ -109,11 +109,9 @@ def make_guide(recognizer: Recognizer, data: str | Path | None, options: GuideOp
     asked = ask(recognizer, photos.to_ask(options.test), _ASKED)
     typical = _typical(recognizer, photos)
     pairs = find_pairs(asked)
-    trained = len(recognizer.manifest.classes)
-    shown = [pair for pair in pairs if max(pair.first, pair.second) < trained][: options.pairs]
+    shown = pairs[: options.pairs]
     work = track(shown, "explaining look-alikes", len(shown))
     separations = tuple(separate(recognizer, asked, typical, pair, options.photos) for pair in work)
-    pairs = [*shown, *(pair for pair in pairs if pair not in set(shown))]
     counts = _counts(recognizer, photos, asked)
     advice, taxonomy = _advice(counts, pairs, asked), recognizer.manifest.taxonomy
     return Guide(

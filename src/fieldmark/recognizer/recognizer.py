@@ -269,7 +269,7 @@ class Recognizer:
 
         Raises:
             PhotoError: The photo cannot be read.
-            SettingError: There is no such class, it is the winner itself, or it was enrolled after training.
+            SettingError: There is no such class, or it is the winner itself.
         """
         from fieldmark.recognizer.evidence.explain import explain_photo
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from fieldmark.errors import ModelError
-from fieldmark.methods.base import Method
+from fieldmark.methods.base import Method, ModelOutput
 from fieldmark.recognizer.evidence.geometry import Patch
 from fieldmark.recognizer.evidence.local_logits import Local
 
@@ -18,20 +18,33 @@ __all__ = ["cam_local", "last_map"]
 HOW = "gradient times feature in the last layer with places (HiResCAM of grad-cam), a local approximation"
 
 
+Head = Callable[[ModelOutput], Tensor]
+
+
+def _logits(output: ModelOutput) -> Tensor:
+    return output.logits
+
+
 class _Logits(nn.Module):
     """A method as the library wants it: images to logits."""
 
-    def __init__(self, method: Method) -> None:
+    def __init__(self, method: Method, head: Head) -> None:
         super().__init__()
         self.method = method
+        self.head = head
 
     def forward(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.method(images).logits
-        return logits
+        return self.head(self.method(images))
 
 
-def cam_local(method: Method, images: Tensor, classes: Sequence[int]) -> Local:
+def cam_local(method: Method, images: Tensor, classes: Sequence[int], head: Head = _logits) -> Local:
     """Contributions to the logits of T classes, to first order.
+
+    Args:
+        method: The method.
+        images: (1, 3, S, S), normalised.
+        classes: Columns of the logits.
+        head: What of the output is explained, (1, K); the method's own logits if left out.
 
     Source: Draelos, Carin, "Use HiResCAM instead of Grad-CAM for faithful explanations of convolutional neural
     networks" (2020), by https://github.com/jacobgil/pytorch-grad-cam.
@@ -55,8 +68,8 @@ def cam_local(method: Method, images: Tensor, classes: Sequence[int]) -> Local:
 
     layer = last_map(method, images)
     with torch.no_grad():
-        logits = method(images).logits[0].double().cpu().numpy()
-    with torch.enable_grad(), Signed(_Logits(method), [layer]) as cam:
+        logits = head(method(images))[0].double().cpu().numpy()
+    with torch.enable_grad(), Signed(_Logits(method, head), [layer]) as cam:
         maps = [cam(images.clone().requires_grad_(), [ClassifierOutputTarget(label)])[0] for label in classes]
     height, width = images.shape[2:]
     values = np.stack(maps).astype(np.float64)

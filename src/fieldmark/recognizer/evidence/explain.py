@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from fieldmark.data.preprocess import Preprocess
 from fieldmark.data.views import view_side
 from fieldmark.errors import ModelError, PhotoError, SettingError, unknown_name
 from fieldmark.recognizer.evidence.evidence import Evidence
+from fieldmark.recognizer.evidence.likeness import LinearForm, likeness_form
+from fieldmark.recognizer.newcomers import gate_for
 from fieldmark.recognizer.photo_inputs import PhotoInput, to_image
 from fieldmark.structures import Record
 
@@ -32,44 +35,41 @@ def explain_photo(recognizer: Recognizer, photo: PhotoInput, against: str | None
     scores = recognizer.scores([photo])
     if scores.errors:
         raise PhotoError(scores.errors[0])
-    trained = recognizer.manifest.classes
-    label, other = chosen_pair(scores.probabilities[0], recognizer.classes, len(trained), against)
+    label, other = chosen_pair(scores.probabilities[0], recognizer.classes, against)
     side = max(view_side(Preprocess.from_dict(facts.preprocess), facts.views) for facts in recognizer.manifest.members)
-    path = photo.path if isinstance(photo, Record) else photo
-    return recognizer.explainer(
-        to_image(photo, draft=(side, side)),
-        to_image(photo).size,
-        str(path) if isinstance(path, str | Path) else None,
-        label,
-        other,
-    )
+    image, size = to_image(photo, draft=(side, side)), to_image(photo).size
+    source = photo.path if isinstance(photo, Record) else photo
+    path = str(source) if isinstance(source, str | Path) else None
+    if max(label, other) < len(recognizer.manifest.classes):
+        return recognizer.explainer(image, size, path, label, other)
+    names = (recognizer.classes[label], recognizer.classes[other])
+    return recognizer.explainer.by_likeness(image, size, path, names, _form(recognizer, label, other))
 
 
-def chosen_pair(
-    probabilities: NDArray[np.floating], classes: Sequence[str], trained: int, against: str | None
-) -> tuple[int, int]:
-    """Indices of the winner and of the class that it is held against.
+def _form(recognizer: Recognizer, label: int, other: int) -> Callable[[NDArray[np.float64]], LinearForm]:
+    """How two classes, one of them enrolled, are told by their likeness; the winner's gate counts if both were."""
+    judge, trained = recognizer.judge, len(recognizer.manifest.classes)
+    means, shots = judge.newcomers
+    known = np.concatenate([judge.memory.statistics.means, means])
+    newcomer = label if label >= trained else other
+    gate = gate_for(recognizer.manifest.gates, shots[newcomer - trained])
+    return partial(likeness_form, judge.memory, gate, [known[label], known[other]])
+
+
+def chosen_pair(probabilities: NDArray[np.floating], classes: Sequence[str], against: str | None) -> tuple[int, int]:
+    """Indices of the winner and of the class that it is held against, the runner-up for None.
 
     Raises:
-        SettingError: They are no two trained classes.
+        SettingError: There is no such class, or it is the winner itself.
     """
     order = np.argsort(-probabilities, kind="stable").tolist()
     winner = order[0]
-    if against is None:
-        other = next(index for index in order[1:] if index < trained)
-    elif against not in classes:
+    if against is not None and against not in classes:
         raise unknown_name("class", against, classes)
-    else:
-        other = classes.index(against)
+    other = order[1] if against is None else classes.index(against)
     if other == winner:
         raise SettingError(
             f"expected a class to hold the winner '{against}' against, but got the winner itself: "
             "name another one, or leave it out for the runner-up"
         )
-    for index in (winner, other):
-        if index >= trained:
-            raise SettingError(
-                f"expected two classes that the model was trained on, but '{classes[index]}' was enrolled later and "
-                "is told by its likeness to its photos, which is in no place: fit again with it for a map"
-            )
     return winner, other

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,22 +13,26 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor
 
 from fieldmark.artifact.load import load_method
 from fieldmark.artifact.manifest import Manifest
 from fieldmark.backbones.onnx_graph import Normalize
 from fieldmark.data.preprocess import Preprocess
-from fieldmark.data.views import CORNER, photo_views
+from fieldmark.data.views import CORNER, photo_views, whole_views
 from fieldmark.recognizer.evidence.evidence import Evidence
 from fieldmark.recognizer.evidence.geometry import Patch, common_frame, lay, strongest
+from fieldmark.recognizer.evidence.likeness import LinearForm
 from fieldmark.recognizer.evidence.local_logits import Local
-from fieldmark.recognizer.evidence.readers import local_evidence
+from fieldmark.recognizer.evidence.readers import local_embedding, local_evidence
 from fieldmark.structures import Box
 
 if TYPE_CHECKING:
     from fieldmark.methods.base import Method
 
 __all__ = ["Explainer"]
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,21 @@ class _Member:
     views: int
     share: float
     """Weight of the logits of one view: of the member among all, by its temperature and its number of views."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One view of a photo, (1, 3, S, S) normalised, and how its places lie on the photo."""
+
+    images: Tensor
+    square: Box
+    mirrored: bool
+    whole: Box
+    side: int
+
+    def on_photo(self, patch: Patch) -> Patch:
+        turned = patch.mirrored(self.side) if self.mirrored else patch
+        return turned.moved(self.square, self.side).moved(self.whole, self.side)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,22 +105,69 @@ class Explainer:
             label: Index of the winner.
             against: Index of the other class.
         """
-        pairs = [pair for member in self._members for pair in self._local(member, image, size, (label, against))]
-        patches = [patch for local, share in pairs for patch in _scaled(local, share)]
+        looks = [
+            (local_evidence(member.method, look.images, (label, against)), look, member.share)
+            for member in self._members
+            for look in self._looks(member, image, size, member.views)
+        ]
+        names = (self._manifest.classes[label], self._manifest.classes[against])
+        return self._evidence(looks, (image, size, path), names)
+
+    def by_likeness(
+        self,
+        image: Image.Image,
+        size: tuple[int, int],
+        path: str | None,
+        names: tuple[str, str],
+        form_of: Callable[[Floats], LinearForm],
+    ) -> Evidence:
+        """The evidence where a class joined later: what each place adds to the likeness, see `likeness_form`.
+
+        Args:
+            image: As above.
+            size: As above.
+            path: As above.
+            names: The winner and the other class.
+            form_of: The embedding (D,) of the first member to a linear function of it, two scores.
+        """
+        member = self._members[0]
+        looks = list(self._looks(member, image, size, whole_views(member.views)))
+        with torch.no_grad():
+            embeddings = [member.method(look.images).embedding[0].double().cpu().numpy() for look in looks]
+        form = form_of(np.mean(embeddings, axis=0))
+        weight = torch.from_numpy(form.weight).to(looks[0].images)
+        found = [(local_embedding(member.method, look.images, weight), look, 1 / len(looks)) for look in looks]
+        evidence = self._evidence(found, (image, size, path), names, form.offset)
+        how = (
+            f"likeness to the photos that are remembered of each class, the vector's length held fixed: {evidence.how}"
+        )
+        return replace(evidence, how=how)
+
+    def _evidence(
+        self,
+        looks: Sequence[tuple[Local, _Look, float]],
+        photo: tuple[Image.Image, tuple[int, int], str | None],
+        names: tuple[str, str],
+        constant: Floats | None = None,
+    ) -> Evidence:
+        """What all looks say together, each with its share of the scores; `constant` (2,) is added to them."""
+        image, size, path = photo
+        patches = [look.on_photo(patch).scaled(share) for local, look, share in looks for patch in local.patches]
         frame = common_frame(patches)
         values = lay(patches, frame)
-        scores = np.sum([local.scores * share for local, share in pairs], axis=0)
+        scores = np.sum([local.scores * share for local, _, share in looks], axis=0)
+        scores = scores if constant is None else scores + constant
         offsets = scores - np.sum([patch.values.sum((1, 2)) for patch in patches], axis=0)
         contrast = values[0] - values[1]
-        closer = [patch.scaled(share) for local, share in pairs for patch in local.fine]
+        closer = [look.on_photo(patch).scaled(share) for local, look, share in looks for patch in local.fine]
         fine = lay(closer, frame) if closer else None
         sharp = contrast if fine is None else fine[0] - fine[1]
         box, peak = strongest(sharp, frame, size)
         own = self._own(image, size)
         return Evidence(
             path=path,
-            label=self._manifest.classes[label],
-            against=self._manifest.classes[against],
+            label=names[0],
+            against=names[1],
             map=values[0],
             contrast=contrast,
             fine=sharp,
@@ -112,31 +179,20 @@ class Explainer:
             frame=frame,
             box=box,
             peak=peak,
-            how="; ".join(dict.fromkeys(local.how for local, _ in pairs)),
+            how="; ".join(dict.fromkeys(local.how for local, _, _ in looks)),
             regions=own.regions,
             attention=None if own.attention is None else lay([own.attention], frame)[0],
         )
 
-    def _local(
-        self, member: _Member, image: Image.Image, size: tuple[int, int], classes: Sequence[int]
-    ) -> Iterator[tuple[Local, float]]:
-        """What each view of a member says, its patches on the photo, and its share of the score."""
+    def _looks(self, member: _Member, image: Image.Image, size: tuple[int, int], count: int) -> Iterator[_Look]:
+        """The first views of a member."""
         side = member.preprocess.image_size
         on_photo = member.preprocess.box_on_photo(*size)
         normalize = Normalize(member.preprocess)
-        for array, (square, mirrored) in zip(
-            photo_views(image, member.preprocess, member.views), _squares(side, member.views), strict=True
-        ):
+        views = zip(photo_views(image, member.preprocess, member.views), _squares(side, member.views), strict=True)
+        for array, (square, mirrored) in islice(views, count):
             images = normalize(torch.from_numpy(np.ascontiguousarray(array))[None])
-            found = local_evidence(member.method, images, classes)
-            patches, fine = (
-                [
-                    (patch.mirrored(side) if mirrored else patch).moved(square, side).moved(on_photo, side)
-                    for patch in several
-                ]
-                for several in (found.patches, found.fine)
-            )
-            yield Local(patches, found.scores, found.how, fine), member.share
+            yield _Look(images, square, mirrored, on_photo, side)
 
     def _own(self, image: Image.Image, size: tuple[int, int]) -> _Own:
         """Regions and attention maps of the first member's first view."""
@@ -156,10 +212,6 @@ class Explainer:
         if output.attention_maps is None:
             return _Own(regions, None)
         return _Own(regions, Patch(output.attention_maps[0].mean(0)[None].double().numpy(), on_photo))
-
-
-def _scaled(local: Local, share: float) -> list[Patch]:
-    return [patch.scaled(share) for patch in local.patches]
 
 
 def _squares(side: int, views: int) -> list[tuple[Box, bool]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -24,8 +26,11 @@ _POOLINGS = {
 }
 
 
-def read_pooled(method: PooledMethod, images: Tensor) -> LocalLogits:
-    """``linear_probe``, ``fine_tune`` and members of ``auto``: images (1, 3, S, S)."""
+def read_pooled(method: PooledMethod, images: Tensor, head: Callable[[Tensor], Tensor] | None = None) -> LocalLogits:
+    """``linear_probe``, ``fine_tune`` and members of ``auto``: images (1, 3, S, S).
+
+    Another linear function of the embedding may take the head's place.
+    """
     local, final = (whole_leaf(maps, images) for maps in method.backbone.maps(images))
     scaled = [
         (descriptor - getattr(method, f"center_{name}")) * getattr(method, f"scale_{name}")
@@ -33,7 +38,8 @@ def read_pooled(method: PooledMethod, images: Tensor) -> LocalLogits:
     ]
     names = method.pool.names
     leaves = [*([final] if set(names) - {"cov"} else []), *([local] if "cov" in names else [])]
-    return LocalLogits(method.head(torch.cat(scaled, 1)), leaves, "; ".join(_POOLINGS[name] for name in names))
+    logits = (head or method.head)(torch.cat(scaled, 1))
+    return LocalLogits(logits, leaves, "; ".join(_POOLINGS[name] for name in names))
 
 
 def read_attention(method: AttentionMethod, images: Tensor) -> LocalLogits:

@@ -33,7 +33,7 @@ from fieldmark.recognizer.evidence.second_order import read_hierarchical_bilinea
 from fieldmark.recognizer.evidence.several_looks import read_ma_cnn, read_nts_net, read_part_rcnn, read_ra_cnn
 from fieldmark.recognizer.evidence.watching import watched
 
-__all__ = ["READERS", "local_evidence"]
+__all__ = ["READERS", "local_embedding", "local_evidence"]
 
 READERS: dict[type[Method], Callable[[Any, Tensor], LocalLogits]] = {
     PooledMethod: read_pooled,
@@ -62,3 +62,18 @@ def local_evidence(method: Method, images: Tensor, classes: Sequence[int]) -> Lo
             with watched(method) as earlier:
                 return READERS[kind](method, images).local(classes, earlier)
     return cam_local(method, images, classes)
+
+
+def local_embedding(method: Method, images: Tensor, weight: Tensor) -> Local:
+    """What each place of normalised images (1, 3, S, S) adds to T linear functions of the embedding.
+
+    Args:
+        method: Where the embedding is pooled from places, this adds up; any other one is read by its gradients.
+        images: One photo.
+        weight: (T, D).
+    """
+    targets = range(len(weight))
+    if isinstance(method, PooledMethod):
+        with watched(method) as earlier:
+            return read_pooled(method, images, lambda embedding: embedding @ weight.T).local(targets, earlier)
+    return cam_local(method, images, targets, lambda output: output.embedding @ weight.T)
