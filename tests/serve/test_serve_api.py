@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 import uvicorn
 from PIL import Image
@@ -191,6 +192,11 @@ def test_explain_says_what_the_library_says(client: httpx.Client, fitted: Path, 
     picture = client.post("/v1/explain?picture=contrast", files=_files(photos[0]))
     overlay = Image.open(io.BytesIO(picture.content))
     assert (overlay.mode, overlay.size) == ("RGBA", Image.open(photos[0]).size)
+    warm = np.array(overlay)[..., 3] * (np.array(overlay)[..., 0] > 0)  # vermillion has red in it, the blue has none
+    row, column = np.unravel_index(warm.argmax(), warm.shape)
+    x1, y1, x2, y2 = given["evidence"]["box"]
+    assert x1 <= column + 0.5 <= x2  # the frame of the page is around what is drawn
+    assert y1 <= row + 0.5 <= y2
     assert "unknown class" in client.post("/v1/explain?against=x", files=_files(photos[0])).json()["error"]
 
 

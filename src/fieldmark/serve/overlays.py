@@ -26,7 +26,7 @@ def overlay(evidence: Evidence, values: NDArray[np.float64]) -> Image.Image:
 
     Args:
         evidence: Says where the map lies on the photo.
-        values: `evidence.map` or `evidence.contrast`.
+        values: One of its maps.
     """
     scale = min(1.0, MAX_SIDE / max(evidence.size))
     out = (max(1, round(evidence.size[0] * scale)), max(1, round(evidence.size[1] * scale)))

@@ -32,7 +32,7 @@ async def explain(
     """The evidence for the winner, alone and against another class, as numbers and as transparent overlays."""
     upload = await read_upload(photo, service.settings)
     evidence, _ = await service.explain(upload.content, against)
-    maps = {"map": evidence.map, "contrast": evidence.contrast}
+    maps = {"map": evidence.map, "contrast": evidence.fine}
     if picture is not None:
         drawn = await run_in_threadpool(lambda: png(overlay(evidence, maps[picture])))
         return Response(drawn, media_type="image/png")
