@@ -36,6 +36,7 @@ export class Card {
     this.answer = answer;
     this.explanation = this.explanationError = this.near = this.nearRival = undefined;
     if (answer.error) this.explains = false;
+    this.node.classList.toggle("unread", Boolean(answer.error));
     this.rival = answer.candidates[1]?.label;
     this.node.setAttribute("aria-busy", "false");
     this.draw();

@@ -27,7 +27,8 @@ export function photoView(card) {
 // The element is kept from one drawing to the next, so that the photo does not flicker.
 function photo(card) {
   card.image.alt = text("photoOf", { name: card.photo.name });
-  return card.isShown === false ? element("p", { class: "no-photo small" }, text("notShown")) : card.image;
+  if (card.isShown !== false) return card.image;
+  return element("p", { class: "no-photo small" }, text(card.answer?.error ? "noPicture" : "notShown"));
 }
 
 // The stage takes the photo's own proportions, so that places on the one are places on the other.
