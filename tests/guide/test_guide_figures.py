@@ -158,6 +158,11 @@ def test_advice_in_words() -> None:
         "Right on 12 of 30, below the 90\u00a0% over all classes by more than chance: "
         "more photos, and a look at its labels."
     ]
+    lost = Pair(0, 1, 0.1, 30, 30, 12, 2)
+    assert _advice(ClassCounts("own", 60, 30, 12), pairs=(lost,)) == [
+        "Right on 12 of 30, below the 90\u00a0% over all classes by more than chance. 12 are called other (2 the other "
+        "way): more photos that show what tells the two apart, and a look at the labels of both."
+    ]
     lost = Pair(0, 1, 0.1, 30, 30, 4, 1)
     assert _advice(ClassCounts("own", 40, 30, 26), pairs=(lost,), others=80) == [
         "4 times called other (1 the other way), which has 80 training photos against 40: even them out."

@@ -19,6 +19,7 @@ FEW = 10
 _RARE = 0.5  # of the median of all classes
 _UNEVEN = 2.0
 _TIMES = 3
+_SHARE = 0.4  # of a class's mistakes, from which a look-alike is named
 _CHANCE = 0.05
 
 
@@ -54,7 +55,7 @@ def advise(
         top1: Share of all photos that are told rightly.
     """
     own = counts[label]
-    found = [_few(own, median), _weak(own, top1)]
+    found = [_few(own, median), _weak(label, counts, pairs, top1)]
     found += [_uneven(own, counts[pair.other(label)], pair, label) for pair in pairs]
     found.append(_side(own.sides) if own.sides else None)
     return [sentence for sentence in found if sentence is not None]
@@ -69,13 +70,21 @@ def _few(own: ClassCounts, median: float) -> str | None:
     return None
 
 
-def _weak(own: ClassCounts, top1: float) -> str | None:
+def _weak(label: int, counts: Sequence[ClassCounts], pairs: Sequence[Pair], top1: float) -> str | None:
     """Said where even the upper end of the 95 % interval lies below the share of all photos."""
-    if own.asked and wilson_interval(own.right, own.asked)[1] < top1:
-        return f"Right on {own.right} of {own.asked}, below the {top1:.0%}".replace("%", "\u00a0%") + (
-            " over all classes by more than chance: more photos, and a look at its labels."
-        )
-    return None
+    own = counts[label]
+    if not own.asked or wilson_interval(own.right, own.asked)[1] >= top1:
+        return None
+    below = f"Right on {own.right} of {own.asked}, below the {top1:.0%}".replace("%", "\u00a0%")
+    below += " over all classes by more than chance"
+    worst = max(pairs, key=lambda pair: pair.called(label), default=None)
+    if worst is None or worst.called(label) < max(_TIMES, _SHARE * (own.asked - own.right)):
+        return f"{below}: more photos, and a look at its labels."
+    lost, won, other = worst.called(label), worst.called(worst.other(label)), counts[worst.other(label)].name
+    return (
+        f"{below}. {lost} are called {other} ({won} the other way): "
+        "more photos that show what tells the two apart, and a look at the labels of both."
+    )
 
 
 def _uneven(own: ClassCounts, other: ClassCounts, pair: Pair, label: int) -> str | None:
