@@ -18,7 +18,7 @@ from fieldmark.methods.pmg import PMG
 from fieldmark.methods.pooled import PooledMethod
 from fieldmark.methods.table import METHODS, build_method
 from fieldmark.methods.ws_dan import WSDAN
-from fieldmark.recognizer.evidence.readers import READERS, local_evidence
+from fieldmark.recognizer.evidence.readers import READERS, local_embedding, local_evidence
 from fieldmark.recognizer.evidence.watching import watched
 
 CLASSES, SIDE = 5, 64
@@ -103,6 +103,18 @@ def test_the_logits_are_the_methods_own(method: Method) -> None:
     with torch.no_grad():
         logits = method(photo()).logits[0]
     np.testing.assert_allclose(found.scores, logits.numpy(), atol=1e-4)
+
+
+def test_linear_functions_of_the_embedding_are_explained_too(method: Method) -> None:
+    with torch.no_grad():
+        embedding = method(photo()).embedding[0]
+    weight = torch.randn(2, len(embedding), generator=torch.Generator().manual_seed(0))
+    found = local_embedding(method, photo(), weight)
+    np.testing.assert_allclose(found.scores, (weight @ embedding).numpy(), rtol=1e-3, atol=1e-3)
+    if isinstance(method, PooledMethod):
+        shifts = [getattr(method, f"center_{one}") * getattr(method, f"scale_{one}") for one in method.pool.names]
+        total = np.sum([patch.values.sum((1, 2)) for patch in found.patches], axis=0)
+        np.testing.assert_allclose(total - (weight @ torch.cat(shifts)).numpy(), found.scores, rtol=1e-3, atol=1e-3)
 
 
 def test_patches_lie_on_the_photo(method: Method) -> None:
