@@ -106,12 +106,45 @@ def test_what_is_shown_stays_when_the_explanation_arrives(page: Any, photos: lis
     assert page.evaluate(same, shown) == [True] * count
 
 
+def test_everything_goes_by_keyboard(page: Any, photos: list[Path]) -> None:
+    with page.expect_file_chooser() as chooser:
+        page.locator("#choose").focus()
+        page.keyboard.press("Enter")
+    chooser.value.set_files(photos[0])
+    card = page.locator(".card")
+    card.locator(".overlay:not([hidden])").wait_for()
+    card.locator(".neighbours").nth(1).wait_for()
+    focused = "() => document.activeElement.dataset.focus ?? document.activeElement.className"
+    card.locator(".close").focus()
+    reached = []
+    for _ in range(6):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate(focused))
+    names = card.locator("button.candidate .label").all_inner_texts()
+    assert reached[:5] == ["map map", "opacity", *(f"rival {name}" for name in names)]
+    card.locator("input[value=map]").focus()
+    page.keyboard.press("ArrowRight")
+    assert card.locator("input[value=contrast]").is_checked()
+    assert card.locator(".strongest").is_visible()
+    card.locator("input[type=range]").focus()
+    page.keyboard.press("Home")
+    assert card.locator(".overlay").evaluate("image => image.style.opacity") == "0"
+    card.locator("button.candidate").nth(2).focus()
+    page.keyboard.press("Enter")
+    card.locator(".segments").filter(has_text=names[2]).wait_for()
+    assert page.evaluate(focused) == f"rival {names[2]}"  # though the list was drawn anew
+    card.locator(".close").focus()
+    page.keyboard.press("Enter")
+    assert page.locator(".card").count() == 0
+
+
 def test_several_photos_a_broken_one_among_them(page: Any, photos: list[Path], tmp_path: Path) -> None:
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(photos[0].read_bytes()[:700])
     page.set_input_files("#files", [photos[0], broken, photos[2]])
     page.locator(".card .wrong").wait_for()
     assert page.locator(".card").count() == 3
+    assert page.locator(".card.unread").count() == 1
     assert "broken.jpg is damaged or breaks off" in page.locator(".card").nth(1).inner_text()
     page.locator(".card").nth(1).locator(".close").click()
     assert page.locator(".card").count() == 2
