@@ -115,7 +115,7 @@ def test_it_names_what_to_look_at_and_how_often_a_pair_is_confused(tmp_path: Pat
     assert "Confused on 1 of 8 photos: 1 of 4 crow is called raven; 0 of 4 raven are called crow." in text
     assert "outside of the box" in text
     assert "none of which it has learned from" in text
-    ring = re.search(r'class="ring" x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="([\d.]+)"', text)
+    ring = re.search(r'class="ring" style="left: ([\d.]+)%; top: ([\d.]+)%; width: ([\d.]+)%; height: ([\d.]+)%"', text)
     assert ring is not None
     assert [float(value) for value in ring.groups()] == [50.0, 0.0, 37.5, 50.0]
 
