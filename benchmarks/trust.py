@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import betabinom
-from sklearn.base import BaseEstimator, ClassifierMixin
 
 from fieldmark import load
 from fieldmark.evaluation.evaluate import photos_of_split
 from fieldmark.evaluation.trust_metrics import back_off_figures
 from fieldmark.recognizer.calibration import expected_calibration_error, log_softmax
 from fieldmark.recognizer.conformal import candidate_sets, conformity_scores, score_quantile
+from fieldmark.recognizer.given_probabilities import GivenProbabilities
 from fieldmark.recognizer.recognizer import Recognizer
 from fieldmark.recognizer.specimen import fuse_photos
 
@@ -30,26 +30,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 MAX_DRAWN = 150
-
-
-class Known(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """An estimator whose input are the probabilities, as MAPIE wants it."""
-
-    def __init__(self, num_classes: int = 2) -> None:
-        self.num_classes = num_classes
-        self.classes_ = np.arange(num_classes)
-
-    def fit(self, X: Floats, y: Ints) -> Known:
-        return self
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return True
-
-    def predict_proba(self, X: Floats) -> Floats:
-        return np.asarray(X)
-
-    def predict(self, X: Floats) -> Ints:
-        return np.asarray(X).argmax(1)
 
 
 def ask(model: Path) -> tuple[Recognizer, Floats, Ints]:
@@ -62,6 +42,7 @@ def ask(model: Path) -> tuple[Recognizer, Floats, Ints]:
 
 
 def calibration(recognizer: Recognizer, probabilities: Floats, labels: Ints) -> None:
+    """ECE, beside that of answers which are right exactly as often as these claim: the error has a floor."""
     members = recognizer.manifest.members
     after = expected_calibration_error(probabilities, labels)
     if len(members) == 1 and recognizer.manifest.scaling is None:  # the temperature can be taken back
@@ -69,6 +50,15 @@ def calibration(recognizer: Recognizer, probabilities: Floats, labels: Ints) -> 
         print(f"  ECE {expected_calibration_error(raw, labels):.3f} before, {after:.3f} after calibration")
     else:
         print(f"  ECE {after:.3f} after calibration")
+    rng, confidence = np.random.default_rng(0), probabilities.max(1)
+    claimed = np.stack([confidence, 1.0 - confidence], 1)
+    claimed[confidence < 0.5, 1] = 0.0  # so that the first stays the best
+    floor = [
+        expected_calibration_error(claimed, (rng.random(len(labels)) >= confidence).astype(np.int64))
+        for _ in range(500)
+    ]
+    low, high = np.quantile(floor, (0.05, 0.95))
+    print(f"    were it perfect, {np.mean(floor):.3f} ({low:.3f} to {high:.3f} in nine draws of ten)")
 
 
 def coverage(recognizer: Recognizer, probabilities: Floats, labels: Ints, level: float, draws: int) -> None:
@@ -113,7 +103,7 @@ def sizes_by_score(recognizer: Recognizer, probabilities: Floats, labels: Ints, 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             classifier = SplitConformalClassifier(
-                Known(probabilities.shape[1]), level, conformity_score=score, prefit=True, random_state=0
+                GivenProbabilities(probabilities.shape[1]), level, conformity_score=score, prefit=True, random_state=0
             )
             try:
                 classifier.conformalize(probabilities[first], labels[first])

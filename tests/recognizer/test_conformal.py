@@ -9,7 +9,6 @@ import pytest
 from mapie.classification import SplitConformalClassifier
 from numpy.typing import NDArray
 from scipy.stats import betabinom
-from sklearn.base import BaseEstimator, ClassifierMixin
 
 from fieldmark.errors import SettingError
 from fieldmark.recognizer.conformal import (
@@ -19,26 +18,10 @@ from fieldmark.recognizer.conformal import (
     photos_needed,
     score_quantile,
 )
+from fieldmark.recognizer.given_probabilities import GivenProbabilities
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-
-class _Known(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    def __init__(self) -> None:
-        self.classes_ = np.arange(7)
-
-    def fit(self, X: Floats, y: Ints) -> _Known:
-        return self
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return True
-
-    def predict_proba(self, X: Floats) -> Floats:
-        return X
-
-    def predict(self, X: Floats) -> Ints:
-        return X.argmax(1)
 
 
 def _photos(count: int, seed: int, wrong_by: float = 1.0) -> tuple[Floats, Ints]:
@@ -57,7 +40,7 @@ def test_sets_are_those_of_mapie(coverage: float, count: int) -> None:
     fresh, _ = _photos(300, 1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        oracle = SplitConformalClassifier(_Known(), coverage, conformity_score="lac", prefit=True)
+        oracle = SplitConformalClassifier(GivenProbabilities(7), coverage, conformity_score="lac", prefit=True)
         expected = oracle.conformalize(known, labels).predict_set(fresh)[1][:, :, 0]
     quantile = score_quantile(conformity_scores(known, labels), coverage)
     assert quantile is not None

@@ -33,28 +33,13 @@ def conformity_scores(probabilities: Floats, labels: Ints) -> NDArray[np.float64
     if not len(labels):
         return np.zeros(0)
     from mapie.classification import SplitConformalClassifier
-    from sklearn.base import BaseEstimator, ClassifierMixin
 
-    class Known(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-        """An estimator whose input are the probabilities."""
+    from fieldmark.recognizer.given_probabilities import GivenProbabilities
 
-        classes_ = np.arange(probabilities.shape[1])
-
-        def fit(self, X: Floats, y: Ints) -> Known:
-            return self
-
-        def __sklearn_is_fitted__(self) -> bool:
-            return True
-
-        def predict_proba(self, X: Floats) -> Floats:
-            return np.asarray(X)
-
-        def predict(self, X: Floats) -> Ints:
-            return np.asarray(np.asarray(X).argmax(1), dtype=np.int64)
-
+    given = GivenProbabilities(probabilities.shape[1])
     with warnings.catch_warnings():  # few photos need not show every class
         warnings.simplefilter("ignore")
-        classifier = SplitConformalClassifier(Known(), conformity_score="lac", prefit=True)
+        classifier = SplitConformalClassifier(given, conformity_score="lac", prefit=True)
         classifier.conformalize(probabilities.astype(np.float64), labels)
     return np.sort(classifier.conformity_scores.ravel().astype(np.float64))
 
