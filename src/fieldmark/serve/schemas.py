@@ -16,6 +16,7 @@ __all__ = [
     "NeighbourBody",
     "PredictBody",
     "SearchBody",
+    "UnenrolBody",
 ]
 
 
@@ -82,6 +83,13 @@ class EnrolBody(BaseModel):
     taken: dict[str, int]
     nearest: dict[str, int]
     own_found: float | None
+
+
+class UnenrolBody(BaseModel):
+    """The class that left, and the enrolled ones that stay."""
+
+    label: str
+    enrolled: list[str]
 
 
 class ModelBody(BaseModel):

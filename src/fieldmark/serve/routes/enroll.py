@@ -1,4 +1,4 @@
-"""``POST /v1/enroll``: a class joins the model that is being served."""
+"""``POST /v1/enroll`` and ``DELETE /v1/enroll/{label}``: a class joins the model that is being served, or leaves it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, File, Form, HTTPException, UploadFile
+from fastapi import Path as PathParameter
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.concurrency import run_in_threadpool
@@ -15,9 +16,10 @@ from starlette.concurrency import run_in_threadpool
 from fieldmark.data.photos import bytes_key
 from fieldmark.recognizer.enroll import Enrolment
 from fieldmark.recognizer.enroll import enroll as enroll_photos
+from fieldmark.recognizer.enroll import unenroll as unenroll_class
 from fieldmark.recognizer.recognizer import Recognizer
 from fieldmark.serve.routes.shared import ERRORS, Serving
-from fieldmark.serve.schemas import EnrolBody, ErrorBody
+from fieldmark.serve.schemas import EnrolBody, ErrorBody, UnenrolBody
 from fieldmark.serve.service import Service
 from fieldmark.serve.uploads import Upload, read_uploads
 
@@ -28,14 +30,10 @@ UPLOADS = "enrolled"
 
 router = APIRouter()
 _bearer = HTTPBearer(auto_error=False)
+_REFUSED: dict[int | str, dict[str, object]] = {status: {"model": ErrorBody} for status in (401, 403, 409)}
 
 
-@router.post(
-    "/v1/enroll",
-    response_model=EnrolBody,
-    responses={**ERRORS, 401: {"model": ErrorBody}, 403: {"model": ErrorBody}, 409: {"model": ErrorBody}},
-    tags=["classes"],
-)
+@router.post("/v1/enroll", response_model=EnrolBody, responses={**ERRORS, **_REFUSED}, tags=["classes"])
 async def enroll(
     service: Serving,
     label: Annotated[str, Form(description="Name of the new class.", max_length=200)],
@@ -50,6 +48,24 @@ async def enroll(
             raise HTTPException(422, upload.error)
     outcome = await run_in_threadpool(_enroll, service, label, uploads)
     return JSONResponse(outcome.to_dict())
+
+
+@router.delete(
+    "/v1/enroll/{label:path}",
+    response_model=UnenrolBody,
+    responses={**_REFUSED, 404: {"model": ErrorBody}, 422: {"model": ErrorBody}},
+    tags=["classes"],
+)
+async def unenroll(
+    service: Serving,
+    label: Annotated[str, PathParameter(description="Name of a class that was enrolled.", max_length=200)],
+    sent: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)] = None,
+) -> JSONResponse:
+    """Take an enrolled class back, with the photos that were sent for it; the answers are then those from before."""
+    _demand_token(service.settings.token, sent)
+    return JSONResponse(
+        {"label": label.strip(), "enrolled": await run_in_threadpool(_unenroll, service, label.strip())}
+    )
 
 
 def _demand_token(token: str | None, sent: HTTPAuthorizationCredentials | None) -> None:
@@ -76,6 +92,23 @@ def _enroll(service: Service, label: str, uploads: Sequence[Upload]) -> Enrolmen
             raise
         service.swap(Recognizer(service.recognizer.path))
         return outcome
+
+
+def _unenroll(service: Service, label: str) -> list[str]:
+    """The enrolled classes that are left."""
+    with service.changing:
+        model = Recognizer(service.recognizer.path)  # the command line may have changed it in the meantime
+        known = [row for row in model.gallery.rows() if row.split == "enrolled"]  # refuses files, which cannot change
+        if label not in model.classes:
+            raise HTTPException(
+                404, f"no class '{label}' was enrolled: see 'enrolled' in /v1/model for those that were"
+            )
+        unenroll_class(model.path, label)
+        service.swap(Recognizer(model.path))
+        kept = {Path(row.path).name for row in known if row.label != label}
+        for name in {Path(row.path).name for row in known if row.label == label} - kept:
+            (model.folder / UPLOADS / name).unlink(missing_ok=True)
+        return list(service.recognizer.judge.labels)
 
 
 def _place(folder: Path, upload: Upload) -> Path:
