@@ -1,6 +1,6 @@
 """Whether evidence lies where it should: on the parts that truly separate look-alikes, and on what the answer rests on.
 
-python benchmarks/evidence.py pointing [--method linear_probe] [--image-size 224] [--classes 8] [--per-class 60]
+python benchmarks/evidence.py pointing [--seed 1] [--method auto] [--image-size 320] [--classes 8] [--per-class 60]
 python benchmarks/evidence.py faithful CUB_200_2011_first50 [--photos 60]
 python benchmarks/evidence.py parts CUB_200_2011_first50
 
@@ -77,10 +77,10 @@ def evenly(records: RecordList, count: int) -> RecordList:
 
 
 def point(found: Evidence, record: Record, truth: FieldMarks, root: Path, bird: Box) -> Pointing | None:
-    """None where the separating part is hidden. The tolerance is half a place of the map."""
+    """None where the separating part is hidden. The tolerance is half a place of the map that the peak is read from."""
     parts = truth.separating_parts(found.label, found.against)
     known = truth.part_boxes[record.path.relative_to(root).as_posix()]
-    half = (found.frame[2] - found.frame[0]) / found.contrast.shape[1] / 2
+    half = (found.frame[2] - found.frame[0]) / found.fine.shape[1] / 2
     boxes = [widened(known[part], half) for part in parts if part in known]
     if not boxes:
         return None
@@ -96,8 +96,12 @@ def pointing(arguments: argparse.Namespace) -> None:
         if arguments.data is None:
             synthesize(root, arguments.classes, arguments.per_class, "folder", arguments.seed, arguments.size)
         records = read(root)
-        options = {"image_size": arguments.image_size, "seed": arguments.seed}
-        options |= {"epochs": arguments.epochs} if arguments.epochs else {}
+        options = {"seed": arguments.seed}
+        options |= {
+            name: value
+            for name in ("image_size", "backbone", "epochs")
+            if (value := getattr(arguments, name)) is not None
+        }
         options |= {"poolings": tuple(arguments.poolings.split(","))} if arguments.poolings else {}
         model = fitted(records, arguments, Path(folder), **options)
         report_pointing(model, evenly(records.of_split("test"), arguments.photos), root)
@@ -211,13 +215,14 @@ def main() -> None:
         one.set_defaults(run=run)
         one.add_argument("data", type=Path, nargs="?" if run is pointing else None, help="drawn if left out")
         one.add_argument("--model", type=Path, help="a model folder; one is fitted if left out")
-        one.add_argument("--method", default="linear_probe")
+        one.add_argument("--method", default="auto")
         one.add_argument("--photos", type=int, default=60, help="test photos that are looked at")
         if run is pointing:
-            for name, value in (("classes", 8), ("per-class", 60), ("seed", 0), ("size", 256), ("image-size", 224)):
+            for name, value in (("classes", 8), ("per-class", 60), ("seed", 0), ("size", 256), ("image-size", None)):
                 one.add_argument(f"--{name}", type=int, default=value)
             one.add_argument("--epochs", type=int)
             one.add_argument("--poolings")
+            one.add_argument("--backbone")
     arguments = parser.parse_args()
     arguments.run(arguments)
 

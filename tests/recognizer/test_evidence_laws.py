@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import timm
 import torch
 from torch import Tensor, nn
 
@@ -19,7 +20,7 @@ from fieldmark.methods.pooled import PooledMethod
 from fieldmark.methods.table import METHODS, build_method
 from fieldmark.methods.ws_dan import WSDAN
 from fieldmark.recognizer.evidence.readers import READERS, local_embedding, local_evidence
-from fieldmark.recognizer.evidence.watching import watched
+from fieldmark.recognizer.evidence.watching import late_block, watched
 
 CLASSES, SIDE = 5, 64
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -140,8 +141,8 @@ def test_the_finer_grid_is_the_gradient_of_the_logits() -> None:
     method = build("linear_probe", {"poolings": ("avg", "cov")})
     with watched(method) as earlier:
         logits = method(photo()).logits[0]
-    (gradient,) = torch.autograd.grad(logits[2], earlier)
-    expected = (gradient * earlier[0]).sum(1)[0].detach()
+    (gradient,) = torch.autograd.grad(logits[2], earlier.fine)
+    expected = (gradient * earlier.fine[0]).sum(1)[0].detach()
     found = local_evidence(method, photo(), [2])
     total = sum(patch.values[0] for patch in found.fine)
     np.testing.assert_allclose(total, expected.numpy(), atol=1e-5)
@@ -194,3 +195,29 @@ def test_an_unknown_method_is_read_by_its_gradients() -> None:
     found = local_evidence(_Stranger(own), photo(), [2, 4])
     np.testing.assert_allclose(found.patches[0].values, expected.values, atol=1e-5)
     assert found.how.startswith("gradient times feature in the last layer with places (HiResCAM of grad-cam)")
+
+
+def test_the_late_block_is_the_last_but_one() -> None:
+    """Of the stage before where the last one has a single block; of a stage that holds its blocks inside; or none."""
+    model = timm.create_model("test_efficientnet", pretrained=False)
+    lite = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    convnext = timm.create_model("test_convnext", pretrained=False, depths=(1, 1, 1, 3))
+    assert late_block(lite, "blocks.4", "blocks.6") is lite.get_submodule("blocks.5.3")
+    assert late_block(convnext, "stages.2", "stages.3") is convnext.get_submodule("stages.3.blocks.1")
+    assert late_block(model, "act1", "blocks.4") is None
+    assert len(model.get_submodule("blocks.4")) == 1
+    assert late_block(model, "blocks.3", "blocks.4") is None
+
+
+def test_the_late_block_is_explained_to_first_order() -> None:
+    """By automatic differentiation through the whole method instead of the chain of two steps."""
+    method = build("linear_probe", {"poolings": ("avg", "cov"), "backbone": "tf_efficientnet_lite0"})
+    with watched(method) as earlier:
+        logits = method(photo()).logits[0]
+    (late,) = earlier.late
+    (gradient,) = torch.autograd.grad(logits[2], late)
+    found = local_evidence(method, photo(), [2])
+    expected = (gradient * late).sum(1)[0].detach().numpy()
+    np.testing.assert_allclose(sum(patch.values[0] for patch in found.late), expected, atol=1e-5)
+    assert {patch.values.shape[1:] for patch in found.fine} == {(4, 4)}
+    assert {patch.values.shape[1:] for patch in found.late} == {(2, 2)}

@@ -29,8 +29,8 @@ class Evidence:
         against: The class that it is held against.
         map: (h, w) contributions to the winner's score; they add up to `score` - `offset`.
         contrast: (h, w) contributions to `margin`: above 0 for the winner, below 0 for the other class.
-        fine: (h', w') the contrast on a finer grid, where the backbone has one: gradient times feature in an earlier
-            layer, a first-order approximation that does not add up; else `contrast` itself.
+        fine: (h', w') the contrast on a finer grid, where the backbone has one: gradient times feature in two earlier
+            layers, a first-order approximation that does not add up; else `contrast` itself.
         score: The winner's.
         offset: The part of it that belongs to no place: biases.
         margin: The winner's score minus the other's.

@@ -21,7 +21,7 @@ from fieldmark.backbones.onnx_graph import Normalize
 from fieldmark.data.preprocess import Preprocess
 from fieldmark.data.views import CORNER, photo_views, whole_views
 from fieldmark.recognizer.evidence.evidence import Evidence
-from fieldmark.recognizer.evidence.geometry import Patch, common_frame, lay, strongest
+from fieldmark.recognizer.evidence.geometry import Patch, common_frame, lay, smooth, strongest
 from fieldmark.recognizer.evidence.likeness import LinearForm
 from fieldmark.recognizer.evidence.local_logits import Local
 from fieldmark.recognizer.evidence.readers import local_embedding, local_evidence
@@ -159,9 +159,8 @@ class Explainer:
         scores = scores if constant is None else scores + constant
         offsets = scores - np.sum([patch.values.sum((1, 2)) for patch in patches], axis=0)
         contrast = values[0] - values[1]
-        closer = [look.on_photo(patch).scaled(share) for local, look, share in looks for patch in local.fine]
-        fine = lay(closer, frame) if closer else None
-        sharp = contrast if fine is None else fine[0] - fine[1]
+        sharp = _sharp(looks, frame)
+        sharp = contrast if sharp is None else sharp
         box, peak = strongest(sharp, frame, size)
         own = self._own(image, size)
         return Evidence(
@@ -212,6 +211,32 @@ class Explainer:
         if output.attention_maps is None:
             return _Own(regions, None)
         return _Own(regions, Patch(output.attention_maps[0].mean(0)[None].double().numpy(), on_photo))
+
+
+def _sharp(looks: Sequence[tuple[Local, _Look, float]], frame: Box) -> Floats | None:
+    """The contrast by earlier layers, (h, w): the finer one's and the late one's, each at unit strength, on average.
+
+    The finer layer places well but is noisy, the late one is true but coarse. The mean is brought back to the finer
+    one's strength. None where no layer was watched.
+    """
+    maps: list[Floats] = []
+    for several in ([one.fine for one, _, _ in looks], [one.late for one, _, _ in looks]):
+        patches = [
+            look.on_photo(patch).scaled(share)
+            for of_look, (_, look, share) in zip(several, looks, strict=True)
+            for patch in of_look
+        ]
+        if patches:
+            laid = lay(patches, frame)
+            maps.append(laid[0] - laid[1])
+    if len(maps) < 2:
+        return maps[0] if maps else None
+    fine, late = maps[0], smooth(maps[1], (maps[0].shape[1], maps[0].shape[0]))
+    strengths = [float(np.sqrt(np.square(one).mean())) for one in (fine, late)]
+    if min(strengths) <= 0:
+        return fine
+    blended: Floats = (fine + late * (strengths[0] / strengths[1])) / 2
+    return blended
 
 
 def _squares(side: int, views: int) -> list[tuple[Box, bool]]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fieldmark.recognizer.evidence.geometry import Patch
+from fieldmark.recognizer.evidence.watching import Watched
 
 __all__ = ["Leaf", "Local", "LocalLogits", "held", "leaf", "whole_leaf"]
 
@@ -39,12 +40,14 @@ class Local:
         scores: (T,) the logits that are explained.
         how: A sentence.
         fine: The same on the finer grid of an earlier layer, to first order; empty where none was watched.
+        late: The same in the block before the last one.
     """
 
     patches: list[Patch]
     scores: NDArray[np.float64]
     how: str
     fine: list[Patch] = field(default_factory=list)
+    late: list[Patch] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +67,27 @@ class LocalLogits:
     leaves: Sequence[Leaf]
     how: str
 
-    def local(self, classes: Sequence[int], earlier: Sequence[Tensor] = ()) -> Local:
+    def local(self, classes: Sequence[int], earlier: Watched | None = None) -> Local:
         """Contributions to the logits of T classes.
 
         Args:
             classes: Their indices.
-            earlier: Finer maps (n, C', h', w') that the leaves were computed from, where gradients stop too.
+            earlier: Maps that the leaves were computed from.
         """
         maps = [one.maps for one in self.leaves]
         gradients = [torch.autograd.grad(self.logits[0, label], maps, retain_graph=True) for label in classes]
-        patches, fine = [], []
+        patches, fine, late = [], [], []
         for index, one in enumerate(self.leaves):
             upon = [of_class[index] for of_class in gradients]
             own = _patches(one, one.maps, upon)
             patches += own
-            if earlier:  # what comes before the watched layer is as fine as that already
-                fine += _fine_patches(one, upon, earlier) if one.source.requires_grad else own
+            if earlier and earlier.fine and one.source.requires_grad:
+                fine += _earlier_patches(one, upon, earlier.fine)
+                late += _earlier_patches(one, upon, earlier.late)
+            elif earlier and earlier.fine:  # what comes before the watched layers is as fine as they are
+                fine += own
         scores = self.logits[0, list(classes)].detach().double().cpu().numpy()
-        return Local(patches, np.asarray(scores), self.how, fine)
+        return Local(patches, np.asarray(scores), self.how, fine, late)
 
 
 def _patches(leaf: Leaf, maps: Tensor, gradients: Sequence[Tensor]) -> list[Patch]:
@@ -91,18 +97,20 @@ def _patches(leaf: Leaf, maps: Tensor, gradients: Sequence[Tensor]) -> list[Patc
     return [Patch(of_box, _box(box)) for of_box, box in zip(values, leaf.boxes, strict=True)]
 
 
-def _fine_patches(leaf: Leaf, upon: Sequence[Tensor], earlier: Sequence[Tensor]) -> list[Patch]:
+def _earlier_patches(leaf: Leaf, upon: Sequence[Tensor], earlier: Sequence[Tensor]) -> list[Patch]:
     """By the chain rule from the leaf to those of the earlier maps that it was computed from."""
+    if not earlier:
+        return []
     found = [
         torch.autograd.grad(leaf.source, earlier, gradient.to(leaf.source), retain_graph=True, allow_unused=True)
         for gradient in upon
     ]
-    fine = []
+    patches = []
     for maps, *gradients in zip(earlier, *found, strict=True):
         used = [gradient for gradient in gradients if gradient is not None]
         if len(used) == len(upon) and len(maps) == len(leaf.boxes):
-            fine += _patches(leaf, maps, used)
-    return fine
+            patches += _patches(leaf, maps, used)
+    return patches
 
 
 def leaf(maps: Tensor, boxes: Tensor) -> Leaf:

@@ -1,38 +1,60 @@
-"""An earlier, finer layer of the backbones, watched while a photo passes."""
+"""Earlier layers of the backbones, watched while a photo passes."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone
 from fieldmark.methods.base import Method
 
-__all__ = ["watched"]
+__all__ = ["Watched", "late_block", "watched"]
 
 STEP = 16
-"""Pixels of the image for one step on the map that is watched. The last map's step is 32 in most backbones, half of
-which is more than many field marks measure."""
+"""Pixels of the image for one step on the finer map that is watched. The last map's step is 32 in most backbones, half
+of which is more than many field marks measure."""
+
+
+@dataclass(slots=True)
+class Watched:
+    """The maps (n, C, h, w) of every pass through the watched layers, in order.
+
+    Attributes:
+        fine: Of the last layer with steps of `STEP` pixels; gradients stop here.
+        late: Of the block before the last one, whose places have mixed less than the last map's.
+    """
+
+    fine: list[Tensor] = field(default_factory=list)
+    late: list[Tensor] = field(default_factory=list)
 
 
 @contextlib.contextmanager
-def watched(method: Method) -> Iterator[list[Tensor]]:
-    """The maps (n, C, h, w) of every pass through the watched layers, in order; gradients stop at them.
-
-    Nothing is watched in a backbone whose last map is as fine.
-    """
-    seen: list[Tensor] = []
+def watched(method: Method) -> Iterator[Watched]:
+    """Nothing is watched in a backbone whose last map is as fine."""
+    seen = Watched()
 
     def cut(_layer: nn.Module, _inputs: object, output: Tensor) -> Tensor:
         if not isinstance(output, Tensor) or output.ndim != 4:
             return output
-        seen.append(output.detach().requires_grad_())
-        return seen[-1]
+        seen.fine.append(output.detach().requires_grad_())
+        return seen.fine[-1]
 
-    layers = [layer for layer in map(_layer_of, method.backbones) if layer is not None]
-    hooks = [layer.register_forward_hook(cut) for layer in layers]
+    def note(_layer: nn.Module, _inputs: object, output: Tensor) -> None:
+        if isinstance(output, Tensor) and output.ndim == 4 and output.requires_grad:
+            seen.late.append(output)
+
+    hooks = []
+    for backbone in method.backbones:
+        names = _stages(backbone)
+        if names is None:
+            continue
+        hooks.append(backbone.model.get_submodule(names[0]).register_forward_hook(cut))
+        late = late_block(backbone.model, *names)
+        if late is not None:
+            hooks.append(late.register_forward_hook(note))
     try:
         yield seen
     finally:
@@ -40,10 +62,33 @@ def watched(method: Method) -> Iterator[list[Tensor]]:
             hook.remove()
 
 
-def _layer_of(backbone: Backbone) -> nn.Module | None:
-    """The last stage whose steps are `STEP` pixels at most, where later ones are coarser."""
+def _stages(backbone: Backbone) -> tuple[str, str] | None:
+    """The last stage whose steps are `STEP` pixels at most, where later ones are coarser, and the last of all."""
     stages = list(getattr(backbone.model, "feature_info", ()))
     fine = [stage for stage in stages if stage["reduction"] <= STEP]
     if not fine or len(fine) == len(stages):
         return None
-    return dict(backbone.model.named_modules()).get(fine[-1]["module"])
+    return fine[-1]["module"], stages[-1]["module"]
+
+
+def late_block(model: nn.Module, fine: str, last: str) -> nn.Module | None:
+    """The last block but one between a stage and the end of the last stage; None where there is one block alone.
+
+    Args:
+        model: The backbone.
+        fine: Name of the stage.
+        last: Name of the last stage, in the same container.
+    """
+    (home, _, first), (same, _, end) = fine.rpartition("."), last.rpartition(".")
+    if home != same:
+        return None
+    names = [name for name, _ in model.get_submodule(home).named_children()]
+    between = names[names.index(first) + 1 : names.index(end) + 1]
+    container = model.get_submodule(home)
+    blocks = [block for name in between for block in _blocks(container.get_submodule(name))]
+    return blocks[-2] if len(blocks) > 1 else None
+
+
+def _blocks(stage: nn.Module) -> list[nn.Module]:
+    inner = stage if isinstance(stage, nn.Sequential) else getattr(stage, "blocks", None)
+    return list(inner) if isinstance(inner, nn.Sequential | nn.ModuleList) else [stage]
