@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,6 +75,38 @@ def fitted(birds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("models") / "model"
     fit(birds, out, method="linear_probe", image_size=96)
     return out
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium, steered by Playwright; tests that want it skip without either."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright to steer a browser")
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        pytest.skip("needs a browser to test the page in: install the package chromium")
+    with playwright.sync_playwright() as running:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        opened = running.chromium.launch(executable_path=found, args=flags)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def fits_a_phone(browser: Any) -> Callable[[Path], None]:
+    """Opens an HTML file on a phone: nothing sticks out, no script fails, and it asks nobody for anything."""
+
+    def look(page: Path) -> None:
+        context = browser.new_context(viewport={"width": 390, "height": 844})
+        opened = context.new_page()
+        wrong: list[str] = []
+        opened.on("pageerror", lambda error: wrong.append(str(error)))
+        opened.on("request", lambda request: wrong.append(request.url))
+        opened.goto(page.as_uri())
+        width = opened.evaluate("() => document.documentElement.scrollWidth")
+        context.close()
+        assert (width, [url for url in wrong if not url.startswith("data:")]) == (390, [page.as_uri()])
+
+    return look
 
 
 @pytest.fixture

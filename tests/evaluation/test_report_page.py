@@ -84,6 +84,15 @@ def test_names_are_shown_as_they_are(evaluation: Evaluation, fitted: Path, tmp_p
     assert "Labels to look at again" in text
 
 
+def test_the_page_fits_a_phone(
+    evaluation: Evaluation, fitted: Path, tmp_path: Path, fits_a_phone: Callable[[Path], None]
+) -> None:
+    names = ("a name that is longer than the phone is wide, as those of cultivars are", "crow", "raven", "x" * 60)
+    long, recognizer = _with_classes(evaluation, fitted, names)
+    write_report(long, recognizer, tmp_path / "report.html")
+    fits_a_phone(tmp_path / "report.html")
+
+
 def test_what_was_not_measured_is_not_shown_and_what_was_is(
     evaluation: Evaluation, fitted: Path, tmp_path: Path
 ) -> None:

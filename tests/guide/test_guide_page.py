@@ -131,6 +131,12 @@ def test_200_classes_stay_below_30_megabytes(tmp_path: Path) -> None:
     assert text.count("<img") == text.count('loading="lazy"')
 
 
+def test_the_page_fits_a_phone(tmp_path: Path, fits_a_phone: Callable[[Path], None]) -> None:
+    names = ("a name that is longer than the phone is wide, as those of cultivars are", "crow", "raven", "x" * 60)
+    write_page(_guide(tmp_path, names), tmp_path / "guide.html", 10**6)
+    fits_a_phone(tmp_path / "guide.html")
+
+
 def test_pictures_keep_to_their_bytes(tmp_path: Path) -> None:
     guide = _guide(tmp_path, tuple("abcdefgh"))
     write_page(guide, tmp_path / "small.html", 300_000)
