@@ -23,6 +23,7 @@ from fieldmark.errors import SettingError
 from fieldmark.progress import say
 from fieldmark.recognizer.calibrate import Calibration, calibrate
 from fieldmark.recognizer.recognizer import Recognizer
+from fieldmark.recognizer.regularize import choose_set_score
 from fieldmark.recognizer.remember import known_photos, remember
 from fieldmark.recognizer.trust import TRUST_FILE, TrustTables, hierarchy_of
 from fieldmark.structures import RecordList
@@ -91,10 +92,18 @@ def train_and_save(prepared: Prepared, settings: FitSettings, out: Path, *, resu
     labels = np.array(prepared.records.labels, dtype=np.int64)[val]
     calibration = calibrate(trained.members, labels, ~held[val])
     manifest = _manifest(prepared, settings, trained, contents, calibration)
+    kept, free = held[val], ~held[val]
+    score = choose_set_score(settings.conformal, calibration.probabilities[free], labels[free], settings.coverage)
     manifest.trust = TrustFacts(
-        file=TRUST_FILE, photos=int(held.sum()), coverage=settings.coverage, confidence=settings.confidence
+        file=TRUST_FILE,
+        photos=int(held.sum()),
+        score=score.name,
+        k_reg=score.k_reg,
+        penalty=score.penalty,
+        coverage=settings.coverage,
+        confidence=settings.confidence,
     )
-    tables = TrustTables.of(calibration.probabilities[held[val]], labels[held[val]], hierarchy_of(manifest))
+    tables = TrustTables.of(calibration.probabilities[kept], labels[kept], hierarchy_of(manifest), score)
 
     def complete(folder: Path, manifest: Manifest) -> Manifest:
         tables.save(folder / TRUST_FILE)

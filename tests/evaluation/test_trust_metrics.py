@@ -34,6 +34,7 @@ def test_figures_are_those_of_a_count_by_hand(trust: Trust) -> None:
     assert sets is not None
     held = [bool(sets[index, label]) for index, label in enumerate(labels)]
     assert (found.set_level, found.set_coverage) == (0.8, pytest.approx(np.mean(held)))
+    assert found.set_score == "lac"
     assert found.set_size == pytest.approx(np.mean([sum(row) for row in sets]))
     for index, name in enumerate(CLASSES):
         own = [one for one, label in zip(held, labels, strict=True) if label == index]

@@ -51,7 +51,7 @@ def _promises(manifest: Manifest) -> list[str]:
         return rows
     needed = round(1.0 / (1.0 - trust.coverage), 9) - 1
     if trust.photos >= needed:
-        promise = f"hold the truth for at least {trust.coverage:.0%} of such photos"
+        promise = f"by {trust.score_in_words}, hold the truth for at least {trust.coverage:.0%} of such photos"
     else:
         promise = f"none at {trust.coverage:.0%}: that takes {needed:.0f} held-out photos"
     rows.append(f"| candidate sets | {promise} |")

@@ -17,7 +17,7 @@ def add_trust_rows(table: Table, metrics: Metrics) -> None:
     """Rows on candidate sets, ranks and back-off, where the model has them."""
     if metrics.set_coverage is not None and metrics.set_level is not None:
         table.add_row(
-            "candidate sets",
+            f"candidate sets ({metrics.set_score})" if metrics.set_score else "candidate sets",
             f"{metrics.set_coverage:.1%} hold the truth ({metrics.set_level:.0%} promised), "
             f"{metrics.set_size:.1f} classes on average",
         )

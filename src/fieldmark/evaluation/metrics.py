@@ -52,6 +52,7 @@ class Metrics:
         set_size: Mean size of the sets.
         confused_pairs: The worst first.
         set_level: Coverage that the sets promise.
+        set_score: Conformity score that they are made by: ``lac``, ``aps`` or ``raps``.
         set_coverage_by_class: Class -> share of its photos' sets that hold it; the promise is for all together.
         set_coverage_by_size: The same by size of the set.
         accuracy_by_rank: Rank -> share of best answers that are right there, the class first; empty without ancestors.
@@ -71,6 +72,7 @@ class Metrics:
     set_size: float | None
     confused_pairs: tuple[ConfusedPair, ...]
     set_level: float | None = None
+    set_score: str | None = None
     set_coverage_by_class: dict[str, float] = field(default_factory=dict)
     set_coverage_by_size: tuple[SizeShare, ...] = ()
     accuracy_by_rank: dict[str, float] = field(default_factory=dict)

@@ -90,7 +90,7 @@ def with_trust(
     coverage, confidence = trust.coverage_of(wanted), trust.confidence_of(wanted)
     sets = trust.sets(probabilities, coverage)
     if sets is not None:
-        metrics = _with_sets(metrics, sets, labels, classes, coverage)
+        metrics = replace(_with_sets(metrics, sets, labels, classes), set_level=coverage, set_score=trust.score.name)
     if len(trust.hierarchy.levels) > 1:
         distances = trust.hierarchy.distance(probabilities.argmax(1), labels)
         right = {rank: float((distances <= level).mean()) for level, rank in enumerate(trust.hierarchy.levels)}
@@ -113,7 +113,7 @@ def back_off_figures(trust: Trust, probabilities: Floats, labels: Ints, confiden
     return BackOff(confidence, vouched, threshold, float(answered.mean()), _share(right[answered]), by_rank)
 
 
-def _with_sets(metrics: Metrics, sets: Bools, labels: Ints, classes: Sequence[str], coverage: float) -> Metrics:
+def _with_sets(metrics: Metrics, sets: Bools, labels: Ints, classes: Sequence[str]) -> Metrics:
     held, sizes = sets[np.arange(len(labels)), labels], sets.sum(1)
     by_class = {classes[label]: float(held[labels == label].mean()) for label in np.unique(labels)}
     by_size = []
@@ -126,7 +126,6 @@ def _with_sets(metrics: Metrics, sets: Bools, labels: Ints, classes: Sequence[st
             )
     return replace(
         metrics,
-        set_level=coverage,
         set_coverage=float(held.mean()),
         set_size=float(sizes.mean()),
         set_coverage_by_class=by_class,

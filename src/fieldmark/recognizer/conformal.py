@@ -1,8 +1,8 @@
 """Candidate sets that hold the truth with a stated probability: split conformal prediction.
 
-The score is LAC, 1 - p(truth): of APS, RAPS and LAC it gave the smallest sets on every data set that was measured
-(``docs/trust.md``). MAPIE computes the scores when a model is made; a model keeps them sorted, so that any level can
-be asked for later.
+The score is LAC, 1 - p(truth), where nobody asks for APS or RAPS: it gave the smallest sets on every data set that was
+measured (``docs/trust.md``). A model keeps the scores of its held-out photos sorted, so that any level can be asked for
+later.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fieldmark.errors import SettingError
+from fieldmark.recognizer.set_scores import LAC, SetScore
 
 __all__ = ["candidate_sets", "conformity_scores", "demand_level", "photos_needed", "score_quantile"]
 
@@ -25,13 +26,16 @@ _EPSILON = np.finfo(np.float64).eps
 """Rounding of 1 - p, forgiven as in MAPIE."""
 
 
-def conformity_scores(probabilities: Floats, labels: Ints) -> NDArray[np.float64]:
-    """Sorted LAC scores (n,) of held-out photos, from probabilities (n, K) and labels (n,).
+def conformity_scores(probabilities: Floats, labels: Ints, score: SetScore = LAC) -> NDArray[np.float64]:
+    """Sorted scores (n,) of the truth of held-out photos, from probabilities (n, K) and labels (n,).
 
-    Source: Sadinle, Lei, Wasserman, "Least ambiguous set-valued classifiers with bounded error levels" (JASA 2019).
+    MAPIE computes those of LAC. Its APS and RAPS draw random numbers, take no two classes, and choose the numbers of
+    RAPS for one level from photos of which every class needs two; ours are tested against them, the chance taken out.
     """
     if not len(labels):
         return np.zeros(0)
+    if score.name != "lac":
+        return np.sort(score(probabilities)[np.arange(len(labels)), labels])
     from mapie.classification import SplitConformalClassifier
 
     from fieldmark.recognizer.given_probabilities import GivenProbabilities
@@ -70,16 +74,19 @@ def score_quantile(scores: Floats, coverage: float) -> float | None:
     return float(scores[rank - 1]) if rank <= len(scores) else None
 
 
-def candidate_sets(probabilities: Floats, quantile: float, *, allow_empty: bool = False) -> Bools:
+def candidate_sets(
+    probabilities: Floats, quantile: float, score: SetScore = LAC, *, allow_empty: bool = False
+) -> Bools:
     """Which classes belong to the set of each photo, (n, K).
 
     Args:
         probabilities: (n, K).
         quantile: Of `score_quantile`.
-        allow_empty: Leave sets empty where no class is likely enough, as MAPIE does. Otherwise the best class is in
-            every set: that can only raise the coverage, and an empty set tells a person nothing.
+        score: Of the photos that the quantile is of.
+        allow_empty: Leave sets of LAC empty where no class is likely enough, as MAPIE does. Otherwise the best class is
+            in every set: that can only raise the coverage, and an empty set tells a person nothing.
     """
-    sets: Bools = (1.0 - probabilities) - quantile <= _EPSILON
+    sets: Bools = score(probabilities) - quantile <= _EPSILON
     if not allow_empty and len(sets):
         sets[np.arange(len(sets)), probabilities.argmax(1)] = True
     return sets

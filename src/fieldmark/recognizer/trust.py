@@ -20,6 +20,7 @@ from fieldmark.recognizer.conformal import (
     photos_needed,
     score_quantile,
 )
+from fieldmark.recognizer.set_scores import LAC, SetScore
 from fieldmark.recognizer.taxonomy import Hierarchy
 
 __all__ = ["TRUST_FILE", "Trust", "TrustTables", "Wanted", "hierarchy_of", "load_trust"]
@@ -61,10 +62,10 @@ class TrustTables:
     distances: Ints
 
     @classmethod
-    def of(cls, probabilities: Floats, labels: Ints, hierarchy: Hierarchy) -> TrustTables:
+    def of(cls, probabilities: Floats, labels: Ints, hierarchy: Hierarchy, score: SetScore = LAC) -> TrustTables:
         """From calibrated probabilities (n, K) of photos that served for nothing else, and their labels (n,)."""
         distances = hierarchy.distance(probabilities.argmax(1), labels)
-        return cls(conformity_scores(probabilities, labels), hierarchy.path(probabilities), distances)
+        return cls(conformity_scores(probabilities, labels, score), hierarchy.path(probabilities), distances)
 
     @classmethod
     def empty(cls, levels: int) -> TrustTables:
@@ -93,12 +94,14 @@ class Trust:
         tables: What vouches for them.
         coverage: Of the sets where nobody names another.
         confidence: Of the ranks where nobody names another; None leaves answers at the class.
+        score: Of the sets, and of the tables.
     """
 
     hierarchy: Hierarchy
     tables: TrustTables
     coverage: float = 0.9
     confidence: float | None = None
+    score: SetScore = LAC
     _thresholds: dict[float, float | None] = field(default_factory=dict)
 
     @property
@@ -133,7 +136,7 @@ class Trust:
     def sets(self, probabilities: Floats, coverage: float) -> Bools | None:
         """Candidate sets (n, K); None where the held-out photos are too few for that level."""
         quantile = score_quantile(self.tables.scores, coverage)
-        return None if quantile is None else candidate_sets(probabilities, quantile)
+        return None if quantile is None else candidate_sets(probabilities, quantile, self.score)
 
     def threshold(self, confidence: float) -> tuple[float, bool]:
         """Probability from which on an answer stands, and whether held-out photos vouch for it.
@@ -162,4 +165,5 @@ def load_trust(folder: Path, manifest: Manifest, enrolled: Sequence[str] = ()) -
     if facts is None:
         return Trust(hierarchy, TrustTables.empty(len(hierarchy.levels)))
     tables = TrustTables.load(verified_file(folder, manifest, facts.file))
-    return Trust(hierarchy, tables, facts.coverage, facts.confidence)
+    score = SetScore(facts.score, facts.k_reg, facts.penalty)
+    return Trust(hierarchy, tables, facts.coverage, facts.confidence, score)

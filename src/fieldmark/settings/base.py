@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-__all__ = ["FitSettings", "Pooling"]
+__all__ = ["ConformalName", "FitSettings", "Pooling"]
 
 Pooling = Literal["avg", "gem", "cov"]
+ConformalName = Literal["lac", "aps", "raps"]
 
 
 def _to_int(value: Any) -> Any:
@@ -38,6 +39,10 @@ class FitSettings(BaseModel):
         description="where the gallery of known photos goes, such as s3://bucket/folder; into the model if left out",
     )
     coverage: float = Field(0.9, gt=0, lt=1, description="share of candidate sets that shall hold the truth")
+    conformal: ConformalName = Field(
+        "lac",
+        description="score of the candidate sets: lac for small ones, aps or raps for sizes that follow the difficulty",
+    )
     confidence: float | None = Field(
         None,
         gt=0,

@@ -76,6 +76,7 @@ def write_report(
         "report.html.j2",
         page=page,
         metrics=metrics,
+        sets_by=recognizer.manifest.trust and recognizer.manifest.trust.score_in_words,
         split=split,
         seen=evaluation.seen,
         diagram=draw_reliability(reliability_bins(answers.probabilities, answers.labels)),
