@@ -131,7 +131,7 @@ def test_an_earlier_layer_gives_a_finer_grid(method: Method) -> None:
     found = local_evidence(method, photo(), [0, 3])
     assert found.fine
     for coarse, fine in zip(found.patches, found.fine, strict=False):
-        assert fine.values.shape[0] == 2
+        assert (coarse.values.shape[0], fine.values.shape[0]) == (2, 1)
         assert fine.values.shape[1] >= coarse.values.shape[1]
     assert {patch.box for patch in found.fine} == {patch.box for patch in found.patches}
 
@@ -146,6 +146,14 @@ def test_the_finer_grid_is_the_gradient_of_the_logits() -> None:
     found = local_evidence(method, photo(), [2])
     total = sum(patch.values[0] for patch in found.fine)
     np.testing.assert_allclose(total, expected.numpy(), atol=1e-5)
+
+
+def test_the_finer_grid_is_of_the_difference(method: Method) -> None:
+    first, second, both = (local_evidence(method, photo(), classes) for classes in ([1], [4], [1, 4]))
+    for kind in ("fine", "late"):
+        patches = [getattr(one, kind) for one in (first, second, both)]
+        for one, other, difference in zip(*patches, strict=True):
+            np.testing.assert_allclose(one.values - other.values, difference.values, atol=1e-4)
 
 
 def test_every_method_of_the_table_has_its_own_reading() -> None:

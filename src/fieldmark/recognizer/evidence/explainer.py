@@ -227,8 +227,7 @@ def _sharp(looks: Sequence[tuple[Local, _Look, float]], frame: Box) -> Floats | 
             for patch in of_look
         ]
         if patches:
-            laid = lay(patches, frame)
-            maps.append(laid[0] - laid[1])
+            maps.append(lay(patches, frame)[0])
     if len(maps) < 2:
         return maps[0] if maps else None
     fine, late = maps[0], smooth(maps[1], (maps[0].shape[1], maps[0].shape[0]))

@@ -39,7 +39,8 @@ class Local:
         patches: Boxes are in pixels of the input.
         scores: (T,) the logits that are explained.
         how: A sentence.
-        fine: The same on the finer grid of an earlier layer, to first order; empty where none was watched.
+        fine: Of the first logit minus the second, or of the first alone, (1, h, w) on the finer grid of an earlier
+            layer, to first order; empty where none was watched.
         late: The same in the block before the last one.
     """
 
@@ -82,10 +83,11 @@ class LocalLogits:
             own = _patches(one, one.maps, upon)
             patches += own
             if earlier and earlier.fine and one.source.requires_grad:
-                fine += _earlier_patches(one, upon, earlier.fine)
-                late += _earlier_patches(one, upon, earlier.late)
+                found = _earlier_patches(one, _difference(upon), [*earlier.fine, *earlier.late])
+                fine += [patch for patch, place in found if place < len(earlier.fine)]
+                late += [patch for patch, place in found if place >= len(earlier.fine)]
             elif earlier and earlier.fine:  # what comes before the watched layers is as fine as they are
-                fine += own
+                fine += _patches(one, one.maps, [_difference(upon)])
         scores = self.logits[0, list(classes)].detach().double().cpu().numpy()
         return Local(patches, np.asarray(scores), self.how, fine, late)
 
@@ -97,20 +99,22 @@ def _patches(leaf: Leaf, maps: Tensor, gradients: Sequence[Tensor]) -> list[Patc
     return [Patch(of_box, _box(box)) for of_box, box in zip(values, leaf.boxes, strict=True)]
 
 
-def _earlier_patches(leaf: Leaf, upon: Sequence[Tensor], earlier: Sequence[Tensor]) -> list[Patch]:
-    """By the chain rule from the leaf to those of the earlier maps that it was computed from."""
-    if not earlier:
-        return []
-    found = [
-        torch.autograd.grad(leaf.source, earlier, gradient.to(leaf.source), retain_graph=True, allow_unused=True)
-        for gradient in upon
+def _difference(gradients: Sequence[Tensor]) -> Tensor:
+    """One backward pass through the backbone for both classes."""
+    return gradients[0] - gradients[1] if len(gradients) > 1 else gradients[0]
+
+
+def _earlier_patches(leaf: Leaf, upon: Tensor, earlier: Sequence[Tensor]) -> list[tuple[Patch, int]]:
+    """By the chain rule from the leaf to those of the earlier maps that it was computed from; each with its place."""
+    # Contiguous: torch 2.14 takes a gradient with the strides of channels last wrongly through batch norm on the CPU.
+    start = upon.to(leaf.source).contiguous()
+    found = torch.autograd.grad(leaf.source, earlier, start, retain_graph=True, allow_unused=True)
+    return [
+        (patch, place)
+        for place, (maps, gradient) in enumerate(zip(earlier, found, strict=True))
+        if gradient is not None and len(maps) == len(leaf.boxes)
+        for patch in _patches(leaf, maps, [gradient])
     ]
-    patches = []
-    for maps, *gradients in zip(earlier, *found, strict=True):
-        used = [gradient for gradient in gradients if gradient is not None]
-        if len(used) == len(upon) and len(maps) == len(leaf.boxes):
-            patches += _patches(leaf, maps, used)
-    return patches
 
 
 def leaf(maps: Tensor, boxes: Tensor) -> Leaf:
