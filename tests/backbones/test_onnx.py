@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import onnxruntime as ort
 import pytest
 import torch
 from torch import Tensor, nn
@@ -41,13 +42,15 @@ def test_the_graph_equals_the_module_at_any_batch_size(name: str, size: int) -> 
     torch.manual_seed(0)
     module = _Descriptors(create_backbone(name, image_size=size, pretrained=False)).eval()
     preprocess = module.backbone.preprocess(size)
-    runner = OnnxRunner(export_graph(module, preprocess, ["gem", "cov", "avg"]))
+    graph = export_graph(module, preprocess, ["gem", "cov", "avg"])
+    runner, bare = OnnxRunner(graph), ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
     assert runner.outputs == ("gem", "cov", "avg")
     for count in (1, 3, 5):
         images = _images(count, size)
         with torch.no_grad():
             expected = module(Normalize(preprocess)(torch.from_numpy(images)))
-        for key, values in runner.run(images).items():
+        at_once = dict(zip(runner.outputs, bare.run(None, {"images": images}), strict=True))
+        for key, values in [*runner.run(images).items(), *at_once.items()]:
             reference = expected[key].numpy()
             assert np.abs(values - reference).max() <= 1e-4 * max(1.0, np.abs(reference).max()), key
 
@@ -77,6 +80,19 @@ def test_the_second_view_is_the_mirror_image(means: OnnxRunner) -> None:
     np.testing.assert_array_equal(views["left"][:, 0], means.run(images)["left"])
     np.testing.assert_array_equal(views["left"][:, 1], means.run(flipped)["left"])
     assert means.run_views(images, 1)["left"].shape == (3, 1, 3)
+
+
+def test_no_photo_at_all(means: OnnxRunner) -> None:
+    assert means.run_views(_images(3, 16)[:0], 2)["left"].shape == (0, 2, 3)
+
+
+def test_outputs_do_not_depend_on_the_neighbours() -> None:
+    module = _Descriptors(create_backbone("resnet18", image_size=64, pretrained=False)).eval()
+    runner, images = OnnxRunner(export_graph(module, module.backbone.preprocess(64), ["gem", "cov"])), _images(3, 64)
+    together = runner.run(images)
+    for index in range(3):
+        for key, values in runner.run(images[[index]]).items():
+            np.testing.assert_array_equal(values[0], together[key][index])
 
 
 def test_a_graph_from_a_file_is_that_from_memory(tmp_path: Path, means: OnnxRunner) -> None:

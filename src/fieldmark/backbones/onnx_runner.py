@@ -12,9 +12,14 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from fieldmark.backbones.blas_threads import single_threaded_blas
+from fieldmark.data.views import with_mirrored
 from fieldmark.errors import PhotoError
 
 __all__ = ["OnnxRunner", "available_cpus", "batch_size_for", "in_batches", "load_good"]
+
+_ON_GPU = 32
+"""Images in one call of a graph there."""
 
 T = TypeVar("T")
 L = TypeVar("L")
@@ -25,7 +30,9 @@ class OnnxRunner:
     """An ONNX Runtime session that computes on one core, to be called from as many threads as there are cores.
 
     With a batch a thread no core waits for another: decoding overlaps with compute by itself, and the loss of
-    splitting one small convolution over cores is saved.
+    splitting one small convolution over cores is saved. On a CPU the images of a batch go through the graph one by
+    one: their activations then stay in a core's cache, which is up to a fifth faster, and an image's outputs do not
+    depend on its neighbours.
 
     Args:
         graph: An ONNX file or its content; see `export_graph`.
@@ -42,6 +49,7 @@ class OnnxRunner:
         providers = [name for name in wanted if name in ort.get_available_providers()]
         source = graph if isinstance(graph, bytes) else str(graph)
         self._session = ort.InferenceSession(source, options, providers=providers)
+        self._at_once = _ON_GPU if self._session.get_providers()[0] == wanted[0] else 1
         self.outputs: tuple[str, ...] = tuple(output.name for output in self._session.get_outputs())
 
     def run(self, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
@@ -50,7 +58,13 @@ class OnnxRunner:
 
     def run_inputs(self, feeds: Mapping[str, NDArray[np.uint8]]) -> dict[str, NDArray[np.float32]]:
         """Input's name -> uint8 (B, S, S, 3), each with a side of its own, to output's name -> (B, ...)."""
-        return dict(zip(self.outputs, self._session.run(None, dict(feeds)), strict=True))
+        count = len(next(iter(feeds.values())))
+        parts = [
+            self._session.run(None, {name: images[start : start + self._at_once] for name, images in feeds.items()})
+            for start in range(0, max(1, count), self._at_once)
+        ]
+        joined = parts[0] if len(parts) == 1 else [np.concatenate(some) for some in zip(*parts, strict=True)]
+        return dict(zip(self.outputs, joined, strict=True))
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -59,13 +73,14 @@ class OnnxRunner:
 
     def run_views(self, images: NDArray[np.uint8], views: int) -> dict[str, NDArray[np.float32]]:
         """uint8 (B, S, S, 3) to name -> (B, 1 or 2, ...): where the number of views is even, the mirror image too."""
-        looks = [images, images[:, :, ::-1]] if views % 2 == 0 else [images]
-        return self.run_stack(np.stack(looks, axis=1))
+        looks = 2 - views % 2
+        stack = with_mirrored(images) if looks == 2 else images
+        return self.run_stack(stack.reshape(len(images), looks, *images.shape[1:]))
 
     def run_stack(self, stack: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        """uint8 (B, V, S, S, 3) to name -> (B, V, ...), one view after the other, so that memory stays that of one."""
-        results = [self.run(np.ascontiguousarray(stack[:, view])) for view in range(stack.shape[1])]
-        return {name: np.stack([result[name] for result in results], axis=1) for name in self.outputs}
+        """uint8 (B, V, S, S, 3) to name -> (B, V, ...)."""
+        found = self.run(stack.reshape(-1, *stack.shape[2:]))
+        return {name: values.reshape(*stack.shape[:2], *values.shape[1:]) for name, values in found.items()}
 
 
 def in_batches(
@@ -81,16 +96,17 @@ def in_batches(
     """
     threads = threads or available_cpus()
     pending: deque[Future[R]] = deque()
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="fieldmark")
-    try:
-        for start in range(0, len(items), batch_size):
-            pending.append(pool.submit(work, items[start : start + batch_size]))
-            if len(pending) > 2 * threads:
+    with single_threaded_blas():
+        pool = ThreadPoolExecutor(threads, thread_name_prefix="fieldmark")
+        try:
+            for start in range(0, len(items), batch_size):
+                pending.append(pool.submit(work, items[start : start + batch_size]))
+                if len(pending) > 2 * threads:
+                    yield pending.popleft().result()
+            while pending:
                 yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def batch_size_for(image_size: int) -> int:

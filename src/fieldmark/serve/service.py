@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from fieldmark.backbones.blas_threads import single_threaded_blas
 from fieldmark.backbones.onnx_runner import available_cpus
 from fieldmark.data.photos import open_photo
 from fieldmark.errors import ModelError, PhotoError
@@ -68,6 +69,8 @@ class Service:
     def __init__(self, model: Path, settings: ServeSettings, metrics: Metrics) -> None:
         self.settings, self.metrics = settings, metrics
         self.recognizer = Recognizer(model)
+        self._held = contextlib.ExitStack()
+        self._held.enter_context(single_threaded_blas())
         self.batcher: MicroBatcher[bytes, PhotoReading] = MicroBatcher(
             self._read,
             batch_size=settings.batch_size,
@@ -123,6 +126,7 @@ class Service:
         self.ready = False
         self.batcher.close()
         self._alone.shutdown(wait=True)
+        self._held.close()
 
     def _warm(self) -> None:
         """Load what the first search and the first explanation would otherwise wait for."""
