@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ClassStatistics:
     """Means (K, d) and the factors that whiten the spread.
 
@@ -47,7 +48,7 @@ class ClassStatistics:
     def distances(self, vectors: Floats, means: Floats | None = None) -> Floats:
         """Squared Mahalanobis distances (n, K); infinite to a class without a mean."""
         turned = vectors @ self.within
-        targets = (self.means if means is None else means) @ self.within
+        targets = self._turned_means if means is None else means @ self.within
         squares = np.square(turned).sum(1)[:, None] - 2 * turned @ targets.T + np.square(targets).sum(1)
         return np.where(np.isnan(squares), np.inf, np.maximum(squares, 0)).astype(np.float32)
 
@@ -57,14 +58,25 @@ class ClassStatistics:
 
     def similarities(self, vectors: Floats, means: Floats | None = None) -> Floats:
         """Cosines (n, K) between unit vectors and the means; -1 for a class without a mean."""
-        targets = self.means if means is None else means
-        turned = targets / np.maximum(np.linalg.norm(targets, axis=1, keepdims=True), 1e-12)
+        turned = self._unit_means if means is None else _unit(means)
         return np.asarray(np.nan_to_num(vectors @ turned.T, nan=-1.0))
+
+    @cached_property
+    def _turned_means(self) -> Floats:
+        return np.asarray(self.means @ self.within)
+
+    @cached_property
+    def _unit_means(self) -> Floats:
+        return _unit(self.means)
 
 
 def evenly(count: int, limit: int) -> Ints:
     """Positions of at most `limit` of `count` things, evenly taken."""
     return np.unique(np.linspace(0, count - 1, min(count, limit)).astype(np.int64)) if count else np.zeros(0, np.int64)
+
+
+def _unit(rows: Floats) -> Floats:
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12))
 
 
 def _whitening(rows: Floats) -> Floats:

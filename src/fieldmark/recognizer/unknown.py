@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ KEPT = 0.95
 DEFAULT_SCORE = "joint"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Evidence:
     """What the scores are made of, for n photos.
 
@@ -38,6 +39,11 @@ class Evidence:
     vectors: Floats
     landmarks: Floats
     statistics: ClassStatistics
+
+    @cached_property
+    def nearest_class(self) -> Floats:
+        """(n,) squared Mahalanobis distance to the nearest class, which several scores are made of."""
+        return np.asarray(self.statistics.distances(self.vectors).min(1))
 
 
 def _max_softmax(photos: Evidence) -> Floats:
@@ -63,7 +69,7 @@ def _nearest(photos: Evidence) -> Floats:
 
 
 def _mahalanobis(photos: Evidence) -> Floats:
-    return np.asarray(-photos.statistics.distances(photos.vectors).min(1))
+    return -photos.nearest_class
 
 
 def _relative_mahalanobis(photos: Evidence) -> Floats:
