@@ -10,7 +10,7 @@ import pytest
 from fieldmark.guide.advice import ClassCounts, advise
 from fieldmark.guide.look_alikes import Pair, find_pairs
 from fieldmark.guide.page import telling
-from fieldmark.guide.parts import BACKGROUND, merged_name, part_shares, shares_on_photo
+from fieldmark.guide.parts import BACKGROUND, merged_name, net_on_photo, part_shares
 from fieldmark.guide.photos import Asked, evenly_by_class
 from fieldmark.guide.sides import SideTable, both_sides_show, side_table
 from fieldmark.guide.typical import medoids
@@ -84,13 +84,14 @@ def _evidence(contrast: np.ndarray, frame: Box, size: tuple[int, int]) -> Eviden
     )  # fmt: skip
 
 
-def test_shares_of_parts_are_those_of_a_slow_loop() -> None:
+def test_what_parts_add_is_that_of_a_slow_loop() -> None:
     generator = np.random.default_rng(0)
     contrast = generator.normal(size=(3, 4))
     parts = tuple(Part(f"part {index}", *generator.uniform(0, 90, 2), True) for index in range(4))
     record = Record(Path("a.jpg"), 0, box=(10, 5, 80, 70), parts=parts)
     frame = (-8.0, 0.0, 92.0, 90.0)
-    found = shares_on_photo(_evidence(contrast, frame, (84, 90)), record)
+    evidence = _evidence(contrast, frame, (84, 90))
+    found = net_on_photo(evidence, record)
     slow = dict.fromkeys((*(part.name for part in parts), BACKGROUND), 0.0)
     for row in range(24):
         for column in range(32):
@@ -98,13 +99,30 @@ def test_shares_of_parts_are_those_of_a_slow_loop() -> None:
             y = frame[1] + (row + 0.5) * 90 / 24
             inside = 10 <= x < 80 and 5 <= y < 70
             near = min(parts, key=lambda part: (part.x - x) ** 2 + (part.y - y) ** 2)
-            slow[near.name if inside else BACKGROUND] += max(0.0, contrast[row // 8, column // 8]) / 64
-    total = np.maximum(contrast, 0).sum()
-    assert {name: share for name, (share, _) in found.items()} == pytest.approx(
-        {name: value / total for name, value in slow.items()}
+            slow[near.name if inside else BACKGROUND] += contrast[row // 8, column // 8] / 64
+    strength = np.abs(contrast).sum()
+    assert {name: net for name, (net, _) in found.items()} == pytest.approx(
+        {name: value / strength for name, value in slow.items()}
     )
-    assert sum(share for share, _ in found.values()) == pytest.approx(1)
     assert sum(area for _, area in found.values()) == pytest.approx(1)
+    shares = part_shares([(evidence, record)])
+    positive = {name: max(value, 0.0) for name, value in slow.items()}
+    assert {one.name: one.share for one in shares} == pytest.approx(
+        {name: value / sum(positive.values()) for name, value in positive.items()}
+    )
+    assert shares[-1].name == BACKGROUND
+
+
+def test_noise_that_goes_either_way_is_no_evidence() -> None:
+    """The beak speaks for the class on every photo, the wing for it on one and against it on the other."""
+    parts = (Part("beak", 12, 12, True), Part("wing", 88, 88, True))
+    record = Record(Path("a.jpg"), 0, box=(0, 0, 100, 100), parts=parts)
+    found = []
+    for sign in (1, -1):
+        contrast = np.zeros((4, 4))
+        contrast[0, 0], contrast[3, 3] = 1.0, 5.0 * sign
+        found.append((_evidence(contrast, (0, 0, 100, 100), (100, 100)), record))
+    assert {one.name: one.share for one in part_shares(found)} == {"beak": 1.0, "wing": 0.0, BACKGROUND: 0.0}
 
 
 def test_evidence_on_the_beak_is_named() -> None:

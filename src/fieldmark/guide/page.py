@@ -27,6 +27,7 @@ __all__ = ["telling", "write_page"]
 _LARGE, _SMALL, _CLOSE, _TYPICAL = 300, 150, 112, 200
 _SHOWN, _MISTAKEN = 3, 3
 _TELLING = 0.05
+_BARE = 0.01  # a share below this gets no bar
 _NAMED = 4
 _WORST = 12
 
@@ -81,7 +82,7 @@ class _Studio:
 
     def plate(self, pair: Pair, found: Separation) -> PlateView:
         sides = (self._side(pair, pair.first, found.first), self._side(pair, pair.second, found.second))
-        shown = tuple(part for part in found.parts if part.name != BACKGROUND)[:_NAMED]
+        shown = tuple(part for part in found.parts if part.name != BACKGROUND and part.share >= _BARE)[:_NAMED]
         background = tuple(part for part in found.parts if part.name == BACKGROUND)
         parts = (*sorted(shown, key=lambda part: -part.share), *background)
         return PlateView(pair, _anchor(pair), sides, _sentence(found), parts)

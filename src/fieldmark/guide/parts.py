@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fieldmark.recognizer.evidence import Evidence
 from fieldmark.structures import Record
 
-__all__ = ["BACKGROUND", "PartShare", "merged_name", "part_shares", "shares_on_photo"]
+__all__ = ["BACKGROUND", "PartShare", "merged_name", "net_on_photo", "part_shares"]
 
 Floats = NDArray[np.float64]
 
@@ -29,7 +29,7 @@ class PartShare:
 
     Attributes:
         name: The part without its side; `BACKGROUND` for what lies outside of the box.
-        share: Of the evidence, the mean over the photos.
+        share: Of what speaks for the photos' own class, over all photos.
         area: Of the area where evidence is looked for, the mean over the photos: what even evidence would give.
     """
 
@@ -49,30 +49,36 @@ def merged_name(name: str) -> str:
 
 
 def part_shares(found: Sequence[tuple[Evidence, Record]]) -> list[PartShare]:
-    """Shares averaged over photos, the most telling part first; the background comes last.
+    """Shares over photos, the most telling part first; the background comes last.
+
+    What a part adds and what it takes away are set off against each other, within a photo and over the photos, before
+    parts that speak for the other class are set to 0: noise goes either way, a field mark does not.
 
     Photos without visible parts are passed over; without any photo the list is empty.
     """
-    tables = [table for evidence, record in found if (table := shares_on_photo(evidence, record))]
+    tables = [table for evidence, record in found if (table := net_on_photo(evidence, record))]
     names = sorted({name for table in tables for name in table})
-    shares = []
-    for name in names:
-        values = np.array([table.get(name, (0.0, 0.0)) for table in tables])
-        shares.append(PartShare(name, float(values[:, 0].mean()), float(values[:, 1].mean())))
+    means = {name: np.mean([table.get(name, (0.0, 0.0)) for table in tables], axis=0) for name in names}
+    total = sum(max(net, 0.0) for net, _ in means.values())
+    shares = [
+        PartShare(name, float(max(net, 0.0) / total) if total > 0 else 0.0, float(area))
+        for name, (net, area) in means.items()
+    ]
     return sorted(shares, key=lambda one: (one.name == BACKGROUND, -one.excess))
 
 
-def shares_on_photo(evidence: Evidence, record: Record) -> dict[str, tuple[float, float]]:
-    """Part -> its share of the fine contrast evidence above 0, and its share of the object's area.
+def net_on_photo(evidence: Evidence, record: Record) -> dict[str, tuple[float, float]]:
+    """Part -> what it adds in the fine contrast, and its share of the object's area.
 
     A place of the map is divided into small squares; each counts for the nearest visible part, or for the background
-    where it lies outside of the box or of the photo. Areas are shares of what lies inside.
+    where it lies outside of the box or of the photo. Contributions are shares of the sum of all without their signs, so
+    that photos count alike; areas are shares of what lies inside.
     """
     visible = [part for part in record.parts if part.visible]
-    weights = np.maximum(evidence.fine, 0.0)
-    if not visible or weights.sum() <= 0:
+    strength = float(np.abs(evidence.fine).sum())
+    if not visible or strength <= 0:
         return {}
-    x, y, each = _samples(evidence, weights)
+    x, y, each = _samples(evidence, evidence.fine / strength)
     inside = _inside(evidence, record, x, y)
     points = np.array([(part.x, part.y) for part in visible])
     nearest = ((x[:, None] - points[:, 0]) ** 2 + (y[:, None] - points[:, 1]) ** 2).argmin(1)
@@ -80,9 +86,9 @@ def shares_on_photo(evidence: Evidence, record: Record) -> dict[str, tuple[float
     table: dict[str, tuple[float, float]] = {}
     for name in dict.fromkeys(names):
         own = np.isin(nearest, [index for index, other in enumerate(names) if other == name]) & inside
-        table[name] = (float(each[own].sum() / each.sum()), float(own.sum() / max(1, inside.sum())))
+        table[name] = (float(each[own].sum()), float(own.sum() / max(1, inside.sum())))
     if record.box is not None:
-        table[BACKGROUND] = (float(each[~inside].sum() / each.sum()), 0.0)
+        table[BACKGROUND] = (float(each[~inside].sum()), 0.0)
     return table
 
 
