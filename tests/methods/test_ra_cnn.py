@@ -144,7 +144,7 @@ def test_before_the_first_stage_proposals_learn_where_features_respond_most(meth
     method.begin_stage(0, photos)
     with torch.no_grad():
         local, feature_map = method.backbone.maps(batch)
-        target, found = peak_square(feature_map, method.start_share), method.proposals[0](local)
+        target, found = peak_square(feature_map, method.start_crop), method.proposals[0](local)
     assert (found - target).abs().mean() < 0.05
     kept = {name: tensor.clone() for name, tensor in method.state_dict().items()}
     method.begin_stage(2, photos)
@@ -180,7 +180,7 @@ def test_before_they_rank_proposals_are_aimed_at_the_evidence(method: RACNN) -> 
     torch.manual_seed(0)
     with torch.no_grad():
         local, feature_map = method.backbone.maps(batch)
-        target = strongest_square(method._evidence(feature_map, torch.zeros(12, dtype=torch.long), 0), 2 / 3)
+        target = strongest_square(method._evidence(feature_map, torch.zeros(12, dtype=torch.long), 0), 0.5)
     before = distance()
     method.begin_stage(1, photos)
     assert distance() < 0.08 < before

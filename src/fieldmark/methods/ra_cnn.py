@@ -35,8 +35,6 @@ __all__ = ["RACNN", "rank_loss"]
 
 ATTENTION_SHARE = 0.2
 ATTENTION_LR_SCALE = 0.1
-START_SHARE = 2 / 3
-"""Side of the squares that the proposals start from, as a share of the image that they lie in."""
 START_PHOTOS = 2048
 AIMS = ("evidence", "response")
 
@@ -52,7 +50,9 @@ class RACNN(Method):
         num_scales: S, the photo counted in.
         shared_backbone: All scales are read by the same weights; otherwise each has its own.
         crop_size: Side at which the inner scales are read; None for half of the photo's.
-        smallest_crop: Least side of a square, as a share of the side of what it is cut from.
+        start_crop: Side of the squares that the proposals are aimed at, as a share of the side of what they are cut
+            from.
+        smallest_crop: Least side of a square, likewise.
         sharpness: k of the boxcar mask.
         margin: By which a finer scale has to be surer.
         feature_scale: What the features of unit length are multiplied with before the classifier.
@@ -71,7 +71,8 @@ class RACNN(Method):
         num_scales: int = 3,
         shared_backbone: bool = True,
         crop_size: int | None = None,
-        smallest_crop: float = 0.5,
+        start_crop: float = 0.5,
+        smallest_crop: float = 0.33,
         sharpness: float = 10.0,
         margin: float = 0.05,
         feature_scale: float = 4.0,
@@ -88,7 +89,7 @@ class RACNN(Method):
         self.head = nn.Linear(num_scales * backbone.channels, num_classes)
         self.num_scales = num_scales
         self.crop_size = crop_size
-        self.start_share = max(START_SHARE, smallest_crop)
+        self.start_crop = max(start_crop, smallest_crop)
         self.sharpness = sharpness
         self.margin = margin
         self.feature_scale = feature_scale
@@ -167,9 +168,9 @@ class RACNN(Method):
             local, feature_map = self._maps_at(images.to(self.head.weight.device), depth)
             if by_evidence:
                 response = self._evidence(feature_map, labels.to(feature_map.device), depth)
-                targets = strongest_square(response, self.start_share)
+                targets = strongest_square(response, self.start_crop)
             else:
-                targets = peak_square(feature_map, self.start_share)
+                targets = peak_square(feature_map, self.start_crop)
             sample.add(zip(on_grid(local).half(), targets, strict=True))
         return torch.stack([maps for maps, _ in sample.kept]), torch.stack([square for _, square in sample.kept])
 
