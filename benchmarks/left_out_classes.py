@@ -24,7 +24,9 @@ from fieldmark.data.splits import carve
 from fieldmark.evaluation.open_set import fpr_at, oscr
 from fieldmark.recognizer.calibration import fit_temperature, log_softmax
 from fieldmark.recognizer.class_statistics import ClassStatistics
-from fieldmark.recognizer.newcomers import ValAnswers, fit_gates, newcomer_odds, with_newcomers
+from fieldmark.recognizer.gates import fit_gates
+from fieldmark.recognizer.left_out import leave_out
+from fieldmark.recognizer.newcomers import newcomer_odds, with_newcomers
 from fieldmark.recognizer.projection import Projection
 from fieldmark.recognizer.unknown import DEFAULT_SCORE, JOINED, KNOWN_SCORES, Evidence, fit_unknown, known_scores
 from fieldmark.training.one_thread import one_thread_each
@@ -46,7 +48,7 @@ class Photos:
 
 
 @dataclass(frozen=True)
-class Known:
+class Fitted:
     """What is fitted on the classes that stay."""
 
     classes: Ints
@@ -75,7 +77,7 @@ def photos_of(data: Path) -> Photos:
     return Photos(embeddings, labels, whole & (splits == "train"), whole & free, whole & (splits == "test"))
 
 
-def fitted(photos: Photos, classes: Ints) -> Known:
+def fitted(photos: Photos, classes: Ints) -> Fitted:
     inside = photos.train & np.isin(photos.labels, classes)
     projection = Projection.fit(photos.embeddings[inside])
     vectors, labels = projection(photos.embeddings[inside]), np.searchsorted(classes, photos.labels[inside])
@@ -85,10 +87,10 @@ def fitted(photos: Photos, classes: Ints) -> Known:
     truth = np.searchsorted(classes, photos.labels[free])
     temperature = fit_temperature(head(projection(photos.embeddings[free])), truth)
     statistics = ClassStatistics.fit(vectors, labels, len(classes))
-    return Known(classes, projection, head, temperature, vectors, labels, statistics)
+    return Fitted(classes, projection, head, temperature, vectors, labels, statistics)
 
 
-def open_set(photos: Photos, known: Known, strangers: Floats) -> dict[str, list[float]]:
+def open_set(photos: Photos, known: Fitted, strangers: Floats) -> dict[str, list[float]]:
     """Score -> AUROC, FPR, OSCR; and what the threshold of the default keeps and finds."""
     tested = photos.test & np.isin(photos.labels, known.classes)
     own, val = (photos.embeddings[which & np.isin(photos.labels, known.classes)] for which in (tested, photos.free))
@@ -109,13 +111,17 @@ def open_set(photos: Photos, known: Known, strangers: Floats) -> dict[str, list[
     return found
 
 
-def enrolled(photos: Photos, known: Known, out: Ints, shots: int, rng: np.random.Generator) -> list[float]:
+def enrolled(photos: Photos, known: Fitted, out: Ints, shots: int, rng: np.random.Generator) -> list[float]:
     """Accuracy of the old classes before and after, and of the new ones."""
-    free = photos.free & np.isin(photos.labels, known.classes)
-    val = known.evidence(photos.embeddings[free])
-    truth = np.searchsorted(known.classes, photos.labels[free])
-    answers = ValAnswers(val.vectors, truth, val.probabilities.argmax(1), val.probabilities.max(1))
-    gates = fit_gates(known.vectors, known.labels, answers, known.statistics)
+    inside, free = (which & np.isin(photos.labels, known.classes) for which in (photos.train, photos.free))
+    draws = leave_out(
+        photos.embeddings[inside],
+        photos.labels[inside],
+        photos.embeddings[free],
+        photos.labels[free],
+        np.arange(inside.sum()),
+    )
+    gates = fit_gates(draws)
     chosen = [rng.permutation(np.flatnonzero(photos.train & (photos.labels == label)))[:shots] for label in out]
     means = np.stack([known.projection(photos.embeddings[few]).mean(0) for few in chosen])
     test = known.evidence(photos.embeddings[photos.test])

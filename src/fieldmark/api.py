@@ -108,7 +108,7 @@ def train_and_save(prepared: Prepared, settings: FitSettings, out: Path, *, resu
     def complete(folder: Path, manifest: Manifest) -> Manifest:
         tables.save(folder / TRUST_FILE)
         answers = calibration.probabilities
-        photos = known_photos(folder, manifest, prepared.records, trained.members, answers, ~held[val])
+        photos = known_photos(folder, manifest, prepared.records, trained.members, answers, ~held[val], prepared.groups)
         return remember(folder, manifest, photos, gallery_uri=settings.gallery_uri, seed=settings.seed)
 
     save_artifact(out, manifest, trained.members, prepared.records, contents, complete)

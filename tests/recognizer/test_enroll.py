@@ -118,9 +118,13 @@ def test_bad_input_is_one_sentence_and_changes_nothing(model_copy: Path, stripes
         assert str(raised.value).startswith(text)
     with pytest.raises(SettingError, match="was trained, not enrolled"):
         unenroll(model_copy, taken)
+    with pytest.raises(SettingError) as raised:
+        unenroll(model_copy, "nobody")
+    assert str(raised.value) == f"nothing was enrolled in the model {model_copy}, so 'nobody' cannot be taken back"
+    assert _files(model_copy) == files
+    enroll(model_copy, "stripes", stripes[:1])
     with pytest.raises(SettingError, match="unknown enrolled class 'nobody'"):
         unenroll(model_copy, "nobody")
-    assert _files(model_copy) == files
 
 
 def test_a_model_without_memory_or_gallery_says_so(model_copy: Path, stripes: list[Path]) -> None:
@@ -133,6 +137,13 @@ def test_a_model_without_memory_or_gallery_says_so(model_copy: Path, stripes: li
     assert Recognizer(model_copy).predict(stripes[0]).unknown is None
     with pytest.raises(ModelError, match="has no gallery: fit it again"):
         enroll(model_copy, "stripes", stripes[:2])
+    file.write_text(json.dumps(content | {"gates": []}))
+    with pytest.raises(ModelError) as raised:
+        enroll(model_copy, "stripes", stripes[:2])
+    assert str(raised.value) == (
+        f"the model {model_copy} was made from too few photos to tell what a newcomer would cost; "
+        "fit it again with at least two classes of two photos"
+    )
 
 
 def test_the_commands(model_copy: Path, stripes: list[Path], command: Callable[..., Any]) -> None:

@@ -1,4 +1,4 @@
-"""How newcomers compete with the head: laws of the probabilities, and what simulated enrolments promise."""
+"""How newcomers compete with the head: laws of the probabilities."""
 
 from __future__ import annotations
 
@@ -7,17 +7,7 @@ import pytest
 
 from fieldmark.artifact.memory_facts import Gate
 from fieldmark.recognizer.class_statistics import ClassStatistics
-from fieldmark.recognizer.newcomers import (
-    LOSS_BUDGET,
-    ValAnswers,
-    _features,
-    _joining,
-    _simulated,
-    fit_gates,
-    gate_for,
-    newcomer_odds,
-    with_newcomers,
-)
+from fieldmark.recognizer.newcomers import gate_for, newcomer_odds, with_newcomers
 from fieldmark.recognizer.projection import unit_rows
 
 rng = np.random.default_rng(0)
@@ -47,19 +37,6 @@ def _classes(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     return unit_rows(means[labels] + 0.7 * draws.normal(size=(count, 32))), labels
 
 
-def test_gates_keep_the_budget_and_more_photos_find_more() -> None:
-    (train, labels), (val, val_labels) = _classes(0, 600), _classes(1, 200)
-    statistics = ClassStatistics.fit(train, labels, 20)
-    answers = statistics.similarities(val).argmax(1)
-    remembered = ValAnswers(val, val_labels, answers, np.full(200, 0.8))
-    gates = fit_gates(train, labels, remembered, statistics)
-    assert [gate.shots for gate in gates] == [1, 2, 3, 4, 5]
-    assert all(gate.simulated_loss <= LOSS_BUDGET for gate in gates)
-    assert gates[4].simulated_recall > gates[0].simulated_recall
-    again = fit_gates(train, labels, remembered, statistics)
-    assert again == gates
-
-
 def test_on_the_way_from_an_old_class_to_the_newcomer_it_grows_likelier() -> None:
     """Beside one old class both features are linear, so that the way is uphill throughout."""
     train, labels = _classes(0, 600)
@@ -69,28 +46,6 @@ def test_on_the_way_from_an_old_class_to_the_newcomer_it_grows_likelier() -> Non
     path = np.linspace(statistics.means[8], mean[0], 9)
     odds = newcomer_odds(path, mean, [5], statistics, gates)[:, 0]
     assert (np.diff(odds) > 0).all()
-
-
-def test_simulated_enrolments_are_those_of_a_loop() -> None:
-    """Each class leaves the means in turn; the old best is found among the others."""
-    (train, labels), (val, val_labels) = _classes(0, 200), _classes(1, 30)
-    statistics = ClassStatistics.fit(train, labels, 20)
-    remembered = ValAnswers(val, val_labels, val_labels, np.full(30, 0.8))
-    joining, means = _joining(train, labels, val_labels, 2, 0)
-    known = statistics.distances(val), statistics.similarities(val)
-    features, is_new, rivals = _simulated(remembered, joining, means, statistics, known)
-    for index, label in enumerate(joining):
-        slow = _features(val, means[index : index + 1], statistics.without(joining[index : index + 1]))
-        np.testing.assert_allclose(features[index :: len(joining)], np.concatenate(slow, 1), rtol=1e-3, atol=1e-2)
-        np.testing.assert_array_equal(is_new[index :: len(joining)], val_labels == label)
-    np.testing.assert_array_equal(rivals, np.where(is_new, np.inf, np.log(0.8)))
-
-
-def test_one_class_alone_gives_no_gates() -> None:
-    train, labels = _classes(0, 200)
-    statistics = ClassStatistics.fit(train, labels, 20)
-    alone = ValAnswers(train[labels == 3], labels[labels == 3], labels[labels == 3], np.full((labels == 3).sum(), 0.8))
-    assert fit_gates(train, labels, alone, statistics) == []
 
 
 def test_a_number_of_photos_finds_its_gate() -> None:

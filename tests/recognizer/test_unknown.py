@@ -1,4 +1,4 @@
-"""Scores of being known against other libraries, the threshold's law, and the choice by leaving classes out."""
+"""Scores of being known against other libraries, and the threshold's law."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from sklearn.neighbors import NearestNeighbors
 
 from fieldmark import Recognizer
 from fieldmark.recognizer.class_statistics import ClassStatistics, evenly
-from fieldmark.recognizer.left_out import choose_score, simulate_left_out
 from fieldmark.recognizer.projection import Projection, unit_rows
 from fieldmark.recognizer.unknown import (
     JOINED,
@@ -88,21 +87,6 @@ def test_the_fitted_threshold_keeps_val_photos_known() -> None:
     assert (known_scores("energy", PHOTOS, facts.scales) >= facts.threshold).mean() == 0.9
     none = np.zeros((0, 5))
     assert fit_unknown(Evidence(none, none, VECTORS[:0], TRAIN, STATISTICS), {}, "energy") is None
-
-
-def test_classes_left_out_are_noticed_and_chance_chooses_nothing() -> None:
-    labels = np.random.default_rng(1).integers(12, size=900)
-    vectors = unit_rows(np.random.default_rng(2).normal(size=(12, 24))[labels] * 2 + rng.normal(size=(900, 24)))
-    simulated = simulate_left_out(vectors[:600], labels[:600], vectors[600:], labels[600:])
-    assert set(simulated) == {*KNOWN_SCORES, *JOINED}
-    assert all(len(values) == 3 for values in simulated.values())
-    assert np.mean(simulated["nearest"]) > 0.8
-    assert choose_score({"joint": [0.8, 0.9, 0.7, 0.8], "energy": [0.9, 0.8, 0.8, 0.75]}) == "joint"
-    assert choose_score({"joint": [0.8, 0.9, 0.7, 0.8], "energy": [0.9, 0.99, 0.8, 0.91]}) == "energy"
-
-
-def test_too_few_photos_are_not_simulated() -> None:
-    assert simulate_left_out(TRAIN, TRAIN_LABELS, TRAIN[:5], TRAIN_LABELS[:5]) == {}
 
 
 def test_a_projection_keeps_cosines_and_is_the_same_again() -> None:

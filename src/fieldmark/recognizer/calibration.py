@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "CONTRADICTION",
+    "contradiction",
     "expected_calibration_error",
     "fit_temperature",
     "log_softmax",
@@ -65,19 +67,41 @@ def pooled_temperature(logits: Floats, labels: Ints, fold_logits: Floats, fold_l
         fold_logits: (m, K) of train photos, by heads that did not see them.
         fold_labels: (m,) of train photos.
     """
-    of_folds = fit_temperature(fold_logits, fold_labels)
     if not len(labels):
-        return of_folds
-    own = fit_temperature(logits, labels)
-
-    def surprise(temperature: float) -> float:
-        return len(labels) * negative_log_likelihood(logits / temperature, labels)
-
-    if 2.0 * (surprise(of_folds) - surprise(own)) > CONTRADICTION:
+        return fit_temperature(fold_logits, fold_labels)
+    if abs(contradiction(logits, labels, fold_logits, fold_labels)) > CONTRADICTION:
+        own = fit_temperature(logits, labels)
         step = 0.05
-        bend = (surprise(own * np.exp(step)) - 2.0 * surprise(own) + surprise(own * np.exp(-step))) / step**2
+        bend = (
+            _surprise(logits, labels, own * np.exp(step))
+            - 2.0 * _surprise(logits, labels, own)
+            + _surprise(logits, labels, own * np.exp(-step))
+        ) / step**2
         return float(own * np.exp(min(1.0, max(bend, 1e-12) ** -0.5)))
     return fit_temperature(np.concatenate([logits, fold_logits]), np.concatenate([labels, fold_labels]))
+
+
+def contradiction(logits: Floats, labels: Ints, fold_logits: Floats, fold_labels: Ints) -> float:
+    """Twice the log-likelihood by which val photos prefer their own temperature to that of train photos.
+
+    More than `CONTRADICTION` is more than chance. Negative where val is the surer one; 0 without photos of either.
+
+    Args:
+        logits: (n, K) of val photos.
+        labels: (n,) of val photos.
+        fold_logits: (m, K) of train photos, by heads that did not see them.
+        fold_labels: (m,) of train photos.
+    """
+    if not len(labels) or not len(fold_labels):
+        return 0.0
+    of_folds, own = fit_temperature(fold_logits, fold_labels), fit_temperature(logits, labels)
+    found = 2.0 * (_surprise(logits, labels, of_folds) - _surprise(logits, labels, own))
+    return found if own >= of_folds else -found
+
+
+def _surprise(logits: Floats, labels: Ints, temperature: float) -> float:
+    """Of all photos together, -log p(truth)."""
+    return len(labels) * negative_log_likelihood(logits / temperature, labels)
 
 
 def expected_calibration_error(probabilities: Floats, labels: Ints, bins: int = 15) -> float:

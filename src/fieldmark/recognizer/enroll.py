@@ -74,8 +74,8 @@ def enroll(model: str | Path, label: str, photos: Sequence[str | Path]) -> Enrol
     Raises:
         SettingError: The name is empty, or the model has a class of that name.
         DataError: There are no photos, or one cannot be read.
-        ModelError: The model has no memory or no gallery of its own, or too few val photos to tell what a newcomer
-            would cost.
+        ModelError: The model has no memory or no gallery of its own, or was made from too few photos to tell what a
+            newcomer would cost.
     """
     folder, name = Path(model), label.strip()
     with _locked(folder):
@@ -114,6 +114,8 @@ def unenroll(model: str | Path, label: str) -> None:
         manifest = recognizer.manifest
         if name in manifest.classes:
             raise SettingError(f"'{name}' was trained, not enrolled: fit the model without its photos to leave it out")
+        if not recognizer.judge.labels:
+            raise SettingError(f"nothing was enrolled in the model {folder}, so '{name}' cannot be taken back")
         if name not in recognizer.judge.labels:
             raise unknown_name("enrolled class", name, recognizer.judge.labels)
         kept = [facts for facts in manifest.enrolled if facts.label != name]
@@ -138,8 +140,8 @@ def _demand_new(recognizer: Recognizer, name: str, photos: Sequence[str | Path])
         raise DataError(f"expected photos of '{name}', but got none; one to five are enough")
     if recognizer.manifest.memory and not recognizer.manifest.gates:
         raise ModelError(
-            f"the model {recognizer.folder} has too few val photos to tell what a newcomer would cost; "
-            "fit it again with a larger val_fraction or more photos"
+            f"the model {recognizer.folder} was made from too few photos to tell what a newcomer would cost; "
+            "fit it again with at least two classes of two photos"
         )
 
 

@@ -53,7 +53,13 @@ class Projection:
 
     @property
     def dim(self) -> int:
+        """d, of the vectors that come out."""
         return len(self.components)
+
+    @property
+    def width(self) -> int:
+        """D, of the embeddings that go in."""
+        return int(self.components.shape[1])
 
     @property
     def key(self) -> str:

@@ -17,9 +17,10 @@ from fieldmark.data.views import whole_views
 from fieldmark.recognizer.class_statistics import ClassStatistics, evenly
 from fieldmark.recognizer.fusion import mean_logits
 from fieldmark.recognizer.gallery import Gallery, GalleryRow
-from fieldmark.recognizer.left_out import choose_score, simulate_left_out
+from fieldmark.recognizer.gates import fit_gates
+from fieldmark.recognizer.left_out import choose_score, leave_out, tell_apart
 from fieldmark.recognizer.memory import MEMORY_FILE, Memory
-from fieldmark.recognizer.newcomers import ValAnswers, fit_gates
+from fieldmark.recognizer.newcomers import ValAnswers
 from fieldmark.recognizer.projection import Projection
 from fieldmark.recognizer.unknown import DEFAULT_SCORE, Evidence, fit_unknown
 from fieldmark.structures import RecordList
@@ -34,7 +35,8 @@ Embed = Callable[[Ints], NDArray[np.float32]]
 GALLERY_FOLDER = "gallery"
 _LANDMARKS = 4096
 _FITTED = 20_000  # photos that means and spreads are computed from
-_SIMULATED = 2000  # train photos, and val photos, of the simulation of unknowns
+_SIMULATED = 2000  # train photos, and val photos, of the draws without some classes
+_SIMULATED_CLASSES = 100
 _VAL = 4096  # val photos that are remembered
 _FEW = 20  # with fewer free val photos, thresholds and gates look at all of val
 _CHUNK = 1024
@@ -52,6 +54,7 @@ class KnownPhotos:
         val_probabilities: (n_val, K), calibrated.
         val_logits: (n_val, K), divided by the temperature; the weighted mean over the members.
         free: Which val photos something may be chosen by, (n_val,).
+        groups: (n,) photos with equal numbers show the same moment.
     """
 
     records: RecordList
@@ -60,6 +63,7 @@ class KnownPhotos:
     val_probabilities: Floats
     val_logits: Floats
     free: NDArray[np.bool_]
+    groups: Ints
 
 
 def remember(folder: Path, manifest: Manifest, photos: KnownPhotos, *, gallery_uri: str | None, seed: int) -> Manifest:
@@ -82,7 +86,7 @@ def remember(folder: Path, manifest: Manifest, photos: KnownPhotos, *, gallery_u
         vectors[positions] = projection(photos.embed(positions))
     memory, kept = _memory(photos, projection, vectors)
     memory.save(folder / MEMORY_FILE)
-    update = _fitted(memory, photos, vectors, kept, seed)
+    update = _fitted(memory, photos, kept, seed)
     rows = _rows(photos.records)
     table = "photos" if gallery_uri is None else f"photos-{projection.key}"
     facts = Gallery.create(gallery_uri or GALLERY_FOLDER, folder, rows, vectors, projection.key, table)
@@ -96,6 +100,7 @@ def known_photos(
     members: Sequence[Member],
     val_probabilities: Floats,
     free: NDArray[np.bool_],
+    groups: Sequence[int],
 ) -> KnownPhotos:
     """Train and val photos with what the members say of them; the first member's embeddings are read when asked for.
 
@@ -106,6 +111,7 @@ def known_photos(
         members: In the order of the manifest's.
         val_probabilities: (n_val, K), calibrated.
         free: Which val photos something may be chosen by, (n_val,).
+        groups: A number for each of `records`; photos with equal numbers show the same moment.
     """
     train, val = records.of_split("train"), records.of_split("val")
     own = records.like([*train, *val])
@@ -116,7 +122,13 @@ def known_photos(
         [facts.temperature for facts in manifest.members],
         [member.weight for member in members],
     )
-    return KnownPhotos(own, len(train), embed, val_probabilities, logits, free)
+    moments = [
+        group
+        for split in ("train", "val")
+        for group, record in zip(groups, records, strict=True)
+        if record.split == split
+    ]
+    return KnownPhotos(own, len(train), embed, val_probabilities, logits, free, np.array(moments, dtype=np.int64))
 
 
 def graph_embeddings(
@@ -160,25 +172,31 @@ def _memory(photos: KnownPhotos, projection: Projection, vectors: NDArray[np.flo
     return Memory(projection, statistics, landmarks, val), kept
 
 
-def _fitted(
-    memory: Memory, photos: KnownPhotos, vectors: NDArray[np.float32], kept: Ints, seed: int
-) -> dict[str, object]:
+def _fitted(memory: Memory, photos: KnownPhotos, kept: Ints, seed: int) -> dict[str, object]:
     """The threshold of the unknown and the gates of newcomers, for the manifest."""
     labels, num_train = np.array(photos.records.labels, dtype=np.int64), photos.num_train
-    order = np.argsort(labels[:num_train], kind="stable")
-    fitted = order[evenly(num_train, _FITTED)]
-    val, few = memory.val, order[evenly(num_train, _SIMULATED)]
-    some = kept[evenly(len(kept), _SIMULATED)]
-    simulated: dict[str, list[float]] = {}
-    if len(some):
-        own = photos.embed(num_train + some)
-        simulated = simulate_left_out(photos.embed(few), labels[few], own, labels[num_train + some], seed=seed)
+    few, some = _simulated(labels[:num_train], seed), kept[evenly(len(kept), _SIMULATED)]
+    own = photos.embed(num_train + some) if len(some) else np.zeros((0, memory.projection.width), dtype=np.float32)
+    draws = leave_out(photos.embed(few), labels[few], own, labels[num_train + some], photos.groups[few], seed=seed)
+    simulated = tell_apart(draws)
     score = choose_score(simulated) if simulated else DEFAULT_SCORE
-    logits = photos.val_logits[kept]
-    evidence = Evidence(photos.val_probabilities[kept], logits, val.vectors, memory.landmarks, memory.statistics)
+    evidence = Evidence(
+        photos.val_probabilities[kept],
+        photos.val_logits[kept],
+        memory.val.vectors,
+        memory.landmarks,
+        memory.statistics,
+    )
     means = {name: float(np.mean(values)) for name, values in simulated.items()}
-    gates = fit_gates(vectors[fitted], labels[fitted], val, memory.statistics, seed=seed) if len(val.labels) else []
-    return {"unknown": fit_unknown(evidence, means, score), "gates": gates}
+    return {"unknown": fit_unknown(evidence, means, score), "gates": fit_gates(draws, seed=seed)}
+
+
+def _simulated(labels: Ints, seed: int) -> Ints:
+    """Train photos (n,) of at most 100 classes, each with its share."""
+    classes = np.random.default_rng(seed).permutation(np.unique(labels))[:_SIMULATED_CLASSES]
+    chosen = np.flatnonzero(np.isin(labels, classes))
+    by_class = chosen[np.argsort(labels[chosen], kind="stable")]
+    return by_class[evenly(len(by_class), _SIMULATED)]
 
 
 def _rows(records: RecordList) -> list[GalleryRow]:
