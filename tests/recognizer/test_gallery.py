@@ -56,10 +56,11 @@ def test_neighbours_and_their_vote_are_those_of_scikit_learn(tmp_path: Path) -> 
 
 def test_a_large_table_gets_an_index_that_finds_nearly_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "INDEX_FROM", 2000)
+    monkeypatch.setattr(module, "_PROBES", 25)  # of 55 lists
     facts, vectors, _ = _create(tmp_path, count=3000, dim=32)
     queries, _ = _clusters(50, 32, seed=1)
     gallery = Gallery(facts, tmp_path)
-    assert [index.index_type for index in gallery._table.list_indices()] == ["IvfPq"]
+    assert [index.index_type for index in gallery._table.list_indices()] == ["IvfSq"]
     found = gallery.search(queries, 10)
     truth = np.argsort(-(queries @ vectors.T), axis=1)[:, :10]
     hits = [
@@ -67,6 +68,10 @@ def test_a_large_table_gets_an_index_that_finds_nearly_all(tmp_path: Path, monke
         for near, row in zip(found, truth, strict=True)
     ]
     assert np.mean(hits) >= 9.8
+    best = [near[0] for near in found]
+    np.testing.assert_allclose([one.similarity for one in best], (queries @ vectors.T).max(1), atol=1e-5)
+    added = gallery.add([GalleryRow("new.jpg", "new", "enrolled")], queries[:1])
+    assert Gallery(added, tmp_path).search(queries[:1], 1)[0][0].path == "new.jpg"
 
 
 def test_names_may_hold_anything(tmp_path: Path) -> None:

@@ -23,8 +23,8 @@ INDEX_FROM = 50_000
 """Photos from which on an index is built; fewer are searched one by one, exactly, in milliseconds."""
 
 _BATCH = 10_000
-_PROBES = 40
-_REFINE = 20
+_PROBES = 300  # inverted lists that are looked into
+_REFINE = 5  # times as many as asked for are compared again in full
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Gallery:
         batches = _batches(rows, vectors, key)
         made = _connect(place).create_table(table, data=batches, schema=batches.schema, mode="overwrite")
         if len(rows) >= INDEX_FROM:
-            made.create_index("vector", config=_index(len(rows), vectors.shape[1]))
+            made.create_index("vector", config=_index(len(rows)))
         return GalleryFacts(uri=uri, table=table, version=made.version, rows=len(rows), key=key)
 
     def search(self, vectors: Floats, k: int = 5, *, label: str | None = None) -> list[list[Neighbour]]:
@@ -185,12 +185,15 @@ def _batches(rows: Sequence[GalleryRow], vectors: Floats, key: str) -> Any:
     return pa.RecordBatchReader.from_batches(schema, parts())
 
 
-def _index(count: int, dim: int) -> Any:
-    """Inverted lists of product-quantised vectors; the best are compared again in full."""
-    from lancedb.index import IvfPq
+def _index(count: int) -> Any:
+    """Inverted lists of vectors rounded to a byte a number; the best are compared again in full.
 
-    subvectors = next(parts for parts in (dim // 4, dim // 2, dim) if parts and dim % parts == 0)
-    return IvfPq(distance_type="cosine", num_partitions=max(1, round(count**0.5)), num_sub_vectors=subvectors)
+    Product quantisation (`IvfPq`) needs a k-means for each part of the vectors, which took 25 to 50 times as long at
+    50,000 photos and found fewer of the neighbours (``benchmarks/README.md``).
+    """
+    from lancedb.index import IvfSq
+
+    return IvfSq(distance_type="cosine", num_partitions=max(1, round(count**0.5)))
 
 
 def _utf8(text: str) -> str:
