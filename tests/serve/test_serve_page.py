@@ -189,3 +189,5 @@ def test_none_of_these_becomes_a_class(page: Any, tmp_path: Path) -> None:
     form.locator("button").click()
     page.locator(".notice.good").filter(has_text="“Noise” joined from 3 photos.").wait_for()
     page.locator("#model").filter(has_text="5 classes").wait_for()
+    page.locator(".headline .name").filter(has_text="Noise").wait_for()
+    page.locator(".legend").filter(has_text="speaks for Noise").wait_for()  # by its likeness: it has no weights
