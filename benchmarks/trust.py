@@ -24,12 +24,16 @@ from fieldmark.recognizer.calibration import expected_calibration_error, log_sof
 from fieldmark.recognizer.conformal import candidate_sets, conformity_scores, score_quantile
 from fieldmark.recognizer.given_probabilities import GivenProbabilities
 from fieldmark.recognizer.recognizer import Recognizer
+from fieldmark.recognizer.regularize import choose_set_score
 from fieldmark.recognizer.specimen import fuse_photos
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 MAX_DRAWN = 150
+SCORE_DRAWS = 50
+SIZES = ((0, 0), (1, 1), (2, 3), (4, 6), (7, 10), (11, 10**9))
 
 
 def ask(model: Path) -> tuple[Recognizer, Floats, Ints]:
@@ -62,7 +66,7 @@ def calibration(recognizer: Recognizer, probabilities: Floats, labels: Ints) -> 
 
 
 def coverage(recognizer: Recognizer, probabilities: Floats, labels: Ints, level: float, draws: int) -> None:
-    count = recognizer.trust.photos or MAX_DRAWN
+    count, score = recognizer.trust.photos or MAX_DRAWN, recognizer.trust.score
     shipped = recognizer.trust.sets(probabilities, level)
     if shipped is not None:
         held = shipped[np.arange(len(labels)), labels]
@@ -75,13 +79,13 @@ def coverage(recognizer: Recognizer, probabilities: Floats, labels: Ints, level:
     for _ in range(draws):
         order = rng.permutation(len(labels))
         first, rest = order[:count], order[count:]
-        quantile = score_quantile(conformity_scores(probabilities[first], labels[first]), level)
+        quantile = score_quantile(conformity_scores(probabilities[first], labels[first], score), level)
         if quantile is None:
             print(f"  coverage {level}: {count} calibration photos are too few")
             return
         truth = np.arange(len(rest)), labels[rest]
-        bare = candidate_sets(probabilities[rest], quantile, allow_empty=True)
-        sets = candidate_sets(probabilities[rest], quantile)
+        bare = candidate_sets(probabilities[rest], quantile, score, allow_empty=True)
+        sets = candidate_sets(probabilities[rest], quantile, score)
         found.append(bare[truth].mean())
         delivered.append(sets[truth].mean())
         sizes.append(sets.sum(1).mean())
@@ -93,27 +97,50 @@ def coverage(recognizer: Recognizer, probabilities: Floats, labels: Ints, level:
     )
 
 
-def sizes_by_score(recognizer: Recognizer, probabilities: Floats, labels: Ints, level: float) -> None:
+def compare_scores(count: int, probabilities: Floats, labels: Ints, level: float) -> None:
+    """LAC, APS and RAPS on the same draws, beside MAPIE's APS with its random numbers.
+
+    One part of the photos calibrates, another of its size chooses the numbers of RAPS, the rest is tested. MAPIE's RAPS
+    parts photos by class and needs more of each.
+    """
+    rng = np.random.default_rng(0)
+    tables: dict[str, list[tuple[Bools, Ints]]] = {name: [] for name in ("LAC", "APS", "RAPS", "MAPIE's random APS")}
+    for _ in range(SCORE_DRAWS):
+        order = rng.permutation(len(labels))
+        first, second, rest = order[:count], order[count : 2 * count], order[2 * count :]
+        for name in ("lac", "aps", "raps"):
+            score = choose_set_score(name, probabilities[second], labels[second], level)
+            quantile = score_quantile(conformity_scores(probabilities[first], labels[first], score), level)
+            if quantile is None:
+                print(f"  scores at {level}: {count} calibration photos are too few")
+                return
+            tables[name.upper()].append((candidate_sets(probabilities[rest], quantile, score), labels[rest]))
+        theirs = _by_mapie(probabilities[first], labels[first], probabilities[rest], level)
+        tables["MAPIE's random APS"].append((theirs, labels[rest]))
+    for name, draws in tables.items():
+        sets, truth = np.concatenate([one for one, _ in draws]), np.concatenate([one for _, one in draws])
+        held, sizes = sets[np.arange(len(truth)), truth], sets.sum(1)
+        bins = [(sizes >= low) & (sizes <= high) for low, high in SIZES]
+        by_size = " ".join(f"{held[bin].mean():.2f} ({bin.mean():.0%})" if bin.any() else "-" for bin in bins)
+        by_class = sorted(float(held[truth == label].mean()) for label in np.unique(truth))
+        print(
+            f"    {name} at {level}: coverage {held.mean():.3f}, {sizes.mean():.2f} classes a set, "
+            f"largest {sizes.max()}; sets of 0, 1, 2-3, 4-6, 7-10, 11+ classes: {by_size}; "
+            f"worst class {by_class[0]:.2f}, worst tenth {np.mean(by_class[: max(1, len(by_class) // 10)]):.2f}"
+        )
+
+
+def _by_mapie(known: Floats, labels: Ints, fresh: Floats, level: float) -> Bools:
     from mapie.classification import SplitConformalClassifier
 
-    half = np.random.default_rng(0).permutation(len(labels))
-    first, rest = half[: len(half) // 2], half[len(half) // 2 :]
-    parts = []
-    for score in ("lac", "aps", "raps"):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            classifier = SplitConformalClassifier(
-                GivenProbabilities(probabilities.shape[1]), level, conformity_score=score, prefit=True, random_state=0
-            )
-            try:
-                classifier.conformalize(probabilities[first], labels[first])
-            except ValueError:  # MAPIE parts a fifth of the photos from the others by class to regularise RAPS
-                parts.append(f"{score} needs more photos of a class")
-                continue
-            sets = classifier.predict_set(probabilities[rest])[1][:, :, 0]
-        held = sets[np.arange(len(rest)), labels[rest]].mean()
-        parts.append(f"{score} {sets.sum(1).mean():.2f} (coverage {held:.3f}, largest {sets.sum(1).max()})")
-    print(f"  classes a set at {level}, MAPIE on half of the photos: " + ", ".join(parts))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        classifier = SplitConformalClassifier(
+            GivenProbabilities(known.shape[1]), level, conformity_score="aps", prefit=True, random_state=0
+        )
+        classifier.conformalize(known, labels)
+        found: Bools = classifier.predict_set(fresh, {"include_last_label": "randomized"})[1][:, :, 0]
+    return found
 
 
 def back_off(recognizer: Recognizer, probabilities: Floats, labels: Ints, wanted: float) -> None:
@@ -159,7 +186,7 @@ def main() -> None:
         calibration(recognizer, probabilities, labels)
         for level in (0.9, 0.95):
             coverage(recognizer, probabilities, labels, level, options.draws)
-            sizes_by_score(recognizer, probabilities, labels, level)
+            compare_scores(recognizer.trust.photos or MAX_DRAWN, probabilities, labels, level)
         for wanted in (0.9, 0.95):
             back_off(recognizer, probabilities, labels, wanted)
         for size in (2, 3):
