@@ -16,7 +16,6 @@ from fieldmark.errors import PhotoError, SettingError
 from fieldmark.methods.base import Method, Stage
 from fieldmark.progress import progress_bar
 from fieldmark.structures import RecordList
-from fieldmark.training.allocator import kept_large_blocks
 from fieldmark.training.averaging import WarmedAverage
 from fieldmark.training.checkpoints import RunFolder, describe_run
 from fieldmark.training.hardware import choose_precision, depthwise_in_float32, peak_memory, trainer_devices
@@ -176,14 +175,13 @@ def _stages_to_run(method: Method, *, fitted_head: bool) -> tuple[list[int], lis
 
 @contextmanager
 def _surroundings(method: Method, settings: GradientSettings) -> Iterator[None]:
-    """What holds only while a method trains: memory, precision, random state, silence; undone at the end."""
+    """What holds only while a method trains: memory layout, precision, random state, silence; undone at the end."""
     mixed_on_cpu = choose_precision(settings.precision) == "bf16-mixed" and not torch.cuda.is_available()
     method.to(memory_format=torch.channels_last)
     try:
         with (
             torch.random.fork_rng(range(torch.cuda.device_count())),
             depthwise_in_float32(method) if mixed_on_cpu else nullcontext(),
-            kept_large_blocks(),
             quiet_lightning(),
         ):
             yield

@@ -1,0 +1,39 @@
+"""Large tensors come in large pages, in a fresh process, since PyTorch decides once."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SWITCH = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+PAGES = 16384
+"""Of 4 KiB, in the 64 MiB that are asked for."""
+
+CODE = """
+import fieldmark, resource, torch
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+torch.ones(16 << 20)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def faults(**environment: str) -> int:
+    """Page faults for one tensor of 64 MiB."""
+    run = subprocess.run(
+        [sys.executable, "-c", CODE], env=os.environ | environment, capture_output=True, text=True, check=True
+    )
+    return int(run.stdout)
+
+
+@pytest.mark.skipif(
+    not SWITCH.is_file() or "[never]" in SWITCH.read_text(), reason="this system offers no transparent large pages"
+)
+def test_a_large_tensor_takes_few_page_faults_unless_the_user_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("THP_MEM_ALLOC_ENABLE", raising=False)
+    assert faults() < PAGES / 8
+    if "[madvise]" in SWITCH.read_text():
+        assert faults(THP_MEM_ALLOC_ENABLE="0") > PAGES / 2
