@@ -40,8 +40,8 @@ __all__ = [
 
 __version__ = version("fieldmark")
 
-# Large tensors in pages of 2 MiB where Linux offers them: asking for pages of 4 KiB takes a fifth of a training step on a
-# CPU. PyTorch looks at this once, before its first tensor.
+# Large tensors in pages of 2 MiB where Linux offers them: asking for pages of 4 KiB takes a fifth of a training step on
+# a CPU. PyTorch looks at this once, before its first tensor.
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 _HOMES = {
