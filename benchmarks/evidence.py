@@ -29,7 +29,7 @@ from fieldmark.api import fit, load
 from fieldmark.data.read import read
 from fieldmark.data.synth import FieldMarks, read_field_marks, synthesize
 from fieldmark.recognizer.evidence import Evidence
-from fieldmark.recognizer.evidence.geometry import smooth
+from fieldmark.recognizer.evidence.geometry import smooth, strongest
 from fieldmark.recognizer.photo_inputs import to_image
 from fieldmark.recognizer.recognizer import Recognizer
 from fieldmark.structures import Box, Record, RecordList
@@ -42,10 +42,11 @@ STEPS = 12
 
 @dataclass(frozen=True)
 class Pointing:
-    """Of one photo: whether the peak hits, and how often a random place would."""
+    """Of one photo: whether the peak hits, that of the last map too, and how often a random place would."""
 
     part: str
     hit: bool
+    last_hit: bool
     in_photo: float
     in_bird: float
 
@@ -84,10 +85,12 @@ def point(found: Evidence, record: Record, truth: FieldMarks, root: Path, bird: 
     boxes = [widened(known[part], half) for part in parts if part in known]
     if not boxes:
         return None
-    x, y = found.peak
-    hit = any(box[0] <= x <= box[2] and box[1] <= y <= box[3] for box in boxes)
+    hit, last_hit = (
+        any(box[0] <= x <= box[2] and box[1] <= y <= box[3] for box in boxes)
+        for x, y in (found.peak, strongest(found.contrast, found.frame, found.size)[1])
+    )
     whole = (0.0, 0.0, float(found.size[0]), float(found.size[1]))
-    return Pointing("+".join(parts), hit, share(boxes, whole), share(boxes, bird))
+    return Pointing("+".join(parts), hit, last_hit, share(boxes, whole), share(boxes, bird))
 
 
 def pointing(arguments: argparse.Namespace) -> None:
@@ -131,7 +134,9 @@ def report_pointing(model: Recognizer, test: RecordList, root: Path) -> None:
         print(f"  {part}: {sum(own)} of {len(own)}")
     hits = float(np.mean([game.hit for game in played]))
     photo, bird = (float(np.mean([getattr(game, name) for game in played])) for name in ("in_photo", "in_bird"))
-    print(f"peak on the separating part: {hits:.3f}; a random place of the photo {photo:.3f} ({hits / photo:.1f} x), "
+    last = float(np.mean([game.last_hit for game in played]))
+    print(f"peak on the separating part: {hits:.3f}, by the last map alone {last:.3f}")
+    print(f"a random place of the photo {photo:.3f} ({hits / photo:.1f} x), "
           f"of the bird {bird:.3f} ({hits / bird:.1f} x)", flush=True)  # fmt: skip
 
 
@@ -140,6 +145,7 @@ def orders(found: Evidence, rng: np.random.Generator) -> dict[str, Floats]:
     row, column = np.mgrid[:BLOCKS, :BLOCKS] - (BLOCKS - 1) / 2
     return {
         "evidence": smooth(found.map, (BLOCKS, BLOCKS)),
+        "evidence against the runner-up": smooth(found.fine, (BLOCKS, BLOCKS)),
         "random": rng.random((BLOCKS, BLOCKS)),
         "centre": -np.hypot(row, column),
     }
@@ -178,7 +184,8 @@ def faithful(arguments: argparse.Namespace) -> None:
         for (kind, name), values in sorted(areas.items()):
             own = np.array(areas[kind, "evidence"])
             better = (own < values) if kind == "deletion" else (own > values)
-            versus = "" if name == "evidence" else f"; evidence is better on {better.mean():.2f} of the photos"
+            is_own = name.startswith("evidence")
+            versus = "" if is_own else f"; evidence is better on {better.mean():.2f} of the photos"
             print(f"  {kind}, {name}: {np.mean(values):.3f}{versus}", flush=True)
 
 
