@@ -16,7 +16,7 @@ class UnknownFacts(BaseModel):
         kept: Share of known photos that shall stay known.
         val_photos: How many the threshold was fitted on.
         scales: Score -> (center, scale) on val, for the scores that are sums of others.
-        simulated: Score -> mean AUROC over draws in which whole classes were left out.
+        simulated: Score -> mean AUROC over the draws that left whole classes out.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -37,7 +37,7 @@ class Gate(BaseModel):
         discriminant: Weight on the linear-discriminant score of the newcomer minus that of the best old class.
         similarity: Weight on the cosine to the newcomer's mean minus that to the nearest old mean.
         simulated_recall: Share of photos of a class enrolled in simulation that were given to it.
-        simulated_loss: Share of val photos whose right answer a simulated newcomer took.
+        simulated_loss: Share of photos of other classes whose right answer one simulated newcomer took.
     """
 
     shots: int = Field(ge=1)
