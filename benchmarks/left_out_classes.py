@@ -22,6 +22,7 @@ from fieldmark.backbones.frozen import embed
 from fieldmark.data.read import read
 from fieldmark.data.splits import carve
 from fieldmark.evaluation.open_set import fpr_at, oscr
+from fieldmark.layers.softmax_regression import LinearHead, fit_softmax
 from fieldmark.recognizer.calibration import fit_temperature, log_softmax
 from fieldmark.recognizer.class_statistics import ClassStatistics
 from fieldmark.recognizer.gates import fit_gates
@@ -30,7 +31,6 @@ from fieldmark.recognizer.newcomers import newcomer_odds, with_newcomers
 from fieldmark.recognizer.projection import Projection
 from fieldmark.recognizer.unknown import DEFAULT_SCORE, JOINED, KNOWN_SCORES, Evidence, fit_unknown, known_scores
 from fieldmark.training.one_thread import one_thread_each
-from fieldmark.training.softmax_regression import LinearHead, fit_softmax
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]

@@ -11,7 +11,6 @@ from torch import Tensor
 from fieldmark.backbones.factory import create_backbone
 from fieldmark.methods.base import Annotations
 from fieldmark.methods.part_rcnn import PartRCNN
-from fieldmark.methods.softmax_start import fit_softmax_start
 
 SIDE = 64
 
@@ -124,11 +123,3 @@ def test_the_classifier_starts_from_a_regression_and_the_memory_is_filled(method
     loaded.load_state_dict(method.state_dict())
     with torch.no_grad():
         assert torch.equal(loaded.eval()(photos.images).logits, method(photos.images).logits)
-
-
-@pytest.mark.parametrize("classes", [(0, 1), (0, 2, 4)])
-def test_the_regression_separates_what_it_was_shown(classes: tuple[int, ...]) -> None:
-    labels = torch.tensor(classes).repeat(4)
-    rows = torch.eye(5)[labels] + 0.01 * torch.randn(len(labels), 5)
-    weight, bias = fit_softmax_start(rows, labels, 5)
-    assert torch.equal((rows @ weight.T + bias).argmax(1), labels)

@@ -104,7 +104,7 @@ def out_of_fold_probabilities(
     from sklearn.model_selection import StratifiedGroupKFold
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import Normalizer
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     probabilities = np.zeros((len(labels), int(labels.max()) + 1))
     folds = max(2, min(folds, int(np.bincount(labels).max())))

@@ -18,8 +18,8 @@ from fieldmark.layers.part_boxes import BIRD_PARTS, PartBoxes, clip_boxes, prese
 from fieldmark.layers.part_detector import Detections, PartDetector
 from fieldmark.layers.part_geometry import SLACK, Configuration, PartMemory, best_configuration, inside
 from fieldmark.layers.regions import crop_regions
+from fieldmark.layers.softmax_regression import fit_softmax
 from fieldmark.methods.base import Annotations, Method, ModelOutput, Photos, Stage
-from fieldmark.methods.softmax_start import fit_softmax_start
 
 __all__ = ["Constraint", "PartRCNN"]
 
@@ -28,6 +28,8 @@ Constraint = Literal["none", "box", "neighbours"]
 CANDIDATES = 20
 CONTEXT = 1.1
 """Crops are this much wider and higher than their boxes."""
+HEAD_STRENGTH = 15.0
+"""C of the softmax regression that the head starts from, for rows of mean squared norm 1."""
 
 LEVELS = 2
 POOLED = 2
@@ -229,9 +231,10 @@ class PartRCNN(Method):
         rows = (rows - self.center) * weight
         norm = (rows.square().sum((0, 2)) / weight.sum((0, 2)).clamp_min(1)).sqrt()  # (2 + P,)
         self.scale.copy_(1 / (norm.clamp_min(1e-6) * len(norm) ** 0.5)[:, None])
-        matrix, bias = fit_softmax_start((rows * self.scale).flatten(1), labels, self.num_classes)
-        self.head.weight.copy_(self.probe_start * matrix)
-        self.head.bias.copy_(self.probe_start * bias)
+        scaled = (rows * self.scale).flatten(1).cpu().numpy()
+        head = fit_softmax(scaled, labels.cpu().numpy(), self.num_classes, HEAD_STRENGTH)
+        self.head.weight.copy_(self.probe_start * torch.from_numpy(head.weight))
+        self.head.bias.copy_(self.probe_start * torch.from_numpy(head.bias))
 
     def _probe_rows(self, photos: Photos) -> tuple[Tensor, Tensor, Tensor]:
         """Descriptors (n, 2 + P, D), which of them there are (n, 2 + P), and labels (n,)."""

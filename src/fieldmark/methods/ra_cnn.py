@@ -177,7 +177,7 @@ class RACNN(Method):
     def _evidence(self, feature_map: Tensor, labels: Tensor, depth: int) -> Tensor:
         """What each place adds to a scale's logit of the truth over that of its strongest rival, (B, H, W)."""
         features = at_least_float32(feature_map)
-        weight = self.head.weight.unflatten(1, (self.num_scales, -1))[:, depth]  # (K, C)
+        weight = self.head.weight.reshape(self.num_classes, self.num_scales, -1)[:, depth]  # (K, C)
         logits = F.linear(_unit_mean(features), weight)
         rivals = logits.scatter(1, labels[:, None], -torch.inf).argmax(1)
         return torch.einsum("bchw,bc->bhw", features, weight[labels] - weight[rivals])

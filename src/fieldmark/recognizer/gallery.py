@@ -188,8 +188,8 @@ def _batches(rows: Sequence[GalleryRow], vectors: Floats, key: str) -> Any:
 def _index(count: int) -> Any:
     """Inverted lists of vectors rounded to a byte a number; the best are compared again in full.
 
-    Product quantisation (`IvfPq`) needs a k-means for each part of the vectors, which took fifty times as long at 50,000
-    photos and found fewer of the neighbours (``benchmarks/README.md``).
+    Product quantisation (`IvfPq`) needs a k-means for each part of the vectors, which took fifty times as long at
+    50,000 photos and found fewer of the neighbours (``benchmarks/README.md``).
     """
     from lancedb.index import IvfSq
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from fieldmark.layers.softmax_regression import fit_softmax
 from fieldmark.recognizer.calibration import CONTRADICTION, contradiction, log_softmax, pooled_temperature
 from fieldmark.recognizer.class_statistics import ClassStatistics
 from fieldmark.recognizer.projection import Projection, unit_rows
 from fieldmark.recognizer.unknown import DEFAULT_SCORE, JOINED, KNOWN_SCORES, Evidence, known_scores, scales_on
 from fieldmark.training.head_choice import fold_numbers
 from fieldmark.training.one_thread import one_thread_each
-from fieldmark.training.softmax_regression import fit_softmax
 
 __all__ = ["Draw", "choose_score", "leave_out", "tell_apart"]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from fieldmark.layers.softmax_regression import LinearHead
 from fieldmark.training.head_choice import C_GRID, MAX_CV_PHOTOS, HeadChoice
-from fieldmark.training.softmax_regression import LinearHead
 
 __all__ = ["choice_key", "remembered_choice"]
 

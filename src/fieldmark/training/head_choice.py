@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from fieldmark.backbones.frozen import FeatureTable
 from fieldmark.backbones.onnx_runner import available_cpus
+from fieldmark.layers.softmax_regression import LinearHead, fit_softmax
 from fieldmark.training.design_matrix import DesignMatrix, Scaling, fit_scaling
 from fieldmark.training.one_thread import one_thread_each
-from fieldmark.training.softmax_regression import LinearHead, fit_softmax
 
 __all__ = ["C_GRID", "HeadChoice", "choose_head", "fold_numbers", "refit"]
 

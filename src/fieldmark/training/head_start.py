@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from fieldmark.layers.softmax_regression import fit_softmax
 from fieldmark.methods.base import Method, Photos
 from fieldmark.progress import say
 from fieldmark.training.one_thread import one_thread_each
-from fieldmark.training.softmax_regression import fit_softmax
 
 __all__ = ["start_head"]
 
