@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from fieldmark.artifact.card import write_card
 from fieldmark.artifact.exported import is_exported, open_exported
 from fieldmark.artifact.load import load_manifest, load_split
-from fieldmark.backbones.onnx_runner import batch_size_for, in_batches, load_good
 from fieldmark.errors import ModelError, SettingError
-from fieldmark.progress import progress_bar
 from fieldmark.recognizer.compose import compose, compose_specimen
 from fieldmark.recognizer.fusion import fuse
 from fieldmark.recognizer.gallery import Gallery, Neighbour
 from fieldmark.recognizer.judge import Judge, Judged
-from fieldmark.recognizer.photo_inputs import PhotoInput, is_single, to_image
+from fieldmark.recognizer.photo_inputs import PhotoInput, is_single
+from fieldmark.recognizer.photo_table import Floats, run_all, run_in_batches
 from fieldmark.recognizer.reading import FusedReader, MembersReader, Reader, Reading
 from fieldmark.recognizer.tables import Embeddings, Scores
 from fieldmark.recognizer.trust import Trust, Wanted, load_trust
@@ -34,10 +32,6 @@ if TYPE_CHECKING:
     from fieldmark.recognizer.evidence.explainer import Explainer
 
 __all__ = ["Embeddings", "Recognizer", "Scores", "fuse"]
-
-Floats = NDArray[np.floating]
-_Run = Callable[[Sequence[Image.Image]], Floats]
-"""Images to one row of numbers each."""
 
 
 class Recognizer:
@@ -225,7 +219,7 @@ class Recognizer:
         return wanted
 
     def _answers(self, photos: Sequence[PhotoInput], wanted: Wanted) -> Iterator[Answer]:
-        for positions, judged, errors in self._batches(photos, self._run):
+        for positions, judged, errors in run_in_batches(photos, self._run, self.reader.draft_side):
             rows = dict(zip(positions, judged, strict=True))
             for position in sorted([*rows, *errors]):
                 path = _path_of(photos[position])
@@ -237,7 +231,7 @@ class Recognizer:
 
     def scores(self, photos: Sequence[PhotoInput], description: str = "recognizing") -> Scores:
         """Calibrated probabilities of every class for many photos."""
-        table, errors = self._table(photos, self._run, description)
+        table, errors = run_all(photos, self._run, self.reader.draft_side, description)
         rows = np.full((len(photos), len(self.classes) + 1), np.nan) if table is None else table
         return Scores(rows[:, :-1], errors, rows[:, -1])
 
@@ -294,7 +288,9 @@ class Recognizer:
             ModelError: The model remembers no photos.
         """
         memory, count = self.judge.memory, len(self.manifest.classes)
-        table, errors = self._table(photos, lambda images: self.reader.read(images).joined(), description)
+        table, errors = run_all(
+            photos, lambda images: self.reader.read(images).joined(), self.reader.draft_side, description
+        )
         good = [position for position in range(len(photos)) if position not in errors]
         rows = np.zeros((0, 2 * count + memory.projection.mean.size)) if table is None else table[good]
         reading = Reading.parted(rows, count)
@@ -308,36 +304,9 @@ class Recognizer:
 
         Where no photo can be read, D is 0.
         """
-        table, errors = self._table(photos, self.reader.embed, description)
+        table, errors = run_all(photos, self.reader.embed, self.reader.draft_side, description)
         vectors = np.zeros((len(photos), 0)) if table is None else table
         return Embeddings(vectors.astype(np.float32), errors)
-
-    def _table(self, photos: Sequence[PhotoInput], run: _Run, description: str) -> tuple[Floats | None, dict[int, str]]:
-        """What `run` gives for each photo, NaN where it cannot be read; None where none can."""
-        table: Floats | None = None
-        errors: dict[int, str] = {}
-        with progress_bar() as bar:
-            task = bar.add_task(description, total=len(photos))
-            for positions, rows, failed in self._batches(photos, run):
-                if positions:
-                    table = np.full((len(photos), rows.shape[1]), np.nan, rows.dtype) if table is None else table
-                    table[positions] = rows
-                errors |= failed
-                bar.advance(task, len(positions) + len(failed))
-        return table, errors
-
-    def _batches(self, photos: Sequence[PhotoInput], run: _Run) -> Iterator[tuple[list[int], Floats, dict[int, str]]]:
-        """(positions, what `run` gives for them, errors) batch by batch, in order."""
-        draft_side = self.reader.draft_side
-
-        def load(position: int) -> Image.Image:
-            return to_image(photos[position], draft=(draft_side, draft_side))
-
-        def work(positions: Sequence[int]) -> tuple[list[int], Floats, dict[int, str]]:
-            good, images, failed = load_good(positions, load)
-            return good, run(images) if good else np.zeros((0, 0)), dict(failed)
-
-        return in_batches(range(len(photos)), work, batch_size=batch_size_for(draft_side))
 
     def judged(self, images: Sequence[Image.Image]) -> Judged:
         """Probabilities of all classes, and how far each of the images, upright and RGB, is known."""
