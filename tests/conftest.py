@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("fieldmark", deadline=None)  # no test goes by the clock: machines are busy
+settings.load_profile("fieldmark")
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
