@@ -151,7 +151,11 @@ def test_an_interrupt_leaves_nothing(birds: Path, tmp_path: Path) -> None:
     environment = {**os.environ, "FIELDMARK_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"}
     arguments = ["fit", str(birds), "--out", str(tmp_path / "out" / "model"), "--method", "linear_probe"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "fieldmark", *arguments], env=environment, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "fieldmark", *arguments],
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # jobs in the background ignore it
     )
     while not (tmp_path / "cache" / "features").exists() and process.poll() is None:
         time.sleep(0.02)
