@@ -31,3 +31,18 @@ def test_scores_lie_in_the_order_of_the_boxes() -> None:
     assert best == (4 * 6 + 2) * 6 + 2
     x1, y1, x2, y2 = anchor_boxes((60, 60), (6, 6))[best].tolist()
     assert ((x1 + x2) / 2, (y1 + y2) / 2) == pytest.approx((25, 45))
+
+
+def test_autocast_changes_nothing() -> None:
+    """Not even on a single place, where bfloat16 would read gradients from memory that nobody wrote."""
+    torch.manual_seed(0)
+    navigator = Navigator(16)
+    feature_map = torch.randn(2, 16, 2, 2)
+    gradients = []
+    for half in (False, True):
+        navigator.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            scores = navigator(feature_map)
+        scores.sum().backward()
+        gradients.append([parameter.grad.clone() for parameter in navigator.parameters() if parameter.grad is not None])
+    assert all(torch.equal(one, other) for one, other in zip(*gradients, strict=True))

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from fieldmark.layers.anchor_boxes import PAPER_LEVELS, AnchorLevel
+from fieldmark.layers.precision import at_least_float32, without_autocast
 
 __all__ = ["Navigator"]
 
@@ -34,13 +35,18 @@ class Navigator(nn.Module):
         self.score = nn.ModuleList(nn.Conv2d(hidden, len(level.shapes), 1) for level in levels)
 
     def forward(self, feature_map: Tensor) -> Tensor:
-        """(B, C, H, W) -> scores (B, A) of the boxes, in the order of `anchor_boxes`."""
+        """(B, C, H, W) -> scores (B, A) of the boxes, in the order of `anchor_boxes`.
+
+        In float32 at least: bfloat16 would tie neighbours, and in it torch 2.14 fills the gradient of a 3x3 convolution
+        over a map of a single place with whatever lies in memory, on CPUs.
+        """
         scores = []
-        current = feature_map
-        for narrow, score in zip(self.narrow, self.score, strict=True):
-            current = narrow(current)
-            scores.append(score(current).permute(0, 2, 3, 1).flatten(1))  # rows, columns, shapes
-        return torch.cat(scores, 1).float()  # half precision would tie neighbours
+        with without_autocast(feature_map):
+            current = at_least_float32(feature_map)
+            for narrow, score in zip(self.narrow, self.score, strict=True):
+                current = narrow(current)
+                scores.append(score(current).permute(0, 2, 3, 1).flatten(1))  # rows, columns, shapes
+            return torch.cat(scores, 1)
 
 
 def _step(channels: int, hidden: int, stride: int) -> nn.Sequential:
