@@ -166,7 +166,8 @@ def test_evidence_adds_up_to_the_truth_over_its_strongest_rival(method: RACNN) -
         assert float(found[row].mean()) == pytest.approx(expected, abs=1e-5)
 
 
-def test_before_they_rank_proposals_are_aimed_at_the_evidence(method: RACNN) -> None:
+def test_before_they_rank_proposals_are_aimed_at_the_evidence_if_asked() -> None:
+    method = ra_cnn(aim="evidence")
     batch = images(12) * torch.linspace(0, 1, 64)
 
     def photos() -> Iterator[tuple[Tensor, Tensor]]:
@@ -184,7 +185,7 @@ def test_before_they_rank_proposals_are_aimed_at_the_evidence(method: RACNN) -> 
     before = distance()
     method.begin_stage(1, photos)
     assert distance() < 0.08 < before
-    paper = ra_cnn(aim="response")
+    paper = ra_cnn()
     kept = {name: tensor.clone() for name, tensor in paper.state_dict().items()}
     paper.begin_stage(1, photos)
     assert all(torch.equal(tensor, kept[name]) for name, tensor in paper.state_dict().items())

@@ -57,8 +57,8 @@ class RACNN(Method):
         margin: By which a finer scale has to be surer.
         feature_scale: What the features of unit length are multiplied with before the classifier.
         rounds: How often the proposals learn in between.
-        aim: What they are aimed at before they first learn by rank: ``evidence`` of the trained classifiers, or still
-            the strongest ``response``, which is the paper's.
+        aim: What they are aimed at before they first learn by rank: still the strongest ``response``, which is the
+            paper's, or ``evidence`` of the trained classifiers.
 
     Raises:
         SettingError: There is no such aim.
@@ -77,7 +77,7 @@ class RACNN(Method):
         margin: float = 0.05,
         feature_scale: float = 4.0,
         rounds: int = 1,
-        aim: str = "evidence",
+        aim: str = "response",
     ) -> None:
         super().__init__(backbone, num_classes)
         if aim not in AIMS:
@@ -145,8 +145,7 @@ class RACNN(Method):
         """Aim the proposals: before the first stage at where the features respond most, as in the paper.
 
         With `aim` ``evidence`` they are aimed anew before they first learn by rank: at the square in which the
-        classifier of their scale finds most for the truth against its strongest rival. In a few hundred photos the
-        rank alone hardly moves a square from the middle of the object to what tells it apart.
+        classifier of their scale finds most for the truth against its strongest rival.
         """
         if index == 0 or (index == 1 and self.aim == "evidence"):
             self._aim(photos, by_evidence=index == 1)

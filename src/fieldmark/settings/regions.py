@@ -30,7 +30,7 @@ class RACNNSettings(GradientSettings):
     feature_scale: float = Field(4.0, gt=0, description="factor on features of unit length")
     rounds: int = Field(1, ge=1, description="how often the crops learn in between")
     aim: Literal["evidence", "response"] = Field(
-        "evidence", description="what the crops start from: the trained classifiers' evidence, or the paper's response"
+        "response", description="what the crops start from: the paper's response, or the trained classifiers' evidence"
     )
 
 
