@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from fieldmark.api import fit, load
-from fieldmark.data.chosen_classes import choose_classes
+from fieldmark.data.class_subset import choose_classes
 from fieldmark.data.read import read
 from fieldmark.evaluation.evaluate import evaluate
 from fieldmark.recognizer.enroll import enroll, unenroll

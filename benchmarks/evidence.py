@@ -27,12 +27,12 @@ from PIL import Image, ImageFilter
 
 from fieldmark.api import fit, load
 from fieldmark.data.read import read
-from fieldmark.data.synth import FieldMarks, read_field_marks, synthesize
-from fieldmark.recognizer.evidence import Evidence
-from fieldmark.recognizer.evidence.geometry import smooth, strongest
-from fieldmark.recognizer.photo_inputs import to_image
+from fieldmark.explain import Evidence
+from fieldmark.explain.geometry import smooth, strongest
+from fieldmark.recognizer.inputs import to_image
 from fieldmark.recognizer.recognizer import Recognizer
 from fieldmark.structures import Box, Record, RecordList
+from fieldmark_synth import FieldMarks, read_field_marks, synthesize
 
 Floats = NDArray[np.float64]
 BLOCKS = 14

@@ -18,12 +18,12 @@ import numpy as np
 import onnxruntime as ort
 
 from fieldmark.backbones.factory import create_backbone
-from fieldmark.backbones.frozen import FrozenFeatures
-from fieldmark.backbones.onnx_graph import export_graph
-from fieldmark.data.preprocess import load_array
+from fieldmark.backbones.frozen_features import FrozenFeatures
+from fieldmark.backbones.onnx_export import export_graph
+from fieldmark.data.photos.preprocess import load_array
 from fieldmark.data.read import read
-from fieldmark.layers.descriptors import DescriptorPool
-from fieldmark.training.frozen import FrozenModule
+from fieldmark.layers.pooling.descriptors import DescriptorPool
+from fieldmark.training.frozen.frozen_heads import FrozenModule
 
 
 def bare_loop(graph: bytes, arrays: np.ndarray, batch: int) -> float:

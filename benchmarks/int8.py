@@ -20,10 +20,10 @@ from scipy.stats import binomtest
 
 from fieldmark import Recognizer
 from fieldmark.artifact.exported import open_exported
-from fieldmark.backbones.onnx_runner import in_batches
-from fieldmark.data.preprocess import load_array
+from fieldmark.backbones.runners.onnx_runner import in_batches
+from fieldmark.data.photos.preprocess import load_array
 from fieldmark.evaluation.evaluate import photos_of_split
-from fieldmark.export.export import export
+from fieldmark.export.export_onnx import export
 from fieldmark.structures import RecordList
 
 

@@ -18,19 +18,19 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from fieldmark.backbones.frozen import embed
+from fieldmark.backbones.frozen_features import embed
+from fieldmark.calibration.temperature import fit_temperature, log_softmax
 from fieldmark.data.read import read
 from fieldmark.data.splits import carve
 from fieldmark.evaluation.open_set import fpr_at, oscr
 from fieldmark.layers.softmax_regression import LinearHead, fit_softmax
-from fieldmark.recognizer.calibration import fit_temperature, log_softmax
-from fieldmark.recognizer.class_statistics import ClassStatistics
-from fieldmark.recognizer.gates import fit_gates
-from fieldmark.recognizer.left_out import leave_out
-from fieldmark.recognizer.newcomers import newcomer_odds, with_newcomers
-from fieldmark.recognizer.projection import Projection
-from fieldmark.recognizer.unknown import DEFAULT_SCORE, JOINED, KNOWN_SCORES, Evidence, fit_unknown, known_scores
-from fieldmark.training.one_thread import one_thread_each
+from fieldmark.openset.class_gaussians import ClassGaussians
+from fieldmark.openset.enrolled_classes import newcomer_odds, with_newcomers
+from fieldmark.openset.enrolment_gate import fit_gates
+from fieldmark.openset.leave_class_out import leave_out
+from fieldmark.openset.projection import Projection
+from fieldmark.openset.unknown_scores import DEFAULT_SCORE, JOINED, KNOWN_SCORES, Evidence, fit_unknown, known_scores
+from fieldmark.training.frozen.single_thread import one_thread_each
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -57,7 +57,7 @@ class Fitted:
     temperature: float
     vectors: Floats
     labels: Ints
-    statistics: ClassStatistics
+    statistics: ClassGaussians
 
     def evidence(self, embeddings: Floats) -> Evidence:
         vectors = self.projection(embeddings)
@@ -86,7 +86,7 @@ def fitted(photos: Photos, classes: Ints) -> Fitted:
     free = photos.free & np.isin(photos.labels, classes)
     truth = np.searchsorted(classes, photos.labels[free])
     temperature = fit_temperature(head(projection(photos.embeddings[free])), truth)
-    statistics = ClassStatistics.fit(vectors, labels, len(classes))
+    statistics = ClassGaussians.fit(vectors, labels, len(classes))
     return Fitted(classes, projection, head, temperature, vectors, labels, statistics)
 
 

@@ -26,13 +26,13 @@ from PIL import Image, ImageDraw
 
 from fieldmark.api import fit
 from fieldmark.artifact.load import load_method
-from fieldmark.backbones.onnx_graph import Normalize
-from fieldmark.data.preprocess import Preprocess, load_array
-from fieldmark.data.synth import FieldMarks, read_field_marks, synthesize
+from fieldmark.backbones.onnx_export import Normalize
+from fieldmark.data.photos.preprocess import Preprocess, load_array
+from fieldmark.explain.geometry import smooth
 from fieldmark.methods.base import ModelOutput
-from fieldmark.recognizer.evidence.geometry import smooth
 from fieldmark.recognizer.recognizer import Recognizer
 from fieldmark.structures import Box, Record, RecordList
+from fieldmark_synth import FieldMarks, read_field_marks, synthesize
 
 Floats = NDArray[np.float64]
 METHODS = ("ra_cnn", "ma_cnn", "nts_net", "ws_dan", "cbam")

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from fieldmark.api import fit
-from fieldmark.data.chosen_classes import choose_classes
+from fieldmark.data.class_subset import choose_classes
 from fieldmark.data.read import read
 from fieldmark.evaluation.open_set import OpenSet, evaluate_open_set
 from fieldmark.structures import RecordList

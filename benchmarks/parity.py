@@ -18,7 +18,7 @@ from local_server import LocalServer, local_server, multipart
 
 from fieldmark import Recognizer
 from fieldmark.evaluation.evaluate import photos_of_split
-from fieldmark.export.export import export
+from fieldmark.export.export_onnx import export
 
 AT_ONCE = 16
 

@@ -20,10 +20,10 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from fieldmark.layers.bilinear import BilinearPool, RootBilinearPool
-from fieldmark.layers.compact_bilinear import create_sketch
-from fieldmark.layers.fusion import ConcatFusion
-from fieldmark.layers.pooling import AveragePool, CovariancePool, CovarianceRoot, GeneralizedMeanPool
+from fieldmark.layers.pooling.bilinear import BilinearPool, RootBilinearPool
+from fieldmark.layers.pooling.global_pooling import AveragePool, CovariancePool, CovarianceRoot, GeneralizedMeanPool
+from fieldmark.layers.pooling.sketches import create_sketch
+from fieldmark.layers.pooling.stream_fusion import ConcatFusion
 
 Pool = Callable[[Tensor], Tensor]
 

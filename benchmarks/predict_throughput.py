@@ -29,11 +29,11 @@ from PIL import Image
 
 from fieldmark import Recognizer
 from fieldmark.backbones.factory import resolve_name
-from fieldmark.backbones.onnx_runner import available_cpus
-from fieldmark.data.photos import open_photo
-from fieldmark.data.preprocess import Preprocess
+from fieldmark.backbones.runners.onnx_runner import available_cpus
+from fieldmark.data.photos.open_photo import open_photo
+from fieldmark.data.photos.preprocess import Preprocess
+from fieldmark.data.photos.views import photo_views
 from fieldmark.data.read import is_photo
-from fieldmark.data.views import photo_views
 
 
 def predict(recognizer: Recognizer, photos: list[Path]) -> float:

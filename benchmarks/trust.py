@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from scipy.stats import betabinom
 
 from fieldmark import load
+from fieldmark.calibration.temperature import expected_calibration_error, log_softmax
 from fieldmark.evaluation.evaluate import photos_of_split
-from fieldmark.evaluation.trust_metrics import back_off_figures
-from fieldmark.recognizer.calibration import expected_calibration_error, log_softmax
-from fieldmark.recognizer.conformal import candidate_sets, conformity_scores, score_quantile
-from fieldmark.recognizer.given_probabilities import GivenProbabilities
+from fieldmark.evaluation.guarantee_metrics import back_off_figures
 from fieldmark.recognizer.recognizer import Recognizer
-from fieldmark.recognizer.regularize import choose_set_score
 from fieldmark.recognizer.specimen import fuse_photos
+from fieldmark.uncertainty.conformal import candidate_sets, conformity_scores, score_quantile
+from fieldmark.uncertainty.given_probabilities import GivenProbabilities
+from fieldmark.uncertainty.raps import choose_conformity_score
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -109,7 +109,7 @@ def compare_scores(count: int, probabilities: Floats, labels: Ints, level: float
         order = rng.permutation(len(labels))
         first, second, rest = order[:count], order[count : 2 * count], order[2 * count :]
         for name in ("lac", "aps", "raps"):
-            score = choose_set_score(name, probabilities[second], labels[second], level)
+            score = choose_conformity_score(name, probabilities[second], labels[second], level)
             quantile = score_quantile(conformity_scores(probabilities[first], labels[first], score), level)
             if quantile is None:
                 print(f"  scores at {level}: {count} calibration photos are too few")

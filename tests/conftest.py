@@ -60,7 +60,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def birds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Class folders, no splits: 4 drawn species x 24 pictures of 128 px."""
-    from fieldmark.data.synth import synthesize
+    from fieldmark_synth import synthesize
 
     drawn = synthesize(tmp_path_factory.mktemp("drawn") / "birds", 4, 24, "folder", 0, 128)
     root = tmp_path_factory.mktemp("photos") / "birds"

@@ -13,7 +13,7 @@ import pytest
 
 import fieldmark
 from fieldmark import DataError, Recognizer, SettingError, fit, load, read
-from fieldmark.recognizer.calibration import expected_calibration_error
+from fieldmark.calibration.temperature import expected_calibration_error
 
 
 def test_public_names() -> None:

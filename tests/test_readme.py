@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fieldmark.data.synth import synthesize
+from fieldmark_synth import synthesize
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 

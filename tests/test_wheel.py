@@ -38,7 +38,7 @@ def test_it_reads_and_draws_from_an_empty_folder(wheel: Path, tmp_path: Path) ->
         archive.extractall(tmp_path / "site")
     script = (
         "import fieldmark, sys\n"
-        "from fieldmark.data.synth import synthesize\n"
+        "from fieldmark_synth import synthesize\n"
         "synthesize(__import__('pathlib').Path('birds'), 2, 4, size=64)\n"
         "print(fieldmark.__file__, len(fieldmark.read('birds')))\n"
     )

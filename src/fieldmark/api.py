@@ -13,21 +13,21 @@ import numpy as np
 
 from fieldmark.artifact.manifest import DataFacts, Manifest
 from fieldmark.artifact.save import check_out, member_facts, save_artifact
-from fieldmark.artifact.trust_facts import TrustFacts
+from fieldmark.calibration.calibrate import Calibration, calibrate
+from fieldmark.calibration.trust_facts import TrustFacts
 from fieldmark.config import EnsembleSettings, FitSettings, GradientSettings, build_settings
-from fieldmark.data.chosen_classes import choose_classes
-from fieldmark.data.held_out import held_out
+from fieldmark.data.calibration_split import held_out
+from fieldmark.data.class_subset import choose_classes
 from fieldmark.data.prepare import Prepared, prepare
 from fieldmark.data.read import read
 from fieldmark.errors import SettingError
+from fieldmark.openset.fit_openset import known_photos, remember
 from fieldmark.progress import say
-from fieldmark.recognizer.calibrate import Calibration, calibrate
 from fieldmark.recognizer.recognizer import Recognizer
-from fieldmark.recognizer.regularize import choose_set_score
-from fieldmark.recognizer.remember import known_photos, remember
-from fieldmark.recognizer.trust import TRUST_FILE, TrustTables, hierarchy_of
 from fieldmark.structures import RecordList
 from fieldmark.training.member import Trained
+from fieldmark.uncertainty.guarantees import TRUST_FILE, GuaranteeTables, hierarchy_of
+from fieldmark.uncertainty.raps import choose_conformity_score
 
 __all__ = ["fit", "load", "read"]
 
@@ -93,7 +93,9 @@ def train_and_save(prepared: Prepared, settings: FitSettings, out: Path, *, resu
     calibration = calibrate(trained.members, labels, ~held[val])
     manifest = _manifest(prepared, settings, trained, contents, calibration)
     kept, free = held[val], ~held[val]
-    score = choose_set_score(settings.conformal, calibration.probabilities[free], labels[free], settings.coverage)
+    score = choose_conformity_score(
+        settings.conformal, calibration.probabilities[free], labels[free], settings.coverage
+    )
     manifest.trust = TrustFacts(
         file=TRUST_FILE,
         photos=int(held.sum()),
@@ -103,7 +105,7 @@ def train_and_save(prepared: Prepared, settings: FitSettings, out: Path, *, resu
         coverage=settings.coverage,
         confidence=settings.confidence,
     )
-    tables = TrustTables.of(calibration.probabilities[kept], labels[kept], hierarchy_of(manifest), score)
+    tables = GuaranteeTables.of(calibration.probabilities[kept], labels[kept], hierarchy_of(manifest), score)
 
     def complete(folder: Path, manifest: Manifest) -> Manifest:
         tables.save(folder / TRUST_FILE)
@@ -121,11 +123,11 @@ def _trained(
 ) -> Trained:
     """Members of the method, or of the models that an ensemble names."""
     if isinstance(settings, EnsembleSettings):
-        from fieldmark.recognizer.ensemble import combine
+        from fieldmark.combine_models import combine
 
         contents = [prepared.content_keys[record.path] for record in prepared.records]
         return combine(prepared.records, _data_facts(prepared, contents).fingerprint, settings, held)
-    from fieldmark.training.fit import train
+    from fieldmark.training.train import train
 
     groups, keys = np.array(prepared.groups), prepared.content_keys
     return train(prepared.records, groups, settings, run_dir, content_keys=keys, held=held, resume=resume)

@@ -19,10 +19,10 @@ from fieldmark.artifact.checksums import checksum
 from fieldmark.artifact.load import load_manifest, load_method, load_split
 from fieldmark.artifact.manifest import FORMAT, Manifest
 from fieldmark.artifact.save import check_out, relative_path
-from fieldmark.backbones.onnx_graph import Normalize
-from fieldmark.backbones.onnx_runner import OnnxRunner
-from fieldmark.data.photos import content_key
-from fieldmark.data.preprocess import Preprocess, load_array
+from fieldmark.backbones.onnx_export import Normalize
+from fieldmark.backbones.runners.onnx_runner import OnnxRunner
+from fieldmark.data.photos.open_photo import content_key
+from fieldmark.data.photos.preprocess import Preprocess, load_array
 from fieldmark.structures import Record
 
 FILES = [

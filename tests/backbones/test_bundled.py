@@ -12,8 +12,8 @@ import torch
 from fieldmark.backbones import bundled
 from fieldmark.backbones.bundled import BUNDLED, DEFAULT_BACKBONE, load_bundled_weights
 from fieldmark.backbones.factory import create_backbone
-from fieldmark.backbones.onnx_graph import Normalize
-from fieldmark.data.preprocess import load_array
+from fieldmark.backbones.onnx_export import Normalize
+from fieldmark.data.photos.preprocess import load_array
 from fieldmark.errors import ModelError
 from fieldmark.structures import Record
 

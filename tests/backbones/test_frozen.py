@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from fieldmark.backbones import frozen as frozen_module
-from fieldmark.backbones.frozen import FeatureTable, FrozenFeatures, embed, module_key
-from fieldmark.backbones.onnx_graph import Normalize
-from fieldmark.data.preprocess import Preprocess, load_array
+from fieldmark.backbones import frozen_features as frozen_module
+from fieldmark.backbones.frozen_features import FeatureTable, FrozenFeatures, embed, module_key
+from fieldmark.backbones.onnx_export import Normalize
+from fieldmark.data.photos.preprocess import Preprocess, load_array
 from fieldmark.errors import PhotoError
 from fieldmark.structures import Record
 
@@ -157,7 +157,7 @@ def test_whatever_decides_a_descriptor_changes_the_key() -> None:
 
 def test_the_iterations_of_a_matrix_root_change_the_key() -> None:
     """They are neither weights nor layers, but they decide the numbers."""
-    from fieldmark.layers.pooling import CovariancePool
+    from fieldmark.layers.pooling.global_pooling import CovariancePool
 
     seven, five = CovariancePool(4, 2, iterations=7), CovariancePool(4, 2, iterations=5)
     five.load_state_dict(seven.state_dict())

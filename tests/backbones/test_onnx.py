@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone, create_backbone
-from fieldmark.backbones.onnx_graph import Normalize, export_graph
-from fieldmark.backbones.onnx_runner import OnnxRunner, available_cpus, in_batches, load_good
-from fieldmark.data.preprocess import Preprocess
+from fieldmark.backbones.onnx_export import Normalize, export_graph
+from fieldmark.backbones.runners.onnx_runner import OnnxRunner, available_cpus, in_batches, load_good
+from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.errors import PhotoError
-from fieldmark.layers.descriptors import DescriptorPool
+from fieldmark.layers.pooling.descriptors import DescriptorPool
 
 NETWORKS = {"tf_efficientnet_lite0": 64, "resnet18": 64, "vit_tiny_patch16_224": 96}
 

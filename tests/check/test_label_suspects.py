@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from fieldmark.check import CheckReport, check
-from fieldmark.check.labels import label_suspects, out_of_fold_probabilities
-from fieldmark.data.photos import open_photo
+from fieldmark.check.label_errors import label_suspects, out_of_fold_probabilities
+from fieldmark.data.photos.open_photo import open_photo
 from fieldmark.data.read import read
 from fieldmark.structures import Record, RecordList
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fieldmark.compare.plan import DEFAULT_BASELINE, Spec, parse_specs, plan_entries
+from fieldmark.compare.run_plan import DEFAULT_BASELINE, Spec, parse_specs, plan_entries
 from fieldmark.errors import SettingError
 
 

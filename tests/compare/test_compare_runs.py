@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fieldmark.compare.plan import parse_specs, plan_entries
+from fieldmark.compare.run_plan import parse_specs, plan_entries
 from fieldmark.compare.runs import make_run, run_name
-from fieldmark.compare.splits import fingerprint, prepare_seeds
+from fieldmark.compare.shared_splits import fingerprint, prepare_seeds
 from fieldmark.data.read import read
 
 PROBES = "linear_probe,gem:linear_probe[poolings=gem],part_rcnn"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fieldmark.data.chosen_classes import choose_classes
+from fieldmark.data.class_subset import choose_classes
 from fieldmark.errors import DataError, SettingError
 from fieldmark.structures import Record, RecordList
 

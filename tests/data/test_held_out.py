@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fieldmark.data.held_out import held_out
+from fieldmark.data.calibration_split import held_out
 from fieldmark.structures import Record, RecordList
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fieldmark.data.findings import Finding, class_findings
-from fieldmark.data.photos import content_key
+from fieldmark.data.photos.open_photo import content_key
 from fieldmark.data.prepare import Prepared, prepare, survey
+from fieldmark.data.quality.findings import Finding, class_findings
 from fieldmark.data.read import read
 from fieldmark.errors import DataError
 from fieldmark.structures import Record, RecordList

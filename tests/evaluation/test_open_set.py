@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 from fieldmark import DataError, Recognizer, read
 from fieldmark.evaluation.open_set import evaluate_open_set, fpr_at, open_set_photos, oscr
-from fieldmark.recognizer.unknown import KNOWN_SCORES
+from fieldmark.openset.unknown_scores import KNOWN_SCORES
 
 
 @pytest.fixture(scope="module")

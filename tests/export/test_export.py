@@ -16,13 +16,13 @@ from PIL import Image
 
 from fieldmark import ModelError, Recognizer, SettingError
 from fieldmark.artifact.load import load_manifest
-from fieldmark.artifact.trust_facts import ScalingFacts
-from fieldmark.data.photos import open_photo
-from fieldmark.data.preprocess import Preprocess
-from fieldmark.export import export as export_module
+from fieldmark.calibration.trust_facts import ScalingFacts
+from fieldmark.data.photos.open_photo import open_photo
+from fieldmark.data.photos.preprocess import Preprocess
+from fieldmark.export import export_onnx as export_module
 from fieldmark.export.evidence_map import evidence_map
-from fieldmark.export.export import TOLERANCE, export
-from fieldmark.export.fused import FusedRecognizer, squares_of
+from fieldmark.export.export_onnx import TOLERANCE, export
+from fieldmark.export.fused_model import FusedRecognizer, squares_of
 from fieldmark.methods.pooled import PooledMethod
 from fieldmark.methods.table import build_method
 

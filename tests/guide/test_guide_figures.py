@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fieldmark.explain import Evidence
 from fieldmark.guide.advice import ClassCounts, advise
+from fieldmark.guide.evidence_parts import BACKGROUND, merged_name, net_on_photo, part_shares
+from fieldmark.guide.guide_photos import Asked, evenly_by_class
 from fieldmark.guide.look_alikes import Pair, find_pairs
-from fieldmark.guide.page import telling
-from fieldmark.guide.parts import BACKGROUND, merged_name, net_on_photo, part_shares
-from fieldmark.guide.photos import Asked, evenly_by_class
 from fieldmark.guide.sides import SideTable, both_sides_show, side_table
 from fieldmark.guide.typical import medoids
-from fieldmark.recognizer.evidence import Evidence
+from fieldmark.report.guide.guide_page import telling
 from fieldmark.structures import Box, Part, Record, RecordList
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fieldmark.layers.centers import ClassCenters
+from fieldmark.layers.class_centers import ClassCenters
 
 LABELS = torch.tensor([2, 0, 2, 2])
 

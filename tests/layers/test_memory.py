@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from fieldmark.layers.memory import ClassMemory, representatives
+from fieldmark.layers.class_memory import ClassMemory, representatives
 
 
 def drawn(count: int, seed: int = 0) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from fieldmark.errors import SettingError
-from fieldmark.layers.metric_losses import MetricLoss, create_metric_loss
+from fieldmark.layers.metric import MetricLoss, create_metric_loss
 from fieldmark.settings.metric_learning import OBJECTIVE_OPTIONS
 
 CLASSES, DIM = 4, 5

@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
+from fieldmark.calibration.temperature import log_softmax
 from fieldmark.layers import softmax_regression
 from fieldmark.layers.softmax_regression import LinearHead, fit_softmax
-from fieldmark.recognizer.calibration import log_softmax
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fieldmark.errors import SettingError
-from fieldmark.layers.bilinear import power_normalize
+from fieldmark.layers.pooling.bilinear import power_normalize
 from fieldmark.methods.cal import CAL, CALOutput, counterfactual_maps
 from fieldmark.methods.table import build_method
 

@@ -14,12 +14,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from fieldmark.backbones.onnx_graph import Normalize, export_graph
-from fieldmark.backbones.onnx_runner import OnnxRunner
+from fieldmark.backbones.onnx_export import Normalize, export_graph
+from fieldmark.backbones.runners.onnx_runner import OnnxRunner
 from fieldmark.config import SETTINGS, GradientSettings
 from fieldmark.methods.base import Method
 from fieldmark.methods.table import METHODS, build_method
-from fieldmark.training.outputs import NamedOutputs
+from fieldmark.training.graph_outputs import NamedOutputs
 
 CLASSES = 7
 SIDE = 64

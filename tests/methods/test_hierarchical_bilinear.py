@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from fieldmark.backbones.levels import feature_levels
-from fieldmark.layers.bilinear import power_normalize
-from fieldmark.layers.fusion import match_grids
+from fieldmark.layers.pooling.bilinear import power_normalize
+from fieldmark.layers.pooling.stream_fusion import match_grids
 from fieldmark.methods.hierarchical_bilinear import HierarchicalBilinear
 from fieldmark.methods.table import build_method
 

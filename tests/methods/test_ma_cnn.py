@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fieldmark.layers.channel_groups import channel_peaks, group_channels
-from fieldmark.layers.part_maps import distance_loss, diversity_loss
+from fieldmark.layers.attention.channel_groups import channel_peaks, group_channels
+from fieldmark.layers.attention.part_maps import distance_loss, diversity_loss
 from fieldmark.methods.ma_cnn import MACNN
 from fieldmark.methods.table import build_method
 

@@ -12,14 +12,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from fieldmark.config import build_settings
-from fieldmark.data.preprocess import Preprocess
+from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.errors import SettingError
 from fieldmark.methods.base import Method
 from fieldmark.methods.metric_learning import MetricLearning
 from fieldmark.methods.table import build_method
 from fieldmark.settings.metric_learning import OBJECTIVE_OPTIONS, MetricLearningSettings
 from fieldmark.structures import Record, RecordList
-from fieldmark.training.loop import train_method
+from fieldmark.training.gradient.loop import train_method
 
 CLASSES = 3
 COLOURS = ("red", "green", "blue")

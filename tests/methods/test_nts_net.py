@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fieldmark.errors import SettingError
-from fieldmark.layers.ranking import ranking_loss
-from fieldmark.layers.regions import crop_regions
+from fieldmark.layers.regions.crop_regions import crop_regions
+from fieldmark.layers.regions.ranking import ranking_loss
 from fieldmark.methods.nts_net import NTSNet, NTSNetOutput, describe, part_losses
 from fieldmark.methods.table import build_method
 

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fieldmark.errors import SettingError
-from fieldmark.layers.attention_proposal import peak_square, strongest_square
-from fieldmark.layers.boxcar import boxcar_crop
+from fieldmark.layers.attention.attention_proposal import peak_square, strongest_square
+from fieldmark.layers.regions.boxcar import boxcar_crop
 from fieldmark.methods.ra_cnn import RACNN, rank_loss
 from fieldmark.methods.table import build_method
 

@@ -8,11 +8,11 @@ import torch
 from fieldmark.backbones.factory import create_backbone
 from fieldmark.config import build_settings
 from fieldmark.errors import SettingError
-from fieldmark.layers.bilinear import bilinear_pool, power_normalize
+from fieldmark.layers.pooling.bilinear import bilinear_pool, power_normalize
 from fieldmark.methods.bilinear_cnn import BilinearCNN
 from fieldmark.methods.table import build_method
 from fieldmark.settings.second_order import BilinearCNNSettings
-from fieldmark.training.optim import build_optimizer
+from fieldmark.training.gradient.optim import build_optimizer
 
 
 def two_streams(**options: object) -> BilinearCNN:

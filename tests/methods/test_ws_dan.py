@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fieldmark.layers.bilinear import power_normalize
+from fieldmark.layers.pooling.bilinear import power_normalize
 from fieldmark.methods.table import build_method
 from fieldmark.methods.ws_dan import WSDAN, WSDANOutput, augment
 

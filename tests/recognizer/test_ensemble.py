@@ -14,13 +14,13 @@ import pytest
 from numpy.typing import NDArray
 
 from fieldmark import Recognizer, SettingError, fit
-from fieldmark.backbones.onnx_runner import OnnxRunner
+from fieldmark.backbones.runners.onnx_runner import OnnxRunner
+from fieldmark.combine_models import combine, select_greedily
 from fieldmark.config import EnsembleSettings
-from fieldmark.data.photos import open_photo
+from fieldmark.data.photos.open_photo import open_photo
+from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.data.prepare import prepare
-from fieldmark.data.preprocess import Preprocess
 from fieldmark.data.read import read
-from fieldmark.recognizer.ensemble import combine, select_greedily
 
 Floats = NDArray[np.float64]
 LABELS = np.arange(60) % 3

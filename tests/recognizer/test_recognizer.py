@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 
 from fieldmark import Answer, Recognizer, SettingError
-from fieldmark.recognizer.calibration import log_softmax
-from fieldmark.recognizer.photo_inputs import is_single, to_image
+from fieldmark.calibration.temperature import log_softmax
+from fieldmark.recognizer.inputs import is_single, to_image
 from fieldmark.recognizer.recognizer import fuse
 from fieldmark.structures import Record
 

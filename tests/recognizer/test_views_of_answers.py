@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from fieldmark import Recognizer, SettingError, fit
-from fieldmark.backbones.onnx_runner import OnnxRunner
-from fieldmark.data.photos import open_photo
-from fieldmark.data.preprocess import Preprocess
+from fieldmark.backbones.runners.onnx_runner import OnnxRunner
+from fieldmark.calibration.temperature import log_softmax
+from fieldmark.data.photos.open_photo import open_photo
+from fieldmark.data.photos.preprocess import Preprocess
+from fieldmark.data.photos.views import photo_views
 from fieldmark.data.read import read
-from fieldmark.data.views import photo_views
-from fieldmark.recognizer.calibration import log_softmax
-from fieldmark.training.outputs import graph_logits
+from fieldmark.training.graph_outputs import graph_logits
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fieldmark.artifact.manifest import Manifest
-from fieldmark.backbones.onnx_runner import OnnxRunner
-from fieldmark.data.preprocess import Preprocess
+from fieldmark.backbones.runners.onnx_runner import OnnxRunner
+from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.errors import FieldmarkError, ModelError
 
 __all__ = ["EXPORT_FORMAT", "ExportFacts", "Exported", "InputFacts", "is_exported", "open_exported", "pack_model"]

@@ -6,11 +6,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from fieldmark.artifact.memory_facts import EnrolledFacts, GalleryFacts, Gate, UnknownFacts
-from fieldmark.artifact.trust_facts import ScalingFacts, TrustFacts
-from fieldmark.data.preprocess import Preprocess
-from fieldmark.data.views import Views
+from fieldmark.calibration.trust_facts import ScalingFacts, TrustFacts
+from fieldmark.data.photos.preprocess import Preprocess
+from fieldmark.data.photos.views import Views
 from fieldmark.errors import FieldmarkError
+from fieldmark.openset.openset_facts import EnrolledFacts, GalleryFacts, Gate, UnknownFacts
 
 __all__ = ["FORMAT", "DataFacts", "Manifest", "MemberFacts"]
 
@@ -25,7 +25,7 @@ class MemberFacts(BaseModel):
         method: Its name.
         options: What builds it again besides the number of classes.
         preprocess: `Preprocess.to_dict`.
-        views: How many looks at the photo its logits are averaged over; see `fieldmark.data.views`.
+        views: How many looks at the photo its logits are averaged over; see `fieldmark.data.photos.views`.
         weight: Share of its probabilities in the common answer.
         temperature: Divides its logits before the softmax.
         graph: ONNX file in the folder.

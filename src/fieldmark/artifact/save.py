@@ -12,12 +12,12 @@ from safetensors.torch import save_file
 from fieldmark.artifact.card import write_card
 from fieldmark.artifact.checksums import checksum
 from fieldmark.artifact.manifest import Manifest, MemberFacts
-from fieldmark.backbones.onnx_graph import export_graph
+from fieldmark.atomic import atomic_folder
+from fieldmark.backbones.onnx_export import export_graph
 from fieldmark.errors import SettingError
 from fieldmark.structures import RecordList
+from fieldmark.training.graph_outputs import NamedOutputs
 from fieldmark.training.member import Member
-from fieldmark.training.outputs import NamedOutputs
-from fieldmark.whole import whole_folder
 
 __all__ = ["MANIFEST", "SPLIT_COLUMNS", "check_out", "member_facts", "relative_path", "save_artifact"]
 
@@ -70,7 +70,7 @@ def save_artifact(
         complete: Gets the draft of the folder with its graphs, adds files, and returns the manifest that knows them.
     """
     check_out(out)
-    with whole_folder(out) as folder:
+    with atomic_folder(out) as folder:
         for facts, member in zip(manifest.members, members, strict=True):
             method = member.method.eval()
             (folder / facts.graph).write_bytes(

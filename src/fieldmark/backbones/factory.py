@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from fieldmark.backbones.bundled import BUNDLED, DEFAULT_BACKBONE, load_bundled_weights
-from fieldmark.data.preprocess import Preprocess
+from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.errors import SettingError, unknown_name
 
 __all__ = ["Backbone", "create_backbone", "resolve_name"]

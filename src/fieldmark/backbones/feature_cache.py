@@ -11,10 +11,11 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from fieldmark.arrays import Ints
+
 __all__ = ["FeatureCache", "cache_root", "row_key"]
 
 _KEY_BYTES = 16
-Rows = NDArray[np.int64]
 
 
 def cache_root() -> Path:
@@ -84,11 +85,11 @@ class FeatureCache:
             for offset, index in enumerate(fresh):
                 self._index[keys[index]] = start + offset
 
-    def rows_of(self, keys: Sequence[bytes]) -> Rows:
+    def rows_of(self, keys: Sequence[bytes]) -> Ints:
         """Row numbers of keys, -1 where there is none."""
         return np.array([self._index.get(key, -1) for key in keys], dtype=np.int64)
 
-    def read(self, rows: Rows, columns: slice | None = None) -> NDArray[np.float32]:
+    def read(self, rows: Ints, columns: slice | None = None) -> NDArray[np.float32]:
         """Rows as float32 (len(rows), columns). Only what is asked for is held in memory.
 
         Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fieldmark.check.doctor import Embed, check
-from fieldmark.check.report import CheckReport, render
+from fieldmark.check.check_data import Embed, check
+from fieldmark.check.check_report import CheckReport, render
 
 __all__ = ["CheckReport", "Embed", "check", "render"]

@@ -24,8 +24,8 @@ def check(
     Exits with 0 where nothing is worse than a warning, 1 where there are errors such as broken files, 2 where the
     data cannot be read at all.
     """
-    from fieldmark.check.doctor import check as examine
-    from fieldmark.check.report import render
+    from fieldmark.check.check_data import check as examine
+    from fieldmark.check.check_report import render
     from fieldmark.data.read import read
     from fieldmark.progress import console
 

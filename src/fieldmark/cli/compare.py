@@ -54,7 +54,7 @@ def compare(
         say("finished runs stay; to go on, give the same command again")
         raise
     if markdown is not None:
-        from fieldmark.compare.report import write_markdown
+        from fieldmark.report.comparison.comparison_page import write_markdown
 
         write_markdown(result, markdown)
     if json_output:

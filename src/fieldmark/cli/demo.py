@@ -21,9 +21,9 @@ def demo(
     from fieldmark.api import fit
     from fieldmark.artifact.save import check_out
     from fieldmark.cli.evaluate import print_evaluation
-    from fieldmark.data.synth import synthesize
     from fieldmark.evaluation.evaluate import evaluate, write_rows
     from fieldmark.progress import say
+    from fieldmark_synth import synthesize
 
     photos, model, rows = out / "photos", out / "model", out / "model.test.csv"
     check_out(model)

@@ -96,7 +96,7 @@ def evaluate(
 
 def _demand_report(out: Path, without_answers: bool) -> None:
     from fieldmark.errors import SettingError
-    from fieldmark.evaluation.page import demand_place
+    from fieldmark.report.page import demand_place
 
     if without_answers:
         raise SettingError("--report shows answers about single photos: leave out --retrieval and --oracle")
@@ -115,8 +115,8 @@ def _write_report(
     """Write the page; what `--open-set` found for it, under its name."""
     from fieldmark.cli.print_open_set import print_open_set
     from fieldmark.evaluation.open_set import evaluate_open_set
-    from fieldmark.evaluation.report import write_report
     from fieldmark.progress import say
+    from fieldmark.report.evaluation import write_report
 
     source = data or Path(recognizer.manifest.data.source)
     found = evaluate_open_set(recognizer, source, split=split) if open_set else None

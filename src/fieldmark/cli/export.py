@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from fieldmark.export.export import ExportReport
+    from fieldmark.export.export_onnx import ExportReport
 
 __all__ = ["export"]
 
@@ -22,7 +22,7 @@ def export(
     ] = None,
 ) -> None:
     """Write one ONNX file that answers like the model, and check on its val photos that it does."""
-    from fieldmark.export.export import export as run
+    from fieldmark.export.export_onnx import export as run
 
     _print(run(model, out, int8=int8, data=data), int8)
 

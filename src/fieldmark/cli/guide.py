@@ -22,9 +22,9 @@ def guide(
     ] = False,
 ) -> None:
     """Write a field guide: what each class looks like, what it is taken for, and what tells the two apart."""
-    from fieldmark.guide import GuideOptions, write_guide
     from fieldmark.progress import say
     from fieldmark.recognizer.recognizer import Recognizer
+    from fieldmark.report.guide.write_guide import GuideOptions, write_guide
 
     written = write_guide(Recognizer(model), data, out, GuideOptions(pairs=pairs, photos=photos, test=test))
     size = out.stat().st_size / 1e6

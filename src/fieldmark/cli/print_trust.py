@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from fieldmark.evaluation.guarantee_metrics import BackOff
     from fieldmark.evaluation.metrics import Metrics
-    from fieldmark.evaluation.trust_metrics import BackOff
 
 __all__ = ["add_trust_rows"]
 

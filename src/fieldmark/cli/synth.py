@@ -23,7 +23,7 @@ def synth(
     size: Annotated[int, typer.Option(help="Width and height of the pictures in pixels.")] = 256,
 ) -> None:
     """Draw a data set of look-alike birds whose true field marks are known."""
-    from fieldmark.data.synth import synthesize
+    from fieldmark_synth import synthesize
 
     records = synthesize(out, classes, per_class, layout, seed, size)
     say(f"drew {len(records):,} pictures of {len(records.classes)} species in {out}")

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fieldmark.atomic import atomic_file
 from fieldmark.recognizer.recognizer import Recognizer
 from fieldmark.structures import RecordList
-from fieldmark.whole import whole_file
 
 __all__ = ["Answers", "answers_of"]
 
@@ -51,7 +51,7 @@ def answers_of(folder: Path, test: RecordList) -> Answers:
     if kept.is_file():
         return Answers(_read(kept), labels)
     probabilities = Recognizer(folder).scores(test, f"answers of {folder.name}").probabilities.astype(np.float32)
-    with whole_file(kept) as draft, draft.open("wb") as file:
+    with atomic_file(kept) as draft, draft.open("wb") as file:
         np.savez_compressed(file, probabilities=probabilities)
     return Answers(probabilities, labels)
 

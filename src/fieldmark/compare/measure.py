@@ -20,7 +20,7 @@ def peak_bytes() -> int | None:
 
     Linux's own record of the address space comes first: `getrusage` would start from what the parent process held.
     """
-    from fieldmark.training.hardware import peak_memory
+    from fieldmark.training.gradient.hardware import peak_memory
 
     status = Path("/proc/self/status")
     if status.is_file() and (found := re.search(r"VmHWM:\s+(\d+) kB", status.read_text())):

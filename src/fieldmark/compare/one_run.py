@@ -18,10 +18,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from fieldmark.atomic import atomic_file
 from fieldmark.config import SETTINGS
 from fieldmark.data.prepare import Prepared
 from fieldmark.errors import DataError, FieldmarkError
-from fieldmark.whole import whole_file
 
 __all__ = ["FACTS", "Facts", "Job", "do", "main"]
 
@@ -101,7 +101,7 @@ def do(job: Job) -> Facts:
         val_top1=recognizer.manifest.figures.get("val_top1"),
         fieldmark=version("fieldmark"),
     )
-    with whole_file(job.out / FACTS) as draft:
+    with atomic_file(job.out / FACTS) as draft:
         draft.write_text(json.dumps(asdict(facts), indent=1), encoding="utf-8")
     return facts
 
@@ -142,7 +142,7 @@ def main() -> int:
 
 
 def _tell(job: Job, kind: str, reason: str) -> None:
-    with whole_file(job.trouble) as draft:
+    with atomic_file(job.trouble) as draft:
         draft.write_text(json.dumps({"kind": kind, "reason": reason}), encoding="utf-8")
 
 

@@ -15,8 +15,8 @@ from typing import Any, Literal
 
 from fieldmark.artifact.save import MANIFEST
 from fieldmark.compare.one_run import FACTS, Facts, Job
-from fieldmark.compare.plan import Entry
-from fieldmark.compare.splits import fingerprint
+from fieldmark.compare.run_plan import Entry
+from fieldmark.compare.shared_splits import fingerprint
 from fieldmark.config import FitSettings
 from fieldmark.data.prepare import Prepared
 

@@ -12,20 +12,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from fieldmark.atomic import atomic_file
 from fieldmark.compare.answers import answers_of
-from fieldmark.compare.oracle import oracle_line
-from fieldmark.compare.plan import DEFAULT_BASELINE, Entry, Spec, parse_specs, plan_entries
-from fieldmark.compare.report import write_html
+from fieldmark.compare.method_table import Line, build_line
+from fieldmark.compare.oracle_rows import oracle_line
+from fieldmark.compare.run_plan import DEFAULT_BASELINE, Entry, Spec, parse_specs, plan_entries
 from fieldmark.compare.runs import Run, make_run
-from fieldmark.compare.splits import prepare_seeds
-from fieldmark.compare.table import Line, build_line
+from fieldmark.compare.shared_splits import prepare_seeds
 from fieldmark.config import SETTINGS
-from fieldmark.data.chosen_classes import choose_classes
+from fieldmark.data.class_subset import choose_classes
 from fieldmark.data.read import read
 from fieldmark.errors import DataError, SettingError
 from fieldmark.progress import say
+from fieldmark.report.comparison.comparison_page import write_html
 from fieldmark.structures import RecordList
-from fieldmark.whole import whole_file
 
 __all__ = ["PAGE", "RESULT", "Comparison", "compare"]
 
@@ -137,7 +137,7 @@ def compare(
         versions={name: version(name) for name in _LIBRARIES},
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    with whole_file(Path(out) / RESULT) as draft:
+    with atomic_file(Path(out) / RESULT) as draft:
         draft.write_text(json.dumps(result.to_dict(), indent=1, ensure_ascii=False), encoding="utf-8")
     write_html(result, Path(out) / PAGE)
     return result

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fieldmark.data.duplicates import Pair, duplicate_groups, exact_duplicates, near_duplicates
-from fieldmark.data.findings import Finding, class_findings, photo_findings, worst_first
-from fieldmark.data.inspect import PhotoFacts, inspect_photos
-from fieldmark.data.split_findings import duplicate_findings, split_findings
+from fieldmark.data.quality.duplicates import Pair, duplicate_groups, exact_duplicates, near_duplicates
+from fieldmark.data.quality.findings import Finding, class_findings, photo_findings, worst_first
+from fieldmark.data.quality.photo_facts import PhotoFacts, inspect_photos
+from fieldmark.data.quality.split_findings import duplicate_findings, split_findings
 from fieldmark.data.splits import TEST_FRACTION, VAL_FRACTION, carve
 from fieldmark.errors import DataError
 from fieldmark.structures import RecordList

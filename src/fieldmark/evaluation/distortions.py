@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageFilter
+
+from fieldmark.arrays import Float64s
 
 __all__ = ["DISTORTIONS", "Distortion"]
 
-Floats = NDArray[np.float64]
 GREY = (128, 128, 128)
 
 
@@ -86,7 +86,7 @@ def _occlude(image: Image.Image, strength: float, generator: np.random.Generator
     return covered
 
 
-def _resample(image: Image.Image, turn: Floats, shift: Floats | None = None) -> Image.Image:
+def _resample(image: Image.Image, turn: Float64s, shift: Float64s | None = None) -> Image.Image:
     """The photo with the pixel at centre + v taken from centre + turn @ v - shift, mirrored beyond its edges."""
     width, height = image.size
     shift = np.zeros(2) if shift is None else shift

@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from fieldmark.artifact.save import relative_path
+from fieldmark.atomic import atomic_file
 from fieldmark.data.read import read
 from fieldmark.errors import DataError
+from fieldmark.evaluation.guarantee_metrics import with_trust
 from fieldmark.evaluation.metrics import Metrics, compute_metrics
-from fieldmark.evaluation.remembered_split import content_keys, of_split
-from fieldmark.evaluation.trust_metrics import with_trust
+from fieldmark.evaluation.recorded_split import content_keys, of_split
 from fieldmark.recognizer.recognizer import Recognizer, Scores
-from fieldmark.recognizer.trust import Wanted
 from fieldmark.structures import RecordList, Split
-from fieldmark.whole import whole_file
+from fieldmark.uncertainty.guarantees import AnswerOptions
 
 __all__ = ["Evaluation", "data_source", "evaluate", "photos_of_split", "write_rows"]
 
@@ -61,7 +61,7 @@ def evaluate(
         DataError: The photos are not where they were, the split is empty, or a label is none of the classes.
         SettingError: A level does not lie between 0 and 1, or the model cannot vouch for that coverage.
     """
-    wanted = Wanted(coverage=coverage, confidence=confidence)
+    wanted = AnswerOptions(coverage=coverage, confidence=confidence)
     recognizer.trust.demand(wanted)
     records, seen = _opened(recognizer, data, split)
     scores = recognizer.scores(records, f"evaluating {split}")
@@ -121,7 +121,7 @@ def _relabelled(records: RecordList, recognizer: Recognizer, source: Path) -> Re
 def write_rows(evaluation: Evaluation, classes: Sequence[str], out: Path) -> None:
     """One row for each photo: path, truth, answer, confidence, probability and rank of the truth, error."""
     records, scores = evaluation.records, evaluation.scores
-    with whole_file(out) as draft, draft.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+    with atomic_file(out) as draft, draft.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file)
         writer.writerow(
             ("photo", "truth", "answer", "correct", "confidence", "truth_probability", "truth_rank", "error")

@@ -7,17 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fieldmark.recognizer.calibration import expected_calibration_error
+from fieldmark.arrays import Floats, Ints
+from fieldmark.calibration.temperature import expected_calibration_error
 
 if TYPE_CHECKING:
-    from fieldmark.evaluation.trust_metrics import BackOff, SizeShare
+    from fieldmark.evaluation.guarantee_metrics import BackOff, SizeShare
 
 __all__ = ["ConfusedPair", "Metrics", "compute_metrics", "confused_pairs", "wilson_interval"]
-
-Floats = NDArray[np.floating]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,19 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fieldmark.arrays import Bools, Floats
 from fieldmark.data.read import read
 from fieldmark.errors import DataError, ModelError
-from fieldmark.evaluation.remembered_split import content_keys, of_split
+from fieldmark.evaluation.recorded_split import content_keys, of_split
+from fieldmark.openset.unknown_scores import JOINED, KNOWN_SCORES, known_scores
 from fieldmark.recognizer.recognizer import Recognizer
-from fieldmark.recognizer.unknown import JOINED, KNOWN_SCORES, known_scores
 from fieldmark.structures import RecordList, Split
 
 __all__ = ["OpenSet", "ScoreFigures", "evaluate_open_set", "fpr_at", "open_set_photos", "oscr"]
-
-Floats = NDArray[np.floating]
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +129,7 @@ def open_set_photos(recognizer: Recognizer, records: RecordList, split: Split) -
 
 def fpr_at(kept: float, scores: Floats, is_known: Bools) -> float:
     """Share of unknown photos that score no lower than the threshold which `kept` of the known ones pass."""
-    from fieldmark.recognizer.unknown import threshold_at
+    from fieldmark.openset.unknown_scores import threshold_at
 
     return float((scores[~is_known] >= threshold_at(scores[is_known], kept)).mean())
 

@@ -86,7 +86,7 @@ def evaluate_with_annotations(
         DataError: No photo has a box.
         PhotoError: A photo cannot be read.
     """
-    from fieldmark.recognizer.fusion import fuse
+    from fieldmark.calibration.member_fusion import fuse
 
     for facts in manifest.members:
         if facts.method != "part_rcnn":
@@ -117,9 +117,9 @@ def _member_logits(
     import torch
 
     from fieldmark.artifact.load import load_method
-    from fieldmark.data.preprocess import Preprocess
+    from fieldmark.data.photos.preprocess import Preprocess
     from fieldmark.methods.part_rcnn import PartRCNN
-    from fieldmark.training.annotated_photos import annotated_batches
+    from fieldmark.training.gradient.annotated_photos import annotated_batches
 
     method = load_method(folder, manifest, facts)
     assert isinstance(method, PartRCNN)
@@ -138,8 +138,8 @@ def _member_logits(
 
 def _answer(method: PartRCNN, images: Tensor, truth: Tensor, use: Use, *, mirror: bool) -> tuple[Tensor, Tensor]:
     """Logits (B, K) with given boxes, of the photo and its mirror image if so, and the found boxes (B, 1 + P, 4)."""
-    from fieldmark.data.annotations import mirror_order
-    from fieldmark.layers.part_boxes import mirror_boxes
+    from fieldmark.data.photos.annotations import mirror_order
+    from fieldmark.layers.regions.part_boxes import mirror_boxes
 
     output = method.forward_with(images, truth, parts=use == "parts")
     logits = output.logits

@@ -7,14 +7,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fieldmark.arrays import Floats, Ints
 from fieldmark.errors import DataError
 
 __all__ = ["RetrievalMetrics", "compute_retrieval", "ranks_of_matches"]
 
-Floats = NDArray[np.floating]
-Ints = NDArray[np.int64]
 
 _BLOCK_BYTES = 64 << 20
 """Similarities that are held at a time."""

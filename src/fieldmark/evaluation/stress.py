@@ -10,7 +10,7 @@ from typing import Any, overload
 import numpy as np
 from PIL import Image
 
-from fieldmark.data.photos import open_photo
+from fieldmark.data.photos.open_photo import open_photo
 from fieldmark.errors import DataError, PhotoError
 from fieldmark.evaluation.backgrounds import BACKGROUNDS, BackgroundChange, largest_strip, replace_background
 from fieldmark.evaluation.distortions import DISTORTIONS, Distortion

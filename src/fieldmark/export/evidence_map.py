@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from fieldmark.data.views import whole_views
-from fieldmark.layers.pooling import GeneralizedMeanPool
+from fieldmark.data.photos.views import whole_views
+from fieldmark.layers.pooling.global_pooling import GeneralizedMeanPool
 from fieldmark.methods.base import Method, ModelOutput
 from fieldmark.methods.pooled import PooledMethod
 
@@ -36,7 +36,7 @@ class EvidenceMap(nn.Module):
 
     Args:
         method: Its head and poolings are read.
-        views: V, see `fieldmark.data.views`.
+        views: V, see `fieldmark.data.photos.views`.
     """
 
     def __init__(self, method: PooledMethod, views: int) -> None:

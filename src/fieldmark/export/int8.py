@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fieldmark.backbones.onnx_runner import load_good
+from fieldmark.backbones.runners.onnx_runner import load_good
 from fieldmark.errors import DataError
-from fieldmark.export.fused import Square
-from fieldmark.recognizer.photo_inputs import to_image
+from fieldmark.export.fused_model import Square
+from fieldmark.recognizer.inputs import to_image
 from fieldmark.structures import Record
 
 __all__ = ["CALIBRATION_PHOTOS", "quantize"]

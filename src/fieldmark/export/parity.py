@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fieldmark.backbones.onnx_runner import batch_size_for, in_batches, load_good
+from fieldmark.backbones.runners.onnx_runner import batch_size_for, in_batches, load_good
 from fieldmark.errors import DataError
 from fieldmark.progress import track
-from fieldmark.recognizer.photo_inputs import to_image
-from fieldmark.recognizer.reading import Reader, Reading
+from fieldmark.recognizer.graphs import Reader, Reading
+from fieldmark.recognizer.inputs import to_image
 from fieldmark.structures import Record
 
 __all__ = ["Parity", "compare"]

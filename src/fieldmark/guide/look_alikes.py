@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fieldmark.guide.photos import Asked
+from fieldmark.arrays import Floats
+from fieldmark.guide.guide_photos import Asked
 
 __all__ = ["Pair", "find_pairs"]
 
-Floats = NDArray[np.floating]
 
 NAMED = 3
 """Look-alikes of a class that are looked for."""

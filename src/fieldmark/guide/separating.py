@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from fieldmark.errors import PhotoError
+from fieldmark.explain import Evidence
+from fieldmark.guide.evidence_parts import PartShare, part_shares
+from fieldmark.guide.guide_photos import Asked
 from fieldmark.guide.look_alikes import Pair
-from fieldmark.guide.parts import PartShare, part_shares
-from fieldmark.guide.photos import Asked
-from fieldmark.recognizer.evidence import Evidence
 from fieldmark.recognizer.recognizer import Recognizer
 from fieldmark.structures import Record
 

@@ -16,9 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fieldmark.arrays import Float32s
+
 __all__ = ["LinearHead", "RowSource", "fit_softmax"]
 
-Floats = NDArray[np.float32]
 
 _IN_MEMORY_BYTES = 72 << 20
 
@@ -30,23 +31,23 @@ class RowSource(Protocol):
 
     def __len__(self) -> int: ...
 
-    def chunks(self) -> Iterator[tuple[slice, Floats]]: ...
+    def chunks(self) -> Iterator[tuple[slice, Float32s]]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class LinearHead:
     """logits = rows @ weight.T + bias; weight (K, D), bias (K,)."""
 
-    weight: Floats
-    bias: Floats
+    weight: Float32s
+    bias: Float32s
 
-    def __call__(self, rows: Floats) -> Floats:
+    def __call__(self, rows: Float32s) -> Float32s:
         """Rows (n, D) to logits (n, K)."""
         return rows @ self.weight.T + self.bias
 
 
 def fit_softmax(
-    rows: RowSource | Floats,
+    rows: RowSource | Float32s,
     labels: NDArray[np.int64],
     num_classes: int,
     C: float,
@@ -102,7 +103,7 @@ def fit_softmax(
 class _TensorChunks:
     """Chunks of rows as tensors, as often as asked: kept in memory while they are few, read again otherwise."""
 
-    def __init__(self, rows: RowSource | Floats) -> None:
+    def __init__(self, rows: RowSource | Float32s) -> None:
         self._source: RowSource | None = None
         self._kept: list[tuple[slice, Tensor]] = []
         if isinstance(rows, np.ndarray):

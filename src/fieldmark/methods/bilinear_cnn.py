@@ -9,8 +9,8 @@ from torch import nn
 
 from fieldmark.backbones.factory import Backbone
 from fieldmark.errors import SettingError
-from fieldmark.layers.bilinear import RootBilinearPool
-from fieldmark.layers.fusion import create_fusion
+from fieldmark.layers.pooling.bilinear import RootBilinearPool
+from fieldmark.layers.pooling.stream_fusion import create_fusion
 from fieldmark.methods.two_stream import TwoStreamMethod
 
 __all__ = ["BilinearCNN"]

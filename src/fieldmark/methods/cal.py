@@ -14,8 +14,8 @@ from torch import Tensor
 
 from fieldmark.backbones.factory import Backbone
 from fieldmark.errors import unknown_name
-from fieldmark.layers.attention_guided import attention_box, crop_and_resize
-from fieldmark.layers.bilinear import bilinear_pool, power_normalize
+from fieldmark.layers.attention.guided_views import attention_box, crop_and_resize
+from fieldmark.layers.pooling.bilinear import bilinear_pool, power_normalize
 from fieldmark.methods.base import ModelOutput
 from fieldmark.methods.ws_dan import WSDAN, WSDANOutput, augment
 

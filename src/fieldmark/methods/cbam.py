@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone
 from fieldmark.errors import unknown_name
-from fieldmark.layers.attention import BlockAttention, ChannelAttention
+from fieldmark.layers.attention.channel_spatial import BlockAttention, ChannelAttention
 from fieldmark.methods.base import Method, ModelOutput
 
 __all__ = ["AttentionMethod"]

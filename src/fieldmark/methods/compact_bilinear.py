@@ -8,7 +8,7 @@ from __future__ import annotations
 from torch import nn
 
 from fieldmark.backbones.factory import Backbone
-from fieldmark.layers.compact_bilinear import create_sketch
+from fieldmark.layers.pooling.sketches import create_sketch
 from fieldmark.methods.two_stream import TwoStreamMethod
 
 __all__ = ["CompactBilinear"]

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone
 from fieldmark.backbones.levels import feature_levels, level_channels
-from fieldmark.layers.bilinear import power_normalize
-from fieldmark.layers.fusion import match_grids
+from fieldmark.layers.pooling.bilinear import power_normalize
+from fieldmark.layers.pooling.stream_fusion import match_grids
 from fieldmark.layers.precision import at_least_float32, without_autocast
 from fieldmark.methods.base import Method, ModelOutput, Stage
 from fieldmark.methods.two_stream import classifier_first

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone
 from fieldmark.errors import unknown_name
-from fieldmark.layers.pooling import CovarianceRoot, principal_components
+from fieldmark.layers.pooling.global_pooling import CovarianceRoot, principal_components
 from fieldmark.methods.base import Method, ModelOutput, Photos
 from fieldmark.methods.even_sample import EvenSample
 

@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone
+from fieldmark.layers.attention.channel_groups import channel_peaks, group_channels
+from fieldmark.layers.attention.part_maps import ChannelGrouping, distance_loss, diversity_loss, part_features
 from fieldmark.layers.block_logits import block_logits
-from fieldmark.layers.channel_groups import channel_peaks, group_channels
-from fieldmark.layers.part_maps import ChannelGrouping, distance_loss, diversity_loss, part_features
 from fieldmark.methods.base import Method, ModelOutput, Photos, Stage
 from fieldmark.methods.even_sample import EvenSample
 from fieldmark.progress import say

@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone
-from fieldmark.layers.memory import ClassMemory
-from fieldmark.layers.metric_losses import create_metric_loss
-from fieldmark.layers.pooling import create_pooling
+from fieldmark.layers.class_memory import ClassMemory
+from fieldmark.layers.metric import create_metric_loss
+from fieldmark.layers.pooling.global_pooling import create_pooling
 from fieldmark.methods.base import Method, ModelOutput, Photos
 
 __all__ = ["MetricLearning"]

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone
 from fieldmark.errors import SettingError
-from fieldmark.layers.anchor_boxes import anchor_boxes
-from fieldmark.layers.navigator import Navigator
-from fieldmark.layers.ranking import ranking_loss
-from fieldmark.layers.regions import choose_regions, crop_regions
+from fieldmark.layers.regions.anchor_boxes import anchor_boxes
+from fieldmark.layers.regions.crop_regions import choose_regions, crop_regions
+from fieldmark.layers.regions.navigator import Navigator
+from fieldmark.layers.regions.ranking import ranking_loss
 from fieldmark.methods.base import Method, ModelOutput, Stage
 
 __all__ = ["NTSNet", "NTSNetOutput"]

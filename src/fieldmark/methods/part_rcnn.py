@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone
 from fieldmark.backbones.levels import feature_levels, level_channels
-from fieldmark.layers.part_boxes import BIRD_PARTS, PartBoxes, clip_boxes, present, widen_boxes
-from fieldmark.layers.part_detector import Detections, PartDetector
-from fieldmark.layers.part_geometry import SLACK, Configuration, PartMemory, best_configuration, inside
-from fieldmark.layers.regions import crop_regions
+from fieldmark.layers.regions.crop_regions import crop_regions
+from fieldmark.layers.regions.part_boxes import BIRD_PARTS, PartBoxes, clip_boxes, present, widen_boxes
+from fieldmark.layers.regions.part_detector import Detections, PartDetector
+from fieldmark.layers.regions.part_geometry import SLACK, Configuration, PartMemory, best_configuration, inside
 from fieldmark.layers.softmax_regression import fit_softmax
 from fieldmark.methods.base import Annotations, Method, ModelOutput, Photos, Stage
 

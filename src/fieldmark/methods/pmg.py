@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone
 from fieldmark.backbones.levels import feature_levels, level_channels
-from fieldmark.layers.jigsaw import jigsaw
+from fieldmark.layers.regions.jigsaw import jigsaw
 from fieldmark.methods.base import Method, ModelOutput, Stage
 
 __all__ = ["PMG", "PMGOutput"]

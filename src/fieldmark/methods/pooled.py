@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone
-from fieldmark.layers.descriptors import DescriptorPool
+from fieldmark.layers.pooling.descriptors import DescriptorPool
 from fieldmark.methods.base import Method, ModelOutput
 
 __all__ = ["PooledMethod"]

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone
 from fieldmark.errors import unknown_name
-from fieldmark.layers.attention_proposal import (
+from fieldmark.layers.attention.attention_proposal import (
     AttentionProposal,
     fit_proposal,
     on_grid,
@@ -25,8 +25,8 @@ from fieldmark.layers.attention_proposal import (
     strongest_square,
 )
 from fieldmark.layers.block_logits import block_logits
-from fieldmark.layers.boxcar import boxcar_crop
 from fieldmark.layers.precision import at_least_float32
+from fieldmark.layers.regions.boxcar import boxcar_crop
 from fieldmark.methods.base import Method, ModelOutput, Photos, Stage
 from fieldmark.methods.even_sample import EvenSample
 from fieldmark.progress import say

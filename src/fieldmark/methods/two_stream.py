@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone
-from fieldmark.layers.bilinear import power_normalize
-from fieldmark.layers.fusion import match_grids
+from fieldmark.layers.pooling.bilinear import power_normalize
+from fieldmark.layers.pooling.stream_fusion import match_grids
 from fieldmark.methods.base import Method, ModelOutput, Stage
 
 __all__ = ["TwoStreamMethod", "classifier_first"]

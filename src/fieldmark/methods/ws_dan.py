@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone
-from fieldmark.layers.attention_guided import attention_box, choose_maps, crop_and_resize, drop_attended
-from fieldmark.layers.bilinear import bilinear_pool, power_normalize
-from fieldmark.layers.centers import ClassCenters
+from fieldmark.layers.attention.guided_views import attention_box, choose_maps, crop_and_resize, drop_attended
+from fieldmark.layers.class_centers import ClassCenters
+from fieldmark.layers.pooling.bilinear import bilinear_pool, power_normalize
 from fieldmark.methods.base import Method, ModelOutput
 
 __all__ = ["WSDAN", "WSDANOutput"]

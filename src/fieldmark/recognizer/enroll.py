@@ -13,22 +13,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fieldmark.arrays import Float32s
 from fieldmark.artifact.card import write_card
 from fieldmark.artifact.checksums import checksum
 from fieldmark.artifact.manifest import Manifest
-from fieldmark.artifact.memory_facts import EnrolledFacts
 from fieldmark.artifact.save import MANIFEST
+from fieldmark.atomic import atomic_file
 from fieldmark.backbones.feature_cache import cache_root
 from fieldmark.errors import DataError, ModelError, SettingError, unknown_name
-from fieldmark.recognizer.gallery import GalleryRow
-from fieldmark.recognizer.newcomers import newcomer_odds
+from fieldmark.openset.enrolled_classes import newcomer_odds
+from fieldmark.openset.gallery import GalleryRow
+from fieldmark.openset.openset_facts import EnrolledFacts
+from fieldmark.openset.unknown_scores import Evidence
 from fieldmark.recognizer.recognizer import Recognizer
-from fieldmark.recognizer.unknown import Evidence
-from fieldmark.whole import whole_file
 
 __all__ = ["Enrolment", "enroll", "unenroll"]
 
-Vectors = NDArray[np.float32]
 
 _FILES = "enrolled-*.safetensors"
 
@@ -160,7 +160,7 @@ def _outcome(recognizer: Recognizer, name: str, seen: Evidence) -> Enrolment:
     memory, gates = recognizer.judge.memory, recognizer.manifest.gates
     statistics, val, classes = memory.statistics, memory.val, recognizer.manifest.classes
 
-    def rivals(means: Vectors, shots: Sequence[int]) -> NDArray[np.floating]:
+    def rivals(means: Float32s, shots: Sequence[int]) -> NDArray[np.floating]:
         return np.asarray(newcomer_odds(val.vectors, means, shots, statistics, gates).max(1))
 
     before: NDArray[np.floating] = np.zeros(len(val.labels))
@@ -183,7 +183,7 @@ def _outcome(recognizer: Recognizer, name: str, seen: Evidence) -> Enrolment:
     )
 
 
-def _own_found(recognizer: Recognizer, vectors: Vectors, confidence: NDArray[np.floating]) -> float | None:
+def _own_found(recognizer: Recognizer, vectors: Float32s, confidence: NDArray[np.floating]) -> float | None:
     """Share of the photos that the mean of the others claims from the best trained class."""
     count = len(vectors)
     if count < 2:
@@ -196,21 +196,21 @@ def _own_found(recognizer: Recognizer, vectors: Vectors, confidence: NDArray[np.
     return float(np.mean(np.array(odds) > confidence))
 
 
-def _write_vectors(folder: Path, name: str, vectors: Vectors) -> str:
+def _write_vectors(folder: Path, name: str, vectors: Float32s) -> str:
     from safetensors.numpy import save_file
 
     key = hashlib.blake2b(name.encode() + vectors.tobytes(), digest_size=8).hexdigest()
     file = _FILES.replace("*", key)
-    with whole_file(folder / file) as draft:
+    with atomic_file(folder / file) as draft:
         save_file({"vectors": vectors}, draft)
     return file
 
 
 def _write_manifest(folder: Path, manifest: Manifest) -> None:
     """The one step that makes a change count; the card follows."""
-    with whole_file(folder / MANIFEST) as draft:
+    with atomic_file(folder / MANIFEST) as draft:
         draft.write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
-    with whole_file(folder / "README.md") as draft:
+    with atomic_file(folder / "README.md") as draft:
         draft.write_text(write_card(manifest), encoding="utf-8")
 
 

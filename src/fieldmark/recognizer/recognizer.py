@@ -13,23 +13,23 @@ from PIL import Image
 from fieldmark.artifact.card import write_card
 from fieldmark.artifact.exported import is_exported, open_exported
 from fieldmark.artifact.load import load_manifest, load_split
+from fieldmark.calibration.member_fusion import fuse
 from fieldmark.errors import ModelError, SettingError
-from fieldmark.recognizer.compose import compose, compose_specimen
-from fieldmark.recognizer.fusion import fuse
-from fieldmark.recognizer.gallery import Gallery, Neighbour
-from fieldmark.recognizer.judge import Judge, Judged
-from fieldmark.recognizer.photo_inputs import PhotoInput, is_single
-from fieldmark.recognizer.photo_table import Floats, run_all, run_in_batches
-from fieldmark.recognizer.reading import FusedReader, MembersReader, Reader, Reading
-from fieldmark.recognizer.tables import Embeddings, Scores
-from fieldmark.recognizer.trust import Trust, Wanted, load_trust
-from fieldmark.recognizer.unknown import Evidence
+from fieldmark.openset.gallery import Gallery, Neighbour
+from fieldmark.openset.open_set_classifier import OpenSetClassifier, OpenSetResult
+from fieldmark.openset.unknown_scores import Evidence
+from fieldmark.recognizer.answer import compose, compose_specimen
+from fieldmark.recognizer.graphs import FusedGraph, MemberGraphs, Reader, Reading
+from fieldmark.recognizer.inputs import PhotoInput, is_single
+from fieldmark.recognizer.predictions import Embeddings, Scores
+from fieldmark.recognizer.run_photos import Floats, run_all, run_in_batches
 from fieldmark.structures import Answer, Record
+from fieldmark.uncertainty.guarantees import AnswerOptions, Guarantees, load_guarantees
 
 if TYPE_CHECKING:
     from fieldmark.artifact.load import SplitRow
-    from fieldmark.recognizer.evidence import Evidence as PhotoEvidence
-    from fieldmark.recognizer.evidence.explainer import Explainer
+    from fieldmark.explain import Evidence as PhotoEvidence
+    from fieldmark.explain.explainer import Explainer
 
 __all__ = ["Embeddings", "Recognizer", "Scores", "fuse"]
 
@@ -57,12 +57,12 @@ class Recognizer:
         self._exported = open_exported(self.path) if is_exported(self.path) else None
         if self._exported is None:
             self.folder, self.manifest = self.path, load_manifest(self.path)
-            self.reader: Reader = MembersReader(self.folder, self.manifest)
+            self.reader: Reader = MemberGraphs(self.folder, self.manifest)
         else:
             self.folder, self.manifest = self._exported.folder, self._exported.manifest
-            self.reader = FusedReader(self._exported.runner, self._exported.squares)
-        self.judge = Judge(self.folder, self.manifest)
-        self.trust: Trust = load_trust(self.folder, self.manifest, self.judge.labels)
+            self.reader = FusedGraph(self._exported.runner, self._exported.squares)
+        self.judge = OpenSetClassifier(self.folder, self.manifest)
+        self.trust: Guarantees = load_guarantees(self.folder, self.manifest, self.judge.labels)
 
     @property
     def is_exported(self) -> bool:
@@ -211,14 +211,14 @@ class Recognizer:
         rows = scores.probabilities[good]
         return compose_specimen(self.trust, self.classes, paths, group, rows, unknown, wanted)
 
-    def _wanted(self, top_k: int, coverage: float | None, confidence: float | None) -> Wanted:
+    def _wanted(self, top_k: int, coverage: float | None, confidence: float | None) -> AnswerOptions:
         if top_k < 1:
             raise SettingError(f"the number of candidates must be at least 1, but is {top_k}")
-        wanted = Wanted(top_k, coverage, confidence)
+        wanted = AnswerOptions(top_k, coverage, confidence)
         self.trust.demand(wanted)
         return wanted
 
-    def _answers(self, photos: Sequence[PhotoInput], wanted: Wanted) -> Iterator[Answer]:
+    def _answers(self, photos: Sequence[PhotoInput], wanted: AnswerOptions) -> Iterator[Answer]:
         for positions, judged, errors in run_in_batches(photos, self._run, self.reader.draft_side):
             rows = dict(zip(positions, judged, strict=True))
             for position in sorted([*rows, *errors]):
@@ -265,20 +265,20 @@ class Recognizer:
             PhotoError: The photo cannot be read.
             SettingError: There is no such class, or it is the winner itself.
         """
-        from fieldmark.recognizer.evidence.explain import explain_photo
+        from fieldmark.explain.explain_photo import explain_photo
 
         return explain_photo(self, photo, against)
 
     @cached_property
     def explainer(self) -> Explainer:
         """The members as modules with gradients."""
-        from fieldmark.recognizer.evidence.explainer import Explainer
+        from fieldmark.explain.explainer import Explainer
 
         return Explainer(self.folder, self.manifest)
 
     def evidence(
         self, photos: Sequence[PhotoInput], description: str = "recognizing"
-    ) -> tuple[Evidence, Judged, dict[int, str]]:
+    ) -> tuple[Evidence, OpenSetResult, dict[int, str]]:
         """What the scores of being known are made of, and the judgement by them.
 
         Returns:
@@ -308,7 +308,7 @@ class Recognizer:
         vectors = np.zeros((len(photos), 0)) if table is None else table
         return Embeddings(vectors.astype(np.float32), errors)
 
-    def judged(self, images: Sequence[Image.Image]) -> Judged:
+    def judged(self, images: Sequence[Image.Image]) -> OpenSetResult:
         """Probabilities of all classes, and how far each of the images, upright and RGB, is known."""
         reading = self.reader.read(images)
         return self.judge(reading.probabilities, reading.logits, reading.embeddings)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fieldmark.arrays import Bools, Floats
+
 __all__ = ["INDEPENDENCE", "fuse_photos", "majority_set"]
 
-Floats = NDArray[np.floating]
-Bools = NDArray[np.bool_]
 
 INDEPENDENCE = 0.25
 """0 counts several photos like one, 1 like as many independent witnesses."""

@@ -15,9 +15,9 @@ from starlette.staticfiles import StaticFiles
 
 from fieldmark import __version__
 from fieldmark.errors import FieldmarkError, ModelError
-from fieldmark.serve.metrics import Metrics
 from fieldmark.serve.micro_batches import Closed, Full
 from fieldmark.serve.middleware import BoundedBody, Measured, SafeHeaders
+from fieldmark.serve.request_counts import Metrics
 from fieldmark.serve.routes import enroll, explain, gallery, predict, status
 from fieldmark.serve.service import Service
 from fieldmark.serve.settings import ServeSettings

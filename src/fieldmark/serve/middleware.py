@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fieldmark.serve.metrics import Metrics
+from fieldmark.serve.request_counts import Metrics
 
 __all__ = ["BoundedBody", "Measured", "SafeHeaders"]
 

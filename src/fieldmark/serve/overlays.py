@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fieldmark.recognizer.evidence import Evidence
-from fieldmark.recognizer.evidence.overlay import heat_on
+from fieldmark.explain import Evidence
+from fieldmark.explain.overlay import heat_on
 
 __all__ = ["overlay", "png", "png_uri"]
 

@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fieldmark.backbones.blas_threads import single_threaded_blas
-from fieldmark.backbones.onnx_runner import available_cpus
-from fieldmark.data.photos import open_photo
+from fieldmark.backbones.runners.onnx_runner import available_cpus
+from fieldmark.data.photos.open_photo import open_photo
 from fieldmark.errors import ModelError, PhotoError
-from fieldmark.recognizer.evidence import Evidence
-from fieldmark.recognizer.photo_inputs import to_image
+from fieldmark.explain import Evidence
+from fieldmark.recognizer.inputs import to_image
 from fieldmark.recognizer.recognizer import Recognizer
-from fieldmark.serve.metrics import Metrics
 from fieldmark.serve.micro_batches import MicroBatcher
+from fieldmark.serve.request_counts import Metrics
 from fieldmark.serve.settings import ServeSettings
 
 __all__ = ["PhotoReading", "Service"]

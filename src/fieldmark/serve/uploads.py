@@ -10,7 +10,7 @@ from fastapi import HTTPException, UploadFile
 from PIL import Image
 from starlette.concurrency import run_in_threadpool
 
-from fieldmark.data.photos import identify_photo
+from fieldmark.data.photos.open_photo import identify_photo
 from fieldmark.errors import PhotoError
 from fieldmark.serve.settings import ServeSettings
 

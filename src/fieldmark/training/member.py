@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fieldmark.data.preprocess import Preprocess
+from fieldmark.arrays import Float32s
+from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.methods.base import Method
 
 __all__ = ["Member", "Trained"]
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(slots=True)
@@ -26,7 +25,7 @@ class Member:
         method_name: Its name in the table of methods.
         options: What builds it again besides the number of classes: backbone, poolings, …
         preprocess: How photos become its input.
-        views: How many looks at the photo its logits are averaged over; see `fieldmark.data.views`.
+        views: How many looks at the photo its logits are averaged over; see `fieldmark.data.photos.views`.
         val_logits: (n_val, K), averaged over the views.
         weight: Share of its probabilities in the common answer.
         fold_logits: (n, K) of train photos, by heads that did not see them; None where there are none.
@@ -41,12 +40,12 @@ class Member:
     options: Mapping[str, Any]
     preprocess: Preprocess
     views: int
-    val_logits: Floats
+    val_logits: Float32s
     weight: float = 1.0
-    fold_logits: Floats | None = None
+    fold_logits: Float32s | None = None
     fold_labels: NDArray[np.int64] | None = None
     temperature: float | None = None
-    embed: Callable[[NDArray[np.int64]], Floats] | None = None
+    embed: Callable[[NDArray[np.int64]], Float32s] | None = None
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ _NEARLY = 0.05
 def check_official(records: RecordList, *, classes: int, sizes: Mapping[Split, int]) -> RecordList:
     """Hold a complete set against its published split sizes; subsets and sets of one's own pass.
 
-    A drawn set (`fieldmark.data.synth`) may have any size; it is known by its list of field marks.
+    A drawn set (`fieldmark_synth`) may have any size; it is known by its list of field marks.
 
     Args:
         records: What was read.

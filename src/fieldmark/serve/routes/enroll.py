@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
-from fieldmark.data.photos import bytes_key
+from fieldmark.data.photos.open_photo import bytes_key
 from fieldmark.recognizer.enroll import Enrolment
 from fieldmark.recognizer.enroll import enroll as enroll_photos
 from fieldmark.recognizer.enroll import unenroll as unenroll_class

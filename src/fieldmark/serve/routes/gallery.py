@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from fieldmark.errors import ModelError, PhotoError
-from fieldmark.recognizer.gallery import Neighbour
+from fieldmark.openset.gallery import Neighbour
 from fieldmark.recognizer.recognizer import Recognizer
 from fieldmark.serve.routes.shared import ERRORS, Serving, one_reading
 from fieldmark.serve.schemas import ErrorBody, SearchBody

@@ -10,13 +10,13 @@ from fastapi import APIRouter, File, Query, UploadFile
 from fastapi.responses import JSONResponse
 
 from fieldmark.errors import PhotoError
-from fieldmark.recognizer.compose import compose, compose_specimen
-from fieldmark.recognizer.trust import Wanted
+from fieldmark.recognizer.answer import compose, compose_specimen
 from fieldmark.serve.routes.shared import ERRORS, Serving
 from fieldmark.serve.schemas import PredictBody
 from fieldmark.serve.service import PhotoReading
 from fieldmark.serve.uploads import Upload, read_uploads
 from fieldmark.structures import Answer
+from fieldmark.uncertainty.guarantees import AnswerOptions
 
 __all__ = ["router"]
 
@@ -36,7 +36,7 @@ async def predict(
 
     A photo that cannot be read gets an answer with `error`; where none can be read, the status is 422.
     """
-    wanted = Wanted(top_k, coverage, confidence)
+    wanted = AnswerOptions(top_k, coverage, confidence)
     service.recognizer.trust.demand(wanted)
     uploads = await read_uploads(photo, service.settings)
     whole = [upload for upload in uploads if upload.error is None]
@@ -54,14 +54,14 @@ async def predict(
     return JSONResponse(body)
 
 
-def _answer(upload: Upload, found: PhotoReading | PhotoError | None, wanted: Wanted) -> Answer:
+def _answer(upload: Upload, found: PhotoReading | PhotoError | None, wanted: AnswerOptions) -> Answer:
     if not isinstance(found, PhotoReading):
         return Answer(upload.name, error=_reason(upload, found))
     model = found.recognizer
     return compose(model.trust, model.classes, upload.name, found.probabilities, found.unknown, wanted)
 
 
-def _specimen(pairs: Sequence[tuple[Upload, PhotoReading | PhotoError | None]], wanted: Wanted) -> Answer:
+def _specimen(pairs: Sequence[tuple[Upload, PhotoReading | PhotoError | None]], wanted: AnswerOptions) -> Answer:
     good = [(upload, found) for upload, found in pairs if isinstance(found, PhotoReading)]
     last = good[-1][1].recognizer if good else None
     good = [(upload, found) for upload, found in good if found.recognizer is last]

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from fieldmark import __version__
-from fieldmark.serve.metrics import Metrics
+from fieldmark.serve.request_counts import Metrics
 from fieldmark.serve.routes.shared import Serving
 from fieldmark.serve.schemas import ModelBody
 

@@ -1,0 +1,194 @@
+"""What is frozen runs once: descriptors of photos through ONNX Runtime into the cache."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fieldmark.arrays import Float32s, Ints
+from fieldmark.backbones.feature_cache import FeatureCache, cache_root, row_key
+from fieldmark.data.photos.open_photo import content_key
+from fieldmark.data.photos.preprocess import Preprocess, load_array
+from fieldmark.errors import PhotoError
+from fieldmark.progress import progress_bar
+from fieldmark.structures import Record
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["FeatureTable", "FrozenFeatures", "embed", "module_key"]
+
+_VERSION = 1
+"""Raised when the same module, weights and photos give other numbers than before, so that no old row is used."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureTable:
+    """Where the descriptors of some records lie in the cache.
+
+    Attributes:
+        rows: (n, V) row numbers, V = 2 with the mirrored view; -1 where the photo cannot be read.
+        columns: Descriptor's name -> its columns.
+        failed: Record's position -> why its photo cannot be read.
+    """
+
+    cache: FeatureCache
+    rows: Ints
+    columns: Mapping[str, slice]
+    failed: Mapping[int, str]
+
+    def read(self, name: str, records: Ints | slice = slice(None), view: int = 0) -> NDArray[np.float32]:
+        """One descriptor of one view, (n, D_name) float32.
+
+        Raises:
+            PhotoError: One of the photos cannot be read.
+        """
+        for position in np.arange(len(self.rows))[records] if self.failed else ():
+            if int(position) in self.failed:
+                raise PhotoError(self.failed[int(position)])
+        return self.cache.read(self.rows[records, view], self.columns[name])
+
+    @property
+    def views(self) -> int:
+        return int(self.rows.shape[1])
+
+
+class FrozenFeatures:
+    """Descriptors of photos by a module that no longer changes.
+
+    Args:
+        module: Normalised images (B, 3, S, S) to a dict of descriptors (B, D_name), in evaluation mode.
+        dims: Name -> D_name of that dict.
+        preprocess: How photos become arrays.
+        root: Where the cache lies; see `cache_root`.
+    """
+
+    def __init__(
+        self, module: nn.Module, dims: Mapping[str, int], preprocess: Preprocess, root: Path | None = None
+    ) -> None:
+        self.module = module.eval()
+        self.preprocess = preprocess
+        self.columns: dict[str, slice] = {}
+        start = 0
+        for name, dim in dims.items():
+            self.columns[name] = slice(start, start + dim)
+            start += dim
+        self.key = module_key(module, preprocess, list(dims))
+        self._cache = FeatureCache((root or cache_root()) / "features" / self.key, start)
+
+    def extract(
+        self,
+        records: Sequence[Record],
+        *,
+        mirror: bool = True,
+        content_keys: Mapping[Path, str] | None = None,
+        description: str = "reading photos",
+    ) -> FeatureTable:
+        """Descriptors of every record, computed where the cache does not hold them.
+
+        Args:
+            records: The photos.
+            mirror: Also give the mirrored view.
+            content_keys: `content_key` of files where it is known already.
+            description: The words before the progress bar.
+        """
+        known = content_keys or {}
+        failed: dict[int, str] = {}
+        keys: list[tuple[bytes, ...]] = []
+        for position, record in enumerate(records):
+            try:
+                keys.append(_view_keys(record, known.get(record.path), mirror))
+            except PhotoError as error:
+                failed[position] = str(error)
+                keys.append((b"",) * (2 if mirror else 1))
+        missing = [
+            position
+            for position, views in enumerate(keys)
+            if position not in failed and not all(key in self._cache for key in views)
+        ]
+        if missing:
+            failed |= self._compute(records, keys, missing, mirror, description)
+        views = 2 if mirror else 1
+        rows = np.stack([self._cache.rows_of([one[view] for one in keys]) for view in range(views)], axis=1)
+        return FeatureTable(self._cache, rows, self.columns, failed)
+
+    def _compute(
+        self,
+        records: Sequence[Record],
+        keys: Sequence[tuple[bytes, ...]],
+        missing: Sequence[int],
+        mirror: bool,
+        description: str,
+    ) -> dict[int, str]:
+        from fieldmark.backbones.onnx_export import export_graph
+        from fieldmark.backbones.runners.onnx_runner import OnnxRunner, batch_size_for, in_batches, load_good
+
+        runner = OnnxRunner(export_graph(self.module, self.preprocess, list(self.columns)))
+        failed: dict[int, str] = {}
+
+        def load(position: int) -> NDArray[np.uint8]:
+            return load_array(records[position], self.preprocess)
+
+        def work(positions: Sequence[int]) -> tuple[list[int], Float32s | None, list[tuple[int, str]]]:
+            good, arrays, bad = load_good(positions, load)
+            if not good:
+                return good, None, bad
+            outputs = runner.run_views(np.stack(arrays), 2 if mirror else 1)
+            return good, np.concatenate([outputs[name] for name in self.columns], axis=-1), bad
+
+        with progress_bar() as bar:
+            task = bar.add_task(description, total=len(missing))
+            for good, rows, bad in in_batches(missing, work, batch_size=batch_size_for(self.preprocess.image_size)):
+                failed.update(bad)
+                if rows is not None:
+                    for view in range(rows.shape[1]):
+                        self._cache.append([keys[position][view] for position in good], rows[:, view])
+                bar.advance(task, len(good) + len(bad))
+        return failed
+
+
+def _view_keys(record: Record, content: str | None, mirror: bool) -> tuple[bytes, ...]:
+    content = content or content_key(record.path)
+    views = (False, True) if mirror else (False,)
+    return tuple(row_key(content, trim_bottom=record.trim_bottom, mirror=view) for view in views)
+
+
+def module_key(module: nn.Module, preprocess: Preprocess, names: Sequence[str]) -> str:
+    """A key of everything that decides a descriptor: structure, weights, preprocessing, names."""
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(repr((_VERSION, preprocess, list(names), str(module))).encode())
+    for name, tensor in module.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def embed(paths: Sequence[Path], *, trim_bottom: Sequence[int] | int = 0) -> NDArray[np.float32]:
+    """Average-pooled EfficientNet-Lite0 embeddings (N, 1280) of photos, cached; NaN where one cannot be read."""
+    from torch import nn
+
+    from fieldmark.backbones.factory import create_backbone
+
+    class AverageFeatures(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.backbone = create_backbone()
+
+        def forward(self, images):  # type: ignore[no-untyped-def]
+            return {"avg": self.backbone(images).mean((-2, -1))}
+
+    trims = [trim_bottom] * len(paths) if isinstance(trim_bottom, int) else list(trim_bottom)
+    records = [Record(path, 0, trim_bottom=trim) for path, trim in zip(paths, trims, strict=True)]
+    module = AverageFeatures()
+    frozen = FrozenFeatures(module, {"avg": module.backbone.channels}, module.backbone.preprocess())
+    table = frozen.extract(records, mirror=False)
+    good = np.flatnonzero(table.rows[:, 0] >= 0)
+    embeddings = np.full((len(paths), module.backbone.channels), np.nan, dtype=np.float32)
+    embeddings[good] = table.read("avg", good)
+    return embeddings

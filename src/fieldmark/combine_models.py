@@ -1,0 +1,165 @@
+"""Recognizers that answer together: a weighted mean of calibrated probabilities, the weights chosen on val."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fieldmark.arrays import Floats, Ints
+from fieldmark.artifact.load import load_method, verified_file
+from fieldmark.backbones.runners.onnx_runner import OnnxRunner
+from fieldmark.data.photos.preprocess import Preprocess
+from fieldmark.errors import SettingError
+from fieldmark.progress import say
+from fieldmark.recognizer.recognizer import Recognizer, fuse
+from fieldmark.settings.ensemble import EnsembleSettings
+from fieldmark.structures import RecordList
+from fieldmark.training.graph_outputs import graph_logits
+from fieldmark.training.member import Member, Trained
+
+__all__ = ["combine", "select_greedily"]
+
+
+def combine(
+    records: RecordList, fingerprint: str, settings: EnsembleSettings, held: NDArray[np.bool_] | None = None
+) -> Trained:
+    """Members of all models that the selection takes, the heaviest first, each with its share of the weight.
+
+    Args:
+        records: The photos that the models were made from, with the same splits.
+        fingerprint: Of these photos, labels and splits.
+        settings: Which models, and how many picks.
+        held: Which of the records nothing may be chosen by; weights come from the other val photos.
+
+    Raises:
+        SettingError: There are fewer than two models, they tell other classes apart, or come from other splits.
+        ModelError: One of them is no model, or is damaged.
+    """
+    if len(settings.models) < 2:
+        raise SettingError(f"an ensemble needs at least two models, but got {len(settings.models)}: --set models=A,B")
+    recognizers = [Recognizer(folder) for folder in settings.models]
+    _demand_alike(recognizers, fingerprint)
+    val_at = np.flatnonzero([record.split == "val" for record in records])
+    free = np.ones(len(val_at), dtype=np.bool_) if held is None else ~held[val_at]
+    if not free.any():
+        raise SettingError("an ensemble weighs its models by val photos, but the data hold none; add photos")
+    val = records.like(records[index] for index in val_at)
+    labels = np.array(val.labels, dtype=np.int64)[free]
+    members = [_members(recognizer, val) for recognizer in recognizers]
+    answers = [_answers(recognizer, own)[free] for recognizer, own in zip(recognizers, members, strict=True)]
+    picks = select_greedily(answers, labels, settings.rounds)
+    shares = np.bincount(picks, minlength=len(answers)) / len(picks)
+    steps = _account(settings.models, answers, shares, labels)
+    for step in steps:
+        say(f"  {step}")
+    order = [model for model in np.argsort(-shares, kind="stable") if shares[model]]
+    chosen = [member for model in order for member in _weighed(members[model], shares[model])]
+    return Trained(chosen, steps, _accuracy(_mixed(answers, shares), labels))
+
+
+def select_greedily(probabilities: Sequence[Floats], labels: Ints, rounds: int) -> list[int]:
+    """Which model each round picks: the one that lowers the loss of the mean of all picks most, any model any often.
+
+    The picks end where the loss was lowest, so that more models never lose against the best one alone. The loss is the
+    mean of -log p(truth): unlike accuracy it also tells apart what is right by little and by much.
+
+    Source: Caruana, Niculescu-Mizil, Crew, Ksikes, "Ensemble selection from libraries of models" (ICML 2004).
+
+    Args:
+        probabilities: (n, K) of each model.
+        labels: (n,).
+        rounds: Picks at most.
+    """
+    total = np.zeros_like(probabilities[0], dtype=np.float64)
+    picks: list[int] = []
+    losses: list[float] = []
+    for number in range(1, rounds + 1):
+        candidates = [_loss((total + each) / number, labels) for each in probabilities]
+        best = int(np.argmin(candidates))
+        total += probabilities[best]
+        picks.append(best)
+        losses.append(candidates[best])
+    return picks[: int(np.argmin(losses)) + 1]
+
+
+def _demand_alike(recognizers: Sequence[Recognizer], fingerprint: str) -> None:
+    first, *others = recognizers
+    for other in others:
+        if other.classes != first.classes:
+            raise SettingError(
+                f"models that answer together must tell the same classes apart, but those of "
+                f"{other.folder} ({len(other.classes)}) are not those of {first.folder} ({len(first.classes)}); "
+                f"fit both on the same data"
+            )
+        if other.manifest.data.fingerprint != first.manifest.data.fingerprint:
+            raise SettingError(
+                f"models that answer together must come from the same photos in the same splits, but those of "
+                f"{other.folder} are not those of {first.folder}; fit both on the same data with the same seed"
+            )
+    facts, own = first.manifest.data, first.manifest.settings
+    if facts.fingerprint != fingerprint:
+        raise SettingError(
+            f"an ensemble is weighed on the val photos of its models, but the data are not split as those of "
+            f"{first.folder} were; give {facts.source} with --seed {own.get('seed')} and its val_fraction "
+            f"{own.get('val_fraction')} and test_fraction {own.get('test_fraction')}"
+        )
+
+
+def _members(recognizer: Recognizer, val: RecordList) -> list[Member]:
+    """The methods of a model, with what its own graphs say of the val photos."""
+    members = []
+    for facts in recognizer.manifest.members:
+        preprocess = Preprocess.from_dict(facts.preprocess)
+        runner = OnnxRunner(verified_file(recognizer.folder, recognizer.manifest, facts.graph))
+        logits = graph_logits(runner, val, preprocess, facts.views)
+        method = load_method(recognizer.folder, recognizer.manifest, facts)
+        member = Member(method, facts.method, facts.options, preprocess, facts.views, logits, facts.weight)
+        members.append(replace(member, temperature=facts.temperature))
+    return members
+
+
+def _answers(recognizer: Recognizer, members: Sequence[Member]) -> Floats:
+    """Calibrated probabilities of the val photos, (n, K)."""
+    temperatures = [facts.temperature for facts in recognizer.manifest.members]
+    return fuse([member.val_logits for member in members], temperatures, [member.weight for member in members])
+
+
+def _weighed(members: Sequence[Member], share: float) -> list[Member]:
+    """The members of one model, their weights scaled to add up to its share."""
+    total = sum(member.weight for member in members)
+    return [replace(member, weight=float(share * member.weight / total)) for member in members]
+
+
+def _account(models: Sequence[Path], answers: Sequence[Floats], shares: Floats, labels: Ints) -> list[str]:
+    """One line for each model, and one for all together."""
+    total = _mixed(answers, shares)
+    lines = []
+    for folder, each, share in zip(models, answers, shares, strict=True):
+        alone = f"{folder.name}: {_accuracy(each, labels):.3f} on val alone, loss {_loss(each, labels):.3f}"
+        if not share:
+            lines.append(f"{alone}; left out, the others are no better with it")
+            continue
+        step = f"{alone}; weight {share:.2f}"
+        if share < 1:
+            without = (total - share * each) / (1 - share)
+            step += f", loss {_loss(without, labels):.3f} without it"
+        lines.append(step)
+    lines.append(f"together: {_accuracy(total, labels):.3f} on val, loss {_loss(total, labels):.3f}")
+    return lines
+
+
+def _mixed(answers: Sequence[Floats], shares: Floats) -> Floats:
+    return np.asarray(np.sum([share * each for share, each in zip(shares, answers, strict=True)], axis=0))
+
+
+def _loss(probabilities: Floats, labels: Ints) -> float:
+    truth = probabilities[np.arange(len(labels)), labels]
+    return float(-np.log(np.maximum(truth, 1e-12)).mean())
+
+
+def _accuracy(probabilities: Floats, labels: Ints) -> float:
+    return float((probabilities.argmax(1) == labels).mean())

@@ -1,0 +1,71 @@
+"""A further line for a method of parts: what it would answer if it were told where they are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from fieldmark.atomic import atomic_file
+from fieldmark.compare.method_table import Line
+from fieldmark.compare.runs import Run
+from fieldmark.structures import RecordList
+
+__all__ = ["KNOWS_PARTS", "oracle_line"]
+
+KNOWS_PARTS = "part_rcnn"
+"""The method that can be told."""
+
+_KEPT = "test_true_parts.json"
+"""In the model folder, which is written anew when the run is."""
+
+
+def oracle_line(line: Line, runs: Sequence[Run], test: RecordList) -> Line | None:
+    """The same models with the true boxes and parts of the test photos; None where there is no such thing.
+
+    It is no competitor: it shows what better detection could gain.
+
+    Args:
+        line: Of the method without help.
+        runs: Its runs.
+        test: The test photos.
+    """
+    done = [run for run in runs if run.facts is not None and run.facts.method == KNOWS_PARTS]
+    if not done or not any(record.box is not None and record.parts for record in test):
+        return None
+    figures = [_measured(run.folder, test) for run in done]
+    top1 = tuple(figure["top1_accuracy"] for figure in figures)
+    return replace(
+        line,
+        label=f"{line.label}, true parts",
+        status="oracle",
+        reason=None,
+        seeds=tuple(run.seed for run in done),
+        top1=top1,
+        mean=float(np.mean(top1)),
+        mean_class_accuracy=float(np.mean([figure["mean_class_accuracy"] for figure in figures])),
+        difference=None,
+        mcnemar=(),
+        standing="none",
+        verdict="is told the true parts of each test photo: what better detection could gain",
+        ms_per_photo=None,
+        class_top1=(),
+    )
+
+
+def _measured(folder: Path, test: RecordList) -> dict[str, float]:
+    """The figures, computed once and kept beside the model."""
+    from fieldmark.artifact.load import load_manifest
+    from fieldmark.evaluation.oracle import evaluate_with_annotations
+
+    kept = folder / _KEPT
+    if not kept.is_file():
+        metrics = evaluate_with_annotations(folder, load_manifest(folder), test, "parts").metrics
+        content = {"top1_accuracy": metrics.top1_accuracy, "mean_class_accuracy": metrics.mean_class_accuracy}
+        with atomic_file(kept) as draft:
+            draft.write_text(json.dumps(content), encoding="utf-8")
+    figures: dict[str, float] = json.loads(kept.read_text(encoding="utf-8"))
+    return figures

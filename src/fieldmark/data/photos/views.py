@@ -1,0 +1,71 @@
+"""Several looks at one photo, whose logits an answer averages.
+
+In the manner of the ten crops of Krizhevsky, Sutskever, Hinton, "ImageNet classification with deep convolutional neural
+networks" (NIPS 2012), but with the whole square in place of its centre: the first view is what one view alone sees.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from fieldmark.data.photos.preprocess import Preprocess
+from fieldmark.structures import Record
+
+__all__ = ["VIEWS", "Views", "load_views", "photo_views", "view_side", "whole_views", "with_mirrored"]
+
+Views = Literal[1, 2, 5, 10]
+VIEWS = (1, 2, 5, 10)
+"""The photo; and its mirror image; the photo and four corners; all of these and their mirror images."""
+
+CORNER = 7 / 8
+"""Side of a corner's square, of the whole square."""
+
+
+def view_side(preprocess: Preprocess, views: int) -> int:
+    """Side in pixels of the whole square from which all views are cut at the network's own size."""
+    return preprocess.image_size if views <= 2 else round(preprocess.image_size / CORNER)
+
+
+def whole_views(views: int) -> int:
+    """How many of the first views show the whole square: those that an embedding is averaged over."""
+    return 2 - views % 2
+
+
+def photo_views(image: Image.Image, preprocess: Preprocess, views: int) -> NDArray[np.uint8]:
+    """An upright RGB photo as an array (views, S, S, 3); see `VIEWS`.
+
+    The corners are cut from the square as `preprocess` makes it, at 8/7 of its size, so that they show more detail.
+    """
+    looks = [preprocess(image)]
+    if views > 2:
+        whole = replace(preprocess, image_size=view_side(preprocess, views))(image)
+        side, last = preprocess.image_size, len(whole) - preprocess.image_size
+        looks += [whole[top : top + side, left : left + side] for top in (0, last) for left in (0, last)]
+    return with_mirrored(np.stack(looks)) if views % 2 == 0 else np.stack(looks)
+
+
+def with_mirrored(looks: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Looks (n, S, S, 3) as (2 n, S, S, 3): each one and then its mirror image."""
+    both = np.empty((2 * len(looks), *looks.shape[1:]), dtype=np.uint8)
+    both[::2] = looks
+    # Pixels as units of three bytes: turning them round byte by byte takes four times as long.
+    both[1::2].view("V3")[..., 0] = np.ascontiguousarray(looks).view("V3")[..., ::-1, 0]
+    return both
+
+
+def load_views(record: Record, preprocess: Preprocess, views: int) -> NDArray[np.uint8]:
+    """Open a record's photo and cut its views.
+
+    Raises:
+        PhotoError: The file cannot be read.
+    """
+    from fieldmark.data.photos.open_photo import open_photo
+
+    side = view_side(preprocess, views)
+    image = open_photo(record.path, trim_bottom=record.trim_bottom, draft=(side, side))
+    return photo_views(image, preprocess, views)

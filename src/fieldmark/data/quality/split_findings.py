@@ -1,0 +1,139 @@
+"""What a person should know of photos that show the same moment, and of the splits that they lie in."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from fieldmark.data.quality.duplicates import Pair
+from fieldmark.data.quality.findings import Example, Finding, Severity
+from fieldmark.structures import RecordList
+
+__all__ = ["duplicate_findings", "split_findings"]
+
+_KIND_WORDS = {
+    "exact": "the same bytes",
+    "near": "nearly the same pixels ({:.2f})",
+    "mirrored": "nearly the same pixels, mirrored ({:.2f})",
+    "embedding": "alike to the network ({:.2f})",
+}
+
+_PAIR_TEXTS: dict[str, tuple[Severity, str, str]] = {
+    "two_labels": (
+        "error",
+        "{} of exact copies under two labels",
+        "keep each photo under the label that is right",
+    ),
+    "alike_under_two_labels": (
+        "warning",
+        "{} of near-duplicates under two labels",
+        "look at them: one of the two labels is probably wrong",
+    ),
+    "exact_duplicates_across_splits": (
+        "warning",
+        "{} of exact copies in two splits: the test is easier than real use",
+        "remove one of each pair; an official split is reported, never changed",
+    ),
+    "near_duplicates_across_splits": (
+        "warning",
+        "{} of near-duplicates in two splits: the test is easier than real use",
+        "remove one of each pair; an official split is reported, never changed",
+    ),
+    "exact_duplicates": (
+        "note",
+        "{} of exact copies",
+        "nothing has to be done: copies never part between splits; remove them to save time",
+    ),
+    "near_duplicates": (
+        "note",
+        "{} of near-duplicates, such as bursts",
+        "nothing has to be done: they never part between splits",
+    ),
+}
+_MISSED_TEXTS: dict[str, tuple[Severity, str]] = {
+    "train": ("error", "move photos of these classes into train, or take the classes out"),
+    "val": ("note", "nothing has to be done: the split is used as it is, but says nothing of these classes"),
+    "test": ("note", "add test photos of these classes: without any their accuracy cannot be measured"),
+}
+
+
+def duplicate_findings(records: RecordList, pairs: Sequence[Pair]) -> list[Finding]:
+    """Findings on pairs of photos that show the same moment.
+
+    A pair counts once, for the worst it means: two labels, then two splits, then merely twice the same.
+
+    Args:
+        records: The usable photos.
+        pairs: Pairs of indices into `records`.
+    """
+    sorted_out: defaultdict[str, list[Pair]] = defaultdict(list)
+    for pair in pairs:
+        sorted_out[_meaning(records, pair)].append(pair)
+    return [
+        Finding(
+            code,
+            severity,
+            message.format(_pairs(len(sorted_out[code]))),
+            len(sorted_out[code]),
+            action,
+            tuple(_example(records, pair) for pair in sorted_out[code]),
+        )
+        for code, (severity, message, action) in _PAIR_TEXTS.items()
+        if code in sorted_out
+    ]
+
+
+def split_findings(records: RecordList) -> Iterator[Finding]:
+    """Findings on splits that the data set itself names: classes that they miss, groups that they cut through."""
+    classes_of: defaultdict[str, set[int]] = defaultdict(set)
+    splits_of: defaultdict[str, set[str]] = defaultdict(set)
+    for record in records:
+        split = record.split or "train"
+        classes_of[split].add(record.label)
+        if record.group is not None:
+            splits_of[record.group].add(split)
+    everything = {record.label for record in records}
+    for name, (severity, action) in _MISSED_TEXTS.items():
+        missed = sorted(everything - classes_of[name]) if name in classes_of else []
+        if missed:
+            noun = "class has" if len(missed) == 1 else "classes have"
+            message = f"{len(missed):,} {noun} no photo in {name}"
+            examples = tuple(Example((), records.classes[label]) for label in missed)
+            yield Finding(f"{name}_misses_classes", severity, message, len(missed), action, examples)
+    cut = sorted(group for group, splits in splits_of.items() if len(splits) > 1)
+    if cut:
+        yield _cut(cut, splits_of)
+
+
+def _cut(groups: Sequence[str], splits_of: dict[str, set[str]]) -> Finding:
+    noun = "group lies" if len(groups) == 1 else "groups lie"
+    return Finding(
+        "group_across_splits",
+        "warning",
+        f"{len(groups):,} {noun} in several splits: the test is easier than real use",
+        len(groups),
+        "put each group into one split; a split that the data set names is reported, never changed",
+        tuple(Example((), f"{group}: {', '.join(sorted(splits_of[group]))}") for group in groups),
+    )
+
+
+def _meaning(records: RecordList, pair: Pair) -> str:
+    first, second = records[pair.first], records[pair.second]
+    exact = pair.kind == "exact"
+    if first.label != second.label:
+        return "two_labels" if exact else "alike_under_two_labels"
+    across = (first.split or "train") != (second.split or "train")
+    return ("exact" if exact else "near") + "_duplicates" + ("_across_splits" if across else "")
+
+
+def _example(records: RecordList, pair: Pair) -> Example:
+    photos = [records[pair.first], records[pair.second]]
+    labels = dict.fromkeys(records.classes[photo.label] for photo in photos)
+    splits = dict.fromkeys(photo.split or "train" for photo in photos)
+    words = [_KIND_WORDS[pair.kind].format(pair.similarity)]
+    words += [" / ".join(names) for names in (labels, splits) if len(names) > 1]
+    return Example(tuple(str(photo.path) for photo in photos), "; ".join(words))
+
+
+def _pairs(number: int) -> str:
+    return f"{number:,} pair" + ("" if number == 1 else "s")

@@ -1,0 +1,72 @@
+"""Which photos of a data set belong to a split, by what the model remembers of its own photos."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fieldmark.artifact.load import SplitRow
+from fieldmark.artifact.save import relative_path
+from fieldmark.backbones.runners.onnx_runner import in_batches
+from fieldmark.data.photos.open_photo import content_key
+from fieldmark.errors import PhotoError
+from fieldmark.progress import track
+from fieldmark.structures import RecordList, Split
+
+__all__ = ["content_keys", "of_split"]
+
+OWN_SHARE = 0.5
+"""Data that hold at least this share of the model's photos are its own data, wherever they lie now."""
+
+
+def content_keys(records: RecordList) -> list[str]:
+    """`content_key` of each photo; empty where the file cannot be opened."""
+
+    def work(paths: Sequence[Path]) -> list[str]:
+        return [_key_or_empty(path) for path in paths]
+
+    batches = in_batches(records.paths, work, batch_size=64)
+    return [key for keys in track(batches, "comparing with the model's photos", -(-len(records) // 64)) for key in keys]
+
+
+def of_split(records: RecordList, contents: Sequence[str], rows: Sequence[SplitRow], split: Split) -> list[int]:
+    """Positions of the photos that belong to a split.
+
+    - Data that the model was made from, moved or not: its photos lie in the split that they had then, found by
+      their content, or by their path where the content has changed; photos that have come since lie in none.
+    - Other data: the splits that they name themselves. Where they name none, all photos are ``test``.
+
+    Args:
+        records: The data.
+        contents: `content_keys` of them.
+        rows: The model's ``split.csv``.
+        split: The one that is wanted.
+    """
+    by_content = {row.content: row.split for row in rows}
+    held = set(contents)
+    there = sum(content in held for content in by_content)
+    if there >= OWN_SHARE * len(by_content):
+        return _remembered(records, contents, rows, split)
+    if split == "test" and all(record.split is None for record in records):
+        return list(range(len(records)))
+    return [index for index, record in enumerate(records) if record.split == split]
+
+
+def _remembered(records: RecordList, contents: Sequence[str], rows: Sequence[SplitRow], split: Split) -> list[int]:
+    exactly = {(row.path, row.content): row.split for row in rows}  # copies may lie in several splits
+    by_content = {row.content: row.split for row in rows}
+    by_path = {row.path: row.split for row in rows}
+    chosen = []
+    for index, (record, content) in enumerate(zip(records, contents, strict=True)):
+        path = relative_path(record.path, records.root)
+        known = exactly.get((path, content)) or by_content.get(content) or by_path.get(path)
+        if known == split:
+            chosen.append(index)
+    return chosen
+
+
+def _key_or_empty(path: Path) -> str:
+    try:
+        return content_key(path)
+    except PhotoError:
+        return ""

@@ -1,0 +1,5 @@
+"""Where on a photo the evidence for an answer lies."""
+
+from fieldmark.explain.evidence import Evidence
+
+__all__ = ["Evidence"]

@@ -1,0 +1,75 @@
+"""Which two classes an explanation is about, and the photo that it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fieldmark.data.photos.preprocess import Preprocess
+from fieldmark.data.photos.views import view_side
+from fieldmark.errors import ModelError, PhotoError, SettingError, unknown_name
+from fieldmark.explain.enrolled_evidence import LinearForm, likeness_form
+from fieldmark.explain.evidence import Evidence
+from fieldmark.openset.enrolled_classes import gate_for
+from fieldmark.recognizer.inputs import PhotoInput, to_image
+from fieldmark.structures import Record
+
+if TYPE_CHECKING:
+    from fieldmark.recognizer.recognizer import Recognizer
+
+__all__ = ["chosen_pair", "explain_photo"]
+
+
+def explain_photo(recognizer: Recognizer, photo: PhotoInput, against: str | None) -> Evidence:
+    """See `Recognizer.explain`."""
+    if recognizer.is_exported:
+        raise ModelError(
+            f"an exported file such as {recognizer.path} holds no layers to look into: name the model folder instead"
+        )
+    photo = photo.read() if hasattr(photo, "read") else photo  # it is read more than once
+    scores = recognizer.scores([photo])
+    if scores.errors:
+        raise PhotoError(scores.errors[0])
+    label, other = chosen_pair(scores.probabilities[0], recognizer.classes, against)
+    side = max(view_side(Preprocess.from_dict(facts.preprocess), facts.views) for facts in recognizer.manifest.members)
+    image, size = to_image(photo, draft=(side, side)), to_image(photo).size
+    source = photo.path if isinstance(photo, Record) else photo
+    path = str(source) if isinstance(source, str | Path) else None
+    if max(label, other) < len(recognizer.manifest.classes):
+        return recognizer.explainer(image, size, path, label, other)
+    names = (recognizer.classes[label], recognizer.classes[other])
+    return recognizer.explainer.by_likeness(image, size, path, names, _form(recognizer, label, other))
+
+
+def _form(recognizer: Recognizer, label: int, other: int) -> Callable[[NDArray[np.float64]], LinearForm]:
+    """How two classes, one of them enrolled, are told by their likeness; the winner's gate counts if both were."""
+    judge, trained = recognizer.judge, len(recognizer.manifest.classes)
+    means, shots = judge.newcomers
+    known = np.concatenate([judge.memory.statistics.means, means])
+    newcomer = label if label >= trained else other
+    gate = gate_for(recognizer.manifest.gates, shots[newcomer - trained])
+    return partial(likeness_form, judge.memory, gate, [known[label], known[other]])
+
+
+def chosen_pair(probabilities: NDArray[np.floating], classes: Sequence[str], against: str | None) -> tuple[int, int]:
+    """Indices of the winner and of the class that it is held against, the runner-up for None.
+
+    Raises:
+        SettingError: There is no such class, or it is the winner itself.
+    """
+    order = np.argsort(-probabilities, kind="stable").tolist()
+    winner = order[0]
+    if against is not None and against not in classes:
+        raise unknown_name("class", against, classes)
+    other = order[1] if against is None else classes.index(against)
+    if other == winner:
+        raise SettingError(
+            f"expected a class to hold the winner '{against}' against, but got the winner itself: "
+            "name another one, or leave it out for the runner-up"
+        )
+    return winner, other

@@ -1,0 +1,249 @@
+"""From a model folder and a photo to `Evidence`: every look of every member, each at its place on the photo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from fieldmark.arrays import Float64s
+from fieldmark.artifact.load import load_method
+from fieldmark.artifact.manifest import Manifest
+from fieldmark.backbones.onnx_export import Normalize
+from fieldmark.data.photos.preprocess import Preprocess
+from fieldmark.data.photos.views import CORNER, photo_views, whole_views
+from fieldmark.explain.enrolled_evidence import LinearForm
+from fieldmark.explain.evidence import Evidence
+from fieldmark.explain.geometry import Patch, common_frame, lay, smooth, strongest
+from fieldmark.explain.local_logits import Local
+from fieldmark.explain.local_readers import local_embedding, local_evidence
+from fieldmark.structures import Box
+
+if TYPE_CHECKING:
+    from fieldmark.methods.base import Method
+
+__all__ = ["Explainer"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    method: Method
+    preprocess: Preprocess
+    views: int
+    share: float
+    """Weight of the logits of one view: of the member among all, by its temperature and its number of views."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One view of a photo, (1, 3, S, S) normalised, and how its places lie on the photo."""
+
+    images: Tensor
+    square: Box
+    mirrored: bool
+    whole: Box
+    side: int
+
+    def on_photo(self, patch: Patch) -> Patch:
+        turned = patch.mirrored(self.side) if self.mirrored else patch
+        return turned.moved(self.square, self.side).moved(self.whole, self.side)
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What a method itself says of where it looked, on the photo."""
+
+    regions: tuple[Box, ...]
+    attention: Patch | None
+
+
+class Explainer:
+    """The members of a model as torch modules, loaded when the first photo is explained.
+
+    Args:
+        folder: The model folder.
+        manifest: Its description.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self._folder = folder
+        self._manifest = manifest
+        self._silent = False  # whether the first member is known to say nothing of where it looked
+
+    @cached_property
+    def _members(self) -> list[_Member]:
+        total = sum(facts.weight for facts in self._manifest.members)
+        return [
+            _Member(
+                load_method(self._folder, self._manifest, facts).requires_grad_(False),
+                Preprocess.from_dict(facts.preprocess),
+                facts.views,
+                facts.weight / total / facts.temperature / facts.views,
+            )
+            for facts in self._manifest.members
+        ]
+
+    def __call__(
+        self, image: Image.Image, size: tuple[int, int], path: str | None, label: int, against: int
+    ) -> Evidence:
+        """The evidence for one class of the head, and for it against another one.
+
+        Args:
+            image: The upright photo, perhaps scaled down while it was decoded.
+            size: Width and height of the photo as it is.
+            path: Of the photo.
+            label: Index of the winner.
+            against: Index of the other class.
+        """
+        looks = [
+            (local_evidence(member.method, look.images, (label, against)), look, member.share)
+            for member in self._members
+            for look in self._looks(member, image, size, member.views)
+        ]
+        names = (self._manifest.classes[label], self._manifest.classes[against])
+        return self._evidence(looks, (image, size, path), names)
+
+    def by_likeness(
+        self,
+        image: Image.Image,
+        size: tuple[int, int],
+        path: str | None,
+        names: tuple[str, str],
+        form_of: Callable[[Float64s], LinearForm],
+    ) -> Evidence:
+        """The evidence where a class joined later: what each place adds to the likeness, see `likeness_form`.
+
+        Args:
+            image: As above.
+            size: As above.
+            path: As above.
+            names: The winner and the other class.
+            form_of: The embedding (D,) of the first member to a linear function of it, two scores.
+        """
+        member = self._members[0]
+        looks = list(self._looks(member, image, size, whole_views(member.views)))
+        with torch.no_grad():
+            embeddings = [member.method(look.images).embedding[0].double().cpu().numpy() for look in looks]
+        form = form_of(np.mean(embeddings, axis=0))
+        weight = torch.from_numpy(form.weight).to(looks[0].images)
+        found = [(local_embedding(member.method, look.images, weight), look, 1 / len(looks)) for look in looks]
+        evidence = self._evidence(found, (image, size, path), names, form.offset)
+        how = (
+            f"likeness to the photos that are remembered of each class, the vector's length held fixed: {evidence.how}"
+        )
+        return replace(evidence, how=how)
+
+    def _evidence(
+        self,
+        looks: Sequence[tuple[Local, _Look, float]],
+        photo: tuple[Image.Image, tuple[int, int], str | None],
+        names: tuple[str, str],
+        constant: Float64s | None = None,
+    ) -> Evidence:
+        """What all looks say together, each with its share of the scores; `constant` (2,) is added to them."""
+        image, size, path = photo
+        patches = [look.on_photo(patch).scaled(share) for local, look, share in looks for patch in local.patches]
+        frame = common_frame(patches)
+        values = lay(patches, frame)
+        scores = np.sum([local.scores * share for local, _, share in looks], axis=0)
+        scores = scores if constant is None else scores + constant
+        offsets = scores - np.sum([patch.values.sum((1, 2)) for patch in patches], axis=0)
+        contrast = values[0] - values[1]
+        sharp = _sharp(looks, frame)
+        sharp = contrast if sharp is None else sharp
+        box, peak = strongest(sharp, frame, size)
+        own = self._own(image, size)
+        return Evidence(
+            path=path,
+            label=names[0],
+            against=names[1],
+            map=values[0],
+            contrast=contrast,
+            fine=sharp,
+            score=float(scores[0]),
+            offset=float(offsets[0]),
+            margin=float(scores[0] - scores[1]),
+            margin_offset=float(offsets[0] - offsets[1]),
+            size=size,
+            frame=frame,
+            box=box,
+            peak=peak,
+            how="; ".join(dict.fromkeys(local.how for local, _, _ in looks)),
+            regions=own.regions,
+            attention=None if own.attention is None else lay([own.attention], frame)[0],
+        )
+
+    def _looks(self, member: _Member, image: Image.Image, size: tuple[int, int], count: int) -> Iterator[_Look]:
+        """The first views of a member."""
+        side = member.preprocess.image_size
+        on_photo = member.preprocess.box_on_photo(*size)
+        normalize = Normalize(member.preprocess)
+        views = zip(photo_views(image, member.preprocess, member.views), _squares(side, member.views), strict=True)
+        for array, (square, mirrored) in islice(views, count):
+            images = normalize(torch.from_numpy(np.ascontiguousarray(array))[None])
+            yield _Look(images, square, mirrored, on_photo, side)
+
+    def _own(self, image: Image.Image, size: tuple[int, int]) -> _Own:
+        """Regions and attention maps of the first member's first view."""
+        if self._silent:
+            return _Own((), None)
+        member = self._members[0]
+        side, on_photo = member.preprocess.image_size, member.preprocess.box_on_photo(*size)
+        images = Normalize(member.preprocess)(torch.from_numpy(member.preprocess(image).copy())[None])
+        with torch.no_grad():
+            output = member.method(images)
+        self._silent = output.regions is None and output.attention_maps is None
+        regions: tuple[Box, ...] = ()
+        if output.regions is not None:
+            boxes = [box for box in output.regions[0].tolist() if box[2] > box[0] and box[3] > box[1]]
+            nothing: NDArray[np.float64] = np.zeros((1, 1, 1))
+            regions = tuple(Patch(nothing, (x1, y1, x2, y2)).moved(on_photo, side).box for x1, y1, x2, y2 in boxes)
+        if output.attention_maps is None:
+            return _Own(regions, None)
+        return _Own(regions, Patch(output.attention_maps[0].mean(0)[None].double().numpy(), on_photo))
+
+
+def _sharp(looks: Sequence[tuple[Local, _Look, float]], frame: Box) -> Float64s | None:
+    """The contrast by earlier layers, (h, w): the finer one's and the late one's, each at unit strength, on average.
+
+    The finer layer places well but is noisy, the late one is true but coarse. The mean is brought back to the finer
+    one's strength. None where no layer was watched.
+    """
+    maps: list[Float64s] = []
+    for several in ([one.fine for one, _, _ in looks], [one.late for one, _, _ in looks]):
+        patches = [
+            look.on_photo(patch).scaled(share)
+            for of_look, (_, look, share) in zip(several, looks, strict=True)
+            for patch in of_look
+        ]
+        if patches:
+            maps.append(lay(patches, frame)[0])
+    if len(maps) < 2:
+        return maps[0] if maps else None
+    fine, late = maps[0], smooth(maps[1], (maps[0].shape[1], maps[0].shape[0]))
+    strengths = [float(np.sqrt(np.square(one).mean())) for one in (fine, late)]
+    if min(strengths) <= 0:
+        return fine
+    blended: Float64s = (fine + late * (strengths[0] / strengths[1])) / 2
+    return blended
+
+
+def _squares(side: int, views: int) -> list[tuple[Box, bool]]:
+    """What of the whole square each of `photo_views` shows, and whether mirrored; see there."""
+    inner = CORNER * side
+    rest = side - inner
+    whole = (0.0, 0.0, float(side), float(side))
+    squares = [whole]
+    if views > 2:
+        squares += [(left, top, left + inner, top + inner) for top in (0.0, rest) for left in (0.0, rest)]
+    flips = (False, True) if views % 2 == 0 else (False,)
+    return [(square, mirrored) for square in squares for mirrored in flips]

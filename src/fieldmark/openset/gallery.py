@@ -1,0 +1,208 @@
+"""The known photos as a LanceDB table: path, label, split and vector of each, on disk or in object storage."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fieldmark.arrays import Float32s
+from fieldmark.errors import ModelError
+from fieldmark.openset.openset_facts import GalleryFacts
+
+__all__ = ["INDEX_FROM", "Gallery", "GalleryRow", "Neighbour"]
+
+
+TABLE = "photos"
+INDEX_FROM = 50_000
+"""Photos from which on an index is built; fewer are searched one by one, exactly, in milliseconds."""
+
+_BATCH = 10_000
+_PROBES = 300  # inverted lists that are looked into
+_REFINE = 5  # times as many as asked for are compared again in full
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryRow:
+    """A known photo: its path as in ``split.csv``, its class, and ``train``, ``val`` or ``enrolled``."""
+
+    path: str
+    label: str
+    split: str
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A known photo and its cosine similarity to the one that was asked about."""
+
+    path: str
+    label: str
+    split: str
+    similarity: float
+
+
+class Gallery:
+    """A table in one of its versions.
+
+    Args:
+        facts: What the model's ``fieldmark.json`` says of it.
+        folder: The model folder, for a gallery inside it.
+
+    Raises:
+        ModelError: The table is missing, or was made by another model.
+    """
+
+    def __init__(self, facts: GalleryFacts, folder: Path) -> None:
+        self.facts = facts
+        self._place = _place(facts.uri, folder)
+        self._table: Any = _open(self._place, facts)
+
+    @classmethod
+    def create(
+        cls, uri: str, folder: Path, rows: Sequence[GalleryRow], vectors: Float32s, key: str, table: str = TABLE
+    ) -> GalleryFacts:
+        """Write a table and, where it is large, its index.
+
+        Args:
+            uri: A folder inside `folder`, or any URI that LanceDB opens.
+            folder: The model folder.
+            rows: What is known of each photo.
+            vectors: (n, d) unit vectors.
+            key: Of the projection that made them.
+            table: A table of this name that is there already is replaced.
+        """
+        place = _place(uri, folder)
+        batches = _batches(rows, vectors, key)
+        made = _connect(place).create_table(table, data=batches, schema=batches.schema, mode="overwrite")
+        if len(rows) >= INDEX_FROM:
+            made.create_index("vector", config=_index(len(rows)))
+        return GalleryFacts(uri=uri, table=table, version=made.version, rows=len(rows), key=key)
+
+    def search(self, vectors: Float32s, k: int = 5, *, label: str | None = None) -> list[list[Neighbour]]:
+        """The nearest known photos of each vector (n, d), the most similar first; of one class where it is named."""
+        where = None if label is None else f"label = {_quoted(label)}"
+        return [self._nearest(vector, k, where) for vector in vectors]
+
+    def holds(self, path: str) -> bool:
+        """Whether a known photo is listed under that path."""
+        return bool(self._table.search().where(f"path = {_quoted(path)}").select(["path"]).limit(1).to_list())
+
+    def add(self, rows: Sequence[GalleryRow], vectors: Float32s) -> GalleryFacts:
+        """The facts of a new version of the table, with more photos; this version stays as it is."""
+        table = self._fresh()
+        batches = _batches(rows, vectors, self.facts.key)
+        table.add(batches.read_all())
+        return self._version(table)
+
+    def remove(self, label: str) -> GalleryFacts:
+        """The facts of a new version without the enrolled photos of a class."""
+        table = self._fresh()
+        table.delete(f"split = 'enrolled' AND label = {_quoted(label)}")
+        return self._version(table)
+
+    def rows(self) -> list[GalleryRow]:
+        """Every known photo."""
+        held = self._table.search().select(["path", "label", "split"]).limit(self.facts.rows).to_list()
+        return [GalleryRow(row["path"], row["label"], row["split"]) for row in held]
+
+    def _nearest(self, vector: Float32s, k: int, where: str | None) -> list[Neighbour]:
+        query = (
+            self._table.search(vector).distance_type("cosine").limit(k).select(["path", "label", "split", "_distance"])
+        )
+        query = query.nprobes(_PROBES).refine_factor(_REFINE)
+        if where is not None:
+            query = query.where(where, prefilter=True)
+        found = query.to_list()
+        return [Neighbour(row["path"], row["label"], row["split"], 1.0 - float(row["_distance"])) for row in found]
+
+    def _fresh(self) -> Any:
+        """The table at its newest version, with the content of this model's version.
+
+        What an interrupted change left behind is undone by going back to the version that the model names.
+        """
+        table = _open(self._place, self.facts)
+        latest = max(int(version["version"]) for version in table.list_versions())
+        if latest != self.facts.version:
+            table.restore(self.facts.version)
+        table.checkout_latest()
+        return table
+
+    def _version(self, table: Any) -> GalleryFacts:
+        return self.facts.model_copy(update={"version": int(table.version), "rows": int(table.count_rows())})
+
+
+def _connect(place: str) -> Any:
+    os.environ.setdefault("LANCEDB_LOG", "error")  # otherwise it warns that a new table is new
+    import lancedb
+
+    return lancedb.connect(place)
+
+
+def _open(place: str, facts: GalleryFacts) -> Any:
+    try:
+        table = _connect(place).open_table(facts.table)
+        table.checkout(facts.version)
+        found = (table.schema.metadata or {}).get(b"fieldmark", b"").decode()
+    except Exception as error:  # LanceDB names missing folders, tables and versions by several kinds of errors
+        raise ModelError(
+            f"expected the model's gallery at {place}, but it cannot be opened ({_first_line(error)}); copy it there"
+        ) from error
+    if found != facts.key:
+        raise ModelError(f"the gallery at {place} was made by another model; copy this model's own gallery there")
+    return table
+
+
+def _place(uri: str, folder: Path) -> str:
+    return uri if "://" in uri or Path(uri).is_absolute() else str(folder / uri)
+
+
+def _batches(rows: Sequence[GalleryRow], vectors: Float32s, key: str) -> Any:
+    """A pyarrow reader over the rows, so that the table is never held twice."""
+    import pyarrow as pa
+
+    dim = vectors.shape[1]
+    fields = [("path", pa.string()), ("label", pa.string()), ("split", pa.string())]
+    schema = pa.schema([*fields, ("vector", pa.list_(pa.float32(), dim))], metadata={"fieldmark": key})
+
+    def parts() -> Iterable[Any]:
+        for start in range(0, len(rows), _BATCH):
+            part = rows[start : start + _BATCH]
+            flat = pa.array(np.ascontiguousarray(vectors[start : start + _BATCH]).ravel())
+            columns: list[Any] = [[row.path for row in part], [row.label for row in part], [row.split for row in part]]
+            yield pa.record_batch(
+                [
+                    *(pa.array(map(_utf8, column), pa.string()) for column in columns),
+                    pa.FixedSizeListArray.from_arrays(flat, dim),
+                ],
+                schema=schema,
+            )
+
+    return pa.RecordBatchReader.from_batches(schema, parts())
+
+
+def _index(count: int) -> Any:
+    """Inverted lists of vectors rounded to a byte a number; the best are compared again in full.
+
+    Product quantisation (`IvfPq`) needs a k-means for each part of the vectors, which took fifty times as long at
+    50,000 photos and found fewer of the neighbours (``benchmarks/README.md``).
+    """
+    from lancedb.index import IvfSq
+
+    return IvfSq(distance_type="cosine", num_partitions=max(1, round(count**0.5)))
+
+
+def _utf8(text: str) -> str:
+    """File names that are no UTF-8 with their odd bytes written out."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:120]

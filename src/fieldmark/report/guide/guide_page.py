@@ -1,0 +1,161 @@
+"""The guide as a page: which pictures it shows, at what size, and what stands beside them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fieldmark.artifact.save import relative_path
+from fieldmark.atomic import atomic_file
+from fieldmark.data.photos.thumbnails import Allowance, close_up, thumbnail
+from fieldmark.guide.evidence_parts import BACKGROUND, PartShare
+from fieldmark.guide.look_alikes import Pair
+from fieldmark.guide.separating import Separation, Sighting
+from fieldmark.report.guide.guide_views import ClassView, LookAlikeView, PhotoView, PlateView, Ring, SideView
+from fieldmark.report.page import percent, render_page
+from fieldmark.structures import Record
+
+if TYPE_CHECKING:
+    from fieldmark.report.guide.write_guide import Guide
+
+__all__ = ["telling", "write_page"]
+
+_LARGE, _SMALL, _CLOSE, _TYPICAL = 300, 150, 112, 200
+_SHOWN, _MISTAKEN = 3, 3
+_TELLING = 0.05
+_BARE = 0.01  # a share below this gets no bar
+_NAMED = 4
+_WORST = 12
+
+
+def write_page(guide: Guide, out: Path, max_bytes: int) -> None:
+    """Write a guide.
+
+    Args:
+        guide: What it tells.
+        out: The file.
+        max_bytes: What its pictures may take.
+    """
+    studio = _Studio(guide, max_bytes)
+    plates = [studio.plate(pair, found) for pair, found in zip(guide.pairs, guide.separations, strict=False)]
+    classes = [studio.class_view(label) for label in _by_name(studio.classes)]
+    advised = sorted((view for view in classes if view.advice), key=lambda view: view.right / max(1, view.asked))
+    page = render_page(
+        "guide.html.j2",
+        classes=classes,
+        plates=plates,
+        advised=advised[:_WORST],
+        num_advised=len(advised),
+        asked=guide.asked,
+        top1=guide.top1,
+        how=sorted({how for found in guide.separations for how in found.how}),
+        has_parts=any(plate.parts for plate in plates),
+        has_boxes=any(part.name == BACKGROUND for plate in plates for part in plate.parts),
+        facts=guide.facts,
+        background=BACKGROUND,
+    )
+    with atomic_file(out) as draft:
+        draft.write_text(page, encoding="utf-8", errors="surrogateescape")
+
+
+def telling(parts: tuple[PartShare, ...]) -> list[PartShare]:
+    """The parts that hold more of the evidence than their area explains, by five points at least."""
+    return [part for part in parts if part.name != BACKGROUND and part.excess >= _TELLING]
+
+
+class _Studio:
+    """Makes the views of one guide, its pictures within their allowance."""
+
+    def __init__(self, guide: Guide, max_bytes: int) -> None:
+        self.guide = guide
+        self.classes = [one.name for one in guide.counts]
+        self.root = guide.asked.records.root
+        explained = sum(found.photos + 2 * (_SHOWN + _MISTAKEN) for found in guide.separations)
+        pictures = explained + sum(map(len, guide.typical))
+        self.limit = Allowance(max_bytes, pictures).each
+        self.plates = {(pair.first, pair.second) for pair in guide.pairs[: len(guide.separations)]}
+
+    def plate(self, pair: Pair, found: Separation) -> PlateView:
+        sides = (self._side(pair, pair.first, found.first), self._side(pair, pair.second, found.second))
+        shown = tuple(part for part in found.parts if part.name != BACKGROUND and part.share >= _BARE)[:_NAMED]
+        background = tuple(part for part in found.parts if part.name == BACKGROUND)
+        parts = (*sorted(shown, key=lambda part: -part.share), *background)
+        return PlateView(pair, _anchor(pair), sides, _sentence(found), parts)
+
+    def class_view(self, label: int) -> ClassView:
+        counts = self.guide.counts[label]
+        own = [pair for pair in self.guide.pairs if label in (pair.first, pair.second)]
+        photos = [self._photo(record, _TYPICAL) for record in self.guide.typical[label]]
+        return ClassView(
+            label=label,
+            name=counts.name,
+            ancestors=" · ".join(self.guide.taxonomy.get(counts.name, ())),
+            photos=tuple(photo for photo in photos if photo),
+            learned=counts.learned,
+            asked=counts.asked,
+            right=counts.right,
+            look_alikes=tuple(self._look_alike(pair, label) for pair in own[:_NAMED]),
+            advice=self.guide.advice[label],
+        )
+
+    def _look_alike(self, pair: Pair, label: int) -> LookAlikeView:
+        other = pair.other(label)
+        target = _anchor(pair) if (pair.first, pair.second) in self.plates else f"class-{other}"
+        return LookAlikeView(self.classes[other], target, pair.called(label))
+
+    def _side(self, pair: Pair, label: int, sightings: tuple[Sighting, ...]) -> SideView:
+        shown = [self._photo(one.record, _LARGE, _ring(one)) for one in sightings[:_SHOWN]]
+        plain = [self._photo(record, _LARGE) for record in self.guide.typical[label][:_SHOWN]]
+        close_ups = [close_up(one.record, one.evidence.box, _CLOSE, self.limit) for one in sightings]
+        asked = self.guide.asked
+        rows = np.flatnonzero((asked.labels == label) & (asked.predicted == pair.other(label)))
+        rows = rows[np.argsort(-asked.probabilities[rows, pair.other(label)], kind="stable")]
+        mistaken = [self._photo(asked.records[int(row)], _SMALL) for row in rows[:_MISTAKEN]]
+        return SideView(
+            label=label,
+            name=self.classes[label],
+            photos=tuple(photo for photo in (shown or plain) if photo),
+            explained=bool(sightings),
+            close_ups=tuple(picture for picture in close_ups if picture),
+            mistaken=tuple(photo for photo in mistaken if photo),
+            called=pair.called(label),
+            asked=self.guide.counts[label].asked,
+        )
+
+    def _photo(self, record: Record, side: int, ring: Ring | None = None) -> PhotoView | None:
+        picture = thumbnail(record, side, self.limit)
+        name = relative_path(record.path, self.root).encode("utf-8", "replace").decode()
+        return PhotoView(picture, name, ring) if picture else None
+
+
+def _ring(sighting: Sighting) -> Ring:
+    width, height = sighting.evidence.size
+    x1, y1, x2, y2 = sighting.evidence.box
+    return Ring(x1 / width, y1 / height, (x2 - x1) / width, (y2 - y1) / height)
+
+
+def _sentence(found: Separation) -> str:
+    """What to look at, as far as annotated parts tell."""
+    if not found.parts:
+        return ""
+    best = telling(found.parts)
+    if not best:
+        return "The evidence is spread over the whole: no single part holds more of it than its area explains."
+    words = [
+        f"{part.name} ({percent(part.share)} of the evidence on {percent(part.area)} of the area)" for part in best
+    ]
+    return f"Look at the {words[0]}" + (f", then at the {' and the '.join(words[1:3])}." if words[1:] else ".")
+
+
+def _anchor(pair: Pair) -> str:
+    return f"pair-{pair.first}-{pair.second}"
+
+
+def _by_name(names: Sequence[str]) -> list[int]:
+    """Labels as in an index: by letters whatever their case, numbers by their size."""
+    keys = [[int(bit) if bit.isdecimal() else bit for bit in re.split(r"(\d+)", name.casefold())] for name in names]
+    return sorted(range(len(names)), key=lambda label: keys[label])

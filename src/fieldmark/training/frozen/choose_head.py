@@ -1,0 +1,180 @@
+"""Which descriptors, and how much regularisation: asked of cross-validation inside train, never of habit."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fieldmark.arrays import Float32s, Ints
+from fieldmark.backbones.frozen_features import FeatureTable
+from fieldmark.backbones.runners.onnx_runner import available_cpus
+from fieldmark.layers.softmax_regression import LinearHead, fit_softmax
+from fieldmark.training.frozen.design_matrix import DesignMatrix, Scaling, fit_scaling
+from fieldmark.training.frozen.single_thread import one_thread_each
+
+__all__ = ["C_GRID", "HeadChoice", "choose_head", "fold_numbers", "refit"]
+
+
+C_GRID = (15.0, 5.0, 45.0)
+"""Strengths to try, the usual one first. Rows have a mean squared norm of 1 for each descriptor, whatever the data."""
+
+MAX_CV_PHOTOS = 2000
+"""Cross-validation reads at most so many photos; the chosen head is fitted on all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeadChoice:
+    """A set of descriptors with its regularisation, and what cross-validation says of it.
+
+    Attributes:
+        names: Descriptors, joined.
+        C: Of `fit_softmax`.
+        positions: Photos that took part, (n,).
+        logits: Out-of-fold logits of them, (n, K).
+        accuracy: Out-of-fold top-1.
+        start: Mean of the folds' heads: where fitting on all photos starts from.
+    """
+
+    names: tuple[str, ...]
+    C: float
+    positions: Ints
+    logits: Float32s
+    accuracy: float
+    start: LinearHead
+
+    @property
+    def label(self) -> str:
+        return "+".join(self.names)
+
+
+def fold_numbers(labels: Ints, groups: Ints, folds: int, seed: int) -> Ints:
+    """A fold for each photo: stratified by class, groups kept together. Fewer folds where all classes are tiny."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    splits = min(folds, max(len(np.unique(groups[labels == label])) for label in np.unique(labels)))
+    if splits < 2:  # a single group of each class: whatever is held out is unknown to the rest
+        return np.unique(groups, return_inverse=True)[1].astype(np.int64) % 2
+    result = np.zeros(len(labels), dtype=np.int64)
+    splitter = StratifiedGroupKFold(splits, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that a rare class is missing from some folds is all right
+        for fold, (_, held_out) in enumerate(splitter.split(labels, labels, groups)):
+            result[held_out] = fold
+    return result
+
+
+def choose_head(
+    table: FeatureTable,
+    positions: Ints,
+    labels: Ints,
+    groups: Ints,
+    candidates: Sequence[tuple[str, ...]],
+    num_classes: int,
+    *,
+    folds: int = 4,
+    seed: int = 0,
+) -> HeadChoice:
+    """The candidate with the best out-of-fold accuracy, then the best C for it.
+
+    A set with more descriptors must beat a smaller one by half a standard error, so that chance does not make
+    models larger.
+
+    Args:
+        table: Descriptors.
+        positions: Records of the table that may be looked at, (n,).
+        labels: Their classes, (n,).
+        groups: Their groups, (n,); a group lies in one fold.
+        candidates: Sets of descriptors, the simplest first.
+        num_classes: K.
+    """
+    chosen = _thin_out(labels, MAX_CV_PHOTOS, seed)
+    positions, labels, groups = positions[chosen], labels[chosen], groups[chosen]
+    fold_of = fold_numbers(labels, groups, folds, seed)
+    scalings = {name: fit_scaling(table, name, positions) for names in candidates for name in names}
+
+    def rows_of(names: tuple[str, ...]) -> Float32s:
+        return DesignMatrix(table, positions, {name: scalings[name] for name in names}).read()
+
+    def evaluate(
+        names: tuple[str, ...], rows: Float32s, C: float, starts: Sequence[LinearHead | None]
+    ) -> tuple[HeadChoice, list[LinearHead]]:
+        heads = _fit_folds(rows, labels, fold_of, num_classes, C, starts)
+        logits = np.zeros((len(labels), num_classes), dtype=np.float32)
+        for fold, head in enumerate(heads):
+            logits[fold_of == fold] = head(rows[fold_of == fold])
+        accuracy = float((logits.argmax(1) == labels).mean())
+        return HeadChoice(names, C, positions, logits, accuracy, _mean_head(heads)), heads
+
+    unfitted = [None] * (int(fold_of.max()) + 1)
+    best, fitted = evaluate(candidates[0], rows_of(candidates[0]), C_GRID[0], unfitted)
+    for names in candidates[1:]:
+        found, heads = evaluate(names, rows_of(names), C_GRID[0], unfitted)
+        if found.accuracy > best.accuracy + _margin(best, found, labels):
+            best, fitted = found, heads
+    rows = rows_of(best.names)
+    for C in C_GRID[1:]:
+        found, _ = evaluate(best.names, rows, C, fitted)
+        best = found if found.accuracy > best.accuracy else best
+    return best
+
+
+def _fit_folds(
+    rows: Float32s, labels: Ints, fold_of: Ints, num_classes: int, C: float, starts: Sequence[LinearHead | None]
+) -> list[LinearHead]:
+    """A head for each fold, fitted on the photos outside of it.
+
+    One fold a core, each on one thread: threads that share a small product wait for each other most of the time,
+    and on a busy machine nearly all of it.
+    """
+
+    def fit(fold: int) -> LinearHead:
+        inside = fold_of != fold
+        return fit_softmax(rows[inside], labels[inside], num_classes, C, start=starts[fold], max_iter=60)
+
+    with one_thread_each(available_cpus()) as pool:
+        return list(pool.map(fit, range(len(starts))))
+
+
+def refit(
+    table: FeatureTable,
+    positions: Ints,
+    labels: Ints,
+    choice: HeadChoice,
+    num_classes: int,
+) -> tuple[dict[str, Scaling], LinearHead]:
+    """Fit the chosen head on all photos and all their views. `C` counts photos, so views share one photo's weight."""
+    scalings = {name: fit_scaling(table, name, positions) for name in choice.names}
+    rows = DesignMatrix(table, positions, scalings, views=range(table.views))
+    per_row = np.repeat(labels, table.views)
+    with one_thread_each(1) as pool:
+        C, start = choice.C / table.views, choice.start
+        return scalings, pool.submit(fit_softmax, rows, per_row, num_classes, C, start=start).result()
+
+
+def _mean_head(heads: Sequence[LinearHead]) -> LinearHead:
+    weight, bias = (np.mean([getattr(head, name) for head in heads], axis=0) for name in ("weight", "bias"))
+    return LinearHead(weight.astype(np.float32), bias.astype(np.float32))
+
+
+def _margin(smaller: HeadChoice, larger: HeadChoice, labels: Ints) -> float:
+    """Half a standard error of the difference of two accuracies on the same photos; 0 if `larger` is no larger."""
+    if len(larger.names) <= len(smaller.names):
+        return 0.0
+    disagree = (smaller.logits.argmax(1) == labels) != (larger.logits.argmax(1) == labels)
+    return 0.5 * float(np.sqrt(disagree.mean() / len(labels)))
+
+
+def _thin_out(labels: Ints, limit: int, seed: int) -> Ints:
+    """At most `limit` photos, the same number of each class as far as it has them."""
+    if len(labels) <= limit:
+        return np.arange(len(labels))
+    order = np.random.default_rng(seed).permutation(len(labels))
+    rank = np.empty(len(labels), dtype=np.int64)  # how many of its class come before it
+    seen: dict[int, int] = {}
+    for index in order:
+        rank[index] = seen.get(int(labels[index]), 0)
+        seen[int(labels[index])] = int(rank[index]) + 1
+    return np.sort(np.lexsort((order, rank))[:limit])

@@ -1,0 +1,75 @@
+"""Cached descriptors as the rows of a regression, read in chunks so that memory does not grow with the photos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fieldmark.arrays import Float32s, Ints
+from fieldmark.backbones.frozen_features import FeatureTable
+
+__all__ = ["DesignMatrix", "Scaling", "fit_scaling"]
+
+
+_CHUNK_BYTES = 12 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """Shift and factor that give a descriptor zero mean and a mean squared norm of 1."""
+
+    center: Float32s
+    scale: float
+
+    def __call__(self, rows: Float32s) -> Float32s:
+        return (rows - self.center) * np.float32(self.scale)
+
+
+def fit_scaling(table: FeatureTable, name: str, positions: Ints, *, limit: int = 4000) -> Scaling:
+    """The scaling of one descriptor, from the unmirrored views of at most `limit` records, evenly taken."""
+    step = max(1, len(positions) // limit)
+    rows = table.read(name, positions[::step])
+    center = rows.mean(0)
+    energy = float(np.square(rows - center).sum(1).mean())
+    return Scaling(center, 1.0 / np.sqrt(max(energy, 1e-12)))
+
+
+class DesignMatrix:
+    """Rows = views of records, columns = scaled descriptors side by side.
+
+    Args:
+        table: Where the descriptors lie.
+        positions: Which records of the table, (n,).
+        scalings: Descriptor's name -> its scaling; their order is the order of the columns.
+        views: Rows for each record: 1, or 2 with the mirrored view. Row r belongs to record r // views.
+    """
+
+    def __init__(
+        self, table: FeatureTable, positions: Ints, scalings: dict[str, Scaling], views: Sequence[int] = (0,)
+    ) -> None:
+        self.table = table
+        self.positions = positions
+        self.scalings = scalings
+        self.views = tuple(views)
+        self.dim = sum(len(scaling.center) for scaling in scalings.values())
+
+    def __len__(self) -> int:
+        return len(self.positions) * len(self.views)
+
+    def read(self, start: int = 0, stop: int | None = None) -> Float32s:
+        """The rows of records `start` to `stop`, (records * views, dim)."""
+        chosen = self.positions[start:stop]
+        views = [
+            np.concatenate([scaling(self.table.read(name, chosen, view)) for name, scaling in self.scalings.items()], 1)
+            for view in self.views
+        ]
+        return views[0] if len(views) == 1 else np.stack(views, 1).reshape(-1, self.dim)
+
+    def chunks(self) -> Iterator[tuple[slice, Float32s]]:
+        """All rows in order, as (rows, values) of about 12 MB each."""
+        records = max(1, _CHUNK_BYTES // (4 * self.dim * len(self.views)))
+        for start in range(0, len(self.positions), records):
+            values = self.read(start, start + records)
+            yield slice(start * len(self.views), start * len(self.views) + len(values)), values

@@ -1,0 +1,19 @@
+"""``linear_probe``: a softmax regression on frozen, pooled features."""
+
+from __future__ import annotations
+
+from fieldmark.config import LinearProbeSettings
+from fieldmark.progress import say
+from fieldmark.training.frozen.frozen_heads import FrozenBackbone, FrozenData
+from fieldmark.training.member import Trained
+
+__all__ = ["train_linear_probe"]
+
+
+def train_linear_probe(data: FrozenData, settings: LinearProbeSettings) -> Trained:
+    """Fit on train; only the regularisation is chosen, by cross-validation inside train."""
+    frozen = FrozenBackbone(data, settings, settings.backbone, settings.image_size, settings.poolings)
+    look = frozen.look([settings.poolings], folds=settings.folds)
+    step = f"{frozen.label}, {look.choice.label}: {look.choice.accuracy:.3f} by cross-validation"
+    say(f"  {step}")
+    return Trained([frozen.member(look, "linear_probe")], [step], look.choice.accuracy)

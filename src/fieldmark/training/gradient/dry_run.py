@@ -1,0 +1,194 @@
+"""One step of a training that is too long to try: what it needs in memory, and how long all of it would take."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fieldmark.config import FitSettings, GradientSettings
+from fieldmark.errors import SettingError
+from fieldmark.methods.base import Method
+from fieldmark.methods.table import build_method
+from fieldmark.structures import RecordList
+from fieldmark.training.gradient.epoch_plan import combined_freeze
+from fieldmark.training.gradient.hardware import choose_precision, peak_memory
+from fieldmark.training.gradient.lightning_module import MethodModule, set_learning_mode
+from fieldmark.training.gradient.loaders import Loaders
+from fieldmark.training.gradient.optim import WarmupCosine
+from fieldmark_synth import synthesize
+
+__all__ = ["DryRun", "dry_run", "free_memory"]
+
+_PROBE = 2
+"""Photos of the first, small step, which tells what a photo needs. Batch norm wants more than one."""
+
+_SHARE = 0.8
+"""Of the free memory that a step may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """What one step tells of the whole training.
+
+    Attributes:
+        parameters: Weights of the model.
+        trained: Those that the step has moved.
+        batch_size: Photos in the step.
+        wanted_batch_size: Photos in a batch of the real training.
+        peak_bytes: Most memory held, on the GPU if there is one; None where the system does not tell.
+        step_seconds: Forward, backward and optimizer.
+        steps: Of the real training, all epochs together.
+        seconds: Of the real training, without reading photos and without validation.
+        device: ``cuda`` or ``cpu``.
+        loss: Of the step.
+    """
+
+    parameters: int
+    trained: int
+    batch_size: int
+    wanted_batch_size: int
+    peak_bytes: int | None
+    step_seconds: float
+    steps: int
+    seconds: float
+    device: str
+    loss: float
+
+
+def dry_run(settings: FitSettings, num_classes: int, num_photos: int, photos: RecordList | None = None) -> DryRun:
+    """Build the model and take a step with its longest stage.
+
+    The backbone's weights are drawn at random: they change neither memory nor time, and nothing is downloaded.
+
+    Args:
+        settings: Of a method that trains by gradient descent.
+        num_classes: K.
+        num_photos: Photos to learn from, for the projected time.
+        photos: Where the step takes its photos from; drawn ones if left out.
+
+    Raises:
+        SettingError: The method has no steps, or the memory does not suffice for two photos.
+    """
+    if not isinstance(settings, GradientSettings):
+        raise SettingError(
+            f"--dry-run tries a step of gradient descent, but '{settings.method}' takes none; fit it as it is"
+        )
+    options = {"backbone": settings.backbone, **settings.method_options()}
+    with torch.random.fork_rng(devices=()):
+        torch.default_generator.manual_seed(settings.seed)
+        method = build_method(settings.method, num_classes, options, settings.image_size)
+        with _photos(photos, settings) as records:
+            trial = _Trial(method, settings, records)
+            small = trial.step(min(_PROBE, settings.batch_size))
+            size = _fitting_batch(settings.batch_size, small.grown)
+            taken = trial.step(size)
+    steps = settings.epochs * -(-num_photos // settings.batch_size)
+    return DryRun(
+        parameters=sum(parameter.numel() for parameter in method.parameters()),
+        trained=sum(parameter.numel() for parameter in method.parameters() if parameter.requires_grad),
+        batch_size=size,
+        wanted_batch_size=settings.batch_size,
+        peak_bytes=peak_memory(),
+        step_seconds=taken.seconds,
+        steps=steps,
+        seconds=settings.epochs * num_photos * taken.seconds / size,
+        device=trial.device,
+        loss=taken.loss,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One step: seconds, bytes that its photos took at most, loss."""
+
+    seconds: float
+    grown: int
+    loss: float
+
+
+class _Trial:
+    """The longest stage of a method, ready for single steps."""
+
+    def __init__(self, method: Method, settings: GradientSettings, records: RecordList) -> None:
+        self.settings, self.method = settings, method
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        stage = max(method.stages(), key=lambda stage: stage.share)
+        for backbone in method.backbones:
+            backbone.freeze(combined_freeze(list(backbone.stages), stage.freeze, settings.freeze))
+        method.freeze_parts(stage.trains)
+        preprocess = method.backbone.preprocess(settings.image_size, settings.resize)
+        index = method.stages().index(stage)
+        self.loader = Loaders(records, records.like([]), preprocess, settings, method.point_names).train_loader(
+            index, 0
+        )
+        self.module = MethodModule(method, settings, stage, index, preprocess, WarmupCosine(1, 0.0)).to(self.device)
+        set_learning_mode(method, frozen_batchnorm=settings.frozen_batchnorm or settings.batch_size == 1)
+        optimizers: Any = self.module.configure_optimizers()
+        self.optimizer: torch.optim.Optimizer = optimizers["optimizer"]
+
+    def step(self, photos: int) -> _Step:
+        """Forward, backward and optimizer on so many photos."""
+        batch = [_first(part, photos, self.device) for part in next(iter(self.loader))]
+        inputs = self.module.on_after_batch_transfer(tuple(batch), 0)
+        mixed = choose_precision(self.settings.precision) == "bf16-mixed"
+        before, started = peak_memory() or 0, time.perf_counter()
+        try:
+            with torch.autocast(self.device, torch.bfloat16, enabled=mixed):
+                loss = self.module.training_step(inputs, 0)
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+        except torch.OutOfMemoryError as error:
+            raise SettingError(
+                f"a step with {photos} photos does not fit into the memory of the {self.device}: "
+                "choose a smaller image_size or backbone"
+            ) from error
+        value = float(loss.detach())
+        return _Step(time.perf_counter() - started, (peak_memory() or 0) - before, value)
+
+
+def free_memory() -> int | None:
+    """Bytes that could be had now, on the GPU if there is one; None where the system does not tell."""
+    if torch.cuda.is_available():
+        return int(torch.cuda.mem_get_info()[0])
+    file = Path("/proc/meminfo")
+    if not file.is_file():
+        return None
+    values = dict(line.split(":", 1) for line in file.read_text().splitlines())
+    return int(values["MemAvailable"].split()[0]) * 1024
+
+
+def _fitting_batch(wanted: int, grown: int) -> int:
+    """Photos that fit into the free memory, at most `wanted`; `grown` is what the first, small step took."""
+    free = free_memory()
+    if free is None or grown <= 0:
+        return wanted
+    return max(_PROBE, min(wanted, int(_SHARE * free / (grown / _PROBE))))
+
+
+@contextmanager
+def _photos(photos: RecordList | None, settings: GradientSettings) -> Iterator[RecordList]:
+    """As many photos as a batch wants: the first of the given ones, or drawn ones with boxes and parts."""
+    count = max(_PROBE, settings.batch_size)
+    if photos is not None:
+        yield photos.like((list(photos) * -(-count // len(photos)))[:count])
+        return
+    with tempfile.TemporaryDirectory(prefix="fieldmark-dry-run-") as folder:
+        drawn = synthesize(Path(folder) / "photos", 2, -(-count // 2) + 2, "cub", 0, 256, test_fraction=0.0)
+        yield drawn.like(list(drawn)[:count])
+
+
+def _first(part: Any, count: int, device: str) -> Any:
+    """The first rows of a tensor, or of each tensor of annotations."""
+    if isinstance(part, Tensor):
+        return part[:count].to(device)
+    fields = {name: _first(getattr(part, name), count, device) for name in type(part).__dataclass_fields__}
+    return type(part)(**fields)

@@ -1,0 +1,109 @@
+"""Gradient descent through the backbone: ``fine_tune`` and every method with `GradientSettings`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from fieldmark.config import FineTuneSettings, GradientSettings
+from fieldmark.data.photos.preprocess import Preprocess
+from fieldmark.methods.base import Method
+from fieldmark.methods.pooled import PooledMethod
+from fieldmark.methods.table import build_method
+from fieldmark.progress import say
+from fieldmark.settings.parts import PartRCNNSettings
+from fieldmark.training.frozen.frozen_heads import FrozenBackbone, FrozenData
+from fieldmark.training.gradient.part_options import choose_parts
+from fieldmark.training.graph_outputs import method_logits
+from fieldmark.training.member import Member, Trained
+
+__all__ = ["initial_method", "probed_method", "train_by_gradient"]
+
+
+def train_by_gradient(data: FrozenData, settings: GradientSettings, run_dir: Path, *, resume: bool = False) -> Trained:
+    """Train through the one loop, then take the val logits by the graph that is shipped.
+
+    Args:
+        data: Train and val photos.
+        settings: Which method, and how to train it.
+        run_dir: Where checkpoints go.
+        resume: Continue from them.
+    """
+    from fieldmark.training.gradient.loop import train_method
+
+    started = time.monotonic()
+    options = {"backbone": settings.backbone, **settings.method_options()}
+    if isinstance(settings, PartRCNNSettings):
+        options["parts"] = choose_parts(settings, data.records.like(data.records[: data.num_train]))
+    probe_start = settings.probe_start
+    if isinstance(settings, FineTuneSettings) and probe_start:
+        method, probe_start = probed_method(data, settings), 0.0
+    else:
+        method = initial_method(settings, options, data.num_classes)
+    options["backbone"] = method.backbone.name
+    preprocess = method.backbone.preprocess(settings.image_size, settings.resize)
+    train_records = data.records.like(data.records[: data.num_train])
+    val_records = data.records.like(data.records[data.num_train :])
+    choice_records = data.records.like(data.records[index] for index in data.choice)
+    history = train_method(
+        method,
+        train_records,
+        choice_records,
+        preprocess,
+        settings,
+        run_dir,
+        resume=resume,
+        budget=settings.budget,
+        probe_start=probe_start,
+    )
+    logits = method_logits(method, val_records, preprocess, settings.test_views)
+    right = logits.argmax(1) == data.labels[data.val]
+    accuracy = float(right[data.free].mean()) if len(choice_records) else None
+    step = f"{_deed(settings, method, preprocess)} for {history.epochs} epochs"
+    if accuracy is not None:
+        step += f": {accuracy:.3f} on val"
+    step += f" ({time.monotonic() - started:.0f} s)"
+    say(f"  {step}")
+    return Trained(
+        [Member(method, settings.method, options, preprocess, settings.test_views, logits)], [step], accuracy
+    )
+
+
+def initial_method(settings: GradientSettings, options: dict[str, Any], num_classes: int) -> Method:
+    """Pretrained backbones, and everything else drawn from the seed; the global random state stays as it is."""
+    import torch
+
+    with torch.random.fork_rng(devices=()):
+        torch.default_generator.manual_seed(settings.seed)
+        return build_method(
+            settings.method, num_classes, options, settings.image_size, pretrained=True, weights=settings.weights
+        )
+
+
+def probed_method(data: FrozenData, settings: FineTuneSettings) -> Method:
+    """The linear probe, as a start: a random head would first bend the features towards its own noise.
+
+    Its weights are scaled down, since a probe that is sure of all its training photos leaves no gradient to learn from.
+
+    Source: Kumar, Raghunathan, Jones, Ma, Liang, "Fine-tuning can distort pretrained features and underperform
+    out-of-distribution" (ICLR 2022), which fine-tunes from the unscaled probe.
+    """
+    import torch
+
+    frozen = FrozenBackbone(data, settings, settings.backbone, settings.image_size, settings.poolings)
+    look = frozen.look([settings.poolings])
+    method = frozen.member(look, settings.method).method
+    assert isinstance(method, PooledMethod)
+    with torch.no_grad():
+        method.head.weight.mul_(settings.probe_start)
+        method.head.bias.mul_(settings.probe_start)
+    method.dropout.p = settings.dropout
+    say(f"  starts from a linear probe: {look.choice.accuracy:.3f} by cross-validation")
+    return method
+
+
+def _deed(settings: GradientSettings, method: Method, preprocess: Preprocess) -> str:
+    names = " and ".join(backbone.name for backbone in method.backbones)
+    what = "fine-tuned" if settings.method == "fine_tune" else f"trained {settings.method} on"
+    return f"{what} {names} at {preprocess.image_size} px"

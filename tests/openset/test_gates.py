@@ -1,0 +1,119 @@
+"""Gates of newcomers: simulated enrolments are those of a loop, and the loss that they allow is what comes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from fieldmark.openset.enrolled_classes import newcomer_features, newcomer_odds, with_newcomers
+from fieldmark.openset.enrolment_gate import LOSS_BUDGET, SHOTS, _cut, _enrolments, _standard_error, fit_gates
+from fieldmark.openset.leave_class_out import Draw, leave_out
+from fieldmark.openset.projection import unit_rows
+
+
+def _draws(seed: int, classes: int = 30, photos: int = 1200) -> list[Draw]:
+    """Draws of classes that no other seed has."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(classes, size=photos)
+    rows = unit_rows(rng.normal(size=(classes, 32))[labels] + 0.9 * rng.normal(size=(photos, 32)))
+    return leave_out(rows, labels, rows[:0], labels[:0], np.arange(photos), seed=seed)
+
+
+DRAWS = _draws(0)
+
+
+def test_enrolments_are_those_of_a_loop() -> None:
+    draw, shots, times = DRAWS[0], 3, 2
+    trials = _enrolments(draw, shots, times, np.random.default_rng(5))
+    assert len(trials) == times
+    rng = np.random.default_rng(5)
+    for trial in trials:
+        own, rivals, place = [], [], 0
+        for label in np.unique(draw.foreign_labels):
+            photos = np.flatnonzero(draw.foreign_labels == label)
+            chosen = rng.permutation(photos[draw.from_train[photos]])[:shots]
+            mean = draw.foreign.vectors[chosen].mean(0, keepdims=True)
+            others = newcomer_features(draw.known.vectors, mean, draw.known.statistics)
+            np.testing.assert_allclose(trial.others[:, place], np.concatenate(others, 1), rtol=1e-3, atol=1e-3)
+            for photo in sorted(set(photos.tolist()) - set(chosen.tolist())):
+                one = newcomer_features(draw.foreign.vectors[photo : photo + 1], mean, draw.known.statistics)
+                own.append(np.concatenate(one, 1)[0])
+                rivals.append(np.log(draw.foreign.probabilities[photo].max()))
+            place += 1
+        assert trial.others.shape[1] == place
+        np.testing.assert_allclose(trial.own, own, rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(trial.own_rivals, rivals)
+    for index, label in enumerate(draw.labels):
+        row = draw.known.probabilities[index]
+        expected = np.log(row[label]) if row.argmax() == label else np.inf
+        assert trials[0].rivals[index] == pytest.approx(expected)
+
+
+def test_gates_keep_the_budget_and_more_photos_find_more() -> None:
+    gates = fit_gates(DRAWS)
+    assert tuple(gate.shots for gate in gates) == SHOTS
+    assert all(gate.simulated_loss <= LOSS_BUDGET for gate in gates)
+    assert all(fewer.simulated_recall < more.simulated_recall for fewer, more in pairwise(gates))
+    assert gates[4].simulated_recall > 0.5
+    assert fit_gates(DRAWS) == gates
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_what_newcomers_cost_is_what_was_promised(seed: int) -> None:
+    """The gates of one world in another one: as many right answers lost for each newcomer, and as much found."""
+    gate = fit_gates(DRAWS)[-1]
+    lost = found = photos = own = 0.0
+    for draw in _draws(seed):
+        labels = np.unique(draw.foreign_labels)
+        chosen = [np.flatnonzero(draw.foreign_labels == label)[: gate.shots] for label in labels]
+        means = np.stack([draw.foreign.vectors[few].mean(0) for few in chosen])
+        answers = []
+        for evidence in (draw.known, draw.foreign):
+            shots = [gate.shots] * len(labels)
+            odds = newcomer_odds(evidence.vectors, means, shots, evidence.statistics, [gate])
+            answers.append(with_newcomers(evidence.probabilities, odds).argmax(1))
+        right = draw.known.probabilities.argmax(1) == draw.labels
+        lost += (right & (answers[0] != draw.labels)).sum()
+        photos += len(labels) * len(draw.labels)
+        rest = np.setdiff1d(np.arange(len(draw.foreign_labels)), np.concatenate(chosen))
+        truth = draw.known.probabilities.shape[1] + np.searchsorted(labels, draw.foreign_labels[rest])
+        found += (answers[1][rest] == truth).sum()
+        own += len(rest)
+    assert lost / photos <= 3 * LOSS_BUDGET
+    assert found / own == pytest.approx(gate.simulated_recall, abs=0.1)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_cut_keeps_the_budget_and_is_no_higher_than_needed(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    excess, weights = rng.normal(size=3000), rng.integers(3, size=3000).astype(float)
+    newcomers = rng.integers(1, 9, size=3000)
+    cut, allowed = _cut(excess, newcomers, weights), LOSS_BUDGET * (weights * newcomers).sum()
+    assert weights[excess > cut].sum() <= allowed < weights[excess >= cut].sum()
+
+
+def test_the_standard_error_is_that_of_the_cut_over_worlds() -> None:
+    """Of an exponential tail, over 300 worlds; each photo stands there three times."""
+    photos, newcomers = np.repeat(np.arange(2000), 3), np.full(6000, 20)
+    worlds = [np.repeat(np.random.default_rng(seed).exponential(size=2000), 3) for seed in range(300)]
+    true = np.std([_cut(excess, newcomers, np.ones(6000)) for excess in worlds])
+    found = np.mean([_standard_error(excess, newcomers, photos) for excess in worlds[:20]])
+    assert found == pytest.approx(true, rel=0.25)
+
+
+def test_where_train_photos_flatter_gates_are_more_careful() -> None:
+    bare = fit_gates(DRAWS)
+    of_val = [replace(draw, known_from_train=np.zeros(len(draw.labels), dtype=np.bool_)) for draw in DRAWS]
+    careful = fit_gates(of_val)
+    assert all(more.bias < less.bias for more, less in zip(careful, bare, strict=True))
+
+
+def test_classes_without_a_photo_to_spare_give_no_gates() -> None:
+    assert fit_gates([]) == []
+    rows = unit_rows(np.random.default_rng(0).normal(size=(12, 8)))
+    labels = np.repeat(np.arange(6), 2)
+    draws = leave_out(rows, labels, rows[:0], labels[:0], np.arange(12))
+    assert [gate.shots for gate in fit_gates(draws)] == [1]

@@ -1,0 +1,100 @@
+"""Candidate sets against MAPIE's own, and the law of their coverage."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from mapie.classification import SplitConformalClassifier
+from numpy.typing import NDArray
+from scipy.stats import betabinom
+
+from fieldmark.errors import SettingError
+from fieldmark.uncertainty.conformal import (
+    candidate_sets,
+    conformity_scores,
+    demand_level,
+    photos_needed,
+    score_quantile,
+)
+from fieldmark.uncertainty.given_probabilities import GivenProbabilities
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def _photos(count: int, seed: int, wrong_by: float = 1.0) -> tuple[Floats, Ints]:
+    """Probabilities and labels drawn from them; `wrong_by` sharpens what is claimed."""
+    rng = np.random.default_rng(seed)
+    true = rng.dirichlet(np.full(7, 0.3), count)
+    labels = np.array([rng.choice(7, p=row) for row in true])
+    claimed = np.maximum(true, 1e-9) ** wrong_by
+    return claimed / claimed.sum(1, keepdims=True), labels
+
+
+@pytest.mark.parametrize("coverage", [0.5, 0.8, 0.9, 0.95])
+@pytest.mark.parametrize("count", [40, 133])
+def test_sets_are_those_of_mapie(coverage: float, count: int) -> None:
+    known, labels = _photos(count, 0)
+    fresh, _ = _photos(300, 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        oracle = SplitConformalClassifier(GivenProbabilities(7), coverage, conformity_score="lac", prefit=True)
+        expected = oracle.conformalize(known, labels).predict_set(fresh)[1][:, :, 0]
+    quantile = score_quantile(conformity_scores(known, labels), coverage)
+    assert quantile is not None
+    np.testing.assert_array_equal(candidate_sets(fresh, quantile, allow_empty=True), expected)
+
+
+def test_scores_are_sorted_and_one_minus_the_probability_of_the_truth() -> None:
+    probabilities, labels = _photos(50, 3)
+    np.testing.assert_allclose(
+        conformity_scores(probabilities, labels), np.sort(1 - probabilities[np.arange(50), labels])
+    )
+    assert len(conformity_scores(np.zeros((0, 7)), np.zeros(0, dtype=np.int64))) == 0
+
+
+def test_sets_grow_with_the_coverage_and_always_hold_the_best_class() -> None:
+    known, labels = _photos(99, 0)
+    fresh, _ = _photos(200, 1)
+    scores, before = conformity_scores(known, labels), np.zeros((200, 7), dtype=bool)
+    for coverage in (0.05, 0.3, 0.6, 0.9, 0.99):
+        quantile = score_quantile(scores, coverage)
+        assert quantile is not None
+        sets = candidate_sets(fresh, quantile)
+        assert (sets | ~before).all()
+        assert sets[np.arange(200), fresh.argmax(1)].all()
+        before = sets
+
+
+@pytest.mark.parametrize("wrong_by", [1.0, 3.0])
+@pytest.mark.parametrize("coverage", [0.8, 0.9])
+def test_coverage_is_kept_however_wrong_the_probabilities(coverage: float, wrong_by: float) -> None:
+    """Over many draws of calibration photos: the mean within four standard errors, each by the beta-binomial law."""
+    count, tested, found = 99, 200, []
+    for seed in range(100):
+        probabilities, labels = _photos(count + tested, seed, wrong_by)
+        quantile = score_quantile(conformity_scores(probabilities[:count], labels[:count]), coverage)
+        assert quantile is not None
+        sets = candidate_sets(probabilities[count:], quantile, allow_empty=True)
+        found.append(int(sets[np.arange(tested), labels[count:]].sum()))
+    missed = round((count + 1) * (1 - coverage))
+    law = betabinom(tested, count + 1 - missed, missed)
+    assert abs(np.mean(found) - law.mean()) < 4 * law.std() / np.sqrt(len(found))
+    low, high = law.interval(0.95)
+    assert np.mean([(low <= one <= high) for one in found]) >= 0.88
+
+
+@pytest.mark.parametrize(("coverage", "needed"), [(0.5, 1), (0.8, 4), (0.9, 9), (0.95, 19), (0.99, 99), (0.999, 999)])
+def test_so_many_photos_vouch_for_a_coverage_and_one_fewer_does_not(coverage: float, needed: int) -> None:
+    assert photos_needed(coverage) == needed
+    assert score_quantile(np.linspace(0, 1, needed), coverage) is not None
+    assert score_quantile(np.linspace(0, 1, needed - 1), coverage) is None
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, -0.5, 1.5, float("nan")])
+def test_levels_lie_between_0_and_1(level: float) -> None:
+    with pytest.raises(SettingError) as caught:
+        demand_level("coverage", level)
+    assert str(caught.value) == f"coverage must lie between 0 and 1, such as 0.9, but is {level:g}"
