@@ -51,7 +51,7 @@ class Look:
 
 def run_method(model: Recognizer, records: Sequence[Record]) -> tuple[ModelOutput, Preprocess]:
     facts = model.manifest.members[0]
-    preprocess = Preprocess.from_dict(facts.preprocess)
+    preprocess = facts.preprocess
     method = load_method(model.folder, model.manifest, facts)
     images = torch.from_numpy(np.stack([load_array(record, preprocess) for record in records]))
     with torch.no_grad():

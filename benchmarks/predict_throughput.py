@@ -31,7 +31,6 @@ from fieldmark import Recognizer
 from fieldmark.backbones.factory import resolve_name
 from fieldmark.backbones.runners.onnx_runner import available_cpus
 from fieldmark.data.photos.open_photo import open_photo
-from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.data.photos.views import photo_views
 from fieldmark.data.read import is_photo
 
@@ -122,16 +121,13 @@ def main() -> None:
         raise SystemExit("expected a model with one or two views")
     loops = []
     for facts in members:
-        preprocess = Preprocess.from_dict(facts.preprocess)
+        preprocess = facts.preprocess
         draft = preprocess.draft_size
         stacks = np.stack([photo_views(open_photo(path, draft=draft), preprocess, facts.views) for path in photos])
         loops.append(best_loops(arguments.model / facts.graph, stacks))
         names = "; ".join(loop.name for loop in loops[-1])
         print(f"{facts.options['backbone']}, {facts.views} view(s); bare loops: {names}", flush=True)
-    plain = [
-        (resolve_name(facts.options["backbone"]), Preprocess.from_dict(facts.preprocess).image_size, facts.views)
-        for facts in members
-    ]
+    plain = [(resolve_name(facts.options["backbone"]), facts.preprocess.image_size, facts.views) for facts in members]
     predict(recognizer, photos[:16])
     plain_timm(plain, len(recognizer.classes), photos[:16])
     ratios: list[tuple[float, float]] = []

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from fieldmark.arrays import Floats, Ints
 from fieldmark.artifact.load import load_method, verified_file
 from fieldmark.backbones.runners.onnx_runner import OnnxRunner
-from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.errors import SettingError
 from fieldmark.progress import say
 from fieldmark.recognizer.recognizer import Recognizer, fuse
@@ -113,7 +112,7 @@ def _members(recognizer: Recognizer, val: RecordList) -> list[Member]:
     """The methods of a model, with what its own graphs say of the val photos."""
     members = []
     for facts in recognizer.manifest.members:
-        preprocess = Preprocess.from_dict(facts.preprocess)
+        preprocess = facts.preprocess
         runner = OnnxRunner(verified_file(recognizer.folder, recognizer.manifest, facts.graph))
         logits = graph_logits(runner, val, preprocess, facts.views)
         method = load_method(recognizer.folder, recognizer.manifest, facts)

@@ -22,7 +22,7 @@ from fieldmark.artifact.save import check_out, relative_path
 from fieldmark.backbones.onnx_export import Normalize
 from fieldmark.backbones.runners.onnx_runner import OnnxRunner
 from fieldmark.data.photos.open_photo import content_key
-from fieldmark.data.photos.preprocess import Preprocess, load_array
+from fieldmark.data.photos.preprocess import load_array
 from fieldmark.structures import Record
 
 FILES = [
@@ -70,7 +70,7 @@ def test_keys_of_a_newer_version_are_kept(model_copy: Path) -> None:
 
 def test_the_torch_method_says_what_the_graph_says(fitted: Path, birds: Path) -> None:
     manifest = load_manifest(fitted)
-    preprocess = Preprocess.from_dict(manifest.members[0].preprocess)
+    preprocess = manifest.members[0].preprocess
     photos = sorted(birds.rglob("*.jpg"))[:6]
     images = np.stack([load_array(Record(path, 0), preprocess) for path in photos])
     method = load_method(fitted, manifest, manifest.members[0])

@@ -70,7 +70,7 @@ def test_any_runtime_reads_it_without_fieldmark(fitted: Path, exported: Path, ph
 def test_evidence_adds_up_to_the_winners_logit(fitted: Path, exported: Path, photos: list[Path]) -> None:
     """Two photos differ by as much in the sum of their evidence as in their logit, if the winner is the same."""
     session, manifest = _session(exported), load_manifest(fitted)
-    preprocess = Preprocess.from_dict(manifest.members[0].preprocess)
+    preprocess = manifest.members[0].preprocess
     images = np.stack([preprocess(open_photo(path)) for path in photos])
     logits, evidence = session.run(["logits", "evidence"], {"images": images})
     winners = logits.argmax(1)

@@ -18,7 +18,6 @@ from fieldmark.backbones.runners.onnx_runner import OnnxRunner
 from fieldmark.combine_models import combine, select_greedily
 from fieldmark.config import EnsembleSettings
 from fieldmark.data.photos.open_photo import open_photo
-from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.data.prepare import prepare
 from fieldmark.data.read import read
 
@@ -86,15 +85,15 @@ def together(birds: Path, fitted: Path, other: Path, tmp_path_factory: pytest.Te
 
 def test_its_members_are_those_of_the_models(together: Recognizer, fitted: Path, other: Path, birds: Path) -> None:
     """Same logits and temperatures; the weights add up to 1."""
-    by_size = {Recognizer(folder).manifest.members[0].preprocess["image_size"]: folder for folder in (fitted, other)}
+    by_size = {Recognizer(folder).manifest.members[0].preprocess.image_size: folder for folder in (fitted, other)}
     members = together.manifest.members
     assert sum(member.weight for member in members) == pytest.approx(1)
     for member in members:
-        folder = by_size[member.preprocess["image_size"]]
+        folder = by_size[member.preprocess.image_size]
         facts = Recognizer(folder).manifest.members[0]
         assert (member.temperature, member.views, member.method) == (facts.temperature, facts.views, facts.method)
         photos = [open_photo(path) for path in sorted(birds.rglob("*.jpg"))[::16]]
-        stack = np.stack([Preprocess.from_dict(facts.preprocess)(photo) for photo in photos])
+        stack = np.stack([facts.preprocess(photo) for photo in photos])
         here, there = (
             OnnxRunner(graph).run(stack)["logits"] for graph in (together.folder / member.graph, folder / facts.graph)
         )

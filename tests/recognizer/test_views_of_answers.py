@@ -11,7 +11,6 @@ from fieldmark import Recognizer, SettingError, fit
 from fieldmark.backbones.runners.onnx_runner import OnnxRunner
 from fieldmark.calibration.temperature import log_softmax
 from fieldmark.data.photos.open_photo import open_photo
-from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.data.photos.views import photo_views
 from fieldmark.data.read import read
 from fieldmark.training.graph_outputs import graph_logits
@@ -27,7 +26,7 @@ def test_an_answer_is_the_mean_of_ten_looks(recognizer: Recognizer, birds: Path)
     assert facts.views == 10
     photo = next(birds.rglob("*.jpg"))
     graph = OnnxRunner(recognizer.folder / facts.graph)
-    stack = photo_views(open_photo(photo), Preprocess.from_dict(facts.preprocess), 10)
+    stack = photo_views(open_photo(photo), facts.preprocess, 10)
     logits = np.mean([graph.run(stack[[view]])["logits"][0] for view in range(10)], axis=0)
     expected = np.exp(log_softmax(logits[None] / facts.temperature))
     np.testing.assert_allclose(recognizer.scores([photo]).probabilities, expected, atol=1e-5)
@@ -45,7 +44,7 @@ def test_val_took_the_same_looks(recognizer: Recognizer, birds: Path) -> None:
     val = [record for record in records if record.path.relative_to(birds).as_posix() in in_val]
     facts = recognizer.manifest.members[0]
     runner = OnnxRunner(recognizer.folder / facts.graph)
-    logits = graph_logits(runner, val, Preprocess.from_dict(facts.preprocess), 10)
+    logits = graph_logits(runner, val, facts.preprocess, 10)
     top1 = float((logits.argmax(1) == np.array([record.label for record in val])).mean())
     assert recognizer.manifest.figures["val_top1"] == pytest.approx(top1)
 

@@ -23,7 +23,7 @@ def write_card(manifest: Manifest) -> str:
         f"| data fingerprint | `{data.fingerprint}` |",
     ]
     for facts in manifest.members:
-        backbone, size = facts.options.get("backbone"), facts.preprocess["image_size"]
+        backbone, size = facts.options.get("backbone"), facts.preprocess.image_size
         lines.append(f"| member | `{facts.method}` on {backbone}, {size} px, {facts.views} view(s) |")
     if manifest.figures.get("val_top1") is not None:
         lines.append(f"| top-1 on val | {manifest.figures['val_top1']:.3f} |")

@@ -80,7 +80,7 @@ def load_method(folder: Path, manifest: Manifest, facts: MemberFacts) -> Method:
 
     from fieldmark.methods.table import build_method
 
-    method = build_method(facts.method, len(manifest.classes), facts.options, facts.preprocess["image_size"])
+    method = build_method(facts.method, len(manifest.classes), facts.options, facts.preprocess.image_size)
     method.load_state_dict(load_file(verified_file(folder, manifest, facts.weights)))
     return method.eval()
 

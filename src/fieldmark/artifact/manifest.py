@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from fieldmark.calibration.trust_facts import ScalingFacts, TrustFacts
-from fieldmark.data.photos.preprocess import Preprocess
-from fieldmark.data.photos.views import Views
-from fieldmark.errors import FieldmarkError
+from fieldmark.member_spec import MemberSpec
 from fieldmark.openset.openset_facts import EnrolledFacts, GalleryFacts, Gate, UnknownFacts
 
 __all__ = ["FORMAT", "DataFacts", "Manifest", "MemberFacts"]
@@ -18,39 +16,16 @@ FORMAT = 1
 """Version of the folder's layout. Raised when an older Fieldmark could not read it."""
 
 
-class MemberFacts(BaseModel):
-    """One method of the model.
+class MemberFacts(MemberSpec):
+    """One method of the model, and its files in the folder.
 
     Attributes:
-        method: Its name.
-        options: What builds it again besides the number of classes.
-        preprocess: `Preprocess.to_dict`.
-        views: How many looks at the photo its logits are averaged over; see `fieldmark.data.photos.views`.
-        weight: Share of its probabilities in the common answer.
-        temperature: Divides its logits before the softmax.
-        graph: ONNX file in the folder.
-        weights: safetensors file in the folder.
+        graph: ONNX file.
+        weights: safetensors file.
     """
 
-    model_config = ConfigDict(extra="allow")
-
-    method: str
-    options: dict[str, Any]
-    preprocess: dict[str, Any]
-    views: Views
-    weight: float = Field(gt=0)
-    temperature: float = Field(gt=0)
     graph: str
     weights: str
-
-    @field_validator("preprocess")
-    @classmethod
-    def _demand_preprocess(cls, values: dict[str, Any]) -> dict[str, Any]:
-        try:
-            Preprocess.from_dict(values)
-        except (KeyError, TypeError, FieldmarkError) as error:
-            raise ValueError(f"no preprocessing: {error}") from error
-        return values
 
 
 class DataFacts(BaseModel):

@@ -42,7 +42,7 @@ def member_facts(index: int, member: Member, temperature: float) -> MemberFacts:
     return MemberFacts(
         method=member.method_name,
         options=dict(member.options),
-        preprocess=member.preprocess.to_dict(),
+        preprocess=member.preprocess,
         views=member.views,
         weight=member.weight,
         temperature=temperature,

@@ -117,13 +117,12 @@ def _member_logits(
     import torch
 
     from fieldmark.artifact.load import load_method
-    from fieldmark.data.photos.preprocess import Preprocess
     from fieldmark.methods.part_rcnn import PartRCNN
     from fieldmark.training.gradient.annotated_photos import annotated_batches
 
     method = load_method(folder, manifest, facts)
     assert isinstance(method, PartRCNN)
-    preprocess = Preprocess.from_dict(facts.preprocess)
+    preprocess = facts.preprocess
     rows, tally = [], _Tally()
     with torch.no_grad():
         for images, _, marked in annotated_batches(records, method.point_names, preprocess, _BATCH):

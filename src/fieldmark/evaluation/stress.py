@@ -75,7 +75,7 @@ def stress(recognizer: Recognizer, records: RecordList, *, limit: int = 200, see
     """
     chosen = np.sort(np.random.default_rng(seed).permutation(len(records))[:limit])
     used = records.like(records[index] for index in chosen)
-    side = DETAIL * max(facts.preprocess["image_size"] for facts in recognizer.manifest.members)
+    side = DETAIL * max(facts.preprocess.image_size for facts in recognizer.manifest.members)
     plain = _hits(recognizer, _Changed(used, lambda position: _opened(used[position], side)), "stress: none")
     if not plain:
         raise DataError(f"none of the {len(used)} photos could be read; run 'fieldmark check' on them")

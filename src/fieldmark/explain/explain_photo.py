@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.data.photos.views import view_side
 from fieldmark.errors import ModelError, PhotoError, SettingError, unknown_name
 from fieldmark.explain.enrolled_evidence import LinearForm, likeness_form
@@ -36,7 +35,7 @@ def explain_photo(recognizer: Recognizer, photo: PhotoInput, against: str | None
     if scores.errors:
         raise PhotoError(scores.errors[0])
     label, other = chosen_pair(scores.probabilities[0], recognizer.classes, against)
-    side = max(view_side(Preprocess.from_dict(facts.preprocess), facts.views) for facts in recognizer.manifest.members)
+    side = max(view_side(facts.preprocess, facts.views) for facts in recognizer.manifest.members)
     image, size = to_image(photo, draft=(side, side)), to_image(photo).size
     source = photo.path if isinstance(photo, Record) else photo
     path = str(source) if isinstance(source, str | Path) else None

@@ -85,7 +85,7 @@ class Explainer:
         return [
             _Member(
                 load_method(self._folder, self._manifest, facts).requires_grad_(False),
-                Preprocess.from_dict(facts.preprocess),
+                facts.preprocess,
                 facts.views,
                 facts.weight / total / facts.temperature / facts.views,
             )

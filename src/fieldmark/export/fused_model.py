@@ -34,7 +34,7 @@ def squares_of(manifest: Manifest) -> list[Square]:
     """The different squares of a photo that the members read; one where they agree, as a single member mostly does."""
     found: list[Preprocess] = []
     for facts in manifest.members:
-        for wanted in _wanted(Preprocess.from_dict(facts.preprocess), facts.views):
+        for wanted in _wanted(facts.preprocess, facts.views):
             if all(_key(wanted) != _key(other) for other in found):
                 found.append(wanted)
     return [Square("images" if index == 0 else f"images_{index + 1}", each) for index, each in enumerate(found)]
@@ -107,7 +107,7 @@ class FusedRecognizer(nn.Module):
         keys = [_key(square.preprocess) for square in squares_of(manifest)]
         members = []
         for facts in manifest.members:
-            preprocess = Preprocess.from_dict(facts.preprocess)
+            preprocess = facts.preprocess
             places = [keys.index(_key(each)) for each in _wanted(preprocess, facts.views)]
             method = load_method(folder, manifest, facts)
             members.append(_Member(method, preprocess, facts.views, places[0], places[-1], facts.temperature))

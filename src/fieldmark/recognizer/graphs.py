@@ -85,7 +85,7 @@ class MemberGraphs:
         self._members = [
             _Member(
                 OnnxRunner(verified_file(folder, manifest, facts.graph)),
-                Preprocess.from_dict(facts.preprocess),
+                facts.preprocess,
                 facts.views,
                 facts.temperature,
                 facts.weight,

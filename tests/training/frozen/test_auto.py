@@ -16,7 +16,7 @@ def recognizer(birds: Path, tmp_path_factory: pytest.TempPathFactory) -> Recogni
 
 
 def test_a_size_of_the_users_is_kept(recognizer: Recognizer) -> None:
-    assert {member.preprocess["image_size"] for member in recognizer.manifest.members} == {64}
+    assert {member.preprocess.image_size for member in recognizer.manifest.members} == {64}
 
 
 def test_the_descriptors_are_one_of_the_candidates(recognizer: Recognizer) -> None:
