@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -55,6 +56,15 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         folder = tmp_path_factory.mktemp("cache")
         patch.setenv("FIELDMARK_CACHE", str(folder))
         yield folder
+
+
+@pytest.fixture(autouse=True)
+def _own_verbosity() -> Iterator[None]:
+    """A command that runs in this process sets what Fieldmark prints; afterwards it is as it was."""
+    logger = logging.getLogger("fieldmark")
+    before = logger.handlers[:], logger.level, logger.propagate
+    yield
+    logger.handlers[:], logger.level, logger.propagate = before
 
 
 @pytest.fixture(scope="session")

@@ -10,13 +10,13 @@ print(answer.label, answer.confidence)
 from __future__ import annotations
 
 import importlib
-import os
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fieldmark.api import fit, load, read
     from fieldmark.errors import DataError, FieldmarkError, ModelError, PhotoError, SettingError
+    from fieldmark.progress import set_verbosity
     from fieldmark.recognizer.recognizer import Recognizer
     from fieldmark.structures import Answer, Candidate, Part, Record, RecordList
 
@@ -36,18 +36,16 @@ __all__ = [
     "fit",
     "load",
     "read",
+    "set_verbosity",
 ]
 
 __version__ = version("fieldmark")
-
-# Large tensors in pages of 2 MiB where Linux offers them: asking for pages of 4 KiB takes a fifth of a training step on
-# a CPU. PyTorch looks at this once, before its first tensor.
-os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 _HOMES = {
     "fit": "fieldmark.api",
     "load": "fieldmark.api",
     "read": "fieldmark.api",
+    "set_verbosity": "fieldmark.progress",
     "Recognizer": "fieldmark.recognizer.recognizer",
     **dict.fromkeys(("Answer", "Candidate", "Part", "Record", "RecordList"), "fieldmark.structures"),
     **dict.fromkeys(("DataError", "FieldmarkError", "ModelError", "PhotoError", "SettingError"), "fieldmark.errors"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import logging
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +23,6 @@ from fieldmark.data.prepare import Prepared, prepare
 from fieldmark.data.read import read
 from fieldmark.errors import SettingError
 from fieldmark.openset.fit_openset import known_photos, remember
-from fieldmark.progress import say
 from fieldmark.recognizer.recognizer import Recognizer
 from fieldmark.structures import RecordList
 from fieldmark.training.member import Trained
@@ -30,6 +30,8 @@ from fieldmark.uncertainty.guarantees import TRUST_FILE, GuaranteeTables, hierar
 from fieldmark.uncertainty.raps import choose_conformity_score
 
 __all__ = ["fit", "load", "read"]
+
+logger = logging.getLogger(__name__)
 
 RUN_FILE = "run.json"
 """What tells the folder of an interrupted fit from any other."""
@@ -195,6 +197,7 @@ def _tell(prepared: Prepared) -> None:
     """What the doctor found, a line each."""
     records = prepared.records
     counts = ", ".join(f"{len(records.of_split(split))} {split}" for split in ("train", "val", "test"))
-    say(f"{len(records):,} photos of {len(records.classes)} classes: {counts}")
+    logger.info(f"{len(records):,} photos of {len(records.classes)} classes: {counts}")
     for finding in prepared.findings:
-        say(f"  {finding.severity}: {finding.message}")
+        level = logging.INFO if finding.severity == "note" else logging.WARNING
+        logger.log(level, f"  {finding.severity}: {finding.message}")

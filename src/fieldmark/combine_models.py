@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,6 @@ from fieldmark.arrays import Floats, Ints
 from fieldmark.artifact.load import load_method, verified_file
 from fieldmark.backbones.runners.onnx_runner import OnnxRunner
 from fieldmark.errors import SettingError
-from fieldmark.progress import say
 from fieldmark.recognizer.recognizer import Recognizer, fuse
 from fieldmark.settings.ensemble import EnsembleSettings
 from fieldmark.structures import RecordList
@@ -21,6 +21,8 @@ from fieldmark.training.graph_outputs import graph_logits
 from fieldmark.training.member import Member, Trained
 
 __all__ = ["combine", "select_greedily"]
+
+logger = logging.getLogger(__name__)
 
 
 def combine(
@@ -54,7 +56,7 @@ def combine(
     shares = np.bincount(picks, minlength=len(answers)) / len(picks)
     steps = _account(settings.models, answers, shares, labels)
     for step in steps:
-        say(f"  {step}")
+        logger.info(f"  {step}")
     order = [model for model in np.argsort(-shares, kind="stable") if shares[model]]
     chosen = [member for model in order for member in _weighed(members[model], shares[model])]
     return Trained(chosen, steps, _accuracy(_mixed(answers, shares), labels))

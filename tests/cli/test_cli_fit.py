@@ -147,7 +147,8 @@ def test_an_out_inside_the_photos_does_not_disturb_the_next_fit(command: Command
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are another matter there")
-def test_an_interrupt_leaves_nothing(birds: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_nothing(number: signal.Signals, birds: Path, tmp_path: Path) -> None:
     environment = {**os.environ, "FIELDMARK_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"}
     arguments = ["fit", str(birds), "--out", str(tmp_path / "out" / "model"), "--method", "linear_probe"]
     process = subprocess.Popen(
@@ -159,10 +160,10 @@ def test_an_interrupt_leaves_nothing(birds: Path, tmp_path: Path) -> None:
     )
     while not (tmp_path / "cache" / "features").exists() and process.poll() is None:
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 130
-    assert err.splitlines()[-1] == "fieldmark: interrupted; nothing half-written was left"
+    assert err.splitlines()[-1] == "fieldmark: interrupted; no half-written files were left"
     assert not (tmp_path / "out").exists() or list((tmp_path / "out").iterdir()) == []
 
 

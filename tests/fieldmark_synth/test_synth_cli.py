@@ -1,8 +1,10 @@
-"""The verb ``synth``: draws, tells where the set lies and what to do next."""
+"""The verb `synth`: draw a data set and say what to do next."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -15,12 +17,11 @@ app = typer.Typer()
 app.command()(synth)
 
 
-def test_it_draws_and_tells_what_comes_next(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_draws_and_says_what_comes_next(command: Callable[..., Any], tmp_path: Path) -> None:
     out = tmp_path / "birds"
-    synth(out, classes=2, per_class=4, layout="cub", size=64)
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.splitlines() == [
+    done = command("synth", out, "--classes", 2, "--per-class", 4, "--layout", "cub", "--size", 64)
+    assert done.out == ""
+    assert done.err.splitlines() == [
         f"drew 8 pictures of 2 species in {out}",
         f"what separates each pair of species stands in {out / 'field_marks.json'}",
         f"next: fieldmark fit {out} --out MODEL",

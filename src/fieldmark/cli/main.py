@@ -1,10 +1,14 @@
-"""The ``fieldmark`` command: one verb a file, and one place where errors become exit codes."""
+"""The ``fieldmark`` command: one file for each verb, and one place where errors become exit codes."""
 
 from __future__ import annotations
 
 import errno
 import io
+import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -23,13 +27,15 @@ from fieldmark.cli.predict import predict
 from fieldmark.cli.search import search
 from fieldmark.cli.serve import serve
 from fieldmark.cli.synth import synth
+from fieldmark.cli.verb import Quiet, Verb, VerbGroup, Verbose, choose_verbosity, with_verbosity
 from fieldmark.errors import FieldmarkError
-from fieldmark.progress import console
+from fieldmark.progress import console, set_verbosity
+from fieldmark.training.large_pages import use_large_pages
 
 __all__ = ["app", "main"]
 
 _INTERRUPTED = 130
-_NO_PLACE = (
+_CANNOT_WRITE = (
     errno.ENOSPC,
     errno.EDQUOT,
     errno.EROFS,
@@ -41,9 +47,9 @@ _NO_PLACE = (
 )
 
 app = typer.Typer(
-    help="Tell look-alikes apart: from a folder of labelled photos to a recognizer whose answers can be checked.",
+    help="Fine-grained recognition: turn a folder of labelled photos into a recognizer whose answers can be checked.",
+    cls=VerbGroup,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -63,7 +69,7 @@ for verb in (
     compare,
     synth,
 ):
-    app.command()(verb)
+    app.command(cls=Verb)(with_verbosity(verb))
 app.add_typer(datasets, name="datasets")
 
 
@@ -80,28 +86,52 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
-    """Tell look-alikes apart: from a folder of labelled photos to a recognizer whose answers can be checked."""
+    """Fine-grained recognition: turn a folder of labelled photos into a recognizer whose answers can be checked."""
+    choose_verbosity(quiet, verbose)
 
 
 def main() -> None:
     """Run the command. Exit codes: 0 done, 1 done in part, 2 wrong input, 130 interrupted."""
-    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files and classes may hold anything
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files and classes may hold any character
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+    use_large_pages()
+    set_verbosity("info")
     try:
-        app()
+        with _sigterm_interrupts():
+            app()
     except FieldmarkError as error:
         console.print(f"fieldmark: {error}", markup=False, soft_wrap=True)
         sys.exit(2)
     except OSError as error:
-        if error.errno not in _NO_PLACE:
+        if error.errno not in _CANNOT_WRITE:
             raise
         console.print(f"fieldmark: {_reason(error)}", markup=False, soft_wrap=True)
         sys.exit(2)
     except SystemExit as ended:
         if ended.code == _INTERRUPTED:  # typer turns Ctrl-C into this code
-            console.print("fieldmark: interrupted; nothing half-written was left", markup=False)
+            console.print("fieldmark: interrupted; no half-written files were left", markup=False)
         raise
+
+
+@contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    """Let SIGTERM, which schedulers and containers send, end the command in order, like Ctrl-C."""
+    owner = os.getpid()
+
+    def interrupt(number: int, frame: object) -> None:
+        if os.getpid() == owner:
+            raise KeyboardInterrupt
+        signal.signal(number, signal.SIG_DFL)  # a forked worker ends at once
+        os.kill(os.getpid(), number)
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _reason(error: OSError) -> str:

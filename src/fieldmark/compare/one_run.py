@@ -22,6 +22,8 @@ from fieldmark.atomic import atomic_file
 from fieldmark.config import SETTINGS
 from fieldmark.data.prepare import Prepared
 from fieldmark.errors import DataError, FieldmarkError
+from fieldmark.progress import Verbosity, set_verbosity
+from fieldmark.training.large_pages import use_large_pages
 
 __all__ = ["FACTS", "Facts", "Job", "do", "main"]
 
@@ -39,6 +41,7 @@ class Job:
         fingerprint: Of the data.
         out: The model folder.
         trouble: File to write if the fit fails: ``kind`` (skipped or failed) and ``reason``.
+        verbosity: What the process prints.
     """
 
     prepared: Prepared
@@ -46,6 +49,7 @@ class Job:
     fingerprint: str
     out: Path
     trouble: Path
+    verbosity: Verbosity
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +128,9 @@ class _own_cache:
 
 def main() -> int:
     """Do the job on stdin. Exit codes: 0 done, 1 not, with the reason in the job's `trouble` file."""
+    use_large_pages()
     job: Job = pickle.load(sys.stdin.buffer)  # from the process that started this one
+    set_verbosity(job.verbosity)
     try:
         do(job)
     except KeyboardInterrupt:

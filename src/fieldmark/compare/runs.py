@@ -19,6 +19,7 @@ from fieldmark.compare.run_plan import Entry
 from fieldmark.compare.shared_splits import fingerprint
 from fieldmark.config import FitSettings
 from fieldmark.data.prepare import Prepared
+from fieldmark.progress import verbosity
 
 __all__ = ["Run", "make_run", "run_name"]
 
@@ -64,7 +65,7 @@ def make_run(entry: Entry, seed: int, prepared: Prepared, runs: Path) -> Run:
     trouble = runs / f"{folder.name}.trouble.json"
     trouble.unlink(missing_ok=True)
     runs.mkdir(parents=True, exist_ok=True)
-    code = _in_own_process(Job(prepared, settings.model_dump(mode="json"), data, folder, trouble))
+    code = _in_own_process(Job(prepared, settings.model_dump(mode="json"), data, folder, trouble, verbosity()))
     made = _finished(folder)
     if code == 0 and made is not None:
         return Run(entry.label, seed, folder, made)
@@ -84,7 +85,8 @@ def run_name(label: str, seed: int) -> str:
 
 def _in_own_process(job: Job) -> int:
     """Exit code of the fit."""
-    command = [sys.executable, "-m", "fieldmark.compare.one_run"]
+    warnings = ["-W", "ignore"] if job.verbosity in ("warning", "error") else []
+    command = [sys.executable, *warnings, "-m", "fieldmark.compare.one_run"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=_STDERR) as process:
         try:
             process.communicate(pickle.dumps(job))

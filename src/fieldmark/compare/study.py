@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -23,11 +24,12 @@ from fieldmark.config import SETTINGS
 from fieldmark.data.class_subset import choose_classes
 from fieldmark.data.read import read
 from fieldmark.errors import DataError, SettingError
-from fieldmark.progress import say
 from fieldmark.report.comparison.comparison_page import write_html
 from fieldmark.structures import RecordList
 
 __all__ = ["PAGE", "RESULT", "Comparison", "compare"]
+
+logger = logging.getLogger(__name__)
 
 RESULT = "compare.json"
 PAGE = "compare.html"
@@ -179,10 +181,10 @@ def _make_all(
     for seed in seeds:
         for entry in entries:
             number = 1 + sum(map(len, made.values()))
-            say(f"run {number} of {total}: {entry.label}, seed {seed}", style="bold")
+            logger.info(f"run {number} of {total}: {entry.label}, seed {seed}")
             run = make_run(entry, seed, prepared[seed], runs)
             made[entry.label].append(run)
-            say(f"  {_told(run)}")
+            logger.info(f"  {_told(run)}")
     return made
 
 

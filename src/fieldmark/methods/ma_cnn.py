@@ -6,6 +6,7 @@ Source: Zheng, Fu, Mei, Luo, "Learning multi-attention convolutional neural netw
 
 from __future__ import annotations
 
+import logging
 import math
 
 import torch
@@ -18,9 +19,10 @@ from fieldmark.layers.attention.part_maps import ChannelGrouping, distance_loss,
 from fieldmark.layers.block_logits import block_logits
 from fieldmark.methods.base import Method, ModelOutput, Photos, Stage
 from fieldmark.methods.even_sample import EvenSample
-from fieldmark.progress import say
 
 __all__ = ["MACNN"]
+
+logger = logging.getLogger(__name__)
 
 GROUPING_SHARE = 0.2
 GROUPING_LR_SCALE = 0.2
@@ -109,7 +111,7 @@ class MACNN(Method):
         groups = group_channels(self._peaks(photos), self.num_parts)
         self.grouping.start_from(groups.to(self.head.weight.device))
         sizes = torch.bincount(groups, minlength=self.num_parts).tolist()
-        say(f"  parts start from groups of {', '.join(map(str, sizes))} channels")
+        logger.info(f"  parts start from groups of {', '.join(map(str, sizes))} channels")
 
     @torch.no_grad()
     def _peaks(self, photos: Photos) -> Tensor:

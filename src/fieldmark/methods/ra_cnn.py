@@ -7,6 +7,7 @@ image recognition" (CVPR 2017).
 from __future__ import annotations
 
 import copy
+import logging
 import math
 
 import torch
@@ -29,9 +30,10 @@ from fieldmark.layers.precision import at_least_float32
 from fieldmark.layers.regions.boxcar import boxcar_crop
 from fieldmark.methods.base import Method, ModelOutput, Photos, Stage
 from fieldmark.methods.even_sample import EvenSample
-from fieldmark.progress import say
 
 __all__ = ["RACNN", "rank_loss"]
+
+logger = logging.getLogger(__name__)
 
 ATTENTION_SHARE = 0.2
 ATTENTION_LR_SCALE = 0.1
@@ -157,7 +159,7 @@ class RACNN(Method):
             assert isinstance(proposal, AttentionProposal)
             maps, targets = self._squares(photos, depth, by_evidence=by_evidence)
             distance = fit_proposal(proposal, maps, targets)
-            say(f"  proposal {depth + 1} starts {distance:.3f} of a side from where {what}")
+            logger.info(f"  proposal {depth + 1} starts {distance:.3f} of a side from where {what}")
 
     @torch.no_grad()
     def _squares(self, photos: Photos, depth: int, *, by_evidence: bool) -> tuple[Tensor, Tensor]:

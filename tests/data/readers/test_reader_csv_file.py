@@ -90,12 +90,10 @@ def test_column_that_repeats_the_label_is_no_rank(write: Callable[..., Path]) ->
     assert records.ranks == ("make",)
 
 
-def test_rows_without_label_are_left_out_and_said(
-    write: Callable[..., Path], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_rows_without_label_are_left_out_and_said(write: Callable[..., Path], caplog: pytest.LogCaptureFixture) -> None:
     root = write({"labels.csv": "path,label,split\n1.jpg,tern,train\n2.jpg,gull,train\n3.jpg,,test\n\n"})
     assert len(read(root, require_files=False)) == 2
-    assert capsys.readouterr().err == f"left out 1 rows of {root / 'labels.csv'}: they have no label\n"
+    assert caplog.messages == [f"left out 1 rows of {root / 'labels.csv'}: they have no label"]
 
 
 def test_a_folder_with_another_name_of_csv(write: Callable[..., Path]) -> None:

@@ -97,12 +97,10 @@ def test_classes_named_as_a_split(write: Callable[..., Path]) -> None:
     assert {record.split for record in records} == {None}
 
 
-def test_unlabelled_photos_are_left_out_and_said(
-    write: Callable[..., Path], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_unlabelled_photos_are_left_out_and_said(write: Callable[..., Path], caplog: pytest.LogCaptureFixture) -> None:
     root = write(photos=["train/gull/1.jpg", "train/tern/2.jpg", "test/3.jpg", "test/4.jpg"])
     assert len(read(root)) == 2
-    assert capsys.readouterr().err == (f"left out 2 photos directly in {root / 'test'}: they have no class folder\n")
+    assert caplog.messages == [f"left out 2 photos directly in {root / 'test'}: they have no class folder"]
 
 
 def test_mixed_depth_is_one_sentence(write: Callable[..., Path]) -> None:

@@ -104,11 +104,11 @@ def test_2017_boxes(write: Callable[..., Path]) -> None:
 
 
 def test_photos_without_annotation_are_left_out_and_said(
-    write: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+    write: Callable[..., Path], caplog: pytest.LogCaptureFixture
 ) -> None:
     root = write(_files(**{"train.json": _coco(TRAIN, {1: 7, 2: 3})}))
     assert len(read(root, require_files=False).of_split("train")) == 2
-    assert capsys.readouterr().err == f"left out 1 photos of {root / 'train.json'}: they have no annotation\n"
+    assert caplog.messages == [f"left out 1 photos of {root / 'train.json'}: they have no annotation"]
 
 
 def test_species_of_one_name_in_two_kingdoms_stay_apart(write: Callable[..., Path]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -14,10 +15,11 @@ from fieldmark.data.readers._splits import split_named
 from fieldmark.data.readers._text import read_text
 from fieldmark.data.readers._tree import first_conflict
 from fieldmark.errors import DataError
-from fieldmark.progress import say
 from fieldmark.structures import Box, Record, RecordList, Split
 
 __all__ = ["TAXONOMY_COLUMNS", "read", "recognises"]
+
+logger = logging.getLogger(__name__)
 
 TAXONOMY_COLUMNS = (
     *("kingdom", "phylum", "class", "order", "family", "subfamily", "tribe", "genus", "species"),
@@ -142,7 +144,7 @@ def _labelled(rows: list[_Row], path: Path) -> list[_Row]:
     if not labelled:
         raise DataError(f"expected rows with a path and a label in {path}, found {len(rows)} rows without: add labels")
     if len(labelled) < len(rows):
-        say(f"left out {len(rows) - len(labelled):,} rows of {path}: they have no label")
+        logger.warning(f"left out {len(rows) - len(labelled):,} rows of {path}: they have no label")
     return labelled
 
 

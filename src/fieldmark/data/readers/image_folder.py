@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -10,10 +11,11 @@ from fieldmark.data.readers._images import Folder, scan
 from fieldmark.data.readers._splits import split_named
 from fieldmark.data.readers._tree import Chain, qualify
 from fieldmark.errors import DataError
-from fieldmark.progress import say
 from fieldmark.structures import Record, RecordList, Split
 
 __all__ = ["read", "recognises"]
+
+logger = logging.getLogger(__name__)
 
 
 class _ClassFolder(NamedTuple):
@@ -110,7 +112,9 @@ def _say_left_out(folders: Iterable[Folder]) -> None:
     """Photos beside the class folders have no label: a test split of a competition, or a stray picture."""
     for folder in folders:
         if folder.photos:
-            say(f"left out {len(folder.photos):,} photos directly in {folder.path}: they have no class folder")
+            logger.warning(
+                f"left out {len(folder.photos):,} photos directly in {folder.path}: they have no class folder"
+            )
 
 
 def _without_common_top(chains: list[Chain], root: Path) -> list[Chain]:

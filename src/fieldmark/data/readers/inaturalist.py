@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,10 +15,11 @@ from fieldmark.data.readers._splits import split_named
 from fieldmark.data.readers._text import lookup, read_text
 from fieldmark.data.readers._tree import qualify
 from fieldmark.errors import DataError
-from fieldmark.progress import say
 from fieldmark.structures import Box, Record, RecordList, Split
 
 __all__ = ["RANKS", "read", "recognises"]
+
+logger = logging.getLogger(__name__)
 
 RANKS = ("kingdom", "phylum", "class", "order", "family", "genus")
 """Fields of a category that name its ancestors, coarsest first."""
@@ -124,7 +126,7 @@ def _read_photos(content: Any, split: Split, path: Path, boxes: Mapping[tuple[Sp
     except (AttributeError, KeyError, TypeError):
         raise _form_error("images with id and file_name and annotations with image_id and category_id", path) from None
     if len(found) < len(images):
-        say(f"left out {len(images) - len(found):,} photos of {path}: they have no annotation")
+        logger.warning(f"left out {len(images) - len(found):,} photos of {path}: they have no annotation")
     return [
         _Photo(lookup(images, image, path), split, category, boxes.get((split, image)))
         for image, category in found.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,10 +14,11 @@ from fieldmark.data.readers._matlab import read_mat, strings, variable
 from fieldmark.data.readers._official import check_official
 from fieldmark.data.readers._text import lookup
 from fieldmark.errors import DataError
-from fieldmark.progress import say
 from fieldmark.structures import Box, Record, RecordList, Split
 
 __all__ = ["read", "recognises"]
+
+logger = logging.getLogger(__name__)
 
 _SIZES: dict[Split, int] = {"train": 8144, "test": 8041}
 _FOLDERS = (".", "devkit", "car_devkit", "car_devkit/devkit")
@@ -81,7 +83,7 @@ def _read_new(root: Path, path: Path) -> RecordList:
     if labelled:
         rows += _read_list(_photo_folder(root, "cars_test"), labelled, "test")
         return _records(root, rows, names, meta, _SIZES)
-    say(
+    logger.warning(
         f"left out the test photos of {root}: cars_test_annos.mat has no labels; "
         "put cars_test_annos_withlabels.mat beside it to use them"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,13 +14,14 @@ from fieldmark.backbones.bundled import BUNDLED
 from fieldmark.backbones.factory import resolve_name
 from fieldmark.backbones.feature_cache import cache_root
 from fieldmark.config import AutoSettings, FineTuneSettings
-from fieldmark.progress import say
 from fieldmark.training.frozen.backbone_ensemble import BackboneEnsemble, top1_on_val
 from fieldmark.training.frozen.frozen_heads import FrozenBackbone, FrozenData
 from fieldmark.training.gradient.train_by_gradient import train_by_gradient
 from fieldmark.training.member import Member, Trained
 
 __all__ = ["CANDIDATES", "train_auto"]
+
+logger = logging.getLogger(__name__)
 
 
 CANDIDATES: tuple[tuple[str, ...], ...] = (("avg",), ("gem",), ("cov",), ("gem", "cov"))
@@ -64,7 +66,7 @@ class _Climb:
 
     def note(self, line: str) -> None:
         self.steps.append(line)
-        say(f"  {line}")
+        logger.info(f"  {line}")
 
     @property
     def budget(self) -> float:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 from fieldmark.config import LinearProbeSettings
-from fieldmark.progress import say
 from fieldmark.training.frozen.frozen_heads import FrozenBackbone, FrozenData
 from fieldmark.training.member import Trained
 
 __all__ = ["train_linear_probe"]
+
+logger = logging.getLogger(__name__)
 
 
 def train_linear_probe(data: FrozenData, settings: LinearProbeSettings) -> Trained:
@@ -15,5 +18,5 @@ def train_linear_probe(data: FrozenData, settings: LinearProbeSettings) -> Train
     frozen = FrozenBackbone(data, settings, settings.backbone, settings.image_size, settings.poolings)
     look = frozen.look([settings.poolings], folds=settings.folds)
     step = f"{frozen.label}, {look.choice.label}: {look.choice.accuracy:.3f} by cross-validation"
-    say(f"  {step}")
+    logger.info(f"  {step}")
     return Trained([frozen.member(look, "linear_probe")], [step], look.choice.accuracy)

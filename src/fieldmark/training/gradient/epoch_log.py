@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from rich.progress import Progress
 
-from fieldmark.progress import say
 from fieldmark.training.gradient.checkpoints import RunFolder
 from fieldmark.training.gradient.lightning_module import MethodModule
 from fieldmark.training.gradient.run_state import RunState
 
 __all__ = ["Journal"]
+
+logger = logging.getLogger(__name__)
 
 
 class Journal(Callback):
@@ -71,7 +73,7 @@ class Journal(Callback):
         state.seconds, spent, self._clock = state.seconds + now - self._clock, now - self._clock, now
         trainer.save_checkpoint(self.folder.checkpoint)
         if trainer.is_global_zero:
-            say(self._line(spent))
+            logger.info(self._line(spent))
 
     def on_save_checkpoint(
         self,

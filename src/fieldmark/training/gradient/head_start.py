@@ -10,6 +10,8 @@ out-of-distribution" (ICLR 2022), which fine-tunes from the unscaled head.
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -17,10 +19,11 @@ from torch import Tensor, nn
 
 from fieldmark.layers.softmax_regression import fit_softmax
 from fieldmark.methods.base import Method, Photos
-from fieldmark.progress import say
 from fieldmark.training.frozen.single_thread import one_thread_each
 
 __all__ = ["start_head"]
+
+logger = logging.getLogger(__name__)
 
 _C = 15.0
 """Strength of the regression for rows of mean squared norm 1; the best or next to it wherever it was tried."""
@@ -51,7 +54,9 @@ def start_head(method: Method, photos: Photos, num_photos: int, scale: float, *,
     with one_thread_each(1) as pool:
         head = pool.submit(fit_softmax, rows, labels, method.num_classes, _C / 2, max_iter=60).result()
     right = float((head(rows).argmax(1) == labels).mean())
-    say(f"  head starts from a softmax regression, right on {right:.3f} of its {len(labels) // 2:,} training photos")
+    logger.info(
+        f"  head starts from a softmax regression, right on {right:.3f} of its {len(labels) // 2:,} training photos"
+    )
     weight = torch.from_numpy(head.weight / norm)
     with torch.no_grad():
         linear.weight.copy_(scale * weight)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,6 @@ from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.methods.base import Method
 from fieldmark.methods.pooled import PooledMethod
 from fieldmark.methods.table import build_method
-from fieldmark.progress import say
 from fieldmark.settings.parts import PartRCNNSettings
 from fieldmark.training.frozen.frozen_heads import FrozenBackbone, FrozenData
 from fieldmark.training.gradient.part_options import choose_parts
@@ -19,6 +19,8 @@ from fieldmark.training.graph_outputs import method_logits
 from fieldmark.training.member import Member, Trained
 
 __all__ = ["initial_method", "probed_method", "train_by_gradient"]
+
+logger = logging.getLogger(__name__)
 
 
 def train_by_gradient(data: FrozenData, settings: GradientSettings, run_dir: Path, *, resume: bool = False) -> Trained:
@@ -64,7 +66,7 @@ def train_by_gradient(data: FrozenData, settings: GradientSettings, run_dir: Pat
     if accuracy is not None:
         step += f": {accuracy:.3f} on val"
     step += f" ({time.monotonic() - started:.0f} s)"
-    say(f"  {step}")
+    logger.info(f"  {step}")
     return Trained(
         [Member(method, settings.method, options, preprocess, settings.test_views, logits)], [step], accuracy
     )
@@ -99,7 +101,7 @@ def probed_method(data: FrozenData, settings: FineTuneSettings) -> Method:
         method.head.weight.mul_(settings.probe_start)
         method.head.bias.mul_(settings.probe_start)
     method.dropout.p = settings.dropout
-    say(f"  starts from a linear probe: {look.choice.accuracy:.3f} by cross-validation")
+    logger.info(f"  starts from a linear probe: {look.choice.accuracy:.3f} by cross-validation")
     return method
 
 
