@@ -31,8 +31,8 @@ from fieldmark import Recognizer
 from fieldmark.backbones.factory import resolve_name
 from fieldmark.backbones.runners.onnx_runner import available_cpus
 from fieldmark.data.photos.open_photo import open_photo
+from fieldmark.data.photos.photo_files import photos_below
 from fieldmark.data.photos.views import photo_views
-from fieldmark.data.read import is_photo
 
 
 def predict(recognizer: Recognizer, photos: list[Path]) -> float:
@@ -113,7 +113,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=500)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    found = sorted(path for path in arguments.photos.rglob("*") if path.is_file() and is_photo(path.name))
+    found = photos_below(arguments.photos)
     photos = found[:: max(1, len(found) // arguments.limit)][: arguments.limit]
     recognizer = Recognizer(arguments.model)
     members = recognizer.manifest.members

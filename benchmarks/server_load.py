@@ -23,7 +23,7 @@ import numpy as np
 from local_server import LocalServer, local_server, multipart
 
 from fieldmark import Recognizer
-from fieldmark.data.read import is_photo
+from fieldmark.data.photos.photo_files import photos_below
 
 
 class Client:
@@ -129,7 +129,7 @@ def main() -> None:
     parser.add_argument("--warm-up", type=float, default=5.0)
     parser.add_argument("--limit", type=int, default=200)
     arguments = parser.parse_args()
-    found = sorted(path for path in arguments.photos.rglob("*") if path.is_file() and is_photo(path.name))
+    found = photos_below(arguments.photos)
     photos = found[:: max(1, len(found) // arguments.limit)][: arguments.limit]
     recognizer = Recognizer(arguments.model)
     list(recognizer.answers(photos[:16]))

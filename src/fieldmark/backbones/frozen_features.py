@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FeatureTable", "FrozenFeatures", "embed", "module_key"]
 
-_VERSION = 1
+_VERSION = 2
 """Raised when the same module, weights and photos give other numbers than before, so that no old row is used."""
 
 

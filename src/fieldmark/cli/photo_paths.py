@@ -9,15 +9,15 @@ __all__ = ["photo_paths"]
 
 
 def photo_paths(paths: Sequence[Path]) -> Iterator[Path]:
-    """Files as they are named, folders by the photos in them; a named file need not look like a photo."""
-    from fieldmark.data.read import is_photo
+    """Return files as they are named and the photos in folders. A named file need not look like a photo."""
+    from fieldmark.data.photos.photo_files import is_folder, photos_below
     from fieldmark.errors import DataError
 
     for path in paths:
-        if not path.is_dir():
+        if not is_folder(path):
             yield path
             continue
-        found = sorted(file for file in path.rglob("*") if file.is_file() and is_photo(file.name))
+        found = photos_below(path)
         if not found:
             raise DataError(f"expected photos in the folder {path}, but it holds none")
         yield from found

@@ -20,11 +20,10 @@ from fieldmark.data.readers import (
     stanford_cars,
     stanford_dogs,
 )
-from fieldmark.data.readers._images import IMAGE_EXTENSIONS, is_photo
 from fieldmark.errors import DataError, unknown_name
 from fieldmark.structures import RecordList
 
-__all__ = ["IMAGE_EXTENSIONS", "READERS", "Reader", "is_photo", "read"]
+__all__ = ["READERS", "Reader", "read"]
 
 
 class Reader(Protocol):

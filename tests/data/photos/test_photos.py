@@ -230,9 +230,6 @@ def test_error_texts(tmp_path: Path) -> None:
     assert message("notes.jpg", b"dear diary") == (
         "notes.jpg is not an image (it begins with b'dear dia'): expected JPEG, PNG, WebP or TIFF"
     )
-    assert message("phone.jpg", b"\0\0\0\x18ftypheic\0\0\0\0mif1") == (
-        "phone.jpg is no image that can be read but a HEIC photo: export it as JPEG"
-    )
     assert message("page.jpg", b"<!DOCTYPE html><html>") == (
         "page.jpg is no image that can be read but a web page or drawing, perhaps a failed download:"
         " fetch the photo again"

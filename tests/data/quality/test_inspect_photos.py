@@ -129,7 +129,7 @@ def test_reason_texts(zoo: dict[str, PhotoFacts]) -> None:
     assert reason("half.jpg").startswith("half.jpg is damaged or breaks off (image file is truncated")
     assert reason("turned.jpg") == "turned.jpg is stored turned or mirrored (EXIF): it is set upright"
     assert reason("really_png.jpg") == "really_png.jpg is a PNG file by its content, which is what counts"
-    assert reason("narrow.png") == "narrow.png has only 20 x 200 pixels: little is to be seen on it"
+    assert reason("narrow.png") == "narrow.png has only 20 x 200 pixels: it shows little"
 
 
 def test_sizes_are_of_the_upright_photo(zoo: dict[str, PhotoFacts]) -> None:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fieldmark.data.photos.photo_files import is_photo, scan
 from fieldmark.data.readers._boxes import from_inclusive, from_xywh, largest, objects_of_xml
 from fieldmark.data.readers._classes import contiguous
-from fieldmark.data.readers._images import is_photo, scan
 from fieldmark.data.readers._official import check_official
 from fieldmark.data.readers._splits import split_named
 from fieldmark.data.readers._text import four_numbers, read_rows, table

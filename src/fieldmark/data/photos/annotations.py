@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from fieldmark.arrays import Float32s
-from fieldmark.data.photos.open_photo import identify_photo, photo_orientation, unopened
+from fieldmark.data.photos.open_photo import identify_photo, photo_orientation
+from fieldmark.data.photos.photo_files import open_file
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.errors import DataError
 from fieldmark.structures import Box, Record
@@ -55,11 +56,7 @@ def upright_size(record: Record) -> tuple[int, int]:
     Raises:
         PhotoError: The file cannot be read.
     """
-    try:
-        stream = record.path.open("rb")
-    except OSError as error:
-        raise unopened(record.path, error) from error
-    with stream:
+    with open_file(record.path) as stream:
         image = identify_photo(stream, str(record.path))
         width, height = image.size
         if photo_orientation(image) in _SIDEWAYS:

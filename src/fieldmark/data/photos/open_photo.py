@@ -1,16 +1,18 @@
-"""The one place where an image file becomes a photo: RGB, 8 bit, upright, first frame, opaque."""
+"""The one place where an image file becomes a photo: sRGB, 8 bit, upright, first frame, opaque."""
 
 from __future__ import annotations
 
 import hashlib
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-import numpy as np
 from PIL import Image, ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
+from fieldmark.data.photos.colour_profile import to_srgb
+from fieldmark.data.photos.deep_grey import deep_to_grey, is_deep
+from fieldmark.data.photos.photo_files import PHOTO_ENDINGS, open_file, unopened
 from fieldmark.errors import PhotoError
 
 __all__ = [
@@ -18,19 +20,22 @@ __all__ = [
     "MAX_PIXELS",
     "bytes_key",
     "content_key",
+    "has_transparency",
     "identify_photo",
     "load_pixels",
     "open_photo",
     "photo_orientation",
-    "unopened",
     "upright_rgb",
 ]
 
 MAX_PIXELS = 200_000_000
 """A few kilobytes can unpack to gigabytes. The largest phone cameras (200 megapixels) stay just below."""
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
+FORMATS = tuple(PHOTO_ENDINGS)
 """What is read. Formats that run other programs (EPS) or hold no photos are left out on purpose."""
+
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
+_NEED_HEIC = "HEIC photos need the `heic` extra: pip install 'fieldmark[heic]'"
 
 _ORIENTATION_TAG = 0x0112
 _MAY_HOLD_ORIENTATION = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")
@@ -46,8 +51,6 @@ _TRANSPOSE = {
 }
 
 _FOREIGN = (
-    (b"ftyphei", 4, "a HEIC photo", "export it as JPEG"),
-    (b"ftypmif1", 4, "a HEIC photo", "export it as JPEG"),
     (b"ftyp", 4, "a video or camera raw file", "export a photo as JPEG"),
     (b"%PDF", 0, "a PDF", "export its pictures as JPEG"),
     (b"%!PS", 0, "a PostScript file", "export it as JPEG"),
@@ -55,6 +58,9 @@ _FOREIGN = (
     (b"<", 0, "a web page or drawing, perhaps a failed download", "fetch the photo again"),
 )
 _MAGIC = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF", b"\0\0\0\x0cjP")
+
+_MASK_SHARE = {"TIFF": 0.5}
+_LEAST_MASK_SHARE = 0.02
 
 
 def open_photo(
@@ -80,11 +86,7 @@ def open_photo(
         return _decode(BytesIO(source), "the photo", trim_bottom, max_pixels, draft)
     if not isinstance(source, Path):
         return _decode(source, str(getattr(source, "name", "the photo")), trim_bottom, max_pixels, draft)
-    try:
-        stream = source.open("rb")
-    except OSError as error:
-        raise unopened(source, error) from error
-    with stream:
+    with open_file(source) as stream:
         return _decode(stream, str(source), trim_bottom, max_pixels, draft)
 
 
@@ -94,22 +96,16 @@ def content_key(path: Path) -> str:
     Raises:
         PhotoError: The file cannot be opened.
     """
-    try:
-        return bytes_key(path.read_bytes())
-    except OSError as error:
-        raise unopened(path, error) from error
+    with open_file(path) as stream:
+        try:
+            return bytes_key(stream.read())
+        except OSError as error:
+            raise unopened(path, error) from error
 
 
 def bytes_key(data: bytes) -> str:
     """`content_key` of a file that has been read already."""
     return hashlib.blake2b(data, digest_size=16).hexdigest()
-
-
-def unopened(path: Path, error: OSError) -> PhotoError:
-    """The error for a file that cannot even be opened."""
-    if isinstance(error, FileNotFoundError):
-        return PhotoError(f"{path} does not exist: correct its path or take it off the list")
-    return PhotoError(f"{path} cannot be opened ({error.strerror}): expected an image file that may be read")
 
 
 def identify_photo(stream: IO[bytes], name: str, max_pixels: int = MAX_PIXELS) -> ImageFile.ImageFile:
@@ -130,7 +126,7 @@ def identify_photo(stream: IO[bytes], name: str, max_pixels: int = MAX_PIXELS) -
     try:
         # Past `Image.open`, a JPEG costs less, and the second picture in a phone's file (MPO) is left alone.
         is_jpeg = head.startswith(b"\xff\xd8\xff")
-        image = JpegImageFile(stream) if is_jpeg else Image.open(stream, formats=FORMATS)
+        image = JpegImageFile(stream) if is_jpeg else Image.open(stream, formats=_formats(head))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PhotoError(f"{name} has too many pixels to unpack safely ({error}): scale it down") from error
     except Exception as error:  # every decoder has its own ways to fail
@@ -170,20 +166,33 @@ def photo_orientation(image: Image.Image) -> int:
 
 
 def upright_rgb(image: Image.Image, name: str) -> Image.Image:
-    """A loaded image as RGB, 8 bit, opaque and upright. May be the image itself.
+    """A loaded image as sRGB, 8 bit, opaque and upright. May be the image itself.
 
     Raises:
-        PhotoError: Its colours are of a kind that has no way to RGB.
+        PhotoError: It has no content, or its colours are of a kind that has no way to RGB.
     """
     method = _TRANSPOSE.get(photo_orientation(image))
     try:
-        photo = image if image.mode == "RGB" and "transparency" not in image.info else _to_rgb(image)
+        photo = deep_to_grey(image, name).convert("RGB") if is_deep(image) else _opaque(image)
     except ValueError as error:
         raise PhotoError(f"{name} has colours of an unknown kind ({image.mode}): export it as JPEG") from error
     if method is not None:
         photo = photo.transpose(method)
     photo.info = {}  # an orientation left here would be applied once more by the next reader
     return photo
+
+
+def has_transparency(image: Image.Image) -> bool:
+    """Whether a loaded image has transparent parts.
+
+    A fourth band is a mask only where enough of its pixels are fully opaque or fully transparent: half of them in a
+    TIFF, where the band is often near infrared light, and one in fifty in other formats.
+    """
+    if image.mode != "RGBA":
+        return image.has_transparency_data
+    counts = image.getchannel("A").histogram()
+    needed = _MASK_SHARE.get(image.format or "", _LEAST_MASK_SHARE)
+    return counts[0] + counts[-1] >= needed * sum(counts)
 
 
 def _decode(
@@ -217,28 +226,42 @@ def _trimmed(photo: Image.Image, trim_bottom: int, shrink: int, name: str) -> Im
     return photo.crop((0, 0, photo.width, photo.height - cut))
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
-        return _deep_to_grey(image).convert("RGB")
+def _opaque(image: Image.Image) -> Image.Image:
+    """The image in sRGB, its transparent parts on white."""
+    profile = image.info.get("icc_profile")
     if not image.has_transparency_data:
-        return image.convert("RGB")
-    opaque = image.convert("RGBA")
+        return to_srgb(image, profile)
+    whole = image.convert("RGBA")
+    colours = to_srgb(whole.convert("RGB"), profile)
+    if not has_transparency(image):
+        return colours
     photo = Image.new("RGB", image.size, "white")
-    photo.paste(opaque, mask=opaque.getchannel("A"))
+    photo.paste(colours, mask=whole.getchannel("A"))
     return photo
 
 
-def _deep_to_grey(image: Image.Image) -> Image.Image:
-    """16-bit, 32-bit or float grey, scaled to 8 bit by the smallest usual white that holds all values."""
-    values: np.ndarray[Any, np.dtype[np.float32]] = np.nan_to_num(np.asarray(image, dtype=np.float32))
-    brightest = float(values.max())
-    whites = (1.0, 255.0, 65535.0) if image.mode == "F" else (65535.0,)
-    white = next((white for white in whites if brightest <= white), brightest)
-    return Image.fromarray(np.clip(np.rint(values * (255.0 / white)), 0, 255).astype(np.uint8))
+def _formats(head: bytes) -> tuple[str, ...]:
+    """The formats to try on a file that begins like this."""
+    return FORMATS if _may_be_heif(head) and _can_read_heif() else tuple(name for name in FORMATS if name != "HEIF")
+
+
+def _may_be_heif(head: bytes) -> bool:
+    return head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS
+
+
+def _can_read_heif() -> bool:
+    try:
+        from pi_heif import register_heif_opener
+    except ModuleNotFoundError:
+        return False
+    register_heif_opener()
+    return True
 
 
 def _unidentified(name: str, head: bytes, error: Exception) -> PhotoError:
-    if head.startswith(_MAGIC):
+    if _may_be_heif(head) and not _can_read_heif():
+        return PhotoError(f"{name}: {_NEED_HEIC}")
+    if head.startswith(_MAGIC) or _may_be_heif(head):
         return PhotoError(f"{name} is damaged ({error}): copy it again from its source or remove it")
     for magic, offset, kind, action in _FOREIGN:
         if head[offset:].startswith(magic):

@@ -24,13 +24,15 @@ _PHOTO_TEXTS = {
     "truncated": ("damaged or broken off", "copy them again from their source or remove them"),
     "unreadable": ("not readable as images", "export them as JPEG or remove them"),
     "too_large": ("too large to unpack safely", "scale them down"),
+    "no_content": ("without content (equal pixels, or no numbers)", "export them again or remove them"),
     "tiny": ("smaller than 32 pixels on a side", "replace them by larger ones if there are any"),
     "wrong_suffix": ("named with another format's suffix", "nothing has to be done: the content counts"),
     "animated": ("animated", "nothing has to be done: the first frame is used"),
     "cmyk": ("in print colours (CMYK)", "nothing has to be done: they are converted to RGB"),
-    "deep": ("with more than 8 bits a channel", "nothing has to be done: they are scaled to 8"),
+    "deep": ("with more than 8 bits a channel", "nothing has to be done: their own range is scaled to 8, as stated"),
     "grey": ("without colours", "make sure that grey photos are not all of one class"),
     "transparent": ("with transparent parts", "nothing has to be done: they are shown on white"),
+    "extra_band": ("with a fourth band such as near infrared", "nothing has to be done: the fourth band is left out"),
     "rotated": ("stored turned or mirrored (EXIF)", "nothing has to be done: they are set upright"),
 }
 

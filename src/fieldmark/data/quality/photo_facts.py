@@ -14,14 +14,16 @@ from typing import Literal
 
 from PIL import Image, ImageFile
 
+from fieldmark.data.photos.deep_grey import grey_range, is_deep
 from fieldmark.data.photos.open_photo import (
     bytes_key,
+    has_transparency,
     identify_photo,
     load_pixels,
     photo_orientation,
-    unopened,
     upright_rgb,
 )
+from fieldmark.data.photos.photo_files import PHOTO_ENDINGS, open_file, unopened
 from fieldmark.errors import PhotoError
 from fieldmark.progress import track
 
@@ -31,18 +33,6 @@ THUMBNAIL_SIDE = 32
 """Side of the grey thumbnail that perceptual hashing works on, and that confirms near-duplicates."""
 
 _TINY_SIDE = 32
-_SUFFIXES = {
-    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
-    "PNG": (".png", ".apng"),
-    "GIF": (".gif",),
-    "BMP": (".bmp", ".dib"),
-    "TIFF": (".tif", ".tiff"),
-    "WEBP": (".webp",),
-    "AVIF": (".avif", ".avifs"),
-    "JPEG2000": (".jp2", ".j2k", ".jpx", ".jpc", ".j2c", ".jpf"),
-    "PPM": (".ppm", ".pgm", ".pbm", ".pnm", ".pfm"),
-}
-_EIGHT_BIT = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,24 +107,34 @@ def _thread_count() -> int:
 
 def _inspect(path: Path, trim_bottom: int) -> PhotoFacts:
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        code = "missing" if isinstance(error, FileNotFoundError) else "unreadable"
-        return PhotoFacts(path, (Problem(code, "bad", str(unopened(path, error))),))
+        data = _read(path)
+    except PhotoError as error:
+        code = "missing" if isinstance(error.__cause__, FileNotFoundError) else "unreadable"
+        return PhotoFacts(path, (Problem(code, "bad", str(error)),))
     key = bytes_key(data)
     try:
         image = identify_photo(BytesIO(data), str(path))
     except PhotoError as error:
         return PhotoFacts(path, (Problem(_code_of(data, error), "bad", str(error)),), content_key=key)
-    notes = tuple(_notes(image, path))
+    notes = list(_header_notes(image, path))
     width, height = _upright_size(image)
     try:
-        grey = _grey_thumbnail(image, data, str(path), trim_bottom)
+        _load_small(image, data, str(path))
+        notes = [*_pixel_notes(image, path), *notes]
+        grey = _grey_thumbnail(image, str(path), trim_bottom, height)
     except PhotoError as error:
-        problems = (Problem("truncated", "bad", str(error)), *notes)
-        return PhotoFacts(path, problems, width, height, key)
+        code = "no_content" if error.__cause__ is None and is_deep(image) else "truncated"
+        return PhotoFacts(path, (Problem(code, "bad", str(error)), *notes), width, height, key)
     mirrored = grey.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    return PhotoFacts(path, notes, width, height, key, _phash(grey), _phash(mirrored), grey.tobytes())
+    return PhotoFacts(path, tuple(notes), width, height, key, _phash(grey), _phash(mirrored), grey.tobytes())
+
+
+def _read(path: Path) -> bytes:
+    with open_file(path) as stream:
+        try:
+            return stream.read()
+        except OSError as error:
+            raise unopened(path, error) from error
 
 
 def _code_of(data: bytes, error: PhotoError) -> str:
@@ -145,26 +145,33 @@ def _code_of(data: bytes, error: PhotoError) -> str:
     return "unreadable"
 
 
-def _notes(image: ImageFile.ImageFile, path: Path) -> Iterator[Problem]:
-    """Everything that reading puts right by itself."""
-    format_name = image.format or ""
-    if path.suffix.lower() not in _SUFFIXES.get(format_name, (path.suffix.lower(),)):
+def _header_notes(image: ImageFile.ImageFile, path: Path) -> Iterator[Problem]:
+    """Everything that the header says and that reading corrects by itself."""
+    format_name, suffix = image.format or "", path.suffix.lower()
+    if suffix not in PHOTO_ENDINGS.get(format_name, (suffix,)):
         yield Problem("wrong_suffix", "note", f"{path} is a {format_name} file by its content, which is what counts")
     if getattr(image, "is_animated", False):
         yield Problem("animated", "note", f"{path} is animated: its first frame is used")
     if image.mode == "CMYK":
         yield Problem("cmyk", "note", f"{path} has print colours (CMYK): it is converted to RGB")
-    if image.mode not in _EIGHT_BIT:
-        yield Problem("deep", "note", f"{path} has more than 8 bits a channel: it is scaled to 8")
-    if image.mode in ("1", "L", "LA") or image.mode.startswith("I"):
+    if image.mode in ("1", "L", "LA") or is_deep(image):
         yield Problem("grey", "note", f"{path} has no colours: grey is used for all three channels")
-    if image.has_transparency_data:
-        yield Problem("transparent", "note", f"{path} has transparent parts: they are shown on white")
     if photo_orientation(image) != 1:
         yield Problem("rotated", "note", f"{path} is stored turned or mirrored (EXIF): it is set upright")
     if min(image.size) < _TINY_SIDE:
         width, height = image.size
-        yield Problem("tiny", "note", f"{path} has only {width} x {height} pixels: little is to be seen on it")
+        yield Problem("tiny", "note", f"{path} has only {width} x {height} pixels: it shows little")
+
+
+def _pixel_notes(image: ImageFile.ImageFile, path: Path) -> Iterator[Problem]:
+    """Everything that the loaded pixels say and that reading corrects by itself."""
+    if is_deep(image):
+        found = grey_range(image, str(path))
+        yield Problem("deep", "note", f"{path} has more than 8 bits a channel: {found} become black to white")
+    if has_transparency(image):
+        yield Problem("transparent", "note", f"{path} has transparent parts: they are shown on white")
+    elif image.mode == "RGBA":
+        yield Problem("extra_band", "note", f"{path} has a fourth band that is not transparency: it is left out")
 
 
 def _upright_size(image: ImageFile.ImageFile) -> tuple[int, int]:
@@ -172,13 +179,16 @@ def _upright_size(image: ImageFile.ImageFile) -> tuple[int, int]:
     return (height, width) if photo_orientation(image) >= 5 else (width, height)
 
 
-def _grey_thumbnail(image: ImageFile.ImageFile, data: bytes, name: str, trim_bottom: int) -> Image.Image:
-    """(32, 32) grey pixels of the upright photo, squashed to a square."""
+def _load_small(image: ImageFile.ImageFile, data: bytes, name: str) -> None:
+    """Decode the pixels, of a JPEG no larger than the thumbnail takes."""
     if image.format == "JPEG" and _zero_filled(data):
         raise PhotoError(f"{name} breaks off and is filled up with zeros: copy it again from its source or remove it")
-    _, full_height = _upright_size(image)
     image.draft("L", (2 * THUMBNAIL_SIDE, 2 * THUMBNAIL_SIDE))
     load_pixels(image, name)
+
+
+def _grey_thumbnail(image: ImageFile.ImageFile, name: str, trim_bottom: int, full_height: int) -> Image.Image:
+    """(32, 32) grey pixels of the upright photo, squashed to a square."""
     upright = photo_orientation(image) == 1
     photo = image if image.mode == "L" and upright else upright_rgb(image, name).convert("L")
     if trim_bottom:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from fieldmark.data.readers._images import Folder, scan
+from fieldmark.data.photos.photo_files import Folder, scan
 from fieldmark.data.readers._splits import split_named
 from fieldmark.data.readers._tree import Chain, qualify
 from fieldmark.errors import DataError

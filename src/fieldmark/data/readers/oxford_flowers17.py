@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from fieldmark.data.photos.photo_files import is_photo
 from fieldmark.data.readers._classes import contiguous
-from fieldmark.data.readers._images import is_photo
 from fieldmark.data.readers._matlab import integers, read_mat
 from fieldmark.errors import DataError, SettingError
 from fieldmark.structures import Record, RecordList, Split
