@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import logging
 import shutil
@@ -17,8 +16,8 @@ from fieldmark.artifact.save import check_out, member_facts, save_artifact
 from fieldmark.calibration.calibrate import Calibration, calibrate
 from fieldmark.calibration.trust_facts import TrustFacts
 from fieldmark.config import EnsembleSettings, FitSettings, GradientSettings, build_settings
-from fieldmark.data.calibration_split import held_out
 from fieldmark.data.class_subset import choose_classes
+from fieldmark.data.photo_table import PhotoTable
 from fieldmark.data.prepare import Prepared, prepare
 from fieldmark.data.read import read
 from fieldmark.errors import SettingError
@@ -87,20 +86,20 @@ def fit(
 def train_and_save(prepared: Prepared, settings: FitSettings, out: Path, *, resume: bool = False) -> Recognizer:
     """Train on prepared records, calibrate on val, write the artifact, and load it."""
     run_dir = run_folder(out)
-    held = held_out(prepared.records, prepared.groups, prepared.content_keys)
-    trained = _trained(prepared, settings, run_dir, resume, held)
-    contents = [prepared.content_keys[record.path] for record in prepared.records]
-    val = np.array([record.split == "val" for record in prepared.records], dtype=np.bool_)
-    labels = np.array(prepared.records.labels, dtype=np.int64)[val]
-    calibration = calibrate(trained.members, labels, ~held[val])
-    manifest = _manifest(prepared, settings, trained, contents, calibration)
-    kept, free = held[val], ~held[val]
+    photos = prepared.photos
+    trained = _trained(photos, settings, run_dir, resume)
+    val = photos.of_split("val")
+    labels = val.labels
+    free = np.array([role == "val" for role in val.roles], dtype=np.bool_)
+    calibration = calibrate(trained.members, labels, free)
+    manifest = _manifest(prepared, settings, trained, calibration)
+    kept = ~free
     score = choose_conformity_score(
         settings.conformal, calibration.probabilities[free], labels[free], settings.coverage
     )
     manifest.trust = TrustFacts(
         file=TRUST_FILE,
-        photos=int(held.sum()),
+        photos=int(kept.sum()),
         score=score.name,
         k_reg=score.k_reg,
         penalty=score.penalty,
@@ -112,27 +111,23 @@ def train_and_save(prepared: Prepared, settings: FitSettings, out: Path, *, resu
     def complete(folder: Path, manifest: Manifest) -> Manifest:
         tables.save(folder / TRUST_FILE)
         answers = calibration.probabilities
-        photos = known_photos(folder, manifest, prepared.records, trained.members, answers, ~held[val], prepared.groups)
-        return remember(folder, manifest, photos, gallery_uri=settings.gallery_uri, seed=settings.seed)
+        known = known_photos(folder, manifest, photos.records, trained.members, answers, free, photos.groups)
+        return remember(folder, manifest, known, gallery_uri=settings.gallery_uri, seed=settings.seed)
 
-    save_artifact(out, manifest, trained.members, prepared.records, contents, complete)
+    save_artifact(out, manifest, trained.members, photos, complete)
     shutil.rmtree(run_dir, ignore_errors=True)
     return Recognizer(out)
 
 
-def _trained(
-    prepared: Prepared, settings: FitSettings, run_dir: Path, resume: bool, held: np.ndarray[Any, np.dtype[np.bool_]]
-) -> Trained:
+def _trained(photos: PhotoTable, settings: FitSettings, run_dir: Path, resume: bool) -> Trained:
     """Members of the method, or of the models that an ensemble names."""
     if isinstance(settings, EnsembleSettings):
         from fieldmark.combine_models import combine
 
-        contents = [prepared.content_keys[record.path] for record in prepared.records]
-        return combine(prepared.records, _data_facts(prepared, contents).fingerprint, settings, held)
+        return combine(photos, settings)
     from fieldmark.training.train import train
 
-    groups, keys = np.array(prepared.groups), prepared.content_keys
-    return train(prepared.records, groups, settings, run_dir, content_keys=keys, held=held, resume=resume)
+    return train(photos, settings, run_dir, resume=resume)
 
 
 def run_folder(out: Path) -> Path:
@@ -151,10 +146,8 @@ def _check_run(run_dir: Path, settings: FitSettings, resume: bool) -> None:
         raise SettingError(f"checkpoints would go to {run_dir}, but that holds something else; name another --out")
 
 
-def _manifest(
-    prepared: Prepared, settings: FitSettings, trained: Trained, contents: Sequence[str], calibration: Calibration
-) -> Manifest:
-    records = prepared.records
+def _manifest(prepared: Prepared, settings: FitSettings, trained: Trained, calibration: Calibration) -> Manifest:
+    records = prepared.photos.records
     taxonomy = {records.classes[record.label]: list(record.taxonomy) for record in records if record.taxonomy}
     return Manifest(
         fieldmark=importlib.metadata.version("fieldmark"),
@@ -166,7 +159,7 @@ def _manifest(
             member_facts(index, member, temperature)
             for index, (member, temperature) in enumerate(zip(trained.members, calibration.temperatures, strict=True))
         ],
-        data=_data_facts(prepared, contents),
+        data=_data_facts(prepared),
         settings=settings.model_dump(mode="json"),
         calibration=calibration.figures,
         scaling=calibration.scaling,
@@ -176,18 +169,13 @@ def _manifest(
     )
 
 
-def _data_facts(prepared: Prepared, contents: Sequence[str]) -> DataFacts:
-    records = prepared.records
-    rows = sorted(
-        (content, records.classes[record.label], str(record.split))
-        for content, record in zip(contents, records, strict=True)
-    )
-    fingerprint = hashlib.blake2b(repr(rows).encode(), digest_size=16).hexdigest()
+def _data_facts(prepared: Prepared) -> DataFacts:
+    records = prepared.photos.records
     counts = {split: sum(record.split == split for record in records) for split in ("train", "val", "test")}
     return DataFacts(
         source=str(records.root.absolute()) if records.root else "",
         layout=records.name,
-        fingerprint=fingerprint,
+        fingerprint=prepared.photos.fingerprint,
         photos=counts,
         left_out=len(prepared.left_out),
     )
@@ -195,7 +183,7 @@ def _data_facts(prepared: Prepared, contents: Sequence[str]) -> DataFacts:
 
 def _tell(prepared: Prepared) -> None:
     """What the doctor found, a line each."""
-    records = prepared.records
+    records = prepared.photos.records
     counts = ", ".join(f"{len(records.of_split(split))} {split}" for split in ("train", "val", "test"))
     logger.info(f"{len(records):,} photos of {len(records.classes)} classes: {counts}")
     for finding in prepared.findings:

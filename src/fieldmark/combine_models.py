@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fieldmark.arrays import Floats, Ints
 from fieldmark.artifact.load import load_method, verified_file
 from fieldmark.backbones.runners.onnx_runner import OnnxRunner
+from fieldmark.data.photo_table import PhotoTable
 from fieldmark.errors import SettingError
 from fieldmark.recognizer.recognizer import Recognizer, fuse
 from fieldmark.settings.ensemble import EnsembleSettings
@@ -25,16 +25,12 @@ __all__ = ["combine", "select_greedily"]
 logger = logging.getLogger(__name__)
 
 
-def combine(
-    records: RecordList, fingerprint: str, settings: EnsembleSettings, held: NDArray[np.bool_] | None = None
-) -> Trained:
+def combine(photos: PhotoTable, settings: EnsembleSettings) -> Trained:
     """Members of all models that the selection takes, the heaviest first, each with its share of the weight.
 
     Args:
-        records: The photos that the models were made from, with the same splits.
-        fingerprint: Of these photos, labels and splits.
+        photos: The photos that the models were made from, with the same splits. Those of the role val choose.
         settings: Which models, and how many picks.
-        held: Which of the records nothing may be chosen by; weights come from the other val photos.
 
     Raises:
         SettingError: There are fewer than two models, they tell other classes apart, or come from other splits.
@@ -43,15 +39,14 @@ def combine(
     if len(settings.models) < 2:
         raise SettingError(f"an ensemble needs at least two models, but got {len(settings.models)}: --set models=A,B")
     recognizers = [Recognizer(folder) for folder in settings.models]
-    _demand_alike(recognizers, fingerprint)
-    val_at = np.flatnonzero([record.split == "val" for record in records])
-    free = np.ones(len(val_at), dtype=np.bool_) if held is None else ~held[val_at]
-    if not free.any():
+    _demand_alike(recognizers, photos.fingerprint)
+    val = photos.of_split("val")
+    choice = val.positions("val")
+    if not len(choice):
         raise SettingError("an ensemble weighs its models by val photos, but the data hold none; add photos")
-    val = records.like(records[index] for index in val_at)
-    labels = np.array(val.labels, dtype=np.int64)[free]
-    members = [_members(recognizer, val) for recognizer in recognizers]
-    answers = [_answers(recognizer, own)[free] for recognizer, own in zip(recognizers, members, strict=True)]
+    labels = val.labels[choice]
+    members = [_members(recognizer, val.records) for recognizer in recognizers]
+    answers = [_answers(recognizer, own)[choice] for recognizer, own in zip(recognizers, members, strict=True)]
     picks = select_greedily(answers, labels, settings.rounds)
     shares = np.bincount(picks, minlength=len(answers)) / len(picks)
     steps = _account(settings.models, answers, shares, labels)

@@ -7,9 +7,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-__all__ = ["Answer", "Box", "Candidate", "Part", "Record", "RecordList", "Split"]
+__all__ = ["Answer", "Box", "Candidate", "Part", "Record", "RecordList", "Role", "Split"]
 
 Split = Literal["train", "val", "test"]
+Role = Literal["train", "val", "calibration", "test"]
+"""What a photo serves for in a fit; ``calibration`` photos are part of the split val."""
 Box = tuple[float, float, float, float]
 """x1, y1, x2, y2 in pixels of the upright photo, 0-based; x2 and y2 lie outside the box."""
 

@@ -11,7 +11,7 @@ import pytest
 
 from fieldmark.compare.run_plan import parse_specs, plan_entries
 from fieldmark.compare.runs import make_run, run_name
-from fieldmark.compare.shared_splits import fingerprint, prepare_seeds
+from fieldmark.compare.shared_splits import prepare_seeds
 from fieldmark.data.read import read
 
 PROBES = "linear_probe,gem:linear_probe[poolings=gem],part_rcnn"
@@ -91,14 +91,14 @@ def test_a_process_that_dies_is_a_line_and_not_the_end(
 
 def test_every_seed_has_its_own_val_and_all_have_one_test(birds: Path) -> None:
     prepared = prepare_seeds(read(birds), [0, 1], val_fraction=0.1, test_fraction=0.2)
-    splits = [{record.path: record.split for record in one.records} for one in prepared.values()]
+    splits = [{record.path: record.split for record in one.photos.records} for one in prepared.values()]
     tests, vals = (
         [{path for path, found in split.items() if found == wanted} for split in splits] for wanted in ("test", "val")
     )
     assert tests[0] == tests[1]
     assert len(tests[0]) > 0
     assert vals[0] != vals[1]
-    assert fingerprint(prepared[0]) != fingerprint(prepared[1])
+    assert prepared[0].photos.fingerprint != prepared[1].photos.fingerprint
 
 
 def test_names_of_folders_differ_where_labels_do() -> None:

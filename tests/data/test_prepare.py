@@ -44,13 +44,13 @@ def test_bad_photos_are_left_out_with_their_reason(tmp_path: Path) -> None:
     records[0].path.write_bytes(b"")
     records[9].path.unlink()
     prepared = prepare(records)
-    assert len(prepared.records) == len(prepared.groups) == 14
+    assert len(prepared.photos.records) == len(prepared.photos.groups) == 14
     assert [facts.path for facts in prepared.left_out] == [records[0].path, records[9].path]
     assert [finding.code for finding in prepared.findings] == ["missing", "empty"]
     empty = by_code(prepared.findings)["empty"]
     assert empty.message == "1 photo without a single byte"
     assert empty.examples[0].paths == (str(records[0].path),)
-    assert prepared.content_keys == {record.path: content_key(record.path) for record in prepared.records}
+    assert list(prepared.photos.content_keys) == [content_key(record.path) for record in prepared.photos.records]
 
 
 def test_copies_never_part_and_are_told(tmp_path: Path) -> None:
@@ -64,10 +64,10 @@ def test_copies_never_part_and_are_told(tmp_path: Path) -> None:
     for seed in range(5):
         prepared = prepare(records, seed)
         splits = defaultdict(set)
-        for record, group in zip(prepared.records, prepared.groups, strict=True):
+        for record, group in zip(prepared.photos.records, prepared.photos.groups, strict=True):
             splits[group].add(record.split)
         assert all(len(names) == 1 for names in splits.values())
-        assert Counter(prepared.groups).most_common(6)[-1][1] == 3
+        assert Counter(prepared.photos.groups).most_common(6)[-1][1] == 3
     findings = by_code(prepared.findings)
     assert findings["exact_duplicates"].message == "6 pairs of exact copies"
     assert findings["near_duplicates"].count == 12
@@ -88,7 +88,7 @@ def test_leaks_of_official_splits_are_reported_not_repaired(tmp_path: Path) -> N
         ]
     )
     prepared = prepare(official)
-    assert [record.split for record in prepared.records if record.path in (twin, like)] == ["test", "test"]
+    assert [record.split for record in prepared.photos.records if record.path in (twin, like)] == ["test", "test"]
     findings = by_code(prepared.findings)
     assert findings["exact_duplicates_across_splits"].severity == "warning"
     assert findings["exact_duplicates_across_splits"].examples[0].detail == "the same bytes; train / test"
@@ -206,12 +206,13 @@ def carved(folder: Path) -> Prepared:
 
 def test_flowers17_keeps_its_bursts_together(flowers17: Path) -> None:
     prepared = carved(flowers17)
-    number = Counter((record.label, record.split) for record in prepared.records)
+    number = Counter((record.label, record.split) for record in prepared.photos.records)
     assert {count for (_, split), count in number.items() if split == "test"} == {16}
     assert {count for (_, split), count in number.items() if split == "val"} == {10}
     assert [(finding.code, finding.count) for finding in prepared.findings] == [("near_duplicates", 72)]
-    split_of_group = {(group, record.split) for group, record in zip(prepared.groups, prepared.records, strict=True)}
-    assert len(split_of_group) == len(set(prepared.groups)) == 1288
+    photos = prepared.photos
+    split_of_group = {(group, record.split) for group, record in zip(photos.groups, photos.records, strict=True)}
+    assert len(split_of_group) == len(set(photos.groups)) == 1288
 
 
 def test_cub_keeps_its_official_test_and_tells_its_leaks(cub50: Path) -> None:
@@ -222,7 +223,7 @@ def test_cub_keeps_its_official_test_and_tells_its_leaks(cub50: Path) -> None:
     )
     prepared = prepare(records)
     official = {record.path for record in records if record.split == "test"}
-    assert {record.path for record in prepared.records if record.split == "test"} == official
+    assert {record.path for record in prepared.photos.records if record.split == "test"} == official
     assert by_code(prepared.findings)["near_duplicates_across_splits"].count == 2
 
 

@@ -110,21 +110,21 @@ def test_what_it_says_of_itself(together: Recognizer, fitted: Path) -> None:
     assert [step.split(":")[0] for step in manifest.steps] == [fitted.name, "other", "together"]
 
 
-def test_photos_that_are_held_back_choose_nothing(birds: Path, fitted: Path, other: Path) -> None:
+def test_calibration_photos_choose_nothing(
+    birds: Path, fitted: Path, other: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whatever their labels say, the weights stay; their logits are there for the calibration."""
-    prepared = prepare(read(birds))
+    photos = prepare(read(birds)).photos
     settings = EnsembleSettings(models=(fitted, other))
-    val_at = [index for index, record in enumerate(prepared.records) if record.split == "val"]
-    held = np.zeros(len(prepared.records), dtype=np.bool_)
-    held[val_at[::2]] = True
-    wrong = prepared.records.like(
-        replace(record, label=(record.label + 1) % 4) if held[index] else record
-        for index, record in enumerate(prepared.records)
+    wrong = photos.records.like(
+        replace(record, label=(record.label + 1) % 4) if role == "calibration" else record
+        for record, role in zip(photos.records, photos.roles, strict=True)
     )
-    fingerprint = Recognizer(fitted).manifest.data.fingerprint
-    honest, misled = (combine(records, fingerprint, settings, held) for records in (prepared.records, wrong))
+    assert wrong.labels != photos.records.labels
+    monkeypatch.setattr("fieldmark.combine_models._demand_alike", lambda *_: None)  # other labels, other fingerprint
+    honest, misled = (combine(table, settings) for table in (photos, replace(photos, records=wrong)))
     assert [member.weight for member in honest.members] == [member.weight for member in misled.members]
-    assert honest.members[0].val_logits.shape == (len(val_at), 4)
+    assert honest.members[0].val_logits.shape == (len(photos.of_split("val")), 4)
 
 
 def refused(data: Path, out: Path, *models: Path, **options: object) -> str:

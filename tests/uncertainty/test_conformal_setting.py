@@ -15,7 +15,6 @@ from fieldmark.artifact.load import load_manifest
 from fieldmark.calibration.trust_facts import TrustFacts
 from fieldmark.compare.run_plan import parse_specs, plan_entries
 from fieldmark.config import SETTINGS, build_settings
-from fieldmark.data.calibration_split import held_out
 from fieldmark.data.prepare import prepare
 from fieldmark.evaluation.evaluate import evaluate
 from fieldmark.export.export_onnx import export
@@ -54,18 +53,13 @@ def _sets(model: Recognizer, rows: NDArray[np.floating], coverage: float = COVER
 def test_its_numbers_are_chosen_on_free_val_photos_and_calibrated_on_the_others(raps: Path, birds: Path) -> None:
     model = Recognizer(raps)
     assert model.manifest.settings["conformal"] == "raps"
-    prepared = prepare(read(birds), 0, val_fraction=0.3)
-    held = held_out(prepared.records, prepared.groups, prepared.content_keys)
-    val = np.array([record.split == "val" for record in prepared.records])
-    records, labels = list(prepared.records), np.array(prepared.records.labels)
-    free, kept = np.flatnonzero(val & ~held), np.flatnonzero(held)
-    chosen = choose_conformity_score(
-        "raps", model.scores([records[i] for i in free]).probabilities, labels[free], COVERAGE
-    )
+    photos = prepare(read(birds), 0, val_fraction=0.3).photos
+    free, kept = photos.of_role("val"), photos.of_role("calibration")
+    chosen = choose_conformity_score("raps", model.scores(free.records).probabilities, free.labels, COVERAGE)
     assert model.trust.score == chosen
     assert chosen.name == "raps"
     assert chosen.k_reg >= 1
-    expected = conformity_scores(model.scores([records[i] for i in kept]).probabilities, labels[kept], chosen)
+    expected = conformity_scores(model.scores(kept.records).probabilities, kept.labels, chosen)
     np.testing.assert_allclose(model.trust.tables.scores, expected, atol=1e-3)
 
 

@@ -14,8 +14,8 @@ from fieldmark.artifact.checksums import checksum
 from fieldmark.artifact.manifest import Manifest, MemberFacts
 from fieldmark.atomic import atomic_folder
 from fieldmark.backbones.onnx_export import export_graph
+from fieldmark.data.photo_table import PhotoTable
 from fieldmark.errors import SettingError
-from fieldmark.structures import RecordList
 from fieldmark.training.graph_outputs import NamedOutputs
 from fieldmark.training.member import Member
 
@@ -55,8 +55,7 @@ def save_artifact(
     out: Path,
     manifest: Manifest,
     members: Sequence[Member],
-    records: RecordList,
-    contents: Sequence[str],
+    photos: PhotoTable,
     complete: Callable[[Path, Manifest], Manifest] | None = None,
 ) -> None:
     """Write the folder; it appears whole or not at all, and replaces an older model there.
@@ -65,8 +64,7 @@ def save_artifact(
         out: The model folder.
         manifest: Its `members` in the order of `members`; checksums are filled in here.
         members: Trained methods.
-        records: All photos with their splits, for ``split.csv``.
-        contents: `content_key` of each.
+        photos: All photos with their splits, for ``split.csv``.
         complete: Gets the draft of the folder with its graphs, adds files, and returns the manifest that knows them.
     """
     check_out(out)
@@ -78,7 +76,7 @@ def save_artifact(
             )
             state = {name: tensor.detach().contiguous() for name, tensor in method.state_dict().items()}
             save_file(state, folder / facts.weights)
-        _write_split(folder / "split.csv", records, contents)
+        _write_split(folder / "split.csv", photos)
         if complete is not None:
             manifest = complete(folder, manifest)
         sums = {path.name: checksum(path) for path in sorted(folder.iterdir()) if path.is_file()}
@@ -96,10 +94,11 @@ def relative_path(path: Path, root: Path | None) -> str:
     return path.as_posix()
 
 
-def _write_split(path: Path, records: RecordList, contents: Sequence[str]) -> None:
+def _write_split(path: Path, photos: PhotoTable) -> None:
+    records = photos.records
     with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file)
         writer.writerow(SPLIT_COLUMNS)
-        for record, content in zip(records, contents, strict=True):
+        for record, content in zip(records, photos.content_keys, strict=True):
             name = records.classes[record.label]
             writer.writerow((relative_path(record.path, records.root), name, record.split, content))

@@ -38,7 +38,6 @@ class Job:
     Attributes:
         prepared: The photos with their splits; the test photos are not opened.
         settings: Of the fit, as JSON values.
-        fingerprint: Of the data.
         out: The model folder.
         trouble: File to write if the fit fails: ``kind`` (skipped or failed) and ``reason``.
         verbosity: What the process prints.
@@ -46,7 +45,6 @@ class Job:
 
     prepared: Prepared
     settings: dict[str, Any]
-    fingerprint: str
     out: Path
     trouble: Path
     verbosity: Verbosity
@@ -92,16 +90,18 @@ def do(job: Job) -> Facts:
     with _own_cache():
         recognizer = train_and_save(job.prepared, settings, job.out)
     seconds, cpu, peak = time.monotonic() - started, cpu_seconds() - cpu_before, peak_bytes()
-    records = job.prepared.records
+    photos = job.prepared.photos
     facts = Facts(
         method=settings.method,
         settings=settings.model_dump(mode="json"),
-        fingerprint=job.fingerprint,
+        fingerprint=photos.fingerprint,
         seconds=seconds,
         cpu_seconds=cpu,
         peak_bytes=peak,
         parameters=count_parameters(recognizer),
-        ms_per_photo=milliseconds_per_photo(recognizer, records.of_split("val") or records.of_split("train")),
+        ms_per_photo=milliseconds_per_photo(
+            recognizer, photos.records.of_split("val") or photos.records.of_split("train")
+        ),
         val_top1=recognizer.manifest.figures.get("val_top1"),
         fieldmark=version("fieldmark"),
     )

@@ -16,7 +16,6 @@ from typing import Any, Literal
 from fieldmark.artifact.save import MANIFEST
 from fieldmark.compare.one_run import FACTS, Facts, Job
 from fieldmark.compare.run_plan import Entry
-from fieldmark.compare.shared_splits import fingerprint
 from fieldmark.config import FitSettings
 from fieldmark.data.prepare import Prepared
 from fieldmark.progress import verbosity
@@ -58,14 +57,14 @@ def make_run(entry: Entry, seed: int, prepared: Prepared, runs: Path) -> Run:
     """
     settings = entry.settings(seed)
     folder = runs / run_name(entry.label, seed)
-    data = fingerprint(prepared)
+    data = prepared.photos.fingerprint
     known = _finished(folder)
     if known is not None and known.fingerprint == data and _same(known.settings, settings):
         return Run(entry.label, seed, folder, known, reused=True)
     trouble = runs / f"{folder.name}.trouble.json"
     trouble.unlink(missing_ok=True)
     runs.mkdir(parents=True, exist_ok=True)
-    code = _in_own_process(Job(prepared, settings.model_dump(mode="json"), data, folder, trouble, verbosity()))
+    code = _in_own_process(Job(prepared, settings.model_dump(mode="json"), folder, trouble, verbosity()))
     made = _finished(folder)
     if code == 0 and made is not None:
         return Run(entry.label, seed, folder, made)

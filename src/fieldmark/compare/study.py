@@ -119,12 +119,12 @@ def compare(
     first = entries[0].settings(0)
     numbers = range(seeds)
     prepared = prepare_seeds(records, numbers, val_fraction=first.val_fraction, test_fraction=first.test_fraction)
-    test = prepared[0].records.of_split("test")
+    test = prepared[0].photos.records.of_split("test")
     if not test:
         raise DataError("a comparison needs test photos, but the data have none: add photos or raise test_fraction")
     runs = _make_all(entries, list(numbers), prepared, Path(out) / "runs")
     lines = _measure(runs, base, test)
-    counts = {split: len(prepared[0].records.of_split(split)) for split in ("train", "val", "test")}
+    counts = {split: len(prepared[0].photos.records.of_split(split)) for split in ("train", "val", "test")}
     result = Comparison(
         lines=lines,
         baseline=base,

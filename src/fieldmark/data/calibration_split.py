@@ -1,44 +1,42 @@
-"""Val photos that nothing is chosen by: what is promised of a model's answers is measured on them alone."""
+"""Role of each photo in a fit. Part of val calibrates: nothing else is chosen by those photos."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
+from fieldmark.structures import RecordList, Role
 
-from fieldmark.structures import RecordList
+__all__ = ["CALIBRATION_SHARE", "assign_roles"]
 
-__all__ = ["HELD_SHARE", "held_out"]
+CALIBRATION_SHARE = 0.5
+"""Of the val photos. The others serve for early stopping, temperatures and thresholds."""
 
-HELD_SHARE = 0.5
-"""Of the val photos. The others serve for early stopping, temperatures and thresholds of other kinds."""
-
-_ENOUGH = 19  # photos that vouch for a coverage of 0.95
+_ENOUGH = 19  # photos that guarantee a coverage of 0.95
 _SHARE_OF_FEW = 0.75
 
 
-def held_out(records: RecordList, groups: Sequence[int], content_keys: Mapping[Path, str]) -> NDArray[np.bool_]:
-    """Which records are held out, (n,); only val photos are.
+def assign_roles(records: RecordList, groups: Sequence[int], content_keys: Sequence[str]) -> tuple[Role, ...]:
+    """Return the role of each record: its split, and ``calibration`` for part of val.
 
-    Half of val, and where val is small three quarters of it up to 19 photos. Groups go as a whole, those with the
-    largest keys first: a draw that depends on the photos' contents alone, so that everybody who asks about the same
-    photos finds the same ones.
+    Half of val calibrates, and where val is small three quarters of it, up to 19 photos. Groups stay together; those
+    with the largest content keys come first. So the choice depends only on the photos' contents: the same photos
+    always get the same roles.
 
     Args:
-        records: All photos with their splits.
+        records: Photos; each has a split.
         groups: A number for each; photos with equal numbers show the same moment.
-        content_keys: Hashes of the files.
+        content_keys: Hash of each file's bytes.
     """
-    val = [index for index, record in enumerate(records) if record.split == "val"]
+    roles: list[Role] = [record.split or "train" for record in records]
+    val = [row for row, role in enumerate(roles) if role == "val"]
     members: dict[int, list[int]] = {}
-    for index in val:
-        members.setdefault(int(groups[index]), []).append(index)
-    by_key = sorted(members.values(), key=lambda group: max(content_keys[records[i].path] for i in group), reverse=True)
-    held = np.zeros(len(records), dtype=np.bool_)
-    wanted = max(round(HELD_SHARE * len(val)), min(_ENOUGH, round(_SHARE_OF_FEW * len(val))))
+    for row in val:
+        members.setdefault(int(groups[row]), []).append(row)
+    by_key = sorted(members.values(), key=lambda group: max(content_keys[row] for row in group), reverse=True)
+    missing = max(round(CALIBRATION_SHARE * len(val)), min(_ENOUGH, round(_SHARE_OF_FEW * len(val))))
     for group in by_key:
-        if held.sum() + len(group) <= wanted:
-            held[group] = True
-    return held
+        if len(group) <= missing:
+            missing -= len(group)
+            for row in group:
+                roles[row] = "calibration"
+    return tuple(roles)

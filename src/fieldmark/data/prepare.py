@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+from fieldmark.data.photo_table import PhotoTable
 from fieldmark.data.quality.duplicates import Pair, duplicate_groups, exact_duplicates, near_duplicates
 from fieldmark.data.quality.findings import Finding, class_findings, photo_findings, worst_first
 from fieldmark.data.quality.photo_facts import PhotoFacts, inspect_photos
@@ -63,19 +63,15 @@ class Survey:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Records to train on.
+    """The photos of a fit, and what was found in them.
 
     Attributes:
-        records: The usable photos; each has a split.
-        groups: A number for each of `records`; photos with equal numbers show the same moment.
-        content_keys: Key of each usable file's bytes, so that nobody has to read the files for it again.
+        photos: The usable ones; each has a split and a role.
         findings: What a person should know, the worst first.
         left_out: The files that could not be used; each has a `reason`.
     """
 
-    records: RecordList
-    groups: tuple[int, ...]
-    content_keys: Mapping[Path, str]
+    photos: PhotoTable
     findings: tuple[Finding, ...]
     left_out: tuple[PhotoFacts, ...]
 
@@ -115,8 +111,8 @@ def prepare(
     _demand_enough(seen)
     groups = seen.groups()
     carved = carve(seen.records, groups=groups, val_fraction=val_fraction, test_fraction=test_fraction, seed=seed)
-    keys = {photo.path: photo.content_key for photo in seen.facts if photo.usable and photo.content_key}
-    return Prepared(carved, tuple(groups), keys, tuple(seen.findings()), seen.left_out)
+    keys = [photo.content_key or "" for photo in seen.facts if photo.usable]
+    return Prepared(PhotoTable.of(carved, groups, keys), tuple(seen.findings()), seen.left_out)
 
 
 def _demand_enough(seen: Survey) -> None:

@@ -10,10 +10,10 @@ import torch
 
 from fieldmark.backbones.onnx_export import Normalize
 from fieldmark.config import LinearProbeSettings
+from fieldmark.data.photo_table import PhotoTable
 from fieldmark.data.photos.preprocess import load_array
 from fieldmark.data.prepare import prepare
 from fieldmark.data.read import read
-from fieldmark.structures import RecordList
 from fieldmark.training.graph_outputs import method_logits
 from fieldmark.training.member import Trained
 from fieldmark.training.train import train
@@ -22,19 +22,18 @@ SETTINGS = LinearProbeSettings(image_size=64, poolings=("gem", "cov"))
 
 
 @pytest.fixture(scope="module")
-def prepared(birds: Path) -> tuple[RecordList, np.ndarray]:
-    found = prepare(read(birds), 0, val_fraction=0.2, test_fraction=0.2)
-    return found.records, np.array(found.groups)
+def photos(birds: Path) -> PhotoTable:
+    return prepare(read(birds), 0, val_fraction=0.2, test_fraction=0.2).photos
 
 
 @pytest.fixture(scope="module")
-def trained(prepared: tuple[RecordList, np.ndarray], tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    return train(*prepared, SETTINGS, tmp_path_factory.mktemp("run"))
+def trained(photos: PhotoTable, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    return train(photos, SETTINGS, tmp_path_factory.mktemp("run"))
 
 
-def test_it_learns(trained: Trained, prepared: tuple[RecordList, np.ndarray]) -> None:
+def test_it_learns(trained: Trained, photos: PhotoTable) -> None:
     (member,) = trained.members
-    records = prepared[0].of_split("train")
+    records = photos.records.of_split("train")
     logits = method_logits(member.method, records, member.preprocess, member.views)
     assert (logits.argmax(1) == records.labels).mean() > 0.9
 
@@ -44,19 +43,17 @@ def test_the_account_holds_the_figure_that_the_choice_was_made_by(trained: Train
     assert trained.steps[0].endswith(f"gem+cov: {trained.estimate:.3f} by cross-validation")
 
 
-def test_val_logits_from_the_cache_are_those_of_the_shipped_graph(
-    trained: Trained, prepared: tuple[RecordList, np.ndarray]
-) -> None:
+def test_val_logits_from_the_cache_are_those_of_the_shipped_graph(trained: Trained, photos: PhotoTable) -> None:
     """Temperatures are fitted on the former and used on the latter."""
     (member,) = trained.members
-    shipped = method_logits(member.method, prepared[0].of_split("val"), member.preprocess, member.views)
+    shipped = method_logits(member.method, photos.records.of_split("val"), member.preprocess, member.views)
     np.testing.assert_allclose(member.val_logits, shipped, atol=0.02 * np.abs(shipped).max())
 
 
-def test_the_embedding_carries_the_logits(trained: Trained, prepared: tuple[RecordList, np.ndarray]) -> None:
+def test_the_embedding_carries_the_logits(trained: Trained, photos: PhotoTable) -> None:
     """Logits are linear in the embedding, and each descriptor has a mean squared norm near 1 over train."""
     (member,) = trained.members
-    records = prepared[0].of_split("train")
+    records = photos.records.of_split("train")
     images = np.stack([load_array(record, member.preprocess) for record in records])
     with torch.no_grad():
         output = member.method(Normalize(member.preprocess)(torch.from_numpy(images)))
@@ -66,21 +63,18 @@ def test_the_embedding_carries_the_logits(trained: Trained, prepared: tuple[Reco
         assert part.square().sum(1).mean() == pytest.approx(1.0, rel=0.05)
 
 
-def test_the_test_split_is_not_opened(prepared: tuple[RecordList, np.ndarray], tmp_path: Path) -> None:
+def test_the_test_split_is_not_opened(photos: PhotoTable, tmp_path: Path) -> None:
     """Records of the test split may point anywhere: nobody follows them."""
     from dataclasses import replace
 
-    records, groups = prepared
-    hidden = records.like(
-        replace(record, path=tmp_path / "nowhere.jpg") if record.split == "test" else record for record in records
+    hidden = photos.records.like(
+        replace(record, path=tmp_path / "nowhere.jpg") if record.split == "test" else record
+        for record in photos.records
     )
-    trained = train(hidden, groups, LinearProbeSettings(image_size=64), tmp_path / "run")
-    assert trained.members[0].val_logits.shape == (len(records.of_split("val")), len(records.classes))
+    trained = train(replace(photos, records=hidden), LinearProbeSettings(image_size=64), tmp_path / "run")
+    assert trained.members[0].val_logits.shape == (len(photos.of_split("val")), len(photos.classes))
 
 
-def test_without_val_photos(prepared: tuple[RecordList, np.ndarray], tmp_path: Path) -> None:
-    records, groups = prepared
-    keep = [index for index, record in enumerate(records) if record.split == "train"]
-    only = records.like(records[index] for index in keep)
-    trained = train(only, groups[keep], LinearProbeSettings(image_size=64), tmp_path / "run")
+def test_without_val_photos(photos: PhotoTable, tmp_path: Path) -> None:
+    trained = train(photos.of_role("train"), LinearProbeSettings(image_size=64), tmp_path / "run")
     assert trained.members[0].val_logits.shape == (0, 4)

@@ -9,7 +9,8 @@ from functools import cached_property
 import numpy as np
 
 from fieldmark.arrays import Float32s, Ints
-from fieldmark.training.frozen.frozen_heads import FrozenBackbone, FrozenData, Look
+from fieldmark.data.photo_table import PhotoTable
+from fieldmark.training.frozen.frozen_heads import FrozenBackbone, Look
 from fieldmark.training.member import Member
 
 __all__ = ["BackboneEnsemble", "softmax", "top1_on_val"]
@@ -48,12 +49,13 @@ class BackboneEnsemble:
         return float(np.sqrt(disagree.mean() / len(truth)))
 
 
-def top1_on_val(data: FrozenData, members: Sequence[Member]) -> float:
-    """Top-1 of the weighted mean of the members' probabilities, on the val photos that are not held out."""
+def top1_on_val(photos: PhotoTable, members: Sequence[Member]) -> float:
+    """Top-1 of the weighted mean of the members' probabilities, on the val photos that may choose."""
     total = sum(member.weight for member in members)
     mixed = [softmax(member.val_logits) * (member.weight / total) for member in members]
-    right = np.sum(mixed, axis=0).argmax(1) == data.labels[data.val]
-    return float(right[data.free].mean())
+    val = photos.of_split("val")
+    correct = np.sum(mixed, axis=0).argmax(1) == val.labels
+    return float(correct[val.positions("val")].mean())
 
 
 def softmax(logits: Float32s) -> Float32s:

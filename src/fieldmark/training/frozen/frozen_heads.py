@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fieldmark.arrays import Bools, Ints
+from fieldmark.arrays import Ints
 from fieldmark.backbones.factory import Backbone, create_backbone
 from fieldmark.backbones.feature_cache import cache_root
 from fieldmark.backbones.frozen_features import FeatureTable, FrozenFeatures
 from fieldmark.config import FitSettings
-from fieldmark.data.photos.open_photo import content_key
+from fieldmark.data.photo_table import PhotoTable
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.data.photos.views import whole_views
 from fieldmark.layers.pooling.descriptors import DescriptorPool
 from fieldmark.layers.pooling.global_pooling import CovariancePool
 from fieldmark.methods.pooled import PooledMethod
-from fieldmark.structures import RecordList
 from fieldmark.training.frozen.choice_cache import choice_key, remembered_choice
 from fieldmark.training.frozen.choose_head import HeadChoice, choose_head, refit
 from fieldmark.training.frozen.design_matrix import DesignMatrix
@@ -33,63 +30,11 @@ from fieldmark.training.frozen.single_thread import one_thread_each
 from fieldmark.training.graph_outputs import method_logits
 from fieldmark.training.member import Member
 
-__all__ = ["FrozenBackbone", "FrozenData", "FrozenModule", "Look"]
+__all__ = ["FrozenBackbone", "FrozenModule", "Look", "photos_key"]
 
 
 PROJECTION_PHOTOS = 100
 """Photos whose local features give the principal components: 100 x 49 locations for at most 352 channels."""
-
-
-@dataclass(frozen=True)
-class FrozenData:
-    """Train and val photos in one list, as the frozen pass sees them.
-
-    Attributes:
-        records: Train first, then val.
-        num_train: How many are train.
-        groups: A group number for each train photo.
-        content_keys: `content_key` of the files, where it is known.
-        held: Which val photos nothing may be chosen by, (n_val,); none where it is left out.
-    """
-
-    records: RecordList
-    num_train: int
-    groups: Ints
-    content_keys: Mapping[Path, str] = field(default_factory=dict)
-    held: Bools | None = None
-
-    @cached_property
-    def key(self) -> str:
-        """Of the photos' contents and labels, in their order."""
-        contents = [self.content_keys.get(record.path) or content_key(record.path) for record in self.records]
-        rows = list(zip(contents, self.records.labels, strict=True))
-        return hashlib.blake2b(repr((rows, self.num_train)).encode(), digest_size=8).hexdigest()
-
-    @property
-    def labels(self) -> Ints:
-        return np.array(self.records.labels, dtype=np.int64)
-
-    @property
-    def train(self) -> Ints:
-        return np.arange(self.num_train)
-
-    @property
-    def val(self) -> Ints:
-        return np.arange(self.num_train, len(self.records))
-
-    @property
-    def free(self) -> Bools:
-        """Which val photos choices may be made by, (n_val,)."""
-        return np.ones(len(self.val), dtype=np.bool_) if self.held is None else ~self.held
-
-    @property
-    def choice(self) -> Ints:
-        """Positions of the val photos that choices may be made by."""
-        return self.val[self.free]
-
-    @property
-    def num_classes(self) -> int:
-        return len(self.records.classes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +43,7 @@ class Look:
 
     Attributes:
         table: Descriptors of `photos`.
-        photos: Positions in `FrozenData.records`.
+        photos: Rows of the photo table that were read.
         seconds: For reading the photos, without the cross-validation.
     """
 
@@ -131,11 +76,18 @@ class _LocalFeatures(nn.Module):
         return {"local": self.backbone.maps(images)[0].flatten(2).transpose(1, 2).flatten(1)}
 
 
+def photos_key(photos: PhotoTable) -> str:
+    """Hash of the contents and labels of train and val photos, in their order."""
+    rows = list(zip(photos.content_keys, photos.records.labels, strict=True))
+    count = len(photos.positions("train"))
+    return hashlib.blake2b(repr((rows, count)).encode(), digest_size=8).hexdigest()
+
+
 class FrozenBackbone:
     """One backbone at one image size, frozen, with its descriptors.
 
     Args:
-        data: Train and val photos.
+        photos: Train photos, then those of the split val; see `PhotoTable.for_training`.
         settings: Seed, folds, weights, resize and views are read.
         backbone: timm's name, None for the default.
         image_size: None for the backbone's own.
@@ -144,13 +96,13 @@ class FrozenBackbone:
 
     def __init__(
         self,
-        data: FrozenData,
+        photos: PhotoTable,
         settings: FitSettings,
         backbone: str | None,
         image_size: int | None,
         descriptors: Sequence[str],
     ) -> None:
-        self.data = data
+        self.photos = photos
         self.settings = settings
         self.backbone = create_backbone(backbone, image_size=image_size, weights=settings.weights).eval()
         self.preprocess: Preprocess = self.backbone.preprocess(image_size, settings.resize)
@@ -176,19 +128,19 @@ class FrozenBackbone:
             folds: Of the cross-validation.
         """
         started = time.monotonic()
-        chosen = np.arange(len(self.data.records)) if photos is None else photos
+        chosen = np.arange(len(self.photos)) if photos is None else photos
         table = self.features.extract(
-            [self.data.records[index] for index in chosen],
+            [self.photos.records[index] for index in chosen],
             mirror=mirror,
-            content_keys=self.data.content_keys,
+            content_keys=self.photos.key_of,
             description=f"reading photos, {self.label}",
         )
         seconds = time.monotonic() - started
-        train = np.flatnonzero(chosen < self.data.num_train)
-        labels = self.data.labels[chosen[train]]
-        groups = self.data.groups[chosen[train]]
-        seed, num_classes = self.settings.seed, self.data.num_classes
-        key = choice_key(self.features.key, self.data.key, chosen, groups, tuple(candidates), folds, seed)
+        train = np.flatnonzero(chosen < len(self.photos.positions("train")))
+        labels = self.photos.labels[chosen[train]]
+        groups = np.array(self.photos.groups, dtype=np.int64)[chosen[train]]
+        seed, num_classes = self.settings.seed, len(self.photos.classes)
+        key = choice_key(self.features.key, photos_key(self.photos), chosen, groups, tuple(candidates), folds, seed)
         choice = remembered_choice(
             cache_root() / "choices" / f"{key}.npz",
             lambda: choose_head(table, train, labels, groups, candidates, num_classes, folds=folds, seed=seed),
@@ -197,19 +149,21 @@ class FrozenBackbone:
 
     def member(self, look: Look, method_name: str) -> Member:
         """The chosen head, fitted on all train photos and views, as a method of its own."""
-        data, names = self.data, look.choice.names
-        scalings, head = refit(look.table, data.train, data.labels[data.train], look.choice, data.num_classes)
-        method = PooledMethod(self.backbone, data.num_classes, names)
+        photos, names = self.photos, look.choice.names
+        train, val = photos.positions("train"), photos.positions("val", "calibration")
+        num_classes = len(photos.classes)
+        scalings, head = refit(look.table, train, photos.labels[train], look.choice, num_classes)
+        method = PooledMethod(self.backbone, num_classes, names)
         for name in names:
             method.pool.poolings[name].load_state_dict(self.pool.poolings[name].state_dict())
             method.set_scaling(name, torch.from_numpy(scalings[name].center), scalings[name].scale)
         method.set_head(torch.from_numpy(head.weight), torch.from_numpy(head.bias))
         views = self.settings.test_views
         if views <= look.table.views:
-            per_view = [head(DesignMatrix(look.table, data.val, scalings, [view]).read()) for view in range(views)]
+            per_view = [head(DesignMatrix(look.table, val, scalings, [view]).read()) for view in range(views)]
             val_logits: NDArray[np.float32] = np.asarray(np.mean(per_view, axis=0, dtype=np.float32))
         else:  # corners were not read for training
-            val_logits = method_logits(method, [data.records[index] for index in data.val], self.preprocess, views)
+            val_logits = method_logits(method, photos.take(val).records, self.preprocess, views)
         options = {"backbone": self.backbone.name, "poolings": list(names)}
 
         def embed(positions: Ints) -> NDArray[np.float32]:
@@ -224,7 +178,7 @@ class FrozenBackbone:
             views,
             val_logits,
             fold_logits=look.choice.logits,
-            fold_labels=data.labels[look.photos[look.choice.positions]],
+            fold_labels=photos.labels[look.photos[look.choice.positions]],
             embed=embed,
         )
 
@@ -232,14 +186,12 @@ class FrozenBackbone:
         """Principal components of the local features of a few photos.
 
         They come from train and val together, by their content, so that another seed carves another val but finds
-        the same components and so the same rows in the cache. Labels play no part in it, and held-out photos none
+        the same components and so the same rows in the cache. Labels play no part in it, and calibration photos none
         either; those have the largest keys, so that only tiny data would come to them at all.
         """
-        known = self.data.content_keys
-        free = [*self.data.train, *self.data.choice]
-        allowed = (self.data.records[index] for index in free)
-        by_content = sorted(allowed, key=lambda record: known.get(record.path) or content_key(record.path))
-        sample = by_content[:PROJECTION_PHOTOS]
+        known = self.photos.key_of
+        allowed = self.photos.of_role("train", "val").records
+        sample = sorted(allowed, key=lambda record: known[record.path])[:PROJECTION_PHOTOS]
         with torch.no_grad():
             side = self.preprocess.image_size
             local, _ = self.backbone.maps(torch.zeros(1, 3, side, side))

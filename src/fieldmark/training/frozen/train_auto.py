@@ -14,8 +14,9 @@ from fieldmark.backbones.bundled import BUNDLED
 from fieldmark.backbones.factory import resolve_name
 from fieldmark.backbones.feature_cache import cache_root
 from fieldmark.config import AutoSettings, FineTuneSettings
+from fieldmark.data.photo_table import PhotoTable
 from fieldmark.training.frozen.backbone_ensemble import BackboneEnsemble, top1_on_val
-from fieldmark.training.frozen.frozen_heads import FrozenBackbone, FrozenData
+from fieldmark.training.frozen.frozen_heads import FrozenBackbone, photos_key
 from fieldmark.training.gradient.train_by_gradient import train_by_gradient
 from fieldmark.training.member import Member, Trained
 
@@ -59,7 +60,7 @@ class _Rung:
 class _Climb:
     """State of the search: what is best so far, what was said, how much time is left."""
 
-    data: FrozenData
+    photos: PhotoTable
     settings: AutoSettings
     started: float = field(default_factory=time.monotonic)
     steps: list[str] = field(default_factory=list)
@@ -89,7 +90,7 @@ class _Climb:
         """
         folder = cache_root() / "clock"
         folder.mkdir(parents=True, exist_ok=True)
-        file = folder / f"{frozen.features.key}-{self.data.key}-{self.settings.seed}-{what}"
+        file = folder / f"{frozen.features.key}-{photos_key(self.photos)}-{self.settings.seed}-{what}"
         try:
             return float(file.read_text())
         except (OSError, ValueError):
@@ -97,21 +98,21 @@ class _Climb:
             return seconds
 
 
-def train_auto(data: FrozenData, settings: AutoSettings, run_dir: Path) -> Trained:
+def train_auto(photos: PhotoTable, settings: AutoSettings, run_dir: Path) -> Trained:
     """Climb from frozen features of the smallest backbone upwards; each step says its gain and its cost.
 
     What a budget of the user's leaves after that goes into fine-tuning, which is kept where val says that it helps.
 
     Args:
-        data: Train and val photos.
+        photos: All photos of the fit; those of the test split are not used.
         settings: A `budget` lifts the limits on size.
         run_dir: Where checkpoints of the fine-tune go.
     """
-    climb = _Climb(data, settings)
+    climb = _Climb(photos.for_training(), settings)
     rungs = _ladder(settings)
     team = _first(climb, rungs[0])
     for rung in rungs[1:]:
-        if not climb.patient and _known_accuracy(climb.data, team) >= GOOD_ENOUGH:
+        if not climb.patient and _known_accuracy(climb.photos, team) >= GOOD_ENOUGH:
             climb.note(f"stopped: {GOOD_ENOUGH:.0%} is reached; a larger backbone is tried with --budget 10m")
             break
         taken = _try(climb, team, rung)
@@ -140,7 +141,7 @@ def _first(climb: _Climb, rung: _Rung) -> BackboneEnsemble:
     started = time.monotonic()
     frozen = _frozen(climb, rung)
     look = frozen.look(CANDIDATES, folds=climb.settings.folds)
-    team = BackboneEnsemble.of(((frozen, look),), climb.data.labels)
+    team = BackboneEnsemble.of(((frozen, look),), climb.photos.labels)
     climb.note(f"{team.label}: {team.accuracy:.3f} by cross-validation ({time.monotonic() - started:.0f} s)")
     return team
 
@@ -155,7 +156,7 @@ def _try(climb: _Climb, team: BackboneEnsemble, rung: _Rung) -> BackboneEnsemble
     if gain < max(PILOT_GAIN, error):
         climb.note(f"not taken: {frozen.label} gains {gain:+.3f} ± {error:.3f} on a few photos")
         return None
-    cost = seconds_a_photo * min(2, climb.settings.test_views) * len(climb.data.records)
+    cost = seconds_a_photo * min(2, climb.settings.test_views) * len(climb.photos)
     if cost > left:
         climb.note(
             f"not taken: {frozen.label} promises {gain:+.3f} for {cost:.0f} s more, "
@@ -163,7 +164,7 @@ def _try(climb: _Climb, team: BackboneEnsemble, rung: _Rung) -> BackboneEnsemble
         )
         return None
     look = frozen.look(CANDIDATES, folds=climb.settings.folds)
-    labels = climb.data.labels
+    labels = climb.photos.labels
     alone = BackboneEnsemble.of(((frozen, look),), labels)
     joined = BackboneEnsemble.of((*team.parts, (frozen, look)), labels)
     best = max((team, alone), key=lambda one: one.accuracy)
@@ -178,12 +179,12 @@ def _try(climb: _Climb, team: BackboneEnsemble, rung: _Rung) -> BackboneEnsemble
 
 def _pilot(climb: _Climb, team: BackboneEnsemble, frozen: FrozenBackbone) -> tuple[float, float, float]:
     """Gain over the team's last part on a few photos, its standard error, and seconds for one view of one photo."""
-    photos = _few_of_each_class(climb.data, PILOT_PHOTOS, climb.settings.seed)
+    photos = _few_of_each_class(climb.photos, PILOT_PHOTOS, climb.settings.seed)
     current, look = team.parts[-1]
     folds = climb.settings.folds
     before = current.look([look.choice.names], photos=photos, mirror=False, folds=folds).choice
     after_look = frozen.look([look.choice.names], photos=photos, mirror=False, folds=folds)
-    truth = climb.data.labels[photos]
+    truth = climb.photos.labels[photos]
     better = (after_look.choice.logits.argmax(1) == truth).astype(float)
     worse = (before.logits.argmax(1) == truth).astype(float)
     difference = better - worse
@@ -192,22 +193,23 @@ def _pilot(climb: _Climb, team: BackboneEnsemble, frozen: FrozenBackbone) -> tup
 
 def _frozen(climb: _Climb, rung: _Rung) -> FrozenBackbone:
     names = sorted({name for names in CANDIDATES for name in names})
-    return FrozenBackbone(climb.data, climb.settings, rung.backbone, rung.image_size, names)
+    return FrozenBackbone(climb.photos, climb.settings, rung.backbone, rung.image_size, names)
 
 
-def _known_accuracy(data: FrozenData, team: BackboneEnsemble) -> float:
+def _known_accuracy(photos: PhotoTable, team: BackboneEnsemble) -> float:
     """Cross-validation's accuracy, unless val contradicts it: val may have been taken on another day."""
-    if not len(data.choice) or team.accuracy < GOOD_ENOUGH:
+    count = len(photos.positions("val"))
+    if not count or team.accuracy < GOOD_ENOUGH:
         return team.accuracy
-    on_val = top1_on_val(data, team.members)
-    error = np.sqrt(max(team.accuracy * (1.0 - team.accuracy), 1e-4) / len(data.choice))
+    on_val = top1_on_val(photos, team.members)
+    error = np.sqrt(max(team.accuracy * (1.0 - team.accuracy), 1e-4) / count)
     return on_val if on_val < team.accuracy - CONTRADICTION * error else team.accuracy
 
 
 def _fine_tune(climb: _Climb, members: list[Member], run_dir: Path) -> list[Member]:
     """Members after the rest of the budget went into fine-tuning: the old, the new, or both, as val says."""
     left = climb.budget - climb.elapsed - FINE_TUNE_RESERVE
-    if left < FINE_TUNE_SECONDS or not len(climb.data.choice):
+    if left < FINE_TUNE_SECONDS or not len(climb.photos.positions("val")):
         climb.note(
             f"no fine-tuning: it needs {FINE_TUNE_SECONDS:.0f} s and val photos, {max(0.0, left):.0f} s are left"
         )
@@ -222,24 +224,25 @@ def _fine_tune(climb: _Climb, members: list[Member], run_dir: Path) -> list[Memb
         test_views=settings.test_views,
         budget=left,
     )
-    tuned = train_by_gradient(climb.data, chosen, run_dir)
+    tuned = train_by_gradient(climb.photos, chosen, run_dir)
     climb.steps += tuned.steps
     joined = [replace(one, weight=1.0) for one in (*members, *tuned.members)]
     choices = {"frozen features": members, "the fine-tuned one": tuned.members, "both together": joined}
-    on_val = {name: top1_on_val(climb.data, team) for name, team in choices.items()}
-    error = np.sqrt(0.25 / len(climb.data.choice))  # both together answer slower, so they must gain more than chance
+    on_val = {name: top1_on_val(climb.photos, team) for name, team in choices.items()}
+    # both together answer slower, so they must gain more than chance
+    error = np.sqrt(0.25 / len(climb.photos.positions("val")))
     best = max(on_val, key=lambda name: on_val[name] - (0.25 * error if name == "both together" else 0.0))
     figures = ", ".join(f"{name} {accuracy:.3f}" for name, accuracy in on_val.items())
     climb.note(f"on val: {figures}; kept: {best}")
     return choices[best]
 
 
-def _few_of_each_class(data: FrozenData, limit: int, seed: int) -> Ints:
+def _few_of_each_class(photos: PhotoTable, limit: int, seed: int) -> Ints:
     """Train photos, as many of each class as the limit allows, at least 4."""
-    each = max(4, limit // data.num_classes)
+    each = max(4, limit // len(photos.classes))
     generator = np.random.default_rng(seed)
-    labels = data.labels[data.train]
-    chosen = [generator.permutation(np.flatnonzero(labels == label))[:each] for label in range(data.num_classes)]
+    labels = photos.labels[photos.positions("train")]
+    chosen = [generator.permutation(np.flatnonzero(labels == label))[:each] for label in range(len(photos.classes))]
     return np.sort(np.concatenate(chosen))
 
 

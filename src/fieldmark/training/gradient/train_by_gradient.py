@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from fieldmark.config import FineTuneSettings, GradientSettings
+from fieldmark.data.photo_table import PhotoTable
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.methods.base import Method
 from fieldmark.methods.pooled import PooledMethod
 from fieldmark.methods.table import build_method
 from fieldmark.settings.parts import PartRCNNSettings
-from fieldmark.training.frozen.frozen_heads import FrozenBackbone, FrozenData
+from fieldmark.training.frozen.frozen_heads import FrozenBackbone
 from fieldmark.training.gradient.part_options import choose_parts
 from fieldmark.training.graph_outputs import method_logits
 from fieldmark.training.member import Member, Trained
@@ -23,11 +24,13 @@ __all__ = ["initial_method", "probed_method", "train_by_gradient"]
 logger = logging.getLogger(__name__)
 
 
-def train_by_gradient(data: FrozenData, settings: GradientSettings, run_dir: Path, *, resume: bool = False) -> Trained:
+def train_by_gradient(
+    photos: PhotoTable, settings: GradientSettings, run_dir: Path, *, resume: bool = False
+) -> Trained:
     """Train through the one loop, then take the val logits by the graph that is shipped.
 
     Args:
-        data: Train and val photos.
+        photos: All photos of the fit; those of the test split are not used.
         settings: Which method, and how to train it.
         run_dir: Where checkpoints go.
         resume: Continue from them.
@@ -37,21 +40,19 @@ def train_by_gradient(data: FrozenData, settings: GradientSettings, run_dir: Pat
     started = time.monotonic()
     options = {"backbone": settings.backbone, **settings.method_options()}
     if isinstance(settings, PartRCNNSettings):
-        options["parts"] = choose_parts(settings, data.records.like(data.records[: data.num_train]))
+        options["parts"] = choose_parts(settings, photos.of_role("train").records)
     probe_start = settings.probe_start
     if isinstance(settings, FineTuneSettings) and probe_start:
-        method, probe_start = probed_method(data, settings), 0.0
+        method, probe_start = probed_method(photos, settings), 0.0
     else:
-        method = initial_method(settings, options, data.num_classes)
+        method = initial_method(settings, options, len(photos.classes))
     options["backbone"] = method.backbone.name
     preprocess = method.backbone.preprocess(settings.image_size, settings.resize)
-    train_records = data.records.like(data.records[: data.num_train])
-    val_records = data.records.like(data.records[data.num_train :])
-    choice_records = data.records.like(data.records[index] for index in data.choice)
+    val, choice = photos.of_split("val"), photos.of_role("val")
     history = train_method(
         method,
-        train_records,
-        choice_records,
+        photos.of_role("train").records,
+        choice.records,
         preprocess,
         settings,
         run_dir,
@@ -59,9 +60,9 @@ def train_by_gradient(data: FrozenData, settings: GradientSettings, run_dir: Pat
         budget=settings.budget,
         probe_start=probe_start,
     )
-    logits = method_logits(method, val_records, preprocess, settings.test_views)
-    right = logits.argmax(1) == data.labels[data.val]
-    accuracy = float(right[data.free].mean()) if len(choice_records) else None
+    logits = method_logits(method, val.records, preprocess, settings.test_views)
+    correct = logits.argmax(1) == val.labels
+    accuracy = float(correct[val.positions("val")].mean()) if len(choice) else None
     step = f"{_deed(settings, method, preprocess)} for {history.epochs} epochs"
     if accuracy is not None:
         step += f": {accuracy:.3f} on val"
@@ -83,7 +84,7 @@ def initial_method(settings: GradientSettings, options: dict[str, Any], num_clas
         )
 
 
-def probed_method(data: FrozenData, settings: FineTuneSettings) -> Method:
+def probed_method(photos: PhotoTable, settings: FineTuneSettings) -> Method:
     """The linear probe, as a start: a random head would first bend the features towards its own noise.
 
     Its weights are scaled down, since a probe that is sure of all its training photos leaves no gradient to learn from.
@@ -93,7 +94,7 @@ def probed_method(data: FrozenData, settings: FineTuneSettings) -> Method:
     """
     import torch
 
-    frozen = FrozenBackbone(data, settings, settings.backbone, settings.image_size, settings.poolings)
+    frozen = FrozenBackbone(photos.for_training(), settings, settings.backbone, settings.image_size, settings.poolings)
     look = frozen.look([settings.poolings])
     method = frozen.member(look, settings.method).method
     assert isinstance(method, PooledMethod)
