@@ -20,7 +20,7 @@ from scipy.stats import binomtest
 
 from fieldmark import Recognizer
 from fieldmark.artifact.exported import open_exported
-from fieldmark.backbones.runners.onnx_runner import in_batches
+from fieldmark.backbones.runners.batches import in_batches
 from fieldmark.data.photos.preprocess import load_array
 from fieldmark.evaluation.evaluate import photos_of_split
 from fieldmark.export.export_onnx import export

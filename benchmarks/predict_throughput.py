@@ -29,7 +29,7 @@ from PIL import Image
 
 from fieldmark import Recognizer
 from fieldmark.backbones.factory import resolve_name
-from fieldmark.backbones.runners.onnx_runner import available_cpus
+from fieldmark.backbones.runners.batches import available_cpus
 from fieldmark.data.photos.open_photo import open_photo
 from fieldmark.data.photos.photo_files import photos_below
 from fieldmark.data.photos.views import photo_views

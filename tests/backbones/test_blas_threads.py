@@ -10,7 +10,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from fieldmark.backbones.blas_threads import single_threaded_blas
-from fieldmark.backbones.runners.onnx_runner import in_batches
+from fieldmark.backbones.runners.batches import in_batches
 
 
 def _threads() -> set[int]:

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone, create_backbone
 from fieldmark.backbones.onnx_export import Normalize, export_graph
-from fieldmark.backbones.runners.onnx_runner import OnnxRunner, available_cpus, in_batches, load_good
+from fieldmark.backbones.runners.batches import available_cpus, in_batches, load_good
+from fieldmark.backbones.runners.onnx_runner import OnnxRunner
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.errors import PhotoError
 from fieldmark.layers.pooling.descriptors import DescriptorPool

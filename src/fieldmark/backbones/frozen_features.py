@@ -1,4 +1,4 @@
-"""What is frozen runs once: descriptors of photos through ONNX Runtime into the cache."""
+"""Compute descriptors of photos by a frozen module once, and keep them in the cache."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fieldmark.arrays import Float32s, Ints
 from fieldmark.backbones.feature_cache import FeatureCache, cache_root, row_key
+from fieldmark.backbones.runners.device import Device
 from fieldmark.data.photos.open_photo import content_key
 from fieldmark.data.photos.preprocess import Preprocess, load_array
 from fieldmark.errors import PhotoError
@@ -67,11 +68,19 @@ class FrozenFeatures:
         dims: Name -> D_name of that dict.
         preprocess: How photos become arrays.
         root: Where the cache lies; see `cache_root`.
+        device: Where the module runs; see `choose_device`. Cached rows do not depend on it.
     """
 
     def __init__(
-        self, module: nn.Module, dims: Mapping[str, int], preprocess: Preprocess, root: Path | None = None
+        self,
+        module: nn.Module,
+        dims: Mapping[str, int],
+        preprocess: Preprocess,
+        root: Path | None = None,
+        *,
+        device: Device = "auto",
     ) -> None:
+        self.device = device
         self.module = module.eval()
         self.preprocess = preprocess
         self.columns: dict[str, slice] = {}
@@ -126,10 +135,10 @@ class FrozenFeatures:
         mirror: bool,
         description: str,
     ) -> dict[int, str]:
-        from fieldmark.backbones.onnx_export import export_graph
-        from fieldmark.backbones.runners.onnx_runner import OnnxRunner, batch_size_for, in_batches, load_good
+        from fieldmark.backbones.runners.batches import in_batches, load_good
+        from fieldmark.backbones.runners.choose_runner import module_runner
 
-        runner = OnnxRunner(export_graph(self.module, self.preprocess, list(self.columns)))
+        runner = module_runner(self.module, self.preprocess, list(self.columns), self.device)
         failed: dict[int, str] = {}
 
         def load(position: int) -> NDArray[np.uint8]:
@@ -144,7 +153,7 @@ class FrozenFeatures:
 
         with progress_bar() as bar:
             task = bar.add_task(description, total=len(missing))
-            for good, rows, bad in in_batches(missing, work, batch_size=batch_size_for(self.preprocess.image_size)):
+            for good, rows, bad in in_batches(missing, work, batch_size=runner.batch_size(self.preprocess.image_size)):
                 failed.update(bad)
                 if rows is not None:
                     for view in range(rows.shape[1]):

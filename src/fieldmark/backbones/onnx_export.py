@@ -1,4 +1,4 @@
-"""Torch module to ONNX graph. The graph takes uint8 photos and normalises them itself."""
+"""Export a PyTorch module as an ONNX graph that takes uint8 photos and normalises them itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from fieldmark.data.photos.preprocess import Preprocess
 
-__all__ = ["Normalize", "export_graph", "export_module"]
+__all__ = ["Normalize", "Normalized", "export_graph", "export_module"]
 
 
 class Normalize(nn.Module):
@@ -30,17 +30,33 @@ class Normalize(nn.Module):
         return (images.permute(0, 3, 1, 2).float() - self.mean) / self.std
 
 
-class _Graph(nn.Module):
-    """Normalisation, then a module that gives a dict of tensors, then that dict's values in a fixed order."""
+class Normalized(nn.Module):
+    """A module that takes uint8 photos (B, S, S, 3) instead of normalised images.
 
-    def __init__(self, module: nn.Module, preprocess: Preprocess, outputs: Sequence[str]) -> None:
+    Args:
+        module: Maps normalised images (B, 3, S, S) to a dict of tensors.
+        preprocess: Its mean and standard deviation normalise the photos.
+    """
+
+    def __init__(self, module: nn.Module, preprocess: Preprocess) -> None:
         super().__init__()
         self.normalize = Normalize(preprocess)
+        self.module = module
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        return dict(self.module(self.normalize(images)))
+
+
+class _InOrder(nn.Module):
+    """A module that gives a dict of tensors, as a tuple of that dict's values in a fixed order."""
+
+    def __init__(self, module: nn.Module, outputs: Sequence[str]) -> None:
+        super().__init__()
         self.module = module
         self.outputs = tuple(outputs)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        named: Mapping[str, Tensor] = self.module(self.normalize(images))
+        named: Mapping[str, Tensor] = self.module(images)
         return tuple(named[name] for name in self.outputs)
 
 
@@ -54,7 +70,7 @@ def export_graph(module: nn.Module, preprocess: Preprocess, outputs: Sequence[st
     """
     side = preprocess.image_size
     example = torch.zeros(2, side, side, 3, dtype=torch.uint8)
-    return export_module(_Graph(module, preprocess, outputs), {"images": example}, outputs)
+    return export_module(_InOrder(Normalized(module, preprocess), outputs), {"images": example}, outputs)
 
 
 def export_module(graph: nn.Module, examples: Mapping[str, Tensor], outputs: Sequence[str]) -> bytes:

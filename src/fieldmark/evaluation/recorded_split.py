@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fieldmark.artifact.load import SplitRow
 from fieldmark.artifact.save import relative_path
-from fieldmark.backbones.runners.onnx_runner import in_batches
+from fieldmark.backbones.runners.batches import in_batches
 from fieldmark.data.photos.open_photo import content_key
 from fieldmark.errors import PhotoError
 from fieldmark.progress import track

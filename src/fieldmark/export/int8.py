@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fieldmark.backbones.runners.onnx_runner import load_good
+from fieldmark.backbones.runners.batches import load_good
 from fieldmark.errors import DataError
 from fieldmark.export.fused_model import Square
 from fieldmark.recognizer.inputs import to_image

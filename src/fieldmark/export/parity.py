@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fieldmark.backbones.runners.onnx_runner import batch_size_for, in_batches, load_good
+from fieldmark.backbones.runners.batches import batch_size_for, in_batches, load_good
 from fieldmark.errors import DataError
 from fieldmark.progress import track
 from fieldmark.recognizer.graphs import Reader, Reading

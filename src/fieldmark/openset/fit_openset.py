@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from fieldmark.arrays import Floats, Ints, evenly
 from fieldmark.artifact.manifest import Manifest
 from fieldmark.artifact.save import relative_path
-from fieldmark.backbones.runners.onnx_runner import OnnxRunner, in_batches
+from fieldmark.backbones.runners.batches import in_batches
+from fieldmark.backbones.runners.onnx_runner import OnnxRunner
 from fieldmark.calibration.member_fusion import mean_logits
 from fieldmark.data.photos.preprocess import Preprocess, load_array
 from fieldmark.data.photos.views import whole_views

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from fieldmark.arrays import Floats
-from fieldmark.backbones.runners.onnx_runner import batch_size_for, in_batches, load_good
+from fieldmark.backbones.runners.batches import batch_size_for, in_batches, load_good
 from fieldmark.progress import progress_bar
 from fieldmark.recognizer.inputs import PhotoInput, to_image
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fieldmark.backbones.blas_threads import single_threaded_blas
-from fieldmark.backbones.runners.onnx_runner import available_cpus
+from fieldmark.backbones.runners.batches import available_cpus
 from fieldmark.data.photos.open_photo import open_photo
 from fieldmark.errors import ModelError, PhotoError
 from fieldmark.explain import Evidence

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fieldmark.backbones.onnx_export import export_graph
-from fieldmark.backbones.runners.onnx_runner import OnnxRunner, in_batches
+from fieldmark.backbones.runners.batches import in_batches
+from fieldmark.backbones.runners.onnx_runner import OnnxRunner
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.data.photos.views import load_views
 from fieldmark.methods.base import Method

@@ -10,7 +10,7 @@ import numpy as np
 
 from fieldmark.arrays import Float32s, Ints
 from fieldmark.backbones.frozen_features import FeatureTable
-from fieldmark.backbones.runners.onnx_runner import available_cpus
+from fieldmark.backbones.runners.batches import available_cpus
 from fieldmark.layers.softmax_regression import LinearHead, fit_softmax
 from fieldmark.training.frozen.design_matrix import DesignMatrix, Scaling, fit_scaling
 from fieldmark.training.frozen.single_thread import one_thread_each
