@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fieldmark.config import SETTINGS, build_settings, recipe_dataset
 from fieldmark.errors import SettingError
+from fieldmark.recipe import build_settings, recipe_dataset, settings_class
 
 FOLDER = Path(__file__).resolve().parents[1] / "recipes"
 RECIPES = sorted(FOLDER.glob("*.toml"))
@@ -25,7 +25,7 @@ def test_there_are_recipes_for_all_four_data_sets() -> None:
 def test_a_recipe_is_valid_and_states_its_data(path: Path) -> None:
     settings, dataset = build_settings(recipe=path), recipe_dataset(path)
     values = tomllib.loads(path.read_text(encoding="utf-8"))
-    assert set(values) - {"dataset"} <= set(SETTINGS[settings.method].model_fields)
+    assert set(values) - {"dataset"} <= set(settings_class(settings.method).model_fields)
     assert settings.image_size == 448
     assert dataset is not None
     assert (dataset.classes, dataset.photos) == SIZES[dataset.name]

@@ -8,9 +8,9 @@ from pathlib import Path
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from fieldmark.config import SETTINGS
-from fieldmark.settings.base import FitSettings
-from fieldmark.settings.gradient import GradientSettings
+from fieldmark.methods import METHODS
+from fieldmark.methods.settings_base import FitSettings, GradientSettings
+from fieldmark.recipe import settings_class
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
 
@@ -37,10 +37,11 @@ def settings_page() -> str:
     lines = ["# Settings", "", "For `--set key=value`, recipes and `fieldmark.fit(..., key=value)`.", ""]
     shared = {name: field for name, field in FitSettings.model_fields.items() if name != "method"}
     lines += ["## Every method", "", *_rows(shared), ""]
-    by_gradient = [name for name, model in sorted(SETTINGS.items()) if issubclass(model, GradientSettings)]
+    models = {name: settings_class(name) for name in METHODS}
+    by_gradient = [name for name, model in models.items() if issubclass(model, GradientSettings)]
     lines += ["## Every method that learns by gradient descent", "", f"{', '.join(by_gradient)}.", ""]
     lines += [*_rows(_own(GradientSettings, FitSettings)), ""]
-    for method, model in sorted(SETTINGS.items()):
+    for method, model in models.items():
         base = GradientSettings if issubclass(model, GradientSettings) else FitSettings
         about = (model.__doc__ or "").strip().splitlines()[0]
         lines += [f"## {method}", "", about, "", *_rows(_own(model, base)), ""]

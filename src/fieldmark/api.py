@@ -15,13 +15,14 @@ from fieldmark.artifact.manifest import DataFacts, Manifest
 from fieldmark.artifact.save import check_out, member_facts, save_artifact
 from fieldmark.calibration.calibrate import Calibration, calibrate
 from fieldmark.calibration.trust_facts import TrustFacts
-from fieldmark.config import EnsembleSettings, FitSettings, GradientSettings, build_settings
 from fieldmark.data.class_subset import choose_classes
 from fieldmark.data.photo_table import PhotoTable
 from fieldmark.data.prepare import Prepared, prepare
 from fieldmark.data.read import read
 from fieldmark.errors import SettingError
+from fieldmark.methods.settings_base import FitSettings
 from fieldmark.openset.fit_openset import known_photos, remember
+from fieldmark.recipe import build_settings
 from fieldmark.recognizer.recognizer import Recognizer
 from fieldmark.structures import RecordList
 from fieldmark.training.member import Trained
@@ -120,11 +121,7 @@ def train_and_save(prepared: Prepared, settings: FitSettings, out: Path, *, resu
 
 
 def _trained(photos: PhotoTable, settings: FitSettings, run_dir: Path, resume: bool) -> Trained:
-    """Members of the method, or of the models that an ensemble names."""
-    if isinstance(settings, EnsembleSettings):
-        from fieldmark.combine_models import combine
-
-        return combine(photos, settings)
+    """Train the method on prepared photos."""
     from fieldmark.training.train import train
 
     return train(photos, settings, run_dir, resume=resume)
@@ -138,7 +135,7 @@ def run_folder(out: Path) -> Path:
 def _check_run(run_dir: Path, settings: FitSettings, resume: bool) -> None:
     """Refuse what would resume nothing, or write checkpoints into somebody's folder."""
     is_run = (run_dir / RUN_FILE).is_file()
-    if resume and not isinstance(settings, GradientSettings):
+    if resume and not settings.resumable:
         raise SettingError(f"--resume continues a fine-tune, but '{settings.method}' starts anew; leave it out")
     if resume and not is_run:
         raise SettingError(f"--resume continues the interrupted fit in {run_dir}, but there is none; leave it out")

@@ -14,8 +14,8 @@ from fieldmark.artifact.load import load_method, verified_file
 from fieldmark.backbones.runners.onnx_runner import OnnxRunner
 from fieldmark.data.photo_table import PhotoTable
 from fieldmark.errors import SettingError
+from fieldmark.methods.ensemble import Ensemble
 from fieldmark.recognizer.recognizer import Recognizer, fuse
-from fieldmark.settings.ensemble import EnsembleSettings
 from fieldmark.structures import RecordList
 from fieldmark.training.graph_outputs import graph_logits
 from fieldmark.training.member import Member, Trained
@@ -25,12 +25,16 @@ __all__ = ["combine", "select_greedily"]
 logger = logging.getLogger(__name__)
 
 
-def combine(photos: PhotoTable, settings: EnsembleSettings) -> Trained:
+def combine(
+    photos: PhotoTable, settings: Ensemble.Settings, run_dir: Path | None = None, *, resume: bool = False
+) -> Trained:
     """Members of all models that the selection takes, the heaviest first, each with its share of the weight.
 
     Args:
         photos: The photos that the models were made from, with the same splits. Those of the role val choose.
         settings: Which models, and how many picks.
+        run_dir: Not used: there are no checkpoints.
+        resume: Not used.
 
     Raises:
         SettingError: There are fewer than two models, they tell other classes apart, or come from other splits.

@@ -10,16 +10,16 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from fieldmark.config import SETTINGS, GradientSettings
 from fieldmark.explain.layer_hooks import late_block, watched
 from fieldmark.explain.local_readers import READERS, local_embedding, local_evidence
+from fieldmark.methods import METHODS
 from fieldmark.methods.base import Method, ModelOutput
 from fieldmark.methods.bilinear_cnn import BilinearCNN
+from fieldmark.methods.build import build_method, method_options
 from fieldmark.methods.metric_learning import MetricLearning
 from fieldmark.methods.part_rcnn import PartRCNN
 from fieldmark.methods.pmg import PMG
 from fieldmark.methods.pooled import PooledMethod
-from fieldmark.methods.table import METHODS, build_method
 from fieldmark.methods.ws_dan import WSDAN
 
 CLASSES, SIDE = 5, 64
@@ -38,7 +38,8 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "ws_dan, one look": ("ws_dan", {"refine": False}),
     "cal, one look": ("cal", {"num_crops": 0}),
 }
-CASES = {name: (name, {}) for name in METHODS} | VARIANTS
+NETWORKS = [name for name in METHODS if not METHODS.load(name).needs_models]
+CASES = {name: (name, {}) for name in NETWORKS} | VARIANTS
 
 
 @pytest.fixture(autouse=True)
@@ -52,8 +53,7 @@ def photo() -> Tensor:
 
 
 def build(name: str, changed: dict[str, Any]) -> Method:
-    settings = SETTINGS[name](**changed)
-    options = settings.method_options() if isinstance(settings, GradientSettings) else dict(changed)
+    options = method_options(METHODS.load(name).Settings(**changed))
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(3)
         method = build_method(name, CLASSES, {"backbone": "test_efficientnet", **options}, SIDE)
@@ -157,7 +157,7 @@ def test_the_finer_grid_is_of_the_difference(method: Method) -> None:
 
 
 def test_every_method_of_the_table_has_its_own_reading() -> None:
-    for name in METHODS:
+    for name in NETWORKS:
         assert any(kind in READERS for kind in type(build(name, {})).__mro__), name
 
 

@@ -23,8 +23,8 @@ from fieldmark.export import export_onnx as export_module
 from fieldmark.export.evidence_map import evidence_map
 from fieldmark.export.export_onnx import TOLERANCE, export
 from fieldmark.export.fused_model import FusedRecognizer, squares_of
+from fieldmark.methods.build import build_method
 from fieldmark.methods.pooled import PooledMethod
-from fieldmark.methods.table import build_method
 
 Command = Callable[..., Any]
 

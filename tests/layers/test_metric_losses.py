@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from fieldmark.errors import SettingError
-from fieldmark.layers.metric import MetricLoss, create_metric_loss
-from fieldmark.settings.metric_learning import OBJECTIVE_OPTIONS
+from fieldmark.layers.metric import OBJECTIVE_OPTIONS, MetricLoss, create_metric_loss
 
 CLASSES, DIM = 4, 5
 LABELS = torch.tensor([0, 0, 0, 2, 2, 3, 3, 3])

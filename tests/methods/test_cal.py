@@ -9,8 +9,8 @@ from torch import Tensor
 
 from fieldmark.errors import SettingError
 from fieldmark.layers.pooling.bilinear import power_normalize
+from fieldmark.methods.build import build_method
 from fieldmark.methods.cal import CAL, CALOutput, counterfactual_maps
-from fieldmark.methods.table import build_method
 
 LABELS = torch.tensor([1, 4])
 

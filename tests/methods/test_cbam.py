@@ -7,7 +7,7 @@ import torch
 
 from fieldmark.errors import SettingError
 from fieldmark.methods.base import Method
-from fieldmark.methods.table import build_method
+from fieldmark.methods.build import build_method
 
 
 def attention(**options: object) -> Method:

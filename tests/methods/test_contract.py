@@ -16,9 +16,11 @@ from torch import Tensor
 
 from fieldmark.backbones.onnx_export import Normalize, export_graph
 from fieldmark.backbones.runners.onnx_runner import OnnxRunner
-from fieldmark.config import SETTINGS, GradientSettings
+from fieldmark.methods import METHODS
 from fieldmark.methods.base import Method
-from fieldmark.methods.table import METHODS, build_method
+from fieldmark.methods.build import build_method, method_class, method_options
+from fieldmark.methods.pooled import PooledMethod
+from fieldmark.methods.settings_base import FitSettings
 from fieldmark.training.graph_outputs import NamedOutputs
 
 CLASSES = 7
@@ -37,7 +39,8 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "metric_learning, contrast": ("metric_learning", {"objective": "supcon", "embedding_dim": 64}),
     "hierarchical_bilinear of one level": ("hierarchical_bilinear", {"levels": 1, "rank": 256}),
 }
-CASES: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in METHODS} | VARIANTS
+NETWORKS = [name for name in METHODS if not METHODS.load(name).needs_models]
+CASES: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in NETWORKS} | VARIANTS
 
 
 @pytest.fixture(autouse=True)
@@ -49,9 +52,8 @@ def one_thread() -> None:
 def case(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     """A method's name and the options that it is built with: its settings' own, or a variant of them."""
     name, changed = CASES[request.param]
-    settings = SETTINGS[name](**changed)  # type: ignore[arg-type]
-    options = settings.method_options() if isinstance(settings, GradientSettings) else dict(changed)
-    return name, {"backbone": "test_efficientnet", **options}
+    settings = METHODS.load(name).Settings(**changed)
+    return name, {"backbone": "test_efficientnet", **method_options(settings)}
 
 
 def build(case: tuple[str, Mapping[str, Any]], seed: int = 0) -> Method:
@@ -75,16 +77,21 @@ def gradients(method: Method) -> list[Tensor]:
     return [parameter.grad for parameter in method.parameters() if parameter.grad is not None]
 
 
-def test_every_method_has_settings() -> None:
-    assert set(SETTINGS) == set(METHODS) | {"ensemble"}  # which joins models that are trained already
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_is_registered_by_its_name_and_file(name: str) -> None:
+    found = METHODS.load(name)
+    assert issubclass(found.Settings, FitSettings)
+    assert found.Settings().method == name  # type: ignore[call-arg]
+    assert found.__module__ == f"fieldmark.methods.{name}"
+    assert METHODS.summary(name)
 
 
-@pytest.mark.parametrize("name", [name for name in SETTINGS if issubclass(SETTINGS[name], GradientSettings)])
-def test_the_settings_of_its_own_are_what_the_constructor_takes(name: str) -> None:
-    settings = SETTINGS[name]()  # type: ignore[call-arg]
-    assert isinstance(settings, GradientSettings)
-    taken = inspect.signature(METHODS[name]).parameters
-    assert set(settings.method_options()) <= set(taken) - {"backbone", "num_classes"}
+@pytest.mark.parametrize("name", NETWORKS)
+def test_no_default_of_a_setting_is_in_the_constructor_too(name: str) -> None:
+    method = method_class(name)
+    for parameter in inspect.signature(method.__init__).parameters.values():
+        inherited = method.__init__ is PooledMethod.__init__  # which frozen heads share, that have no such settings
+        assert inherited or parameter.default is parameter.empty, parameter
 
 
 def test_one_photo(method: Method) -> None:

@@ -8,8 +8,8 @@ import torch
 from fieldmark.backbones.levels import feature_levels
 from fieldmark.layers.pooling.bilinear import power_normalize
 from fieldmark.layers.pooling.stream_fusion import match_grids
+from fieldmark.methods.build import build_method
 from fieldmark.methods.hierarchical_bilinear import HierarchicalBilinear
-from fieldmark.methods.table import build_method
 
 
 def hierarchical(**options: object) -> HierarchicalBilinear:

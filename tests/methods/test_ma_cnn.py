@@ -11,8 +11,8 @@ from torch import Tensor
 
 from fieldmark.layers.attention.channel_groups import channel_peaks, group_channels
 from fieldmark.layers.attention.part_maps import distance_loss, diversity_loss
+from fieldmark.methods.build import build_method
 from fieldmark.methods.ma_cnn import MACNN
-from fieldmark.methods.table import build_method
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from fieldmark.config import build_settings
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.errors import SettingError
+from fieldmark.layers.metric import OBJECTIVE_OPTIONS
 from fieldmark.methods.base import Method
+from fieldmark.methods.build import build_method, method_options
 from fieldmark.methods.metric_learning import MetricLearning
-from fieldmark.methods.table import build_method
-from fieldmark.settings.metric_learning import OBJECTIVE_OPTIONS, MetricLearningSettings
+from fieldmark.recipe import build_settings
 from fieldmark.structures import Record, RecordList
 from fieldmark.training.gradient.loop import train_method
 
@@ -42,7 +42,7 @@ def one_thread() -> None:
 
 def built(seed: int = 0, **changed: Any) -> MetricLearning:
     torch.manual_seed(seed)
-    options = MetricLearningSettings(**(PLAIN | changed)).method_options()
+    options = method_options(MetricLearning.Settings(**(PLAIN | changed)))
     method = build_method("metric_learning", CLASSES, {"backbone": "test_efficientnet", **options}, 32)
     assert isinstance(method, MetricLearning)
     return method
@@ -64,7 +64,7 @@ def squares(tmp_path_factory: pytest.TempPathFactory) -> RecordList:
 @pytest.fixture(scope="module")
 def trained(squares: RecordList, tmp_path_factory: pytest.TempPathFactory) -> MetricLearning:
     method = built()
-    settings = MetricLearningSettings(**PLAIN)
+    settings = MetricLearning.Settings(**PLAIN)
     history = train_method(method, squares, squares, Preprocess(32), settings, tmp_path_factory.mktemp("run"))
     assert max(history.val_top1) > 0.6  # answers by the newest embeddings, before anything is finished
     return method
@@ -152,5 +152,5 @@ def test_settings_that_would_do_nothing_are_refused(overrides: list[str], messag
 def test_every_objective_has_settings(objective: str) -> None:
     given = [f"{name}={value}" for name, value in OBJECTIVE_OPTIONS[objective].items()]
     settings = build_settings("metric_learning", overrides=[f"objective={objective}", *given])
-    assert isinstance(settings, MetricLearningSettings)
+    assert isinstance(settings, MetricLearning.Settings)
     assert settings.objective == objective

@@ -10,8 +10,8 @@ from torch import Tensor
 from fieldmark.errors import SettingError
 from fieldmark.layers.regions.crop_regions import crop_regions
 from fieldmark.layers.regions.ranking import ranking_loss
+from fieldmark.methods.build import build_method
 from fieldmark.methods.nts_net import NTSNet, NTSNetOutput, describe, part_losses
-from fieldmark.methods.table import build_method
 
 LABELS = torch.tensor([1, 4])
 

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fieldmark.backbones.levels import feature_levels
+from fieldmark.methods.build import build_method
 from fieldmark.methods.pmg import PMG, PMGOutput, shuffle_by_level
-from fieldmark.methods.table import build_method
 
 
 @pytest.fixture(autouse=True)

@@ -12,8 +12,8 @@ from torch import Tensor
 from fieldmark.errors import SettingError
 from fieldmark.layers.attention.attention_proposal import peak_square, strongest_square
 from fieldmark.layers.regions.boxcar import boxcar_crop
+from fieldmark.methods.build import build_method
 from fieldmark.methods.ra_cnn import RACNN, rank_loss
-from fieldmark.methods.table import build_method
 
 
 @pytest.fixture

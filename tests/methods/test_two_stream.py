@@ -6,12 +6,11 @@ import pytest
 import torch
 
 from fieldmark.backbones.factory import create_backbone
-from fieldmark.config import build_settings
 from fieldmark.errors import SettingError
 from fieldmark.layers.pooling.bilinear import bilinear_pool, power_normalize
 from fieldmark.methods.bilinear_cnn import BilinearCNN
-from fieldmark.methods.table import build_method
-from fieldmark.settings.second_order import BilinearCNNSettings
+from fieldmark.methods.build import build_method, method_options
+from fieldmark.recipe import build_settings
 from fieldmark.training.gradient.optim import build_optimizer
 
 
@@ -70,7 +69,7 @@ def test_the_reduction_begins_as_a_rotation() -> None:
 def test_the_classifier_learns_alone_first_and_fast() -> None:
     method = two_streams()
     alone, together = method.stages()
-    settings = BilinearCNNSettings(lr=0.01, head_lr_scale=3.0, layer_decay=1.0)
+    settings = BilinearCNN.Settings(lr=0.01, head_lr_scale=3.0, layer_decay=1.0)
     for backbone in method.backbones:
         backbone.freeze(alone.freeze)
     optimizer = build_optimizer(method, settings, alone.lr_scale, alone.head_lr_scale)
@@ -100,8 +99,8 @@ def test_only_a_map_with_itself_has_a_matrix_root(options: dict[str, str]) -> No
 
 def test_no_reduction_can_be_asked_for_in_words() -> None:
     settings = build_settings("bilinear_cnn", overrides=["projected=none", "second_backbone=lite2"])
-    assert isinstance(settings, BilinearCNNSettings)
-    assert settings.method_options() == {
+    assert isinstance(settings, BilinearCNN.Settings)
+    assert method_options(settings) == {
         "second_backbone": "lite2",
         "fusion": "bilinear",
         "projected": None,

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fieldmark.layers.pooling.bilinear import power_normalize
-from fieldmark.methods.table import build_method
+from fieldmark.methods.build import build_method
 from fieldmark.methods.ws_dan import WSDAN, WSDANOutput, augment
 
 

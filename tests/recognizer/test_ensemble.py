@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from fieldmark import Recognizer, SettingError, fit
 from fieldmark.backbones.runners.onnx_runner import OnnxRunner
 from fieldmark.combine_models import combine, select_greedily
-from fieldmark.config import EnsembleSettings
 from fieldmark.data.photos.open_photo import open_photo
 from fieldmark.data.prepare import prepare
 from fieldmark.data.read import read
+from fieldmark.methods.ensemble import Ensemble
 
 Floats = NDArray[np.float64]
 LABELS = np.arange(60) % 3
@@ -115,7 +115,7 @@ def test_calibration_photos_choose_nothing(
 ) -> None:
     """Whatever their labels say, the weights stay; their logits are there for the calibration."""
     photos = prepare(read(birds)).photos
-    settings = EnsembleSettings(models=(fitted, other))
+    settings = Ensemble.Settings(models=(fitted, other))
     wrong = photos.records.like(
         replace(record, label=(record.label + 1) % 4) if role == "calibration" else record
         for record, role in zip(photos.records, photos.roles, strict=True)

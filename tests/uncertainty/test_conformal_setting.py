@@ -14,10 +14,11 @@ from fieldmark import Recognizer, fit, read
 from fieldmark.artifact.load import load_manifest
 from fieldmark.calibration.trust_facts import TrustFacts
 from fieldmark.compare.run_plan import parse_specs, plan_entries
-from fieldmark.config import SETTINGS, build_settings
 from fieldmark.data.prepare import prepare
 from fieldmark.evaluation.evaluate import evaluate
 from fieldmark.export.export_onnx import export
+from fieldmark.methods import METHODS
+from fieldmark.recipe import build_settings
 from fieldmark.recognizer.enroll import enroll
 from fieldmark.recognizer.specimen import fuse_photos, majority_set
 from fieldmark.report.evaluation.write_evaluation import write_report
@@ -120,7 +121,7 @@ def test_a_model_from_before_there_was_a_choice_is_lac(fitted: Path, model_copy:
     assert Recognizer(model_copy).predict(photos) == Recognizer(fitted).predict(photos)
 
 
-@pytest.mark.parametrize("method", SETTINGS)
+@pytest.mark.parametrize("method", METHODS)
 def test_every_method_takes_the_setting(method: str) -> None:
     assert build_settings(method).conformal == "lac"
     assert build_settings(method, overrides=["conformal=aps"]).conformal == "aps"

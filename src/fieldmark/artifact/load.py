@@ -78,7 +78,7 @@ def load_method(folder: Path, manifest: Manifest, facts: MemberFacts) -> Method:
     """A member as a torch module, for what needs gradients or feature maps."""
     from safetensors.torch import load_file
 
-    from fieldmark.methods.table import build_method
+    from fieldmark.methods.build import build_method
 
     method = build_method(facts.method, len(manifest.classes), facts.options, facts.preprocess.image_size)
     method.load_state_dict(load_file(verified_file(folder, manifest, facts.weights)))

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from fieldmark.settings.base import ConformalName
+from fieldmark.methods.settings_base import ConformalName
 
 __all__ = ["ScalingFacts", "TrustFacts"]
 

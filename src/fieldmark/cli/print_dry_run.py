@@ -17,10 +17,10 @@ def try_one_step(
     Raises:
         SettingError: Neither photos nor a recipe tell how many classes and photos there are.
     """
-    from fieldmark.config import build_settings, recipe_dataset
     from fieldmark.data.class_subset import choose_classes
     from fieldmark.data.read import read
     from fieldmark.errors import SettingError
+    from fieldmark.recipe import build_settings, recipe_dataset
     from fieldmark.training.gradient.dry_run import dry_run
 
     settings = build_settings(method, options, recipe=recipe, overrides=overrides)

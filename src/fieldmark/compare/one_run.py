@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from fieldmark.atomic import atomic_file
-from fieldmark.config import SETTINGS
 from fieldmark.data.prepare import Prepared
 from fieldmark.errors import DataError, FieldmarkError
 from fieldmark.progress import Verbosity, set_verbosity
+from fieldmark.recipe import settings_class
 from fieldmark.training.large_pages import use_large_pages
 
 __all__ = ["FACTS", "Facts", "Job", "do", "main"]
@@ -84,7 +84,7 @@ def do(job: Job) -> Facts:
     from fieldmark.api import run_folder, train_and_save
     from fieldmark.compare.measure import count_parameters, cpu_seconds, milliseconds_per_photo, peak_bytes
 
-    settings = SETTINGS[job.settings["method"]].model_validate(job.settings)
+    settings = settings_class(job.settings["method"]).model_validate(job.settings)
     shutil.rmtree(run_folder(job.out), ignore_errors=True)
     started, cpu_before = time.monotonic(), cpu_seconds()
     with _own_cache():

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fieldmark.config import SETTINGS, FitSettings, build_settings
 from fieldmark.errors import SettingError, unknown_name
+from fieldmark.methods import METHODS
+from fieldmark.methods.settings_base import FitSettings
+from fieldmark.recipe import build_settings, settings_class
 
 __all__ = ["DEFAULT_BASELINE", "DEFAULT_EPOCHS", "Entry", "Spec", "parse_specs", "plan_entries"]
 
@@ -29,7 +31,7 @@ class Spec:
 
     Attributes:
         label: Its name in the table.
-        method: In `SETTINGS`.
+        method: In `METHODS`.
         overrides: Its own settings, as ``key=value``.
     """
 
@@ -99,7 +101,7 @@ def plan_entries(specs: Sequence[Spec], options: Mapping[str, Any], overrides: S
                     f"'{_key(text)}' of {spec.label} decides the photos, which are the same for all methods: "
                     "set it for all, by --set, --seeds or --classes"
                 )
-    fields = {name for spec in specs for name in SETTINGS[spec.method].model_fields}
+    fields = {name for spec in specs for name in settings_class(spec.method).model_fields}
     for text in overrides:
         if _key(text) in ("seed", "classes"):
             raise SettingError(f"'{_key(text)}' of a comparison has an option of its own: give --seeds N or --classes")
@@ -112,7 +114,7 @@ def plan_entries(specs: Sequence[Spec], options: Mapping[str, Any], overrides: S
 
 
 def _entry(spec: Spec, shared: Mapping[str, Any], overrides: Sequence[str]) -> Entry:
-    known = SETTINGS[spec.method].model_fields
+    known = settings_class(spec.method).model_fields
     taken = {name: value for name, value in shared.items() if name in known}
     texts = [text for text in overrides if _key(text) in known]
     missing = [name for name in [*shared, *map(_key, overrides)] if name not in known]
@@ -124,8 +126,8 @@ def _parse_spec(text: str) -> Spec:
     if match is None:
         raise SettingError(f"a method to compare looks like name, name[key=value] or label:name[...], but got '{text}'")
     method = match["method"].strip()
-    if method not in SETTINGS:
-        raise unknown_name("method", method, SETTINGS)
+    if method not in METHODS:
+        raise unknown_name("method", method, METHODS)
     own = _split_settings(match["settings"] or "", text)
     plain = f"{method}[{match['settings']}]" if own else method
     return Spec((match["label"] or plain).strip(), method, own)

@@ -16,8 +16,8 @@ from typing import Any, Literal
 from fieldmark.artifact.save import MANIFEST
 from fieldmark.compare.one_run import FACTS, Facts, Job
 from fieldmark.compare.run_plan import Entry
-from fieldmark.config import FitSettings
 from fieldmark.data.prepare import Prepared
+from fieldmark.methods.settings_base import FitSettings
 from fieldmark.progress import verbosity
 
 __all__ = ["Run", "make_run", "run_name"]

@@ -20,10 +20,10 @@ from fieldmark.compare.oracle_rows import oracle_line
 from fieldmark.compare.run_plan import DEFAULT_BASELINE, Entry, Spec, parse_specs, plan_entries
 from fieldmark.compare.runs import Run, make_run
 from fieldmark.compare.shared_splits import prepare_seeds
-from fieldmark.config import SETTINGS
 from fieldmark.data.class_subset import choose_classes
 from fieldmark.data.read import read
 from fieldmark.errors import DataError, SettingError
+from fieldmark.methods import METHODS
 from fieldmark.report.comparison.comparison_page import write_html
 from fieldmark.structures import RecordList
 
@@ -33,8 +33,6 @@ logger = logging.getLogger(__name__)
 
 RESULT = "compare.json"
 PAGE = "compare.html"
-_NOT_ALONE = {"ensemble"}
-"""Methods that train nothing themselves."""
 
 _LIBRARIES = ("fieldmark", "torch", "timm", "onnxruntime", "scikit-learn", "numpy")
 
@@ -147,7 +145,7 @@ def compare(
 
 def _choose(methods: str | None, baseline: str | None) -> tuple[list[Spec], str]:
     """The methods, the baseline first, and its label."""
-    specs = parse_specs(methods if methods is not None else ",".join(sorted(SETTINGS.keys() - _NOT_ALONE)))
+    specs = parse_specs(methods if methods is not None else ",".join(_trainable_methods()))
     labels = [spec.label for spec in specs]
     if baseline is not None and baseline in labels:
         base = specs[labels.index(baseline)]
@@ -156,6 +154,11 @@ def _choose(methods: str | None, baseline: str | None) -> tuple[list[Spec], str]
         if more:
             raise SettingError(f"a comparison has one baseline, but got '{baseline}'")
     return [base, *(spec for spec in specs if spec.label != base.label)], base.label
+
+
+def _trainable_methods() -> list[str]:
+    """All methods that learn from photos, plug-ins included."""
+    return [name for name in METHODS if not METHODS.load(name).needs_models]
 
 
 def _shared(options: Mapping[str, Any]) -> dict[str, Any]:

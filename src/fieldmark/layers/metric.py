@@ -9,9 +9,19 @@ from torch import Tensor, nn
 
 from fieldmark.errors import unknown_name
 from fieldmark.layers.precision import at_least_float32, without_autocast
-from fieldmark.settings.metric_learning import OBJECTIVE_OPTIONS
 
-__all__ = ["MetricLoss", "create_metric_loss"]
+__all__ = ["OBJECTIVE_OPTIONS", "MetricLoss", "create_metric_loss"]
+
+OBJECTIVE_OPTIONS: dict[str, dict[str, Any]] = {
+    "contrastive": {"margin": 1.0},
+    "triplet": {"margin": 0.2, "miner": "batch_hard"},
+    "supcon": {"scale": 10.0},
+    "multi_similarity": {},
+    "proxy_anchor": {"margin": 0.1, "scale": 32.0},
+    "arcface": {"margin": 28.6, "scale": 32.0},
+    "subcenter_arcface": {"margin": 28.6, "scale": 32.0, "sub_centers": 3},
+}
+"""Objective -> its options and their defaults."""
 
 
 class MetricLoss(nn.Module):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone
+from fieldmark.methods.settings_base import FitSettings
+from fieldmark.structures import RecordList
 
 __all__ = ["Annotations", "Method", "ModelOutput", "ParameterGroup", "Photos", "Stage"]
 
@@ -91,23 +93,38 @@ class ParameterGroup:
 
 
 class Method(nn.Module):
-    """Base of all methods. A subclass writes `forward`, and `loss` or `stages` where it differs.
+    """Base of all methods. A subclass writes `Settings` and `forward`, and `loss` or `stages` where they differ.
 
     Args:
-        backbone: What turns images into feature maps.
+        backbone: Turns images into feature maps.
         num_classes: K.
 
     Attributes:
-        point_names: Annotated parts that the method learns from besides labels; None for a method that wants no
+        Settings: Its settings, with all defaults. Those of its own are arguments of the constructor.
+        trainer: Function that trains it, as ``module:name``; see `fieldmark.training.train`.
+        needs_models: Whether it joins models that are trained already.
+        backbone_options: Names of constructor arguments that are further backbones.
+        starts_as_probe: Whether training starts from a regression on cached frozen features; for `PooledMethod`.
+        point_names: Annotated parts that the method learns from besides labels; None for a method without
             annotations. Any other gets them through `annotated_loss`.
     """
 
+    Settings: ClassVar[type[FitSettings]]
+    trainer: ClassVar[str] = "fieldmark.training.gradient.train_by_gradient:train_by_gradient"
+    needs_models: ClassVar[bool] = False
+    backbone_options: ClassVar[tuple[str, ...]] = ()
+    starts_as_probe: ClassVar[bool] = False
     point_names: tuple[str, ...] | None = None
 
     def __init__(self, backbone: Backbone, num_classes: int) -> None:
         super().__init__()
         self.backbone = backbone
         self.num_classes = num_classes
+
+    @classmethod
+    def options_for(cls, options: dict[str, Any], train: RecordList) -> dict[str, Any]:
+        """Return the constructor's options after a look at the records of the training photos."""
+        return options
 
     def forward(self, images: Tensor) -> ModelOutput:
         """Normalised images (B, 3, S, S) to a `ModelOutput`."""

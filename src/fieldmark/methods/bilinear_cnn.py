@@ -5,40 +5,57 @@ Source: Lin, RoyChowdhury, Maji, "Bilinear CNN models for fine-grained visual re
 
 from __future__ import annotations
 
+from typing import Literal
+
+from pydantic import Field
 from torch import nn
 
 from fieldmark.backbones.factory import Backbone
 from fieldmark.errors import SettingError
 from fieldmark.layers.pooling.bilinear import RootBilinearPool
 from fieldmark.layers.pooling.stream_fusion import create_fusion
+from fieldmark.methods import register_method
+from fieldmark.methods.settings_base import GradientSettings
 from fieldmark.methods.two_stream import TwoStreamMethod
 
 __all__ = ["BilinearCNN"]
 
 
+@register_method("bilinear_cnn")
 class BilinearCNN(TwoStreamMethod):
     """Outer products of the local features of two streams, averaged over locations.
 
     Args:
         backbone: f_A.
         num_classes: K.
-        second_backbone: f_B; None for the symmetric model.
-        fusion: ``bilinear``, or one of the fusions it is compared with: ``concat``, ``sum``, ``max``.
-        projected: Channels that each stream is reduced to before; None for all of them.
-        matrix_root: Take the square root of the matrix before that of its entries ("improved B-CNN").
+        **options: See `Settings`.
 
     Raises:
         SettingError: Options that do not go together.
     """
 
+    class Settings(GradientSettings):
+        """Bilinear pooling of two streams."""
+
+        method: Literal["bilinear_cnn"] = "bilinear_cnn"
+        second_backbone: str | None = Field(None, description="the other stream; the same backbone by default")
+        fusion: Literal["bilinear", "concat", "sum", "max"] = Field(
+            "bilinear", description="how the streams join: outer product, or a simpler fusion to compare it with"
+        )
+        projected: int | None = Field(128, ge=1, description="channels of each stream before fusion; none keeps all")
+        matrix_root: bool = Field(
+            False, description='square root of the matrix before that of its entries ("improved B-CNN")'
+        )
+
     def __init__(
         self,
         backbone: Backbone,
         num_classes: int,
-        second_backbone: Backbone | None = None,
-        fusion: str = "bilinear",
-        projected: int | None = 128,
-        matrix_root: bool = False,
+        *,
+        second_backbone: Backbone | None,
+        fusion: str,
+        projected: int | None,
+        matrix_root: bool,
     ) -> None:
         super().__init__(backbone, num_classes, second_backbone, projected)
         if not matrix_root:

@@ -7,16 +7,20 @@ re-identification" (ICCV 2021).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor
 
 from fieldmark.backbones.factory import Backbone
 from fieldmark.errors import unknown_name
 from fieldmark.layers.attention.guided_views import attention_box, crop_and_resize
 from fieldmark.layers.pooling.bilinear import bilinear_pool, power_normalize
+from fieldmark.methods import register_method
 from fieldmark.methods.base import ModelOutput
+from fieldmark.methods.settings_base import GradientSettings
 from fieldmark.methods.ws_dan import WSDAN, WSDANOutput, augment
 
 __all__ = ["CAL", "CALOutput"]
@@ -38,6 +42,7 @@ class CALOutput(WSDANOutput):
     effects: Tensor | None = None
 
 
+@register_method("cal")
 class CAL(WSDAN):
     """The descriptor of `WSDAN`, with a second loss on the effect of its attention.
 
@@ -47,34 +52,52 @@ class CAL(WSDAN):
     Args:
         backbone: Its narrow map (`Backbone.local_map`) is attended.
         num_classes: K.
-        num_maps: M, the number of attention maps.
-        feature_scale: What the descriptor of unit length is multiplied with before the classifier.
-        center_weight: Of the distance from the class's centre in the loss.
-        center_rate: How fast centres move.
-        counterfactual: ``random`` draws each place from 0 to 2, ``uniform`` attends all places alike, ``shuffled``
-            takes the maps of another photo of the batch; a batch of one photo then has no effect to learn from.
-        effect_weight: Of the effect's cross-entropy in the loss.
-        guided: Train on crops and erasures too, as `WSDAN` does.
-        num_crops: Closer looks in evaluation, up to 3.
+        **options: See `Settings`.
 
     Raises:
         SettingError: There is no such counterfactual.
     """
 
+    class Settings(GradientSettings):
+        """Attention maps that learn from the difference they make to the answer."""
+
+        method: Literal["cal"] = "cal"
+        num_maps: int = Field(32, ge=1, description="attention maps")
+        feature_scale: float = Field(4.0, gt=0, description="factor on the descriptor of unit length")
+        center_weight: float = Field(1.0, ge=0, description="weight of the distance from the class centre in the loss")
+        center_rate: float = Field(0.05, gt=0, le=1, description="how fast the class centres move")
+        counterfactual: Literal["random", "uniform", "shuffled"] = Field(
+            "random",
+            description="attention that the effect is measured against: random values, all places alike, or the maps "
+            "of another photo of the batch",
+        )
+        effect_weight: float = Field(1.0, ge=0, description="weight of the effect's cross-entropy in the loss")
+        guided: bool = Field(True, description="train on guided crops and erasures too, as ws_dan does")
+        num_crops: int = Field(3, ge=0, le=3, description="crops that an answer averages besides the whole photo")
+
     def __init__(
         self,
         backbone: Backbone,
         num_classes: int,
-        num_maps: int = 32,
-        feature_scale: float = 4.0,
-        center_weight: float = 1.0,
-        center_rate: float = 0.05,
-        counterfactual: str = "random",
-        effect_weight: float = 1.0,
-        guided: bool = True,
-        num_crops: int = 3,
+        *,
+        num_maps: int,
+        feature_scale: float,
+        center_weight: float,
+        center_rate: float,
+        counterfactual: str,
+        effect_weight: float,
+        guided: bool,
+        num_crops: int,
     ) -> None:
-        super().__init__(backbone, num_classes, num_maps, feature_scale, center_weight, center_rate)
+        super().__init__(
+            backbone,
+            num_classes,
+            num_maps=num_maps,
+            feature_scale=feature_scale,
+            center_weight=center_weight,
+            center_rate=center_rate,
+            refine=True,
+        )
         if counterfactual not in COUNTERFACTUALS:
             raise unknown_name("counterfactual", counterfactual, COUNTERFACTUALS)
         self.counterfactual = counterfactual

@@ -6,37 +6,54 @@ Source: Woo, Park, Lee, Kweon, "CBAM: convolutional block attention module" (ECC
 
 from __future__ import annotations
 
+from typing import Literal
+
+from pydantic import Field
 from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone
 from fieldmark.errors import unknown_name
 from fieldmark.layers.attention.channel_spatial import BlockAttention, ChannelAttention
+from fieldmark.methods import register_method
 from fieldmark.methods.base import Method, ModelOutput
+from fieldmark.methods.settings_base import GradientSettings
 
 __all__ = ["AttentionMethod"]
 
 
+@register_method("cbam")
 class AttentionMethod(Method):
     """The final feature map, weighted, averaged over places; a linear layer. Trained end to end.
 
     Args:
         backbone: Its final map is weighted.
         num_classes: K.
-        attention: ``cbam``, or ``se`` for channels alone, which has no `attention_maps`.
-        reduction: The network that weighs the channels has C / reduction hidden units.
-        dropout: On the embedding while training.
+        **options: See `Settings`.
 
     Raises:
         SettingError: There is no such attention.
     """
 
+    class Settings(GradientSettings):
+        """Attention over channels and places after the backbone."""
+
+        method: Literal["cbam"] = "cbam"
+        attention: Literal["cbam", "se"] = Field(
+            "cbam", description="cbam weighs channels and places, se only channels and has no attention maps"
+        )
+        reduction: int = Field(
+            16, ge=1, description="the network that weighs C channels has C / reduction hidden units"
+        )
+        dropout: float = Field(0.2, ge=0, lt=1, description="dropout on the embedding")
+
     def __init__(
         self,
         backbone: Backbone,
         num_classes: int,
-        attention: str = "cbam",
-        reduction: int = 16,
-        dropout: float = 0.2,
+        *,
+        attention: str,
+        reduction: int,
+        dropout: float,
     ) -> None:
         super().__init__(backbone, num_classes)
         if attention == "cbam":

@@ -7,8 +7,10 @@ Kim, On, Lim, Kim, Ha, Zhang, "Hadamard product for low-rank bilinear pooling" (
 from __future__ import annotations
 
 from itertools import combinations
+from typing import Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone
@@ -16,23 +18,33 @@ from fieldmark.backbones.levels import feature_levels, level_channels
 from fieldmark.layers.pooling.bilinear import power_normalize
 from fieldmark.layers.pooling.stream_fusion import match_grids
 from fieldmark.layers.precision import at_least_float32, without_autocast
+from fieldmark.methods import register_method
 from fieldmark.methods.base import Method, ModelOutput, Stage
+from fieldmark.methods.settings_base import GradientSettings
 from fieldmark.methods.two_stream import classifier_first
 
 __all__ = ["HierarchicalBilinear"]
 
 
+@register_method("hierarchical_bilinear")
 class HierarchicalBilinear(Method):
     """Each level projected to `rank` channels; products of each pair of levels, averaged over places; a linear layer.
 
     Args:
         backbone: Its last `levels` stages are compared, on the grid of the last one.
         num_classes: K.
-        levels: At least 1; with 1 the last map is compared with itself, by two projections.
-        rank: d; the descriptor has d numbers for each pair.
+        **options: See `Settings`.
+
     """
 
-    def __init__(self, backbone: Backbone, num_classes: int, levels: int = 3, rank: int = 2048) -> None:
+    class Settings(GradientSettings):
+        """Low-rank bilinear pooling of each pair of the backbone's last stages."""
+
+        method: Literal["hierarchical_bilinear"] = "hierarchical_bilinear"
+        levels: int = Field(3, ge=1, le=5, description="stages that are compared; 1 compares the last one with itself")
+        rank: int = Field(2048, ge=1, description="channels that each stage is projected to")
+
+    def __init__(self, backbone: Backbone, num_classes: int, *, levels: int, rank: int) -> None:
         super().__init__(backbone, num_classes)
         self.levels = levels
         channels = level_channels(backbone, levels)

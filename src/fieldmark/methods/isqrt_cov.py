@@ -6,14 +6,19 @@ root normalization" (CVPR 2018).
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone
 from fieldmark.errors import unknown_name
 from fieldmark.layers.pooling.global_pooling import CovarianceRoot, principal_components
+from fieldmark.methods import register_method
 from fieldmark.methods.base import Method, ModelOutput, Photos
 from fieldmark.methods.even_sample import EvenSample
+from fieldmark.methods.settings_base import GradientSettings
 
 __all__ = ["ISqrtCov"]
 
@@ -21,6 +26,7 @@ COMPONENT_PHOTOS = 500
 """Photos that the principal components are taken from, at most."""
 
 
+@register_method("isqrt_cov")
 class ISqrtCov(Method):
     """1x1 convolution; covariance over locations; Newton-Schulz; upper triangle; linear layer.
 
@@ -30,21 +36,32 @@ class ISqrtCov(Method):
     Args:
         backbone: Its narrow map (`Backbone.local_map`) is compared with itself.
         num_classes: K.
-        projected: d, the channels after the convolution; the descriptor has d (d + 1) / 2 numbers.
-        iterations: Of Newton-Schulz.
-        start: ``components`` or ``random``.
+        **options: See `Settings`.
 
     Raises:
         SettingError: There is no such start.
     """
 
+    class Settings(GradientSettings):
+        """The matrix square root of the covariance of local features."""
+
+        method: Literal["isqrt_cov"] = "isqrt_cov"
+        projected: int = Field(128, ge=1, description="channels that are compared with each other")
+        iterations: int = Field(5, ge=1, le=30, description="Newton-Schulz steps")
+        start: Literal["components", "random"] = Field(
+            "components",
+            description="initial projection: principal components of local features, or the paper's random one with "
+            "batch norm",
+        )
+
     def __init__(
         self,
         backbone: Backbone,
         num_classes: int,
-        projected: int = 128,
-        iterations: int = 5,
-        start: str = "components",
+        *,
+        projected: int,
+        iterations: int,
+        start: str,
     ) -> None:
         super().__init__(backbone, num_classes)
         if start not in ("components", "random"):

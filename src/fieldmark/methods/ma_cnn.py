@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import logging
 import math
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone
 from fieldmark.layers.attention.channel_groups import channel_peaks, group_channels
 from fieldmark.layers.attention.part_maps import ChannelGrouping, distance_loss, diversity_loss, part_features
 from fieldmark.layers.block_logits import block_logits
+from fieldmark.methods import register_method
 from fieldmark.methods.base import Method, ModelOutput, Photos, Stage
 from fieldmark.methods.even_sample import EvenSample
+from fieldmark.methods.settings_base import GradientSettings
 
 __all__ = ["MACNN"]
 
@@ -29,30 +33,44 @@ GROUPING_LR_SCALE = 0.2
 START_PHOTOS = 1024
 
 
+@register_method("ma_cnn")
 class MACNN(Method):
     """Part maps out of groups of channels; the mean features under them and of the whole photo, each of unit length.
 
     One linear layer reads them all; its blocks are the parts' own classifiers, of whose logits its own are the mean.
 
     Args:
-        backbone: Its last map's channels are grouped.
+        backbone: The channels of its last map are grouped.
         num_classes: K.
-        num_parts: N.
-        diversity_weight: Of the parts' overlap against their spread.
-        diversity_margin: Overlap that is forgiven.
-        feature_scale: What the features of unit length are multiplied with before the classifier.
-        rounds: How often grouping and classifiers take turns.
+        **options: See `Settings`.
+
     """
+
+    class Settings(GradientSettings):
+        """Parts as groups of channels that peak together."""
+
+        method: Literal["ma_cnn"] = "ma_cnn"
+        epochs: int = Field(10, ge=1, le=10_000, description="passes over the training photos")
+        head_lr_scale: float = Field(3.0, gt=0, description="factor on the learning rate of the head")
+        freeze: str | None = Field("stage2", description="last backbone stage that is frozen; none trains all")
+        frozen_batchnorm: bool = Field(True, description="keep the running statistics of batch norm")
+        ema: float = Field(0.98, ge=0, lt=1, description="decay of the moving average of the weights; 0 is off")
+        num_parts: int = Field(4, ge=2, le=64, description="parts besides the whole photo")
+        diversity_weight: float = Field(2.0, ge=0, description="weight of the parts' overlap against their spread")
+        diversity_margin: float = Field(0.02, ge=0, lt=1, description="overlap that costs nothing")
+        feature_scale: float = Field(4.0, gt=0, description="factor on features of unit length")
+        rounds: int = Field(1, ge=1, description="how often groups and classifiers take turns")
 
     def __init__(
         self,
         backbone: Backbone,
         num_classes: int,
-        num_parts: int = 4,
-        diversity_weight: float = 2.0,
-        diversity_margin: float = 0.02,
-        feature_scale: float = 4.0,
-        rounds: int = 1,
+        *,
+        num_parts: int,
+        diversity_weight: float,
+        diversity_margin: float,
+        feature_scale: float,
+        rounds: int,
     ) -> None:
         super().__init__(backbone, num_classes)
         self.grouping = ChannelGrouping(backbone.channels, num_parts)

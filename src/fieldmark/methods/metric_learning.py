@@ -6,19 +6,33 @@ Kim, Kim, Cho, Kwak, "Proxy anchor loss for deep metric learning" (CVPR 2020); a
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import torch
 import torch.nn.functional as F
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone
 from fieldmark.layers.class_memory import ClassMemory
-from fieldmark.layers.metric import create_metric_loss
+from fieldmark.layers.metric import OBJECTIVE_OPTIONS, create_metric_loss
 from fieldmark.layers.pooling.global_pooling import create_pooling
+from fieldmark.methods import register_method
 from fieldmark.methods.base import Method, ModelOutput, Photos
+from fieldmark.methods.settings_base import GradientSettings
 
-__all__ = ["MetricLearning"]
+__all__ = ["MetricLearning", "ObjectiveName"]
+
+ObjectiveName = Literal[
+    "contrastive", "triplet", "supcon", "multi_similarity", "proxy_anchor", "arcface", "subcenter_arcface"
+]
+
+_COMPARES_PHOTOS = ("contrastive", "triplet", "supcon", "multi_similarity")
+"""Objectives that compare photos of one class: they learn nothing from a batch without two photos of a class."""
 
 
+@register_method("metric_learning")
 class MetricLearning(Method):
     """Pooling, a linear layer, unit length; a loss on distances; logits from what is remembered of each class.
 
@@ -28,30 +42,89 @@ class MetricLearning(Method):
     Args:
         backbone: Its feature map is pooled.
         num_classes: K.
-        objective: Name of the loss; see `create_metric_loss` for its options.
-        miner: Which triplets count; None for the loss's own, as with the three options that follow.
-        margin: Of the loss.
-        scale: Factor on similarities in the loss.
-        sub_centers: Learned vectors for each class.
-        embedding_dim: D.
-        pooling: ``avg`` or ``gem``.
-        remembered: M, embeddings that each class is remembered by.
-        temperature: See `ClassMemory`.
+        **options: See `Settings`.
+
     """
+
+    class Settings(GradientSettings):
+        """An embedding in which photos of one class lie close; answers come from the nearest remembered photos."""
+
+        method: Literal["metric_learning"] = "metric_learning"
+        per_class: int | None = Field(
+            4, ge=1, validate_default=True, description="photos of each class in a batch; none draws freely"
+        )
+        label_smoothing: float = Field(0.0, ge=0, description="must be 0: the losses use no class probabilities")
+        mixup: float = Field(0.0, ge=0, description="must be 0: the losses compare photos of one class each")
+        cutmix: float = Field(0.0, ge=0, description="must be 0: the losses compare photos of one class each")
+        objective: ObjectiveName = Field("proxy_anchor", validate_default=True, description="the loss, by name")
+        miner: Literal["batch_hard", "semi_hard"] | None = Field(
+            None, description="which triplets count, only for triplet; batch_hard by default"
+        )
+        margin: float | None = Field(
+            None, ge=0, description="margin of the loss, in degrees for arcface; its own by default"
+        )
+        scale: float | None = Field(None, gt=0, description="factor on similarities in the loss; its own by default")
+        sub_centers: int | None = Field(
+            None, ge=1, description="vectors for each class, only for subcenter_arcface; 3 by default"
+        )
+        embedding_dim: int = Field(512, ge=2, description="length of the embedding")
+        pooling: Literal["avg", "gem"] = Field("avg", description="pooling of the feature map")
+        remembered: int = Field(16, ge=1, description="embeddings that are kept for each class")
+        temperature: float = Field(
+            0.05, gt=0, description="smaller differences of similarity to kept embeddings count little"
+        )
+
+        @field_validator("per_class")
+        @classmethod
+        def _leaves_room_for_two(cls, value: int | None, info: ValidationInfo) -> int | None:
+            size = info.data.get("batch_size")
+            if value and size and size < 2 * value:
+                raise PydanticCustomError(
+                    "room",
+                    "{each} photos a class and two classes make {least}, but batch_size is {size}; change either",
+                    {"each": value, "least": 2 * value, "size": size},
+                )
+            return value
+
+        @field_validator("label_smoothing", "mixup", "cutmix")
+        @classmethod
+        def _one_class_a_photo(cls, value: float) -> float:
+            if value:
+                raise PydanticCustomError("one_class", "its losses compare photos of one class each, so it must stay 0")
+            return value
+
+        @field_validator("objective")
+        @classmethod
+        def _finds_pairs(cls, value: str, info: ValidationInfo) -> str:
+            per_class = info.data.get("per_class")
+            if value in _COMPARES_PHOTOS and (per_class is None or per_class < 2):
+                raise PydanticCustomError(
+                    "pairs", "{name} compares photos of one class, so per_class must be 2 or more", {"name": value}
+                )
+            return value
+
+        @field_validator("miner", "margin", "scale", "sub_centers")
+        @classmethod
+        def _is_known_to_the_objective(cls, value: Any, info: ValidationInfo) -> Any:
+            objective = info.data.get("objective")
+            if value is not None and objective and info.field_name not in OBJECTIVE_OPTIONS[objective]:
+                raise PydanticCustomError("unused", "{name} has no such option; leave it out", {"name": objective})
+            return value
 
     def __init__(
         self,
         backbone: Backbone,
         num_classes: int,
-        objective: str = "proxy_anchor",
-        miner: str | None = None,
-        margin: float | None = None,
-        scale: float | None = None,
-        sub_centers: int | None = None,
-        embedding_dim: int = 512,
-        pooling: str = "avg",
-        remembered: int = 16,
-        temperature: float = 0.05,
+        *,
+        objective: str,
+        miner: str | None,
+        margin: float | None,
+        scale: float | None,
+        sub_centers: int | None,
+        embedding_dim: int,
+        pooling: str,
+        remembered: int,
+        temperature: float,
     ) -> None:
         super().__init__(backbone, num_classes)
         self.pool = create_pooling(pooling, backbone.channels)

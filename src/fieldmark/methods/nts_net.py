@@ -6,9 +6,11 @@ Source: Yang, Luo, Wang, Hu, Gao, Wang, "Learning to navigate for fine-grained c
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone
@@ -17,7 +19,9 @@ from fieldmark.layers.regions.anchor_boxes import anchor_boxes
 from fieldmark.layers.regions.crop_regions import choose_regions, crop_regions
 from fieldmark.layers.regions.navigator import Navigator
 from fieldmark.layers.regions.ranking import ranking_loss
+from fieldmark.methods import register_method
 from fieldmark.methods.base import Method, ModelOutput, Stage
+from fieldmark.methods.settings_base import GradientSettings
 
 __all__ = ["NTSNet", "NTSNetOutput"]
 
@@ -44,6 +48,7 @@ class NTSNetOutput(ModelOutput):
     scores: Tensor | None = None
 
 
+@register_method("nts_net")
 class NTSNet(Method):
     """Navigator, teacher and scrutinizer over one shared backbone.
 
@@ -51,29 +56,40 @@ class NTSNet(Method):
     scrutinizer joins with the whole photo.
 
     Args:
-        backbone: Of the whole photo and of all crops.
+        backbone: Reads the whole photo and all crops.
         num_classes: K.
-        num_proposals: M, the regions that teach the navigator.
-        num_parts: R, the regions that the answer reads; at most M.
-        part_size: Side of a crop in pixels; half of the photo's side for None.
-        max_iou: Proposals that overlap more than this are one.
-        rank_weight: Of the ranking loss.
-        dropout: On the features before the classifiers.
+        **options: See `Settings`.
 
     Raises:
         SettingError: `num_parts` exceeds `num_proposals`.
     """
 
+    class Settings(GradientSettings):
+        """A navigator proposes regions, a teacher ranks them, a scrutinizer reads the best."""
+
+        method: Literal["nts_net"] = "nts_net"
+        head_lr_scale: float = Field(2.0, gt=0, description="factor on the learning rate of the head")
+        frozen_batchnorm: bool = Field(True, description="keep the running statistics of batch norm")
+        num_proposals: int = Field(6, ge=1, le=16, description="regions of each training photo that are classified")
+        num_parts: int = Field(4, ge=1, le=16, description="the best of them, which the answer reads")
+        part_size: int | None = Field(
+            None, ge=32, le=1024, description="side that a region is resized to; half of image_size by default"
+        )
+        max_iou: float = Field(0.25, ge=0, lt=1, description="regions that overlap more count as one")
+        rank_weight: float = Field(1.0, ge=0, description="weight of the ranking of regions in the loss")
+        dropout: float = Field(0.2, ge=0, lt=1, description="dropout on the features before the classifiers")
+
     def __init__(
         self,
         backbone: Backbone,
         num_classes: int,
-        num_proposals: int = 6,
-        num_parts: int = 4,
-        part_size: int | None = None,
-        max_iou: float = 0.25,
-        rank_weight: float = 1.0,
-        dropout: float = 0.2,
+        *,
+        num_proposals: int,
+        num_parts: int,
+        part_size: int | None,
+        max_iou: float,
+        rank_weight: float,
+        dropout: float,
     ) -> None:
         super().__init__(backbone, num_classes)
         if num_parts > num_proposals:

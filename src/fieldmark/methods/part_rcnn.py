@@ -6,20 +6,34 @@ detector is a dense one in place of selective search with support vector machine
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
+from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone
 from fieldmark.backbones.levels import feature_levels, level_channels
+from fieldmark.data.photos.annotations import demand_annotations, point_names
+from fieldmark.errors import unknown_name
 from fieldmark.layers.regions.crop_regions import crop_regions
-from fieldmark.layers.regions.part_boxes import BIRD_PARTS, PartBoxes, clip_boxes, present, widen_boxes
+from fieldmark.layers.regions.part_boxes import (
+    BIRD_PARTS,
+    PartBoxes,
+    clip_boxes,
+    part_groups,
+    present,
+    widen_boxes,
+)
 from fieldmark.layers.regions.part_detector import Detections, PartDetector
 from fieldmark.layers.regions.part_geometry import SLACK, Configuration, PartMemory, best_configuration, inside
 from fieldmark.layers.softmax_regression import fit_softmax
+from fieldmark.methods import register_method
 from fieldmark.methods.base import Annotations, Method, ModelOutput, Photos, Stage
+from fieldmark.methods.settings_base import GradientSettings
+from fieldmark.structures import RecordList
 
 __all__ = ["Constraint", "PartRCNN"]
 
@@ -39,23 +53,57 @@ JITTER = 0.05
 """Spread of the shifts of true boxes in training, as a share of their sides."""
 
 
+@register_method("part_rcnn")
 class PartRCNN(Method):
     """Object and parts by a detector under a geometric constraint; a descriptor of each crop; one linear layer.
 
     Args:
         backbone: Reads the whole photo, for the detector too, and every crop.
         num_classes: K.
-        parts: Part -> names of the annotated points that it is made of; head and body of birds for None.
-        part_size: Side in pixels that crops are resized to; half of the photo's for None.
-        part_fraction: Side of the square around a part of a single point, as a share of the object's side.
-        constraint: ``none``, ``box`` (parts inside of the object) or ``neighbours`` (and where similar photos have
-            them).
-        neighbours: How many similar photos.
-        alpha: Exponent of their term.
-        dropout: On the joined descriptors while training.
-        detection_weight: Of the detector's loss beside that of the classifier.
-        probe_start: Factor on the regression that the classifier starts from; 0 starts at random.
+        **options: See `Settings`.
     """
+
+    class Settings(GradientSettings):
+        """A detector of the object and its parts, and a classifier of their crops."""
+
+        method: Literal["part_rcnn"] = "part_rcnn"
+        batch_size: int = Field(16, ge=1, description="photos for each step")
+        freeze: str | None = Field("stage2", description="last backbone stage that is frozen; all trains only heads")
+        frozen_batchnorm: bool = Field(True, description="keep the running statistics of batch norm")
+        parts: dict[str, tuple[str, ...]] | None = Field(
+            None, description="part -> its points, such as {head=['beak','crown']}; by default from the data's points"
+        )
+        part_size: int | None = Field(
+            None, ge=16, le=2048, description="side of crops in pixels; half of the photo's by default"
+        )
+        part_fraction: float = Field(
+            0.3, gt=0, le=2, description="side of a part with one point, as a fraction of the object's side"
+        )
+        constraint: Literal["none", "box", "neighbours"] = Field(
+            "none", description="parts anywhere, inside the object, or also where similar photos have them"
+        )
+        neighbours: int = Field(20, ge=1, description="number of similar photos that say where parts lie")
+        alpha: float = Field(0.1, ge=0, le=10, description="exponent of the score that similar photos give")
+        dropout: float = Field(0.2, ge=0, lt=1, description="dropout on the joined descriptors")
+        detection_weight: float = Field(1.0, gt=0, description="weight of the detector's loss against the classifier's")
+
+        @field_validator("parts", mode="before")
+        @classmethod
+        def _read_table(cls, value: Any) -> Any:
+            """Read a table written as text, as ``--set`` gives it."""
+            if not isinstance(value, str):
+                return value
+            try:
+                return tomllib.loads(f"parts = {value}")["parts"]
+            except tomllib.TOMLDecodeError:
+                raise ValueError("expected a table such as {head=['beak','crown'], body=['back','tail']}") from None
+
+        @field_validator("parts")
+        @classmethod
+        def _demand_points(cls, value: dict[str, tuple[str, ...]] | None) -> dict[str, tuple[str, ...]] | None:
+            if value is not None and (not value or not all(value.values())):
+                raise ValueError("expected at least one part, each of at least one point")
+            return value
 
     center: Tensor
     scale: Tensor
@@ -64,15 +112,16 @@ class PartRCNN(Method):
         self,
         backbone: Backbone,
         num_classes: int,
-        parts: Mapping[str, Sequence[str]] | None = None,
-        part_size: int | None = None,
-        part_fraction: float = 0.3,
-        constraint: Constraint = "none",
-        neighbours: int = 20,
-        alpha: float = 0.1,
-        dropout: float = 0.2,
-        detection_weight: float = 1.0,
-        probe_start: float = 0.4,
+        *,
+        parts: Mapping[str, Sequence[str]] | None,
+        part_size: int | None,
+        part_fraction: float,
+        constraint: Constraint,
+        neighbours: int,
+        alpha: float,
+        dropout: float,
+        detection_weight: float,
+        probe_start: float,
     ) -> None:
         super().__init__(backbone, num_classes)
         self.part_boxes = PartBoxes(BIRD_PARTS if parts is None else parts, part_fraction)
@@ -89,6 +138,22 @@ class PartRCNN(Method):
         self.absent = nn.Parameter(torch.zeros(1 + count, dim))
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear((2 + count) * dim, num_classes)
+
+    @classmethod
+    def options_for(cls, options: dict[str, Any], train: RecordList) -> dict[str, Any]:
+        """Add `parts` where the settings leave it out: the parts that the data have.
+
+        Raises:
+            DataError: The data have no boxes or no parts.
+            SettingError: A named point is not annotated in the data.
+        """
+        demand_annotations(train, cls.Settings().method)
+        known = point_names(train)
+        parts = options["parts"] if options["parts"] is not None else part_groups(known)
+        for point in (point for points in parts.values() for point in points):
+            if point not in known:
+                raise unknown_name("point", point, known)
+        return options | {"parts": {part: list(points) for part, points in parts.items()}}
 
     @property
     def part_names(self) -> tuple[str, ...]:

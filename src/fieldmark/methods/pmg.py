@@ -7,15 +7,19 @@ training of jigsaw patches" (ECCV 2020).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone
 from fieldmark.backbones.levels import feature_levels, level_channels
 from fieldmark.layers.regions.jigsaw import jigsaw
+from fieldmark.methods import register_method
 from fieldmark.methods.base import Method, ModelOutput, Stage
+from fieldmark.methods.settings_base import GradientSettings
 
 __all__ = ["PMG", "PMGOutput"]
 
@@ -41,6 +45,7 @@ class PMGOutput(ModelOutput):
     jigsaw_logits: Tensor | None = None
 
 
+@register_method("pmg")
 class PMG(Method):
     """A block, a maximum over places and a classifier for each stage; one more classifier for all of them joined.
 
@@ -50,11 +55,20 @@ class PMG(Method):
     Args:
         backbone: Its last `levels` stages are read.
         num_classes: K.
-        levels: L.
-        channels: d, of each stage's descriptor.
+        **options: See `Settings`.
+
     """
 
-    def __init__(self, backbone: Backbone, num_classes: int, levels: int = 3, channels: int = 512) -> None:
+    class Settings(GradientSettings):
+        """Fine stages learn from small shuffled patches, coarse ones from large ones."""
+
+        method: Literal["pmg"] = "pmg"
+        head_lr_scale: float = Field(2.0, gt=0, description="factor on the learning rate of the head")
+        frozen_batchnorm: bool = Field(True, description="keep the running statistics of batch norm")
+        levels: int = Field(3, ge=1, le=5, description="stages of the backbone that answer")
+        channels: int = Field(512, ge=2, description="length of each stage's descriptor; the paper uses 1024")
+
+    def __init__(self, backbone: Backbone, num_classes: int, *, levels: int, channels: int) -> None:
         super().__init__(backbone, num_classes)
         self.levels = levels
         self.blocks = nn.ModuleList(_block(count, channels) for count in level_channels(backbone, levels))

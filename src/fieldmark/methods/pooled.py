@@ -15,9 +15,9 @@ __all__ = ["PooledMethod"]
 
 
 class PooledMethod(Method):
-    """``linear_probe``, ``fine_tune`` and the members of ``auto``: descriptors, scaled and joined, then linear.
+    """Base of ``linear_probe``, ``fine_tune`` and ``auto``: descriptors, scaled and joined, then a linear layer.
 
-    Each descriptor is centred and scaled (`set_scaling`), so that none outweighs the others by its units alone.
+    Each descriptor is centred and scaled (`set_scaling`), so that its units give it no larger weight.
     The embedding is the joined vector; the logits are linear in it.
 
     Args:
@@ -32,6 +32,7 @@ class PooledMethod(Method):
         self,
         backbone: Backbone,
         num_classes: int,
+        *,
         poolings: Sequence[str] = ("avg",),
         dropout: float = 0.0,
         cov_channels: int = 96,

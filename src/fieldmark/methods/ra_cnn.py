@@ -9,9 +9,11 @@ from __future__ import annotations
 import copy
 import logging
 import math
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone
@@ -28,8 +30,10 @@ from fieldmark.layers.attention.attention_proposal import (
 from fieldmark.layers.block_logits import block_logits
 from fieldmark.layers.precision import at_least_float32
 from fieldmark.layers.regions.boxcar import boxcar_crop
+from fieldmark.methods import register_method
 from fieldmark.methods.base import Method, ModelOutput, Photos, Stage
 from fieldmark.methods.even_sample import EvenSample
+from fieldmark.methods.settings_base import GradientSettings
 
 __all__ = ["RACNN", "rank_loss"]
 
@@ -41,6 +45,7 @@ START_PHOTOS = 2048
 AIMS = ("evidence", "response")
 
 
+@register_method("ra_cnn")
 class RACNN(Method):
     """A few scales of one photo, each cut from the last one's square; one linear layer over all their features.
 
@@ -49,37 +54,56 @@ class RACNN(Method):
     Args:
         backbone: Reads every scale.
         num_classes: K.
-        num_scales: S, the photo counted in.
-        shared_backbone: All scales are read by the same weights; otherwise each has its own.
-        crop_size: Side at which the inner scales are read; None for half of the photo's.
-        start_crop: Side of the squares that the proposals are aimed at, as a share of the side of what they are cut
-            from.
-        smallest_crop: Least side of a square, likewise.
-        sharpness: k of the boxcar mask.
-        margin: By which a finer scale has to be surer.
-        feature_scale: What the features of unit length are multiplied with before the classifier.
-        rounds: How often the proposals learn in between.
-        aim: What they are aimed at before they first learn by rank: still the strongest ``response``, which is the
-            paper's, or ``evidence`` of the trained classifiers.
+        **options: See `Settings`.
 
     Raises:
         SettingError: There is no such aim.
     """
 
+    class Settings(GradientSettings):
+        """The photo and crops of it, each cut from the one before, one backbone for all."""
+
+        method: Literal["ra_cnn"] = "ra_cnn"
+        epochs: int = Field(10, ge=1, le=10_000, description="passes over the training photos")
+        head_lr_scale: float = Field(3.0, gt=0, description="factor on the learning rate of the head")
+        freeze: str | None = Field("stage2", description="last backbone stage that is frozen; none trains all")
+        frozen_batchnorm: bool = Field(True, description="keep the running statistics of batch norm")
+        ema: float = Field(0.98, ge=0, lt=1, description="decay of the moving average of the weights; 0 is off")
+        num_scales: int = Field(3, ge=2, le=4, description="the whole photo and its crops, counted together")
+        shared_backbone: bool = Field(True, description="one backbone reads all scales; false gives each its own")
+        crop_size: int | None = Field(
+            None, ge=32, description="side at which crops are read; half of the photo's by default"
+        )
+        start_crop: float = Field(
+            0.5, gt=0, lt=1, description="initial side of a crop, as a fraction of what it is cut from"
+        )
+        smallest_crop: float = Field(
+            0.33, gt=0, lt=1, description="smallest side of a crop, as a fraction of what it is cut from"
+        )
+        sharpness: float = Field(10.0, gt=0, description="sharpness of the edge of a crop, per pixel")
+        margin: float = Field(0.05, ge=0, lt=1, description="probability that each crop must add for the true class")
+        feature_scale: float = Field(4.0, gt=0, description="factor on features of unit length")
+        rounds: int = Field(1, ge=1, description="how often the crops learn between the classifiers")
+        aim: Literal["evidence", "response"] = Field(
+            "response",
+            description="what the crops start from: the paper's response, or the trained classifiers' evidence",
+        )
+
     def __init__(
         self,
         backbone: Backbone,
         num_classes: int,
-        num_scales: int = 3,
-        shared_backbone: bool = True,
-        crop_size: int | None = None,
-        start_crop: float = 0.5,
-        smallest_crop: float = 0.33,
-        sharpness: float = 10.0,
-        margin: float = 0.05,
-        feature_scale: float = 4.0,
-        rounds: int = 1,
-        aim: str = "response",
+        *,
+        num_scales: int,
+        shared_backbone: bool,
+        crop_size: int | None,
+        start_crop: float,
+        smallest_crop: float,
+        sharpness: float,
+        margin: float,
+        feature_scale: float,
+        rounds: int,
+        aim: str,
     ) -> None:
         super().__init__(backbone, num_classes)
         if aim not in AIMS:

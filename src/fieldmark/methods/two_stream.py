@@ -32,6 +32,7 @@ class TwoStreamMethod(Method):
         projected: Channels that a 1x1 convolution reduces each stream to; None for no reduction.
     """
 
+    backbone_options = ("second_backbone",)
     pool: nn.Module
     head: nn.Linear
 

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone
 from fieldmark.layers.attention.guided_views import attention_box, choose_maps, crop_and_resize, drop_attended
 from fieldmark.layers.class_centers import ClassCenters
 from fieldmark.layers.pooling.bilinear import bilinear_pool, power_normalize
+from fieldmark.methods import register_method
 from fieldmark.methods.base import Method, ModelOutput
+from fieldmark.methods.settings_base import GradientSettings
 
 __all__ = ["WSDAN", "WSDANOutput"]
 
@@ -41,6 +45,7 @@ class WSDANOutput(ModelOutput):
     dropped_logits: Tensor | None = None
 
 
+@register_method("ws_dan")
 class WSDAN(Method):
     """Attention maps by a 1x1 convolution; the mean of the feature map under each; signed root, unit length, linear.
 
@@ -50,22 +55,30 @@ class WSDAN(Method):
     Args:
         backbone: Its narrow map (`Backbone.local_map`) is attended.
         num_classes: K.
-        num_maps: M, the number of attention maps.
-        feature_scale: What the descriptor of unit length is multiplied with before the classifier.
-        center_weight: Of the distance from the class's centre in the loss.
-        center_rate: How fast centres move.
-        refine: Look twice in evaluation.
+        **options: See `Settings`.
+
     """
+
+    class Settings(GradientSettings):
+        """Attention maps that guide crops and erasures of the training photos."""
+
+        method: Literal["ws_dan"] = "ws_dan"
+        num_maps: int = Field(32, ge=1, description="attention maps")
+        feature_scale: float = Field(4.0, gt=0, description="factor on the descriptor of unit length")
+        center_weight: float = Field(1.0, ge=0, description="weight of the distance from the class centre in the loss")
+        center_rate: float = Field(0.05, gt=0, le=1, description="how fast the class centres move")
+        refine: bool = Field(True, description="answer from the whole photo and from its attended part")
 
     def __init__(
         self,
         backbone: Backbone,
         num_classes: int,
-        num_maps: int = 32,
-        feature_scale: float = 4.0,
-        center_weight: float = 1.0,
-        center_rate: float = 0.05,
-        refine: bool = True,
+        *,
+        num_maps: int,
+        feature_scale: float,
+        center_weight: float,
+        center_rate: float,
+        refine: bool,
     ) -> None:
         super().__init__(backbone, num_classes)
         channels = backbone.local_channels

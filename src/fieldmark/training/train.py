@@ -1,18 +1,23 @@
-"""From prepared photos to a trained model: which method trains how."""
+"""From prepared photos to trained members: call the trainer that the method declares."""
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
+from typing import Protocol
 
-from fieldmark.config import AutoSettings, FitSettings, GradientSettings, LinearProbeSettings
 from fieldmark.data.photo_table import PhotoTable
-from fieldmark.errors import SettingError
-from fieldmark.training.frozen.train_auto import train_auto
-from fieldmark.training.frozen.train_linear_probe import train_linear_probe
-from fieldmark.training.gradient.train_by_gradient import train_by_gradient
+from fieldmark.methods import METHODS
+from fieldmark.methods.settings_base import FitSettings
 from fieldmark.training.member import Trained
 
-__all__ = ["train"]
+__all__ = ["Trainer", "train"]
+
+
+class Trainer(Protocol):
+    """Function that a method names as its `trainer`. It takes what `train` takes."""
+
+    def __call__(self, photos: PhotoTable, settings: FitSettings, run_dir: Path, *, resume: bool) -> Trained: ...
 
 
 def train(photos: PhotoTable, settings: FitSettings, run_dir: Path, *, resume: bool = False) -> Trained:
@@ -24,11 +29,6 @@ def train(photos: PhotoTable, settings: FitSettings, run_dir: Path, *, resume: b
         run_dir: Folder for checkpoints, for methods that write any.
         resume: Continue from them.
     """
-    match settings:
-        case AutoSettings():
-            return train_auto(photos, settings, run_dir)
-        case LinearProbeSettings():
-            return train_linear_probe(photos, settings)
-        case GradientSettings():
-            return train_by_gradient(photos, settings, run_dir, resume=resume)
-    raise SettingError(f"the method '{settings.method}' has no training")
+    module, _, name = METHODS.load(settings.method).trainer.partition(":")
+    trainer: Trainer = getattr(importlib.import_module(module), name)
+    return trainer(photos, settings, run_dir, resume=resume)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fieldmark.arrays import Floats
-from fieldmark.settings.base import ConformalName
+from fieldmark.methods.settings_base import ConformalName
 
 __all__ = ["LAC", "ConformityScore"]
 

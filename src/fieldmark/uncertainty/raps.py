@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fieldmark.arrays import Floats, Ints, evenly
-from fieldmark.settings.base import ConformalName
+from fieldmark.methods.settings_base import ConformalName
 from fieldmark.uncertainty.conformal import score_quantile
 from fieldmark.uncertainty.conformity_scores import ConformityScore
 

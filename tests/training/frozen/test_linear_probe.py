@@ -9,16 +9,16 @@ import pytest
 import torch
 
 from fieldmark.backbones.onnx_export import Normalize
-from fieldmark.config import LinearProbeSettings
 from fieldmark.data.photo_table import PhotoTable
 from fieldmark.data.photos.preprocess import load_array
 from fieldmark.data.prepare import prepare
 from fieldmark.data.read import read
+from fieldmark.methods.linear_probe import LinearProbe
 from fieldmark.training.graph_outputs import method_logits
 from fieldmark.training.member import Trained
 from fieldmark.training.train import train
 
-SETTINGS = LinearProbeSettings(image_size=64, poolings=("gem", "cov"))
+SETTINGS = LinearProbe.Settings(image_size=64, poolings=("gem", "cov"))
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +71,10 @@ def test_the_test_split_is_not_opened(photos: PhotoTable, tmp_path: Path) -> Non
         replace(record, path=tmp_path / "nowhere.jpg") if record.split == "test" else record
         for record in photos.records
     )
-    trained = train(replace(photos, records=hidden), LinearProbeSettings(image_size=64), tmp_path / "run")
+    trained = train(replace(photos, records=hidden), LinearProbe.Settings(image_size=64), tmp_path / "run")
     assert trained.members[0].val_logits.shape == (len(photos.of_split("val")), len(photos.classes))
 
 
 def test_without_val_photos(photos: PhotoTable, tmp_path: Path) -> None:
-    trained = train(photos.of_role("train"), LinearProbeSettings(image_size=64), tmp_path / "run")
+    trained = train(photos.of_role("train"), LinearProbe.Settings(image_size=64), tmp_path / "run")
     assert trained.members[0].val_logits.shape == (0, 4)

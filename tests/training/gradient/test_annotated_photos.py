@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from fieldmark.config import build_settings
 from fieldmark.data.photos.annotations import in_square, mirror_order
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.errors import DataError, SettingError
-from fieldmark.settings.parts import PartRCNNSettings
+from fieldmark.methods.build import method_options
+from fieldmark.methods.part_rcnn import PartRCNN
+from fieldmark.recipe import build_settings
 from fieldmark.structures import Part, Record, RecordList
-from fieldmark.training.gradient.annotated_photos import AnnotatedPhotos, annotated_batches
+from fieldmark.training.gradient.annotated_photos import AnnotatedPhotos, annotated_batches, check_annotated
 from fieldmark.training.gradient.decoded_photos import train_store
-from fieldmark.training.gradient.part_options import choose_parts
 
 NAMES = ("left eye", "right eye", "beak")
 COLOURS = ((255, 0, 0), (0, 255, 0), (0, 0, 255))
@@ -49,7 +50,7 @@ def dot(photo: torch.Tensor, colour: tuple[int, int, int]) -> torch.Tensor | Non
 @pytest.mark.parametrize("resize", ["crop", "squash", "pad"])
 def test_the_marks_stay_on_the_dots(record: Record, resize: str) -> None:
     preprocess = Preprocess(image_size=96, resize=resize)  # type: ignore[arg-type]
-    settings = PartRCNNSettings(crop_scale=0.4)
+    settings = PartRCNN.Settings(crop_scale=0.4)
     photos = AnnotatedPhotos(train_store([record], preprocess), preprocess, settings, NAMES)
     seen, flipped = 0, set()
     for seed in range(30):
@@ -71,7 +72,7 @@ def test_the_marks_stay_on_the_dots(record: Record, resize: str) -> None:
 
 def test_the_box_stays_on_the_rectangle(record: Record) -> None:
     preprocess = Preprocess(image_size=96)
-    photos = AnnotatedPhotos(train_store([record], preprocess), preprocess, PartRCNNSettings(crop_scale=0.7), NAMES)
+    photos = AnnotatedPhotos(train_store([record], preprocess), preprocess, PartRCNN.Settings(crop_scale=0.7), NAMES)
     for seed in range(10):
         photo, _, marked = photos[0, seed]
         y, x = torch.nonzero(photo.sum(0) > 120, as_tuple=True)
@@ -84,7 +85,7 @@ def test_the_box_stays_on_the_rectangle(record: Record) -> None:
 
 def test_the_seed_of_a_draw_decides_photo_and_marks(record: Record) -> None:
     preprocess = Preprocess(image_size=32)
-    photos = AnnotatedPhotos(train_store([record], preprocess), preprocess, PartRCNNSettings(), NAMES)
+    photos = AnnotatedPhotos(train_store([record], preprocess), preprocess, PartRCNN.Settings(), NAMES)
     state = torch.random.get_rng_state()
     first, again, other = photos[0, 5], photos[0, 5], photos[0, 6]
     assert torch.equal(first[0], again[0])
@@ -119,27 +120,32 @@ def test_left_and_right_change_places() -> None:
     assert mirror_order(["left wing", "tail", "right wing", "left leg"]) == [2, 1, 0, 3]
 
 
+def choose_parts(settings: PartRCNN.Settings, train: RecordList) -> Any:
+    """The parts that the method learns from these records, as the trainer asks for them."""
+    return PartRCNN.options_for(method_options(settings), train)["parts"]
+
+
 def test_parts_come_from_the_data_or_the_settings(record: Record) -> None:
     train = RecordList([record], ["bird"])
-    assert choose_parts(PartRCNNSettings(), train) == {name: [name] for name in (*NAMES, "tail")}
+    assert choose_parts(PartRCNN.Settings(), train) == {name: [name] for name in (*NAMES, "tail")}
     chosen = build_settings("part_rcnn", overrides=["parts={head=['beak','left eye'], back=['tail']}"])
-    assert isinstance(chosen, PartRCNNSettings)
+    assert isinstance(chosen, PartRCNN.Settings)
     assert choose_parts(chosen, train) == {"head": ["beak", "left eye"], "back": ["tail"]}
     with pytest.raises(SettingError) as unknown:
-        choose_parts(PartRCNNSettings(parts={"head": ("beek",)}), train)
+        choose_parts(PartRCNN.Settings(parts={"head": ("beek",)}), train)
     assert str(unknown.value) == ("unknown point 'beek': did you mean 'beak'? (known: beak, left eye, right eye, tail)")
 
 
 def test_what_is_refused(record: Record) -> None:
     train = RecordList([record], ["bird"])
     with pytest.raises(DataError) as bare:
-        choose_parts(PartRCNNSettings(), train.like([Record(record.path, 0)]))
+        choose_parts(PartRCNN.Settings(), train.like([Record(record.path, 0)]))
     assert str(bare.value) == (
         "'part_rcnn' learns from object boxes and part points, but of 1 training photos 0 have a box and 0 have parts; "
         "use data that has both, such as CUB-200-2011, or another method"
     )
     with pytest.raises(SettingError) as mixed:
-        choose_parts(PartRCNNSettings(mixup=0.2), train)
+        check_annotated(PartRCNN.Settings(mixup=0.2))
     assert str(mixed.value) == (
         "'part_rcnn' learns from boxes and parts, which mixup does not move along with the photo: "
         "leave mixup at 0, but it is 0.2"

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from fieldmark.config import FineTuneSettings
 from fieldmark.data.photos.preprocess import Preprocess
+from fieldmark.methods.fine_tune import FineTune
 from fieldmark.training.gradient.augment import build_augmentation, build_mixing, normalize
 from fieldmark.training.gradient.decoded_photos import PhotoStore, TrainPhotos, ValPhotos, train_store, val_store
 from fieldmark.training.gradient.samplers import EpochBatches, EpochDraws
@@ -18,7 +18,7 @@ SMALL = Preprocess(image_size=32)
 
 @pytest.mark.parametrize("randaugment", [0, 9])
 def test_a_photo_of_any_shape_becomes_a_uint8_square(randaugment):
-    augmentation = build_augmentation(SMALL, FineTuneSettings(randaugment=randaugment))
+    augmentation = build_augmentation(SMALL, FineTune.Settings(randaugment=randaugment))
     for height, width in ((40, 90), (200, 33), (7, 5)):
         square = augmentation(torch.randint(0, 256, (3, height, width), dtype=torch.uint8))
         assert square.shape == (3, 32, 32)
@@ -26,7 +26,7 @@ def test_a_photo_of_any_shape_becomes_a_uint8_square(randaugment):
 
 
 def test_the_seed_of_a_draw_decides_its_augmentation(drawings):
-    photos = TrainPhotos(train_store(drawings, SMALL), build_augmentation(SMALL, FineTuneSettings(crop_scale=0.2)))
+    photos = TrainPhotos(train_store(drawings, SMALL), build_augmentation(SMALL, FineTune.Settings(crop_scale=0.2)))
     state = torch.random.get_rng_state()
     first, label = photos[3, 11]
     assert label == drawings[3].label
@@ -36,7 +36,7 @@ def test_the_seed_of_a_draw_decides_its_augmentation(drawings):
 
 
 def test_worker_processes_change_nothing(drawings):
-    photos = TrainPhotos(train_store(drawings, SMALL), build_augmentation(SMALL, FineTuneSettings(randaugment=9)))
+    photos = TrainPhotos(train_store(drawings, SMALL), build_augmentation(SMALL, FineTune.Settings(randaugment=9)))
 
     def epoch(workers):
         batches = EpochBatches(EpochDraws(drawings.labels, seed=2), 3)
@@ -48,7 +48,7 @@ def test_worker_processes_change_nothing(drawings):
 
 @pytest.mark.parametrize(("mixup", "cutmix"), [(0.4, 0.0), (0.0, 1.0), (0.4, 1.0)])
 def test_mixed_labels_are_probabilities_and_the_mean_is_kept(mixup, cutmix):
-    mixing = build_mixing(FineTuneSettings(mixup=mixup, cutmix=cutmix), num_classes=7)
+    mixing = build_mixing(FineTune.Settings(mixup=mixup, cutmix=cutmix), num_classes=7)
     labels = torch.arange(6)
     images = labels.float()[:, None, None, None].expand(6, 3, 8, 8).contiguous()
     mixed, soft = mixing(images, labels)
@@ -59,7 +59,7 @@ def test_mixed_labels_are_probabilities_and_the_mean_is_kept(mixup, cutmix):
 
 
 def test_there_is_no_mixing_unless_asked_for():
-    assert build_mixing(FineTuneSettings(mixup=0, cutmix=0), num_classes=7) is None
+    assert build_mixing(FineTune.Settings(mixup=0, cutmix=0), num_classes=7) is None
 
 
 def test_normalize_equals_the_slow_formula():

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from fieldmark.config import build_settings, recipe_dataset
 from fieldmark.data.read import read
 from fieldmark.errors import SettingError
+from fieldmark.recipe import build_settings, recipe_dataset
 from fieldmark.training.gradient import dry_run as module
 from fieldmark.training.gradient.dry_run import dry_run
 

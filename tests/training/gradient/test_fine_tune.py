@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from fieldmark.config import FineTuneSettings
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.errors import PhotoError, SettingError
 from fieldmark.methods.base import Stage
+from fieldmark.methods.fine_tune import FineTune
 from fieldmark.methods.pooled import PooledMethod
 from fieldmark.structures import Record
 from fieldmark.training.gradient.averaging import WarmedAverage
@@ -20,7 +20,7 @@ from fieldmark.training.gradient.lightning_module import MethodModule
 from fieldmark.training.gradient.loop import train_method
 
 SMALL = Preprocess(image_size=32)
-PLAIN = FineTuneSettings(
+PLAIN = FineTune.Settings(
     epochs=2, batch_size=4, lr=3e-3, head_lr_scale=1, layer_decay=1, label_smoothing=0, dropout=0, crop_scale=0.8,
     freeze=None, ema=0, mixup=0, precision="32",
 )  # fmt: skip

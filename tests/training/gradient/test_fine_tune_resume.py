@@ -7,15 +7,17 @@ import signal
 import pytest
 import torch
 
-from fieldmark.config import FineTuneSettings
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.errors import SettingError
 from fieldmark.methods.base import Stage
+from fieldmark.methods.fine_tune import FineTune
 from fieldmark.methods.pooled import PooledMethod
 from fieldmark.training.gradient.loop import train_method
 
 SMALL = Preprocess(image_size=32)
-SETTINGS = FineTuneSettings(epochs=3, batch_size=4, lr=3e-3, dropout=0.2, mixup=0.2, freeze=None, ema=0, precision="32")
+SETTINGS = FineTune.Settings(
+    epochs=3, batch_size=4, lr=3e-3, dropout=0.2, mixup=0.2, freeze=None, ema=0, precision="32"
+)
 
 
 class Interrupted(PooledMethod):

@@ -7,21 +7,21 @@ import torch
 
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.methods.base import Method
-from fieldmark.methods.table import build_method
-from fieldmark.settings.attention import WSDANSettings
-from fieldmark.settings.gradient import GradientSettings
-from fieldmark.settings.second_order import BilinearCNNSettings
+from fieldmark.methods.bilinear_cnn import BilinearCNN
+from fieldmark.methods.build import build_method, method_options
+from fieldmark.methods.settings_base import GradientSettings
+from fieldmark.methods.ws_dan import WSDAN
 from fieldmark.training.gradient.lightning_module import set_learning_mode
 from fieldmark.training.gradient.loop import train_method
 from fieldmark.training.gradient.train_by_gradient import initial_method
 
 PLAIN = {"epochs": 4, "batch_size": 8, "crop_scale": 0.8, "lr": 0.003, "layer_decay": 1.0}
-TWO = BilinearCNNSettings(second_backbone="test_resnet", projected=16, **PLAIN)
+TWO = BilinearCNN.Settings(second_backbone="test_resnet", projected=16, **PLAIN)
 
 
 def built(settings: GradientSettings) -> Method:
     torch.manual_seed(0)
-    return build_method(settings.method, 7, {"backbone": "test_efficientnet", **settings.method_options()}, 64)
+    return build_method(settings.method, 7, {"backbone": "test_efficientnet", **method_options(settings)}, 64)
 
 
 def moved(method: Method, before: dict[str, torch.Tensor]) -> set[str]:
@@ -52,7 +52,7 @@ def test_frozen_backbones_keep_the_statistics_of_their_batch_norms():
 
 @pytest.mark.parametrize("precision", ["32", "bf16"])
 def test_three_passes_learn_in_the_loop(drawings, tmp_path, precision):
-    settings = WSDANSettings(num_maps=4, precision=precision, **(PLAIN | {"epochs": 8}))
+    settings = WSDAN.Settings(num_maps=4, precision=precision, **(PLAIN | {"epochs": 8}))
     method = built(settings)
     history = train_method(method, drawings, drawings, Preprocess(64), settings, tmp_path)
     assert history.train_loss[-1] < history.train_loss[0]
@@ -61,8 +61,8 @@ def test_three_passes_learn_in_the_loop(drawings, tmp_path, precision):
 
 def test_the_seed_decides_the_initial_weights():
     def drawn(seed: int) -> dict[str, torch.Tensor]:
-        settings = BilinearCNNSettings(seed=seed, backbone="lite0", projected=8)
-        return initial_method(settings, {"backbone": "lite0", **settings.method_options()}, 3).state_dict()
+        settings = BilinearCNN.Settings(seed=seed, backbone="lite0", projected=8)
+        return initial_method(settings, {"backbone": "lite0", **method_options(settings)}, 3).state_dict()
 
     state = torch.get_rng_state()
     one, again, other = drawn(3), drawn(3), drawn(4)

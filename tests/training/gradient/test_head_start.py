@@ -11,12 +11,13 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from fieldmark.backbones.factory import create_backbone
-from fieldmark.config import CbamSettings, GradientSettings
 from fieldmark.data.read import read
 from fieldmark.methods.base import Method
+from fieldmark.methods.build import build_method, method_options
+from fieldmark.methods.cbam import AttentionMethod
 from fieldmark.methods.hierarchical_bilinear import HierarchicalBilinear
 from fieldmark.methods.isqrt_cov import ISqrtCov
-from fieldmark.methods.table import build_method
+from fieldmark.methods.settings_base import GradientSettings
 from fieldmark.methods.ws_dan import WSDAN
 from fieldmark.training.gradient.head_start import start_head
 from fieldmark.training.gradient.loop import train_method
@@ -75,7 +76,7 @@ def test_too_many_rows_are_thinned_out_evenly(monkeypatch: pytest.MonkeyPatch) -
 def test_a_stage_that_only_fits_the_head_is_left_out_where_it_starts_fitted(birds: Path, tmp_path: Path) -> None:
     records = read(birds)
     few = records.like(records[::6])
-    settings = CbamSettings(epochs=2, batch_size=8, image_size=SIDE)
+    settings = AttentionMethod.Settings(epochs=2, batch_size=8, image_size=SIDE)
     epochs = {}
     for factor in (0.0, 0.4):
         torch.manual_seed(0)
@@ -91,7 +92,7 @@ def test_a_stage_that_only_fits_the_head_is_left_out_where_it_starts_fitted(bird
 
 def test_every_gradient_method_starts_so_by_default() -> None:
     assert GradientSettings(method="cbam").probe_start == 0.4
-    assert "probe_start" not in CbamSettings().method_options()
+    assert "probe_start" not in method_options(AttentionMethod.Settings())
 
 
 def test_methods_say_which_head_is_linear() -> None:

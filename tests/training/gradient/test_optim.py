@@ -9,8 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fieldmark.config import FineTuneSettings
-from fieldmark.methods.table import build_method
+from fieldmark.methods.build import build_method
+from fieldmark.methods.fine_tune import FineTune
 from fieldmark.training.gradient.optim import WarmupCosine, build_optimizer, layerwise_groups
 
 
@@ -37,14 +37,14 @@ def test_the_groups_hold_each_parameter_once_and_no_frozen_one(tiny_method):
 
 def test_norms_and_biases_do_not_decay(tiny_method):
     method = tiny_method()
-    optimizer = build_optimizer(method, FineTuneSettings(weight_decay=0.3))
+    optimizer = build_optimizer(method, FineTune.Settings(weight_decay=0.3))
     decay = {id(p): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
     for name, parameter in method.named_parameters():
         assert decay[id(parameter)] == (0.3 if name.endswith("weight") and parameter.ndim > 1 else 0.0), name
 
 
 def test_rates_are_the_product_of_setting_stage_and_depth(tiny_method):
-    settings = FineTuneSettings(lr=0.01, layer_decay=0.5, head_lr_scale=3.0)
+    settings = FineTune.Settings(lr=0.01, layer_decay=0.5, head_lr_scale=3.0)
     optimizer = build_optimizer(tiny_method(), settings, lr_scale=0.1)
     rates = {group["name"]: group["lr"] for group in optimizer.param_groups}
     assert rates["head"] == pytest.approx(0.01 * 0.1 * 3.0)

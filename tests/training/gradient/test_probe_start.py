@@ -6,9 +6,10 @@ from pathlib import Path
 
 import torch
 
-from fieldmark.config import FineTuneSettings
 from fieldmark.data.prepare import prepare
 from fieldmark.data.read import read
+from fieldmark.methods.build import method_options
+from fieldmark.methods.fine_tune import FineTune
 from fieldmark.methods.pooled import PooledMethod
 from fieldmark.training.frozen.frozen_heads import FrozenBackbone
 from fieldmark.training.gradient.train_by_gradient import probed_method
@@ -16,7 +17,7 @@ from fieldmark.training.gradient.train_by_gradient import probed_method
 
 def test_the_start_is_the_probe_times_the_factor(birds: Path) -> None:
     photos = prepare(read(birds)).photos
-    settings = FineTuneSettings(poolings=("avg",), image_size=96, dropout=0.3, probe_start=0.25)
+    settings = FineTune.Settings(poolings=("avg",), image_size=96, dropout=0.3, probe_start=0.25)
     frozen = FrozenBackbone(photos.for_training(), settings, None, 96, ("avg",))
     probe = frozen.member(frozen.look([("avg",)]), "linear_probe").method
     start = probed_method(photos, settings)
@@ -30,4 +31,4 @@ def test_the_start_is_the_probe_times_the_factor(birds: Path) -> None:
 
 
 def test_the_factor_is_no_part_of_the_shipped_method() -> None:
-    assert FineTuneSettings().method_options() == {"poolings": ["avg", "cov"], "dropout": 0.2}
+    assert method_options(FineTune.Settings()) == {"poolings": ["avg", "cov"], "dropout": 0.2}

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from fieldmark.backbones.factory import create_backbone
-from fieldmark.config import FineTuneSettings
 from fieldmark.data.read import read
 from fieldmark.methods.base import Method, ModelOutput, Photos, Stage
+from fieldmark.methods.fine_tune import FineTune
 from fieldmark.training.gradient.loop import train_method
 
 
@@ -49,7 +49,7 @@ def trained(birds: Path, tmp_path: Path) -> TwoParts:
     records = read(birds)
     few = records.like(records[::4])
     method = TwoParts()
-    settings = FineTuneSettings(epochs=2, batch_size=8, image_size=32, ema=0.0)
+    settings = FineTune.Settings(epochs=2, batch_size=8, image_size=32, ema=0.0)
     preprocess = method.backbone.preprocess(32, "squash")
     train_method(method, few, records.like([]), preprocess, settings, tmp_path / "run")
     return method

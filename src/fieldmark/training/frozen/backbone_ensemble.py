@@ -37,7 +37,7 @@ class BackboneEnsemble:
     @cached_property
     def members(self) -> list[Member]:
         """The parts, fitted on all train photos."""
-        members = [frozen.member(look, "auto") for frozen, look in self.parts]
+        members = [frozen.member(look, frozen.settings.method) for frozen, look in self.parts]
         for member in members:
             member.weight = 1.0 / len(members)
         return members

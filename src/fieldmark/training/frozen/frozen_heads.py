@@ -16,13 +16,13 @@ from fieldmark.arrays import Ints
 from fieldmark.backbones.factory import Backbone, create_backbone
 from fieldmark.backbones.feature_cache import cache_root
 from fieldmark.backbones.frozen_features import FeatureTable, FrozenFeatures
-from fieldmark.config import FitSettings
 from fieldmark.data.photo_table import PhotoTable
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.data.photos.views import whole_views
 from fieldmark.layers.pooling.descriptors import DescriptorPool
 from fieldmark.layers.pooling.global_pooling import CovariancePool
 from fieldmark.methods.pooled import PooledMethod
+from fieldmark.methods.settings_base import FitSettings
 from fieldmark.training.frozen.choice_cache import choice_key, remembered_choice
 from fieldmark.training.frozen.choose_head import HeadChoice, choose_head, refit
 from fieldmark.training.frozen.design_matrix import DesignMatrix
@@ -153,7 +153,7 @@ class FrozenBackbone:
         train, val = photos.positions("train"), photos.positions("val", "calibration")
         num_classes = len(photos.classes)
         scalings, head = refit(look.table, train, photos.labels[train], look.choice, num_classes)
-        method = PooledMethod(self.backbone, num_classes, names)
+        method = PooledMethod(self.backbone, num_classes, poolings=names)
         for name in names:
             method.pool.poolings[name].load_state_dict(self.pool.poolings[name].state_dict())
             method.set_scaling(name, torch.from_numpy(scalings[name].center), scalings[name].scale)

@@ -13,8 +13,9 @@ from fieldmark.arrays import Ints
 from fieldmark.backbones.bundled import BUNDLED
 from fieldmark.backbones.factory import resolve_name
 from fieldmark.backbones.feature_cache import cache_root
-from fieldmark.config import AutoSettings, FineTuneSettings
 from fieldmark.data.photo_table import PhotoTable
+from fieldmark.methods.auto import Auto
+from fieldmark.methods.fine_tune import FineTune
 from fieldmark.training.frozen.backbone_ensemble import BackboneEnsemble, top1_on_val
 from fieldmark.training.frozen.frozen_heads import FrozenBackbone, photos_key
 from fieldmark.training.gradient.train_by_gradient import train_by_gradient
@@ -61,7 +62,7 @@ class _Climb:
     """State of the search: what is best so far, what was said, how much time is left."""
 
     photos: PhotoTable
-    settings: AutoSettings
+    settings: Auto.Settings
     started: float = field(default_factory=time.monotonic)
     steps: list[str] = field(default_factory=list)
 
@@ -98,7 +99,7 @@ class _Climb:
             return seconds
 
 
-def train_auto(photos: PhotoTable, settings: AutoSettings, run_dir: Path) -> Trained:
+def train_auto(photos: PhotoTable, settings: Auto.Settings, run_dir: Path, *, resume: bool = False) -> Trained:
     """Climb from frozen features of the smallest backbone upwards; each step says its gain and its cost.
 
     What a budget of the user's leaves after that goes into fine-tuning, which is kept where val says that it helps.
@@ -107,6 +108,7 @@ def train_auto(photos: PhotoTable, settings: AutoSettings, run_dir: Path) -> Tra
         photos: All photos of the fit; those of the test split are not used.
         settings: A `budget` lifts the limits on size.
         run_dir: Where checkpoints of the fine-tune go.
+        resume: Not used: every fit starts anew.
     """
     climb = _Climb(photos.for_training(), settings)
     rungs = _ladder(settings)
@@ -125,7 +127,7 @@ def train_auto(photos: PhotoTable, settings: AutoSettings, run_dir: Path) -> Tra
     return Trained(members, climb.steps, team.accuracy)
 
 
-def _ladder(settings: AutoSettings) -> list[_Rung]:
+def _ladder(settings: Auto.Settings) -> list[_Rung]:
     """The user's own backbone at growing sizes, or the packaged ones from cheap to dear."""
     small, large = BUNDLED
     if settings.backbone is None and settings.image_size is None and settings.weights is None:
@@ -215,7 +217,7 @@ def _fine_tune(climb: _Climb, members: list[Member], run_dir: Path) -> list[Memb
         )
         return members
     settings = climb.settings
-    chosen = FineTuneSettings(
+    chosen = FineTune.Settings(
         backbone=settings.backbone,
         weights=settings.weights,
         image_size=settings.image_size,

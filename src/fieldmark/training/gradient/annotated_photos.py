@@ -10,11 +10,11 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 from torchvision.transforms.v2 import functional as F
 
-from fieldmark.config import GradientSettings
 from fieldmark.data.photos.annotations import in_square, mirror_order, place_annotations, upright_size
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.errors import SettingError
 from fieldmark.methods.base import Annotations
+from fieldmark.methods.settings_base import GradientSettings
 from fieldmark.structures import Record
 from fieldmark.training.gradient.augment import INTERPOLATIONS, normalize
 from fieldmark.training.gradient.decoded_photos import PhotoStore, ValPhotos, larger_preprocess, val_store

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torchvision.transforms import InterpolationMode, v2
 
-from fieldmark.config import GradientSettings
 from fieldmark.data.photos.preprocess import Preprocess
+from fieldmark.methods.settings_base import GradientSettings
 
 __all__ = ["INTERPOLATIONS", "Mixing", "build_augmentation", "build_mixing", "normalize"]
 

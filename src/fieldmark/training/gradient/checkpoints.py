@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fieldmark.config import GradientSettings
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.errors import SettingError
 from fieldmark.methods.base import Method
+from fieldmark.methods.settings_base import GradientSettings
 from fieldmark.structures import RecordList
 from fieldmark.training.gradient.run_state import RunState
 

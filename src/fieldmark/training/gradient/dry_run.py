@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fieldmark.config import FitSettings, GradientSettings
 from fieldmark.errors import SettingError
 from fieldmark.methods.base import Method
-from fieldmark.methods.table import build_method
+from fieldmark.methods.build import build_method, method_options
+from fieldmark.methods.settings_base import FitSettings, GradientSettings
 from fieldmark.structures import RecordList
 from fieldmark.training.gradient.epoch_plan import combined_freeze
 from fieldmark.training.gradient.hardware import choose_precision, peak_memory
@@ -81,7 +81,7 @@ def dry_run(settings: FitSettings, num_classes: int, num_photos: int, photos: Re
         raise SettingError(
             f"--dry-run tries a step of gradient descent, but '{settings.method}' takes none; fit it as it is"
         )
-    options = {"backbone": settings.backbone, **settings.method_options()}
+    options = {"backbone": settings.backbone, **method_options(settings)}
     with torch.random.fork_rng(devices=()):
         torch.default_generator.manual_seed(settings.seed)
         method = build_method(settings.method, num_classes, options, settings.image_size)

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 from torchmetrics import MeanMetric
 
-from fieldmark.config import GradientSettings
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.methods.base import Annotations, Method, Stage
+from fieldmark.methods.settings_base import GradientSettings
 from fieldmark.training.gradient.augment import build_mixing, normalize
 from fieldmark.training.gradient.optim import WarmupCosine, build_optimizer
 from fieldmark.training.gradient.samplers import mix_seed

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from fieldmark.config import GradientSettings
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.methods.base import Annotations
+from fieldmark.methods.settings_base import GradientSettings
 from fieldmark.structures import RecordList
 from fieldmark.training.gradient.annotated_photos import AnnotatedPhotos, annotated_batches
 from fieldmark.training.gradient.augment import build_augmentation, normalize

@@ -10,10 +10,10 @@ from pathlib import Path
 import torch
 from lightning.pytorch import Callback, Trainer
 
-from fieldmark.config import GradientSettings
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.errors import PhotoError, SettingError
 from fieldmark.methods.base import Method, Stage
+from fieldmark.methods.settings_base import GradientSettings
 from fieldmark.progress import progress_bar
 from fieldmark.structures import RecordList
 from fieldmark.training.gradient.averaging import WarmedAverage

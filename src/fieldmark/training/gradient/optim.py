@@ -11,8 +11,8 @@ from torch import nn
 from torch.optim import AdamW
 
 from fieldmark.backbones.factory import Backbone
-from fieldmark.config import GradientSettings
 from fieldmark.methods.base import Method, ParameterGroup
+from fieldmark.methods.settings_base import GradientSettings
 
 __all__ = ["WarmupCosine", "build_optimizer", "layerwise_groups"]
 

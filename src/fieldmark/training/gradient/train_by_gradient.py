@@ -1,4 +1,4 @@
-"""Gradient descent through the backbone: ``fine_tune`` and every method with `GradientSettings`."""
+"""Gradient descent through the backbone: the trainer of every method with `GradientSettings`."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from fieldmark.config import FineTuneSettings, GradientSettings
 from fieldmark.data.photo_table import PhotoTable
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.methods.base import Method
+from fieldmark.methods.build import build_method, method_class, method_options
 from fieldmark.methods.pooled import PooledMethod
-from fieldmark.methods.table import build_method
-from fieldmark.settings.parts import PartRCNNSettings
+from fieldmark.methods.settings_base import GradientSettings
 from fieldmark.training.frozen.frozen_heads import FrozenBackbone
-from fieldmark.training.gradient.part_options import choose_parts
 from fieldmark.training.graph_outputs import method_logits
 from fieldmark.training.member import Member, Trained
 
@@ -35,23 +33,26 @@ def train_by_gradient(
         run_dir: Where checkpoints go.
         resume: Continue from them.
     """
+    from fieldmark.training.gradient.annotated_photos import check_annotated
     from fieldmark.training.gradient.loop import train_method
 
     started = time.monotonic()
-    options = {"backbone": settings.backbone, **settings.method_options()}
-    if isinstance(settings, PartRCNNSettings):
-        options["parts"] = choose_parts(settings, photos.of_role("train").records)
+    train = photos.of_role("train").records
+    kind = method_class(settings.method)
+    options = kind.options_for({"backbone": settings.backbone, **method_options(settings)}, train)
     probe_start = settings.probe_start
-    if isinstance(settings, FineTuneSettings) and probe_start:
+    if kind.starts_as_probe and probe_start:
         method, probe_start = probed_method(photos, settings), 0.0
     else:
         method = initial_method(settings, options, len(photos.classes))
+    if method.point_names is not None:
+        check_annotated(settings)
     options["backbone"] = method.backbone.name
     preprocess = method.backbone.preprocess(settings.image_size, settings.resize)
     val, choice = photos.of_split("val"), photos.of_role("val")
     history = train_method(
         method,
-        photos.of_role("train").records,
+        train,
         choice.records,
         preprocess,
         settings,
@@ -74,7 +75,7 @@ def train_by_gradient(
 
 
 def initial_method(settings: GradientSettings, options: dict[str, Any], num_classes: int) -> Method:
-    """Pretrained backbones, and everything else drawn from the seed; the global random state stays as it is."""
+    """Build a method: pretrained backbones, everything else drawn from the seed. The global random state stays."""
     import torch
 
     with torch.random.fork_rng(devices=()):
@@ -84,29 +85,30 @@ def initial_method(settings: GradientSettings, options: dict[str, Any], num_clas
         )
 
 
-def probed_method(photos: PhotoTable, settings: FineTuneSettings) -> Method:
-    """The linear probe, as a start: a random head would first bend the features towards its own noise.
+def probed_method(photos: PhotoTable, settings: GradientSettings) -> Method:
+    """Build a `PooledMethod` that starts as the linear probe: a random head would first distort the features.
 
-    Its weights are scaled down, since a probe that is sure of all its training photos leaves no gradient to learn from.
+    Its weights are scaled down, since a probe that is certain of all its training photos leaves no gradient.
 
     Source: Kumar, Raghunathan, Jones, Ma, Liang, "Fine-tuning can distort pretrained features and underperform
     out-of-distribution" (ICLR 2022), which fine-tunes from the unscaled probe.
     """
     import torch
 
-    frozen = FrozenBackbone(photos.for_training(), settings, settings.backbone, settings.image_size, settings.poolings)
-    look = frozen.look([settings.poolings])
+    options = method_options(settings)
+    poolings = tuple(options["poolings"])
+    frozen = FrozenBackbone(photos.for_training(), settings, settings.backbone, settings.image_size, poolings)
+    look = frozen.look([poolings])
     method = frozen.member(look, settings.method).method
     assert isinstance(method, PooledMethod)
     with torch.no_grad():
         method.head.weight.mul_(settings.probe_start)
         method.head.bias.mul_(settings.probe_start)
-    method.dropout.p = settings.dropout
+    method.dropout.p = options["dropout"]
     logger.info(f"  starts from a linear probe: {look.choice.accuracy:.3f} by cross-validation")
     return method
 
 
 def _deed(settings: GradientSettings, method: Method, preprocess: Preprocess) -> str:
     names = " and ".join(backbone.name for backbone in method.backbones)
-    what = "fine-tuned" if settings.method == "fine_tune" else f"trained {settings.method} on"
-    return f"{what} {names} at {preprocess.image_size} px"
+    return f"trained {settings.method} on {names} at {preprocess.image_size} px"

@@ -6,15 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from fieldmark.config import (
-    SETTINGS,
-    AutoSettings,
-    FineTuneSettings,
-    LinearProbeSettings,
-    build_settings,
-    parse_duration,
-)
 from fieldmark.errors import SettingError
+from fieldmark.methods import METHODS
+from fieldmark.methods.auto import Auto
+from fieldmark.methods.fine_tune import FineTune
+from fieldmark.methods.linear_probe import LinearProbe
+from fieldmark.recipe import build_settings, parse_duration
 
 
 @pytest.mark.parametrize(
@@ -33,10 +30,10 @@ def test_what_is_no_duration(text: str) -> None:
 
 
 def test_auto_is_the_default_method() -> None:
-    assert isinstance(build_settings(), AutoSettings)
+    assert isinstance(build_settings(), Auto.Settings)
 
 
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("name", METHODS)
 def test_every_method_has_settings_of_its_name(name: str) -> None:
     assert build_settings(name).method == name
 
@@ -45,7 +42,7 @@ def test_later_sources_win(tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.toml"
     recipe.write_text('method = "fine_tune"\nepochs = 3\nlr = 0.5\nseed = 1\n')
     settings = build_settings(None, {"lr": 0.25, "epochs": None}, recipe=recipe, overrides=["seed=9"])
-    assert isinstance(settings, FineTuneSettings)
+    assert isinstance(settings, FineTune.Settings)
     assert (settings.epochs, settings.lr, settings.seed) == (3, 0.25, 9)
 
 
@@ -60,7 +57,7 @@ def test_lists_and_none_in_overrides() -> None:
     settings = build_settings(
         "linear_probe", overrides=["poolings=gem, cov", "backbone=None", " seed = 7 ", "test_views=1"]
     )
-    assert isinstance(settings, LinearProbeSettings)
+    assert isinstance(settings, LinearProbe.Settings)
     assert (settings.poolings, settings.backbone) == (("gem", "cov"), None)
     assert (settings.seed, settings.test_views) == (7, 1)
 
@@ -72,7 +69,7 @@ def test_a_budget_reads_the_same_from_everywhere(place: str, tmp_path: Path) -> 
     options = {"budget": "10m"} if place == "option" else {}
     overrides = ["budget=10m"] if place == "override" else []
     settings = build_settings("auto", options, recipe=recipe, overrides=overrides)
-    assert isinstance(settings, AutoSettings)
+    assert isinstance(settings, Auto.Settings)
     assert settings.budget == 600
 
 
@@ -81,7 +78,7 @@ def test_a_budget_reads_the_same_from_everywhere(place: str, tmp_path: Path) -> 
     [
         (
             {"method": "fine_tun"},
-            f"unknown method 'fine_tun': did you mean 'fine_tune'? (known: {', '.join(sorted(SETTINGS))})",
+            f"unknown method 'fine_tun': did you mean 'fine_tune'? (known: {', '.join(sorted(METHODS))})",
         ),
         (
             {"method": "linear_probe", "options": {"fold": 3}},
@@ -116,7 +113,7 @@ def test_each_mistake_is_one_sentence(arguments: dict[str, object], sentence: st
 def test_a_missing_recipe(tmp_path: Path) -> None:
     with pytest.raises(SettingError) as raised:
         build_settings(recipe=tmp_path / "none.toml")
-    assert str(raised.value) == f"the recipe {tmp_path / 'none.toml'} is no file; give a TOML file with settings"
+    assert str(raised.value) == f"the recipe {tmp_path / 'none.toml'} is not a file: give a TOML file with settings"
 
 
 @pytest.mark.parametrize("content", [b"lr = ", b"\xff\xfe"])
@@ -136,4 +133,4 @@ def test_a_method_in_a_recipe_that_is_no_text(tmp_path: Path) -> None:
 
 def test_settings_survive_json() -> None:
     settings = build_settings("fine_tune", {"weights": Path("w.pth"), "epochs": 2})
-    assert FineTuneSettings.model_validate(settings.model_dump(mode="json")) == settings
+    assert FineTune.Settings.model_validate(settings.model_dump(mode="json")) == settings

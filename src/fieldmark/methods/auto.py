@@ -1,0 +1,27 @@
+"""``auto``: frozen features first, larger backbones and fine-tuning only where cross-validation says that they pay."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from fieldmark.methods import register_method
+from fieldmark.methods.pooled import PooledMethod
+from fieldmark.methods.settings_base import FitSettings
+
+__all__ = ["Auto"]
+
+
+@register_method("auto")
+class Auto(PooledMethod):
+    """A member that ``auto`` chose: frozen backbone, poolings side by side, one linear layer."""
+
+    class Settings(FitSettings):
+        """Frozen features first; more only where cross-validation says that it pays."""
+
+        method: Literal["auto"] = "auto"
+        budget: float | None = Field(None, gt=0, description="seconds that may be spent; --budget 10m")
+        folds: int = Field(4, ge=2, le=20, description="folds of the cross-validation that makes every choice")
+
+    trainer = "fieldmark.training.frozen.train_auto:train_auto"

@@ -1,0 +1,27 @@
+"""``linear_probe``: a softmax regression on frozen, pooled features."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from fieldmark.methods import register_method
+from fieldmark.methods.pooled import PooledMethod
+from fieldmark.methods.settings_base import FitSettings, Pooling
+
+__all__ = ["LinearProbe"]
+
+
+@register_method("linear_probe")
+class LinearProbe(PooledMethod):
+    """Frozen backbone, poolings side by side, one linear layer."""
+
+    class Settings(FitSettings):
+        """A softmax regression on frozen, pooled features."""
+
+        method: Literal["linear_probe"] = "linear_probe"
+        poolings: tuple[Pooling, ...] = Field(("avg",), min_length=1, description="poolings, joined")
+        folds: int = Field(4, ge=2, le=20, description="folds of the cross-validation that chooses the regularisation")
+
+    trainer = "fieldmark.training.frozen.train_linear_probe:train_linear_probe"
