@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from fieldmark.backbones.factory import create_backbone
 from fieldmark.methods.base import Annotations
+from fieldmark.methods.build import build_method
 from fieldmark.methods.part_rcnn import PartRCNN
 
 SIDE = 64
+
+
+def built(**options: Any) -> PartRCNN:
+    method = build_method("part_rcnn", 5, {"backbone": "test_efficientnet", **options})
+    assert isinstance(method, PartRCNN)
+    return method.eval()
 
 
 @pytest.fixture
 def method() -> PartRCNN:
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    return PartRCNN(create_backbone("test_efficientnet", pretrained=False), 5, part_size=32).eval()
+    return built(part_size=32)
 
 
 def truth(count: int) -> Tensor:
@@ -119,7 +126,7 @@ def test_the_classifier_starts_from_a_regression_and_the_memory_is_filled(method
     method.constraint = "neighbours"
     assert len(method.memory) == 6
     assert method.memory.shown.all()
-    loaded = PartRCNN(create_backbone("test_efficientnet", pretrained=False), 5, part_size=32, constraint="neighbours")
+    loaded = built(part_size=32, constraint="neighbours")
     loaded.load_state_dict(method.state_dict())
     with torch.no_grad():
         assert torch.equal(loaded.eval()(photos.images).logits, method(photos.images).logits)

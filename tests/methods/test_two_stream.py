@@ -115,4 +115,5 @@ def test_an_unknown_second_backbone() -> None:
 
 def test_a_third_party_backbone_may_be_given_as_it_is() -> None:
     first, second = (create_backbone("test_resnet", pretrained=False) for _ in range(2))
-    assert BilinearCNN(first, 3, second).eval()(torch.rand(1, 3, 64, 64)).logits.shape == (1, 3)
+    options = method_options(BilinearCNN.Settings()) | {"second_backbone": second}
+    assert BilinearCNN(first, 3, **options).eval()(torch.rand(1, 3, 64, 64)).logits.shape == (1, 3)

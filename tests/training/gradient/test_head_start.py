@@ -27,6 +27,7 @@ SIDE = 64
 
 def build(cls: type[Method], **options: object) -> Method:
     torch.manual_seed(0)
+    options = method_options(cls.Settings()) | options
     return cls(create_backbone("test_efficientnet", image_size=SIDE, pretrained=False), 3, **options).eval()
 
 
@@ -81,7 +82,7 @@ def test_a_stage_that_only_fits_the_head_is_left_out_where_it_starts_fitted(bird
     for factor in (0.0, 0.4):
         torch.manual_seed(0)
         backbone = create_backbone("test_efficientnet", image_size=SIDE, pretrained=False)
-        method = HierarchicalBilinear(backbone, 4, rank=16)
+        method = HierarchicalBilinear(backbone, 4, levels=3, rank=16)
         preprocess = backbone.preprocess(SIDE, "squash")
         seen: list[int] = []
         method.begin_stage = lambda index, photos, seen=seen: seen.append(index)  # type: ignore[method-assign]
