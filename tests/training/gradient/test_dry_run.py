@@ -14,7 +14,7 @@ from fieldmark.recipe import build_settings, recipe_dataset
 from fieldmark.training.gradient import dry_run as module
 from fieldmark.training.gradient.dry_run import dry_run
 
-RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "cub_isqrt_cov_resnet50.toml"
+RECIPE = Path(__file__).resolve().parents[3] / "recipes" / "cub_isqrt_cov_resnet50.toml"
 SMALL = ("backbone=test_efficientnet", "image_size=64", "batch_size=4", "projected=8")
 
 
