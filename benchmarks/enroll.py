@@ -15,12 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from fieldmark.api import fit, load
+from fieldmark.api import Recognizer, fit, load
 from fieldmark.data.class_subset import choose_classes
 from fieldmark.data.read import read
 from fieldmark.evaluation.evaluate import evaluate
 from fieldmark.recognizer.enroll import enroll, unenroll
-from fieldmark.recognizer.recognizer import Recognizer
 from fieldmark.structures import RecordList
 
 

@@ -25,12 +25,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from fieldmark.api import fit, load
+from fieldmark.api import Recognizer, fit, load
 from fieldmark.data.read import read
 from fieldmark.explain import Evidence
 from fieldmark.explain.geometry import smooth, strongest
 from fieldmark.recognizer.inputs import to_image
-from fieldmark.recognizer.recognizer import Recognizer
 from fieldmark.structures import Box, Record, RecordList
 from fieldmark_synth import FieldMarks, read_field_marks, synthesize
 

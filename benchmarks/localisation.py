@@ -24,13 +24,12 @@ from evidence import look_alike, share, widened
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from fieldmark.api import fit
+from fieldmark.api import Recognizer, fit
 from fieldmark.artifact.load import load_method
 from fieldmark.backbones.onnx_export import Normalize
 from fieldmark.data.photos.preprocess import Preprocess, load_array
 from fieldmark.explain.geometry import smooth
 from fieldmark.methods.base import ModelOutput
-from fieldmark.recognizer.recognizer import Recognizer
 from fieldmark.structures import Box, Record, RecordList
 from fieldmark_synth import FieldMarks, read_field_marks, synthesize
 

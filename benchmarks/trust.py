@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from scipy.stats import betabinom
 
 from fieldmark import load
+from fieldmark.api import Recognizer
 from fieldmark.calibration.temperature import expected_calibration_error, log_softmax
 from fieldmark.evaluation.evaluate import photos_of_split
 from fieldmark.evaluation.guarantee_metrics import back_off_figures
-from fieldmark.recognizer.recognizer import Recognizer
 from fieldmark.recognizer.specimen import fuse_photos
 from fieldmark.uncertainty.conformal import candidate_sets, conformity_scores, score_quantile
 from fieldmark.uncertainty.given_probabilities import GivenProbabilities

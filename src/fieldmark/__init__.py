@@ -1,4 +1,4 @@
-"""Fieldmark tells look-alikes apart.
+"""Fine-grained recognition whose answers can be checked.
 
 import fieldmark
 
@@ -10,14 +10,15 @@ print(answer.label, answer.confidence)
 from __future__ import annotations
 
 import importlib
+import sys
 from importlib.metadata import version
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fieldmark.api import fit, load, read
+    from fieldmark.api import Recognizer, check, compare, fit, load, read
     from fieldmark.errors import DataError, FieldmarkError, ModelError, PhotoError, SettingError
     from fieldmark.progress import set_verbosity
-    from fieldmark.recognizer.recognizer import Recognizer
     from fieldmark.structures import Answer, Candidate, Part, Record, RecordList
 
 __all__ = [
@@ -33,6 +34,8 @@ __all__ = [
     "RecordList",
     "SettingError",
     "__version__",
+    "check",
+    "compare",
     "fit",
     "load",
     "read",
@@ -42,18 +45,26 @@ __all__ = [
 __version__ = version("fieldmark")
 
 _HOMES = {
-    "fit": "fieldmark.api",
-    "load": "fieldmark.api",
-    "read": "fieldmark.api",
-    "set_verbosity": "fieldmark.progress",
-    "Recognizer": "fieldmark.recognizer.recognizer",
+    **dict.fromkeys(("Recognizer", "check", "compare", "fit", "load", "read"), "fieldmark.api"),
     **dict.fromkeys(("Answer", "Candidate", "Part", "Record", "RecordList"), "fieldmark.structures"),
     **dict.fromkeys(("DataError", "FieldmarkError", "ModelError", "PhotoError", "SettingError"), "fieldmark.errors"),
+    "set_verbosity": "fieldmark.progress",
 }
 
 
+class _Package(ModuleType):
+    """Keep `fieldmark.check`, `compare` and `fit` the verbs: importing the modules of these names would hide them."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+
 def __getattr__(name: str) -> Any:
-    """Import on first use, so that ``import fieldmark`` and ``fieldmark --help`` stay quick."""
+    """Import a name when it is first used, so that ``import fieldmark`` and ``fieldmark --help`` stay fast."""
     if name not in _HOMES:
         raise AttributeError(f"module 'fieldmark' has no attribute '{name}'")
     return getattr(importlib.import_module(_HOMES[name]), name)

@@ -1,51 +1,47 @@
-"""The verbs as functions: `fit`, `load`, `read`."""
+"""Every verb from Python, with the words of the command line. Each verb imports what it needs when it is called."""
 
 from __future__ import annotations
 
-import importlib.metadata
-import logging
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from fieldmark.artifact.manifest import DataFacts, Manifest
-from fieldmark.artifact.save import check_out, member_facts, save_artifact
-from fieldmark.calibration.calibrate import Calibration, calibrate
-from fieldmark.calibration.trust_facts import TrustFacts
-from fieldmark.data.class_subset import choose_classes
-from fieldmark.data.photo_table import PhotoTable
-from fieldmark.data.prepare import Prepared, prepare
+from fieldmark.arrays import Float64s
 from fieldmark.data.read import read
-from fieldmark.errors import SettingError
-from fieldmark.methods.settings_base import FitSettings
-from fieldmark.openset.fit_openset import known_photos, remember
-from fieldmark.recipe import build_settings
-from fieldmark.recognizer.recognizer import Recognizer
-from fieldmark.structures import RecordList
-from fieldmark.training.member import Trained
-from fieldmark.uncertainty.guarantees import TRUST_FILE, GuaranteeTables, hierarchy_of
-from fieldmark.uncertainty.raps import choose_conformity_score
+from fieldmark.errors import PhotoError
+from fieldmark.recognizer.inputs import PhotoInput, is_single
+from fieldmark.recognizer.predictor import Predictor
+from fieldmark.structures import RecordList, Split
 
-__all__ = ["fit", "load", "read"]
+if TYPE_CHECKING:
+    from fieldmark.check import CheckReport
+    from fieldmark.compare.study import Comparison
+    from fieldmark.evaluation.evaluate import Evaluation
+    from fieldmark.explain.evidence import Evidence
+    from fieldmark.export.export_onnx import ExportReport
+    from fieldmark.openset.gallery import Neighbour
+    from fieldmark.recognizer.enroll import Enrolment
+    from fieldmark.report.guide.write_guide import Guide
 
-logger = logging.getLogger(__name__)
-
-RUN_FILE = "run.json"
-"""What tells the folder of an interrupted fit from any other."""
-
-_LIBRARIES = ("torch", "timm", "onnxruntime", "scikit-learn", "numpy", "pillow")
+__all__ = ["Recognizer", "check", "compare", "fit", "load", "read"]
 
 
-def load(model: str | Path) -> Recognizer:
-    """A recognizer from its folder.
+def check(data: str | Path | RecordList, *, fast: bool = False, seed: int = 0) -> CheckReport:
+    """Find broken files, duplicates, leaks between splits, small classes and doubtful labels in a data set.
+
+    Args:
+        data: A folder of class folders, a CSV, a known data set, or records that `read` returned.
+        fast: Look only at files, classes and pixels: no embeddings and no doubtful labels.
+        seed: Of the folds in which labels are checked.
 
     Raises:
-        ModelError: The folder is no model, is damaged, or comes from a newer Fieldmark.
+        DataError: The data cannot be read.
     """
-    return Recognizer(model)
+    from fieldmark.check import check as check_records
+
+    return check_records(data if isinstance(data, RecordList) else read(data), deep=not fast, seed=seed)
 
 
 def fit(
@@ -61,128 +57,221 @@ def fit(
     """Train a recognizer.
 
     Args:
-        data: A folder of class folders, a CSV, a known data set, or records that `read` gave.
+        data: A folder of class folders, a CSV, a known data set, or records that `read` returned.
         out: The model folder; it appears when everything is done.
         method: ``auto`` unless the recipe names another.
         recipe: TOML file with settings.
-        resume: Continue a fine-tune that was interrupted.
+        resume: Continue an interrupted fine-tune.
         overrides: ``key=value`` texts, as ``--set`` takes them.
         **options: Settings of the method by name, such as ``backbone``, ``image_size``, ``seed``.
 
     Raises:
         FieldmarkError: The input is wrong; the message says what to do.
     """
-    out = Path(out)
-    settings = build_settings(method, options, recipe=Path(recipe) if recipe else None, overrides=overrides)
-    check_out(out)
-    _check_run(run_folder(out), settings, resume)
-    records = data if isinstance(data, RecordList) else read(data)
-    if settings.classes:
-        records = choose_classes(records, settings.classes)
-    prepared = prepare(records, settings.seed, val_fraction=settings.val_fraction, test_fraction=settings.test_fraction)
-    _tell(prepared)
-    return train_and_save(prepared, settings, out, resume=resume)
+    from fieldmark.fit import fit as fit_model
 
-
-def train_and_save(prepared: Prepared, settings: FitSettings, out: Path, *, resume: bool = False) -> Recognizer:
-    """Train on prepared records, calibrate on val, write the artifact, and load it."""
-    run_dir = run_folder(out)
-    photos = prepared.photos
-    trained = _trained(photos, settings, run_dir, resume)
-    val = photos.of_split("val")
-    labels = val.labels
-    free = np.array([role == "val" for role in val.roles], dtype=np.bool_)
-    calibration = calibrate(trained.members, labels, free)
-    manifest = _manifest(prepared, settings, trained, calibration)
-    kept = ~free
-    score = choose_conformity_score(
-        settings.conformal, calibration.probabilities[free], labels[free], settings.coverage
-    )
-    manifest.trust = TrustFacts(
-        file=TRUST_FILE,
-        photos=int(kept.sum()),
-        score=score.name,
-        k_reg=score.k_reg,
-        penalty=score.penalty,
-        coverage=settings.coverage,
-        confidence=settings.confidence,
-    )
-    tables = GuaranteeTables.of(calibration.probabilities[kept], labels[kept], hierarchy_of(manifest), score)
-
-    def complete(folder: Path, manifest: Manifest) -> Manifest:
-        tables.save(folder / TRUST_FILE)
-        answers = calibration.probabilities
-        known = known_photos(folder, manifest, photos.records, trained.members, answers, free, photos.groups)
-        return remember(folder, manifest, known, gallery_uri=settings.gallery_uri, seed=settings.seed)
-
-    save_artifact(out, manifest, trained.members, photos, complete)
-    shutil.rmtree(run_dir, ignore_errors=True)
+    fit_model(data, out, method=method, recipe=recipe, resume=resume, overrides=overrides, **options)
     return Recognizer(out)
 
 
-def _trained(photos: PhotoTable, settings: FitSettings, run_dir: Path, resume: bool) -> Trained:
-    """Train the method on prepared photos."""
-    from fieldmark.training.train import train
+def load(model: str | Path) -> Recognizer:
+    """Return the recognizer in a model folder, or in an ONNX file that ``fieldmark export`` wrote.
 
-    return train(photos, settings, run_dir, resume=resume)
-
-
-def run_folder(out: Path) -> Path:
-    """Where the checkpoints of a fit lie until its model is written."""
-    return out.with_name(out.name + ".run")
+    Raises:
+        ModelError: There is no model, it is damaged, or it comes from a newer Fieldmark.
+    """
+    return Recognizer(model)
 
 
-def _check_run(run_dir: Path, settings: FitSettings, resume: bool) -> None:
-    """Refuse what would resume nothing, or write checkpoints into somebody's folder."""
-    is_run = (run_dir / RUN_FILE).is_file()
-    if resume and not settings.resumable:
-        raise SettingError(f"--resume continues a fine-tune, but '{settings.method}' starts anew; leave it out")
-    if resume and not is_run:
-        raise SettingError(f"--resume continues the interrupted fit in {run_dir}, but there is none; leave it out")
-    if run_dir.exists() and not is_run:
-        raise SettingError(f"checkpoints would go to {run_dir}, but that holds something else; name another --out")
+def compare(data: str | Path | RecordList, out: str | Path, **options: Any) -> Comparison:
+    """Train several methods alike and measure them on the same test photos.
+
+    Args:
+        data: A folder of class folders, a CSV, a known data set, or records that `read` returned.
+        out: Folder for the runs, ``compare.json`` and ``compare.html``; give it again to continue.
+        **options: ``methods``, ``seeds``, ``baseline``, ``classes``, ``overrides``, and settings that all methods
+            share, such as ``backbone``, ``image_size``, ``epochs``, ``budget``.
+
+    Raises:
+        FieldmarkError: The input is wrong; the message says what to do.
+    """
+    from fieldmark.compare.study import compare as compare_methods
+
+    return compare_methods(data, out, **options)
 
 
-def _manifest(prepared: Prepared, settings: FitSettings, trained: Trained, calibration: Calibration) -> Manifest:
-    records = prepared.photos.records
-    taxonomy = {records.classes[record.label]: list(record.taxonomy) for record in records if record.taxonomy}
-    return Manifest(
-        fieldmark=importlib.metadata.version("fieldmark"),
-        method=settings.method,
-        classes=list(records.classes),
-        ranks=list(records.ranks),
-        taxonomy=taxonomy,
-        members=[
-            member_facts(index, member, temperature)
-            for index, (member, temperature) in enumerate(zip(trained.members, calibration.temperatures, strict=True))
-        ],
-        data=_data_facts(prepared),
-        settings=settings.model_dump(mode="json"),
-        calibration=calibration.figures,
-        scaling=calibration.scaling,
-        figures={"estimate": trained.estimate, "val_top1": calibration.top1},
-        steps=trained.steps,
-        versions={name: importlib.metadata.version(name) for name in _LIBRARIES},
-    )
+class Recognizer(Predictor):
+    """A trained model. `load` and `fit` return it.
 
+    `predict` and the other answers are those of `Predictor`; the verbs here also explain, measure and change a model.
 
-def _data_facts(prepared: Prepared) -> DataFacts:
-    records = prepared.photos.records
-    counts = {split: sum(record.split == split for record in records) for split in ("train", "val", "test")}
-    return DataFacts(
-        source=str(records.root.absolute()) if records.root else "",
-        layout=records.name,
-        fingerprint=prepared.photos.fingerprint,
-        photos=counts,
-        left_out=len(prepared.left_out),
-    )
+    Args:
+        model: The model folder, or an ONNX file that ``fieldmark export`` wrote.
 
+    Raises:
+        ModelError: There is no model, it is damaged, or it comes from a newer Fieldmark.
+    """
 
-def _tell(prepared: Prepared) -> None:
-    """What the doctor found, a line each."""
-    records = prepared.photos.records
-    counts = ", ".join(f"{len(records.of_split(split))} {split}" for split in ("train", "val", "test"))
-    logger.info(f"{len(records):,} photos of {len(records.classes)} classes: {counts}")
-    for finding in prepared.findings:
-        level = logging.INFO if finding.severity == "note" else logging.WARNING
-        logger.log(level, f"  {finding.severity}: {finding.message}")
+    def __repr__(self) -> str:
+        kind = "exported, " if self.is_exported else ""
+        return f"Recognizer({self.path}: {kind}{self.manifest.method}, {len(self.classes)} classes)"
+
+    def predict_proba(self, photos: PhotoInput | Sequence[PhotoInput]) -> Float64s:
+        """Return calibrated probabilities (N, K), in the order of `classes`; (1, K) for a single photo.
+
+        Raises:
+            PhotoError: A photo cannot be read. `predict` answers the others.
+        """
+        scores = self.scores([photos] if is_single(photos) else list(photos))
+        for reason in scores.errors.values():
+            raise PhotoError(reason)
+        return np.asarray(scores.probabilities, dtype=np.float64)
+
+    def evaluate(
+        self,
+        data: str | Path | None = None,
+        *,
+        split: Split = "test",
+        coverage: float | None = None,
+        confidence: float | None = None,
+    ) -> Evaluation:
+        """Measure the model on a split.
+
+        Args:
+            data: A data set; None for the one that the model was made from.
+            split: Which split to read.
+            coverage: Target coverage of the prediction sets; None for the model's own.
+            confidence: Target accuracy of answers that back off; None for the model's own.
+
+        Raises:
+            DataError: The photos are not there, or their labels are not those of the model.
+        """
+        from fieldmark.evaluation.evaluate import evaluate
+
+        return evaluate(self, data, split=split, coverage=coverage, confidence=confidence)
+
+    def explain(self, photo: PhotoInput, against: str | None = None) -> Evidence:
+        """Find where in a photo the evidence for the winner lies, by itself and against another class.
+
+        Args:
+            photo: One, as `predict` takes it.
+            against: A class; None for the runner-up.
+
+        Raises:
+            PhotoError: The photo cannot be read.
+            SettingError: There is no such class, or it is the winner itself.
+            ModelError: The model is an exported file.
+        """
+        from fieldmark.explain.explain_photo import explain_photo
+
+        return explain_photo(self, photo, against)
+
+    @overload
+    def search(self, photos: str | Path | bytes, k: int = 5) -> list[Neighbour]: ...
+    @overload
+    def search(self, photos: Sequence[PhotoInput], k: int = 5) -> list[list[Neighbour]]: ...
+    @overload
+    def search(self, photos: PhotoInput, k: int = 5) -> list[Neighbour] | list[list[Neighbour]]: ...
+
+    def search(self, photos: PhotoInput | Sequence[PhotoInput], k: int = 5) -> list[Neighbour] | list[list[Neighbour]]:
+        """Return the `k` nearest known photos of a photo, or of each of several photos.
+
+        Raises:
+            PhotoError: A photo cannot be read.
+            SettingError: `k` is below 1.
+            ModelError: The model has no gallery.
+        """
+        single = is_single(photos)
+        found, errors = self.nearest([photos] if single else list(photos), k)
+        for reason in errors.values():
+            raise PhotoError(reason)
+        return found[0] if single else found
+
+    def enroll(self, label: str, photos: Sequence[str | Path]) -> Enrolment:
+        """Add a class to the model from its photos, without training.
+
+        Args:
+            label: Name of the new class.
+            photos: One to five of them, or more.
+
+        Raises:
+            FieldmarkError: The class or its photos cannot be added; the model stays as it was.
+        """
+        from fieldmark.recognizer.enroll import enroll
+
+        enrolment = enroll(self.path, label, photos)
+        self._reload()
+        return enrolment
+
+    def unenroll(self, label: str) -> None:
+        """Remove an enrolled class; the answers are then those from before.
+
+        Raises:
+            SettingError: There is no enrolled class of that name.
+        """
+        from fieldmark.recognizer.enroll import unenroll
+
+        unenroll(self.path, label)
+        self._reload()
+
+    def guide(
+        self,
+        out: str | Path,
+        data: str | Path | None = None,
+        *,
+        pairs: int = 40,
+        photos: int = 8,
+        test: bool = False,
+    ) -> Guide:
+        """Write a field guide to the classes as one HTML file.
+
+        Args:
+            out: The file.
+            data: A data set; None for the one that the model was made from.
+            pairs: Look-alike pairs to show with their photos.
+            photos: Photos of each class of a pair to explain.
+            test: Whether to read the test photos too.
+
+        Raises:
+            FieldmarkError: The photos are not there, or the file cannot be written.
+        """
+        from fieldmark.report.guide.write_guide import GuideOptions, write_guide
+
+        return write_guide(self, data, out, GuideOptions(pairs=pairs, photos=photos, test=test))
+
+    def export(self, out: str | Path, *, int8: bool = False, data: str | Path | None = None) -> ExportReport:
+        """Write one ONNX file that answers like the model, and compare the two on val photos.
+
+        Args:
+            out: The file; its name ends in ``.onnx``.
+            int8: Whether to quantise the backbones; the report says what that costs.
+            data: Where the photos are; None for where the model was made from.
+
+        Raises:
+            FieldmarkError: The model cannot be exported, or the file would answer differently.
+        """
+        from fieldmark.export.export_onnx import export
+
+        return export(self.path, out, int8=int8, data=data)
+
+    def serve(self, *, host: str = "127.0.0.1", port: int = 8000, **settings: Any) -> None:
+        """Answer over HTTP until the process is interrupted.
+
+        Args:
+            host: Address to listen on.
+            port: Port to listen on.
+            **settings: Fields of `fieldmark.serve.settings.ServeSettings`, such as ``token``.
+
+        Raises:
+            SettingError: The extra ``serve`` is not installed.
+        """
+        from fieldmark.serve.run import serve
+        from fieldmark.serve.settings import ServeSettings
+
+        serve(self.path, host=host, port=port, settings=ServeSettings(**settings))
+
+    def _reload(self) -> None:
+        """Read the model folder again."""
+        fresh = type(self)(self.path)
+        self.__dict__.clear()
+        self.__dict__.update(fresh.__dict__)

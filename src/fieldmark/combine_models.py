@@ -15,7 +15,7 @@ from fieldmark.backbones.runners.onnx_runner import OnnxRunner
 from fieldmark.data.photo_table import PhotoTable
 from fieldmark.errors import SettingError
 from fieldmark.methods.ensemble import Ensemble
-from fieldmark.recognizer.recognizer import Recognizer, fuse
+from fieldmark.recognizer.predictor import Predictor, fuse
 from fieldmark.structures import RecordList
 from fieldmark.training.graph_outputs import graph_logits
 from fieldmark.training.member import Member, Trained
@@ -42,7 +42,7 @@ def combine(
     """
     if len(settings.models) < 2:
         raise SettingError(f"an ensemble needs at least two models, but got {len(settings.models)}: --set models=A,B")
-    recognizers = [Recognizer(folder) for folder in settings.models]
+    recognizers = [Predictor(folder) for folder in settings.models]
     _demand_alike(recognizers, photos.fingerprint)
     val = photos.of_split("val")
     choice = val.positions("val")
@@ -86,7 +86,7 @@ def select_greedily(probabilities: Sequence[Floats], labels: Ints, rounds: int) 
     return picks[: int(np.argmin(losses)) + 1]
 
 
-def _demand_alike(recognizers: Sequence[Recognizer], fingerprint: str) -> None:
+def _demand_alike(recognizers: Sequence[Predictor], fingerprint: str) -> None:
     first, *others = recognizers
     for other in others:
         if other.classes != first.classes:
@@ -109,7 +109,7 @@ def _demand_alike(recognizers: Sequence[Recognizer], fingerprint: str) -> None:
         )
 
 
-def _members(recognizer: Recognizer, val: RecordList) -> list[Member]:
+def _members(recognizer: Predictor, val: RecordList) -> list[Member]:
     """The methods of a model, with what its own graphs say of the val photos."""
     members = []
     for facts in recognizer.manifest.members:
@@ -122,7 +122,7 @@ def _members(recognizer: Recognizer, val: RecordList) -> list[Member]:
     return members
 
 
-def _answers(recognizer: Recognizer, members: Sequence[Member]) -> Floats:
+def _answers(recognizer: Predictor, members: Sequence[Member]) -> Floats:
     """Calibrated probabilities of the val photos, (n, K)."""
     temperatures = [facts.temperature for facts in recognizer.manifest.members]
     return fuse([member.val_logits for member in members], temperatures, [member.weight for member in members])

@@ -68,7 +68,7 @@ def test_its_answer_for_a_specimen_is_the_same(model: Path, photos: list[str]) -
 
 
 def test_it_finds_the_same_known_photos(model: Path, photos: list[str]) -> None:
-    found, errors = load(model).search(photos[:1], 3)
+    found, errors = load(model).nearest(photos[:1], 3)
     assert not errors
     assert _close([asdict(neighbour) for neighbour in found[0]], EXPECTED["search"])
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fieldmark.compare import runs
 from fieldmark.compare.run_plan import parse_specs, plan_entries
 from fieldmark.compare.runs import make_run, run_name
 from fieldmark.compare.shared_splits import prepare_seeds
@@ -71,7 +72,7 @@ def test_a_finished_run_is_found_again_until_its_settings_change(
     (entry,) = plan_entries(parse_specs("gem:linear_probe[poolings=gem]"), options)
     (other,) = plan_entries(parse_specs("gem:linear_probe[poolings=gem,folds=3]"), options)
     asked = []
-    monkeypatch.setattr("fieldmark.compare.runs._in_own_process", lambda job: asked.append(job) or 1)
+    monkeypatch.setattr(runs, "_in_own_process", lambda job: asked.append(job) or 1)
     assert make_run(entry, 0, prepared, result / "runs").reused
     assert asked == []
     make_run(other, 0, prepared, result / "runs")
@@ -83,7 +84,7 @@ def test_a_process_that_dies_is_a_line_and_not_the_end(
 ) -> None:
     prepared = prepare_seeds(read(birds), [0], val_fraction=0.1, test_fraction=0.2)[0]
     (entry,) = plan_entries(parse_specs("linear_probe"), {})
-    monkeypatch.setattr("fieldmark.compare.runs._in_own_process", lambda job: -9)
+    monkeypatch.setattr(runs, "_in_own_process", lambda job: -9)
     run = make_run(entry, 0, prepared, tmp_path)
     assert (run.kind, run.facts) == ("failed", None)
     assert run.reason == "the process was ended by signal 9; 9 usually means that the memory did not suffice"

@@ -14,7 +14,7 @@ from PIL import Image
 from fieldmark import Answer, Recognizer, SettingError
 from fieldmark.calibration.temperature import log_softmax
 from fieldmark.recognizer.inputs import is_single, to_image
-from fieldmark.recognizer.recognizer import fuse
+from fieldmark.recognizer.predictor import fuse
 from fieldmark.structures import Record
 
 

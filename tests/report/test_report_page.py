@@ -18,7 +18,7 @@ from fieldmark.evaluation.evaluate import Evaluation, evaluate
 from fieldmark.evaluation.metrics import compute_metrics
 from fieldmark.evaluation.open_set import OpenSet, ScoreFigures
 from fieldmark.evaluation.stress import Level, Stress
-from fieldmark.recognizer.recognizer import Scores
+from fieldmark.recognizer.predictor import Scores
 from fieldmark.report.evaluation import write_report
 
 ODD = ("<b>bold</b>", "\"quoted' & co", "</script>", "plain")

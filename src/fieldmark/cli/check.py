@@ -24,12 +24,11 @@ def check(
     Exits with 0 where nothing is worse than a warning, 1 where there are errors such as broken files, 2 where the
     data cannot be read at all.
     """
-    from fieldmark.check.check_data import check as examine
+    from fieldmark.api import check as check_data
     from fieldmark.check.check_report import render
-    from fieldmark.data.read import read
     from fieldmark.progress import console
 
-    report = examine(read(data), deep=not fast, seed=seed)
+    report = check_data(data, fast=fast, seed=seed)
     if json_output:
         typer.echo(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
     else:

@@ -21,7 +21,7 @@ def demo(
     from fieldmark.api import fit
     from fieldmark.artifact.save import check_out
     from fieldmark.cli.evaluate import print_evaluation
-    from fieldmark.evaluation.evaluate import evaluate, write_rows
+    from fieldmark.evaluation.evaluate import write_rows
     from fieldmark.progress import say
     from fieldmark_synth import synthesize
 
@@ -34,7 +34,7 @@ def demo(
     say(f"2. fieldmark fit {photos} --out {model} --budget 60s", style="bold")
     recognizer = fit(photos, model, budget=60)
     say(f"3. fieldmark evaluate {model}", style="bold")
-    evaluation = evaluate(recognizer)
+    evaluation = recognizer.evaluate()
     write_rows(evaluation, recognizer.classes, rows)
     print_evaluation(evaluation, "test")
     photo = evaluation.records[0].path

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast, get_args
 import typer
 
 if TYPE_CHECKING:
+    from fieldmark.api import Recognizer
     from fieldmark.evaluation.evaluate import Evaluation
     from fieldmark.evaluation.stress import Stress
-    from fieldmark.recognizer.recognizer import Recognizer
     from fieldmark.structures import Split
 
 __all__ = ["evaluate", "print_evaluation"]
@@ -44,14 +44,13 @@ def evaluate(
     report: Annotated[Path | None, typer.Option(help="HTML page to write: figures, mistakes, every photo.")] = None,
 ) -> None:
     """Measure a recognizer on photos that took no part in making it. Exits with 1 where some could not be read."""
+    from fieldmark.api import Recognizer
     from fieldmark.cli.print_open_set import open_set_and_print
     from fieldmark.cli.print_stress import print_stress
     from fieldmark.errors import SettingError, unknown_name
-    from fieldmark.evaluation.evaluate import evaluate as run
     from fieldmark.evaluation.evaluate import write_rows
     from fieldmark.evaluation.stress import stress as measure_stress
     from fieldmark.progress import say
-    from fieldmark.recognizer.recognizer import Recognizer
     from fieldmark.structures import Split
 
     if split not in get_args(Split):
@@ -73,7 +72,7 @@ def evaluate(
         return _tell_truth(recognizer, data, cast(Split, split), cast(Literal["box", "parts"], oracle), json_output)
     if retrieval:
         return _retrieve(recognizer, data, cast(Split, split), json_output)
-    evaluation = run(recognizer, data, split=cast(Split, split), coverage=coverage, confidence=confidence)
+    evaluation = recognizer.evaluate(data, split=cast(Split, split), coverage=coverage, confidence=confidence)
     figures = evaluation.metrics.to_dict()
     if not json_output:
         print_evaluation(evaluation, split)

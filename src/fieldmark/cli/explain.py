@@ -21,10 +21,10 @@ def explain(
     json_output: Annotated[bool, typer.Option("--json", help="Print explain.json to stdout too.")] = False,
 ) -> None:
     """Show where on a photo the evidence for the answer lies, alone and against another class."""
+    from fieldmark.api import Recognizer
     from fieldmark.explain.write_explanation import check_explanation_folder, write_evidence
     from fieldmark.progress import say
     from fieldmark.recognizer.inputs import to_image
-    from fieldmark.recognizer.recognizer import Recognizer
 
     check_explanation_folder(out)
     found = Recognizer(model).explain(image, against)

@@ -22,9 +22,9 @@ def export(
     ] = None,
 ) -> None:
     """Write one ONNX file that answers like the model, and check on its val photos that it does."""
-    from fieldmark.export.export_onnx import export as run
+    from fieldmark.api import Recognizer
 
-    _print(run(model, out, int8=int8, data=data), int8)
+    _print(Recognizer(model).export(out, int8=int8, data=data), int8)
 
 
 def _print(report: ExportReport, int8: bool) -> None:

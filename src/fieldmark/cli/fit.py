@@ -35,7 +35,7 @@ def fit(
     import time
 
     from fieldmark.api import fit as run
-    from fieldmark.api import run_folder
+    from fieldmark.fit import run_folder
     from fieldmark.progress import say
 
     started = time.monotonic()

@@ -22,10 +22,9 @@ def guide(
     ] = False,
 ) -> None:
     """Write a field guide: what each class looks like, what it is taken for, and what tells the two apart."""
+    from fieldmark.api import Recognizer
     from fieldmark.progress import say
-    from fieldmark.recognizer.recognizer import Recognizer
-    from fieldmark.report.guide.write_guide import GuideOptions, write_guide
 
-    written = write_guide(Recognizer(model), data, out, GuideOptions(pairs=pairs, photos=photos, test=test))
+    written = Recognizer(model).guide(out, data, pairs=pairs, photos=photos, test=test)
     size = out.stat().st_size / 1e6
     say(f"wrote {out}: {len(written.counts)} classes, {len(written.separations)} look-alike pairs, {size:.1f} MB")

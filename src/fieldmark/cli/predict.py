@@ -36,10 +36,10 @@ def predict(
     ] = False,
 ) -> None:
     """Recognize photos. Exits with 1 where some could not be read."""
+    from fieldmark.api import Recognizer
     from fieldmark.cli.photo_paths import photo_paths
     from fieldmark.cli.print_answers import print_answers
     from fieldmark.errors import SettingError
-    from fieldmark.recognizer.recognizer import Recognizer
 
     if json_output and csv_output:
         raise SettingError("expected one of --json and --csv, but both were given; leave one out")

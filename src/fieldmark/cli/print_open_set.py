@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
+    from fieldmark.api import Recognizer
     from fieldmark.evaluation.open_set import OpenSet
-    from fieldmark.recognizer.recognizer import Recognizer
     from fieldmark.structures import Split
 
 __all__ = ["open_set_and_print", "print_open_set"]

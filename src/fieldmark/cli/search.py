@@ -19,14 +19,11 @@ def search(
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")] = False,
 ) -> None:
     """Show the nearest known photos of a photo, by what the model sees in it."""
-    from fieldmark.errors import PhotoError
-    from fieldmark.recognizer.recognizer import Recognizer
+    from fieldmark.api import Recognizer
 
-    found, errors = Recognizer(model).search([image], k)
-    if errors:
-        raise PhotoError(errors[0])
+    found = Recognizer(model).search(image, k)
     if json_output:
-        neighbours = [asdict(neighbour) for neighbour in found[0]]
+        neighbours = [asdict(neighbour) for neighbour in found]
         typer.echo(json.dumps({"path": str(image), "neighbours": neighbours}, ensure_ascii=False))
         return
     from rich.markup import escape
@@ -35,6 +32,6 @@ def search(
     from fieldmark.progress import console
 
     table = Table("similarity", "class", "split", "photo", box=None, header_style="bold", pad_edge=False)
-    for one in found[0]:
+    for one in found:
         table.add_row(f"{one.similarity:.3f}", escape(one.label), one.split, escape(one.path))
     console.print(table)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fieldmark.atomic import atomic_file
-from fieldmark.recognizer.recognizer import Recognizer
+from fieldmark.recognizer.predictor import Predictor
 from fieldmark.structures import RecordList
 
 __all__ = ["Answers", "answers_of"]
@@ -50,7 +50,7 @@ def answers_of(folder: Path, test: RecordList) -> Answers:
     kept = folder / ANSWERS
     if kept.is_file():
         return Answers(_read(kept), labels)
-    probabilities = Recognizer(folder).scores(test, f"answers of {folder.name}").probabilities.astype(np.float32)
+    probabilities = Predictor(folder).scores(test, f"answers of {folder.name}").probabilities.astype(np.float32)
     with atomic_file(kept) as draft, draft.open("wb") as file:
         np.savez_compressed(file, probabilities=probabilities)
     return Answers(probabilities, labels)

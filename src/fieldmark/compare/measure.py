@@ -6,7 +6,7 @@ import re
 import time
 from pathlib import Path
 
-from fieldmark.recognizer.recognizer import Recognizer
+from fieldmark.recognizer.predictor import Predictor
 from fieldmark.structures import RecordList
 
 __all__ = ["count_parameters", "cpu_seconds", "milliseconds_per_photo", "peak_bytes"]
@@ -38,7 +38,7 @@ def cpu_seconds() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
-def count_parameters(recognizer: Recognizer) -> int:
+def count_parameters(recognizer: Predictor) -> int:
     """Weights that the model's methods hold, without running statistics."""
     from fieldmark.artifact.load import load_method
 
@@ -47,7 +47,7 @@ def count_parameters(recognizer: Recognizer) -> int:
     return sum(parameter.numel() for method in methods for parameter in method.parameters())
 
 
-def milliseconds_per_photo(recognizer: Recognizer, photos: RecordList) -> float:
+def milliseconds_per_photo(recognizer: Predictor, photos: RecordList) -> float:
     """Wall time of an answer from file to probabilities: the quickest of several goes over the same few photos."""
     few = photos[:_TIMED_PHOTOS]
     seconds = []

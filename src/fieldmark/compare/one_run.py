@@ -81,8 +81,8 @@ class Facts:
 
 def do(job: Job) -> Facts:
     """Fit, measure, and write the facts into the model folder."""
-    from fieldmark.api import run_folder, train_and_save
     from fieldmark.compare.measure import count_parameters, cpu_seconds, milliseconds_per_photo, peak_bytes
+    from fieldmark.fit import run_folder, train_and_save
 
     settings = settings_class(job.settings["method"]).model_validate(job.settings)
     shutil.rmtree(run_folder(job.out), ignore_errors=True)

@@ -16,7 +16,7 @@ from fieldmark.errors import DataError
 from fieldmark.evaluation.guarantee_metrics import with_trust
 from fieldmark.evaluation.metrics import Metrics, compute_metrics
 from fieldmark.evaluation.recorded_split import content_keys, of_split
-from fieldmark.recognizer.recognizer import Recognizer, Scores
+from fieldmark.recognizer.predictor import Predictor, Scores
 from fieldmark.structures import RecordList, Split
 from fieldmark.uncertainty.guarantees import AnswerOptions
 
@@ -41,7 +41,7 @@ class Evaluation:
 
 
 def evaluate(
-    recognizer: Recognizer,
+    recognizer: Predictor,
     data: str | Path | None = None,
     *,
     split: Split = "test",
@@ -75,12 +75,12 @@ def evaluate(
     return Evaluation(metrics, records, scores, seen)
 
 
-def photos_of_split(recognizer: Recognizer, data: str | Path | None, split: Split) -> RecordList:
+def photos_of_split(recognizer: Predictor, data: str | Path | None, split: Split) -> RecordList:
     """The photos to measure on, their labels as indices of the recognizer's classes."""
     return _opened(recognizer, data, split)[0]
 
 
-def data_source(recognizer: Recognizer, data: str | Path | None) -> Path:
+def data_source(recognizer: Predictor, data: str | Path | None) -> Path:
     """Where the photos are: `data`, or for None where the model was made from.
 
     Raises:
@@ -92,7 +92,7 @@ def data_source(recognizer: Recognizer, data: str | Path | None) -> Path:
     return source
 
 
-def _opened(recognizer: Recognizer, data: str | Path | None, split: Split) -> tuple[RecordList, int]:
+def _opened(recognizer: Predictor, data: str | Path | None, split: Split) -> tuple[RecordList, int]:
     """The photos of a split, and how many of them the model was trained on."""
     source = data_source(recognizer, data)
     records = read(source)
@@ -105,7 +105,7 @@ def _opened(recognizer: Recognizer, data: str | Path | None, split: Split) -> tu
     return _relabelled(records.like(records[index] for index in chosen), recognizer, source), seen
 
 
-def _relabelled(records: RecordList, recognizer: Recognizer, source: Path) -> RecordList:
+def _relabelled(records: RecordList, recognizer: Predictor, source: Path) -> RecordList:
     """The same photos with labels of the recognizer's classes."""
     own = recognizer.class_to_idx
     foreign = sorted({records.classes[record.label] for record in records} - own.keys())

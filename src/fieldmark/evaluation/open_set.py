@@ -13,7 +13,7 @@ from fieldmark.data.read import read
 from fieldmark.errors import DataError, ModelError
 from fieldmark.evaluation.recorded_split import content_keys, of_split
 from fieldmark.openset.unknown_scores import JOINED, KNOWN_SCORES, known_scores
-from fieldmark.recognizer.recognizer import Recognizer
+from fieldmark.recognizer.predictor import Predictor
 from fieldmark.structures import RecordList, Split
 
 __all__ = ["OpenSet", "ScoreFigures", "evaluate_open_set", "fpr_at", "open_set_photos", "oscr"]
@@ -63,7 +63,7 @@ class OpenSet:
         return asdict(self)
 
 
-def evaluate_open_set(recognizer: Recognizer, data: str | Path | RecordList, *, split: Split = "test") -> OpenSet:
+def evaluate_open_set(recognizer: Predictor, data: str | Path | RecordList, *, split: Split = "test") -> OpenSet:
     """Photos of the model's classes against photos of all other classes in the data.
 
     Args:
@@ -101,7 +101,7 @@ def evaluate_open_set(recognizer: Recognizer, data: str | Path | RecordList, *, 
     )
 
 
-def open_set_photos(recognizer: Recognizer, records: RecordList, split: Split) -> tuple[RecordList, list[Any]]:
+def open_set_photos(recognizer: Predictor, records: RecordList, split: Split) -> tuple[RecordList, list[Any]]:
     """Known photos with the recognizer's labels, and photos of other classes; none that it was trained on.
 
     Raises:

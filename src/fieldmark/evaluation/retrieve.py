@@ -12,7 +12,7 @@ from fieldmark.data.read import read
 from fieldmark.errors import DataError
 from fieldmark.evaluation.evaluate import data_source, photos_of_split
 from fieldmark.evaluation.retrieval import RetrievalMetrics, compute_retrieval
-from fieldmark.recognizer.recognizer import Recognizer
+from fieldmark.recognizer.predictor import Predictor
 from fieldmark.structures import RecordList, Split
 
 __all__ = ["Retrieval", "evaluate_retrieval"]
@@ -38,7 +38,7 @@ class Retrieval:
         return self.metrics.to_dict() | {"unseen_classes": self.unseen_classes}
 
 
-def evaluate_retrieval(recognizer: Recognizer, data: str | Path | None = None, *, split: Split = "test") -> Retrieval:
+def evaluate_retrieval(recognizer: Predictor, data: str | Path | None = None, *, split: Split = "test") -> Retrieval:
     """Each photo looks for the others of its class among all of them.
 
     Where the data have classes that the model has never seen, all photos of these are used, whatever their split: the

@@ -14,7 +14,7 @@ from fieldmark.data.photos.open_photo import open_photo
 from fieldmark.errors import DataError, PhotoError
 from fieldmark.evaluation.backgrounds import BACKGROUNDS, BackgroundChange, largest_strip, replace_background
 from fieldmark.evaluation.distortions import DISTORTIONS, Distortion
-from fieldmark.recognizer.recognizer import Recognizer
+from fieldmark.recognizer.predictor import Predictor
 from fieldmark.structures import Record, RecordList
 
 __all__ = ["UNITS", "Level", "Stress", "stress"]
@@ -61,7 +61,7 @@ class Stress:
         return asdict(self)
 
 
-def stress(recognizer: Recognizer, records: RecordList, *, limit: int = 200, seed: int = 0) -> Stress:
+def stress(recognizer: Predictor, records: RecordList, *, limit: int = 200, seed: int = 0) -> Stress:
     """Measure a recognizer on changed photos.
 
     Args:
@@ -171,7 +171,7 @@ def _generator(seed: int, name: str, position: int) -> np.random.Generator:
 
 
 def _levels(
-    recognizer: Recognizer, records: RecordList, name: str, strengths: Sequence[float], views: _Views
+    recognizer: Predictor, records: RecordList, name: str, strengths: Sequence[float], views: _Views
 ) -> tuple[Level, ...]:
     levels = []
     for strength in strengths:
@@ -180,7 +180,7 @@ def _levels(
     return tuple(levels)
 
 
-def _hits(recognizer: Recognizer, photos: _Changed, description: str) -> dict[int, bool]:
+def _hits(recognizer: Predictor, photos: _Changed, description: str) -> dict[int, bool]:
     """Position of each photo that can be read -> whether the first candidate is right."""
     scores = recognizer.scores(photos, description)
     good = [position for position in range(len(photos)) if position not in scores.errors]

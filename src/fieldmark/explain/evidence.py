@@ -1,4 +1,4 @@
-"""What `Recognizer.explain` gives: maps of evidence, and where they lie on the photo."""
+"""What `Predictor.explain` gives: maps of evidence, and where they lie on the photo."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +17,40 @@ from fieldmark.explain.enrolled_evidence import LinearForm, likeness_form
 from fieldmark.explain.evidence import Evidence
 from fieldmark.openset.enrolled_classes import gate_for
 from fieldmark.recognizer.inputs import PhotoInput, to_image
+from fieldmark.recognizer.predictor import Predictor
 from fieldmark.structures import Record
 
 if TYPE_CHECKING:
-    from fieldmark.recognizer.recognizer import Recognizer
+    from fieldmark.explain.explainer import Explainer
 
-__all__ = ["chosen_pair", "explain_photo"]
+__all__ = ["chosen_pair", "explain_photo", "explainer_of"]
 
 
-def explain_photo(recognizer: Recognizer, photo: PhotoInput, against: str | None) -> Evidence:
-    """See `Recognizer.explain`."""
+_EXPLAINERS: WeakKeyDictionary[Predictor, Explainer] = WeakKeyDictionary()
+
+
+def explainer_of(recognizer: Predictor) -> Explainer:
+    """Return the members as modules with gradients, loaded once for each recognizer."""
+    from fieldmark.explain.explainer import Explainer  # torch: only explanations need it
+
+    if recognizer not in _EXPLAINERS:
+        _EXPLAINERS[recognizer] = Explainer(recognizer.folder, recognizer.manifest)
+    return _EXPLAINERS[recognizer]
+
+
+def explain_photo(recognizer: Predictor, photo: PhotoInput, against: str | None = None) -> Evidence:
+    """Find where in a photo the evidence for the winner lies, by itself and against another class.
+
+    Args:
+        recognizer: The model; an exported file will not do.
+        photo: One, as `predict` takes it.
+        against: A class; the runner-up for None.
+
+    Raises:
+        PhotoError: The photo cannot be read.
+        SettingError: There is no such class, or it is the winner itself.
+        ModelError: The model is an exported file.
+    """
     if recognizer.is_exported:
         raise ModelError(
             f"an exported file such as {recognizer.path} holds no layers to look into: name the model folder instead"
@@ -40,12 +65,12 @@ def explain_photo(recognizer: Recognizer, photo: PhotoInput, against: str | None
     source = photo.path if isinstance(photo, Record) else photo
     path = str(source) if isinstance(source, str | Path) else None
     if max(label, other) < len(recognizer.manifest.classes):
-        return recognizer.explainer(image, size, path, label, other)
+        return explainer_of(recognizer)(image, size, path, label, other)
     names = (recognizer.classes[label], recognizer.classes[other])
-    return recognizer.explainer.by_likeness(image, size, path, names, _form(recognizer, label, other))
+    return explainer_of(recognizer).by_likeness(image, size, path, names, _form(recognizer, label, other))
 
 
-def _form(recognizer: Recognizer, label: int, other: int) -> Callable[[NDArray[np.float64]], LinearForm]:
+def _form(recognizer: Predictor, label: int, other: int) -> Callable[[NDArray[np.float64]], LinearForm]:
     """How two classes, one of them enrolled, are told by their likeness; the winner's gate counts if both were."""
     judge, trained = recognizer.judge, len(recognizer.manifest.classes)
     means, shots = judge.newcomers

@@ -19,7 +19,7 @@ from fieldmark.export.fused_model import FusedRecognizer, Square, squares_of
 from fieldmark.export.int8 import CALIBRATION_PHOTOS, quantize
 from fieldmark.export.parity import Parity, compare
 from fieldmark.recognizer.graphs import FusedGraph
-from fieldmark.recognizer.recognizer import Recognizer
+from fieldmark.recognizer.predictor import Predictor
 from fieldmark.structures import RecordList
 
 __all__ = ["TOLERANCE", "ExportReport", "export"]
@@ -67,7 +67,7 @@ def export(
         ModelError: `model` is no model folder, or the graph does not say what the model says; nothing is written.
     """
     target = _target(Path(out))
-    recognizer = Recognizer(model)
+    recognizer = Predictor(model)
     if recognizer.is_exported:
         raise ModelError(f"expected a model folder to export, but {model} is an exported file; name its folder")
     photos = _photos(recognizer, data, limit)
@@ -96,7 +96,7 @@ def _target(out: Path) -> Path:
     return out
 
 
-def _photos(recognizer: Recognizer, data: str | Path | None, limit: int) -> RecordList:
+def _photos(recognizer: Predictor, data: str | Path | None, limit: int) -> RecordList:
     """Val photos, or train photos where the model has no val photos, evenly taken."""
     try:
         photos = photos_of_split(recognizer, data, "val")
@@ -110,7 +110,7 @@ def _example(square: Square) -> torch.Tensor:
     return torch.zeros(2, side, side, 3, dtype=torch.uint8)
 
 
-def _demand_equal(recognizer: Recognizer, parity: Parity) -> None:
+def _demand_equal(recognizer: Predictor, parity: Parity) -> None:
     if parity.agreement < 1.0 or parity.difference > TOLERANCE:
         methods = ", ".join(facts.method for facts in recognizer.manifest.members)
         raise ModelError(

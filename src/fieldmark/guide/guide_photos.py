@@ -12,7 +12,7 @@ from fieldmark.data.read import read
 from fieldmark.errors import DataError
 from fieldmark.evaluation.evaluate import data_source
 from fieldmark.evaluation.recorded_split import content_keys, of_split
-from fieldmark.recognizer.recognizer import Recognizer
+from fieldmark.recognizer.predictor import Predictor
 from fieldmark.structures import RecordList, Split
 
 __all__ = ["Asked", "GuidePhotos", "ask", "evenly_by_class", "guide_photos"]
@@ -66,7 +66,7 @@ class Asked:
         return np.asarray(self.probabilities.argmax(1))
 
 
-def guide_photos(recognizer: Recognizer, data: str | Path | None) -> GuidePhotos:
+def guide_photos(recognizer: Predictor, data: str | Path | None) -> GuidePhotos:
     """The photos of the model's classes in the splits of the fit, or of other data in their own.
 
     Raises:
@@ -95,7 +95,7 @@ def guide_photos(recognizer: Recognizer, data: str | Path | None) -> GuidePhotos
     return GuidePhotos(everything.of_split("train"), fresh)
 
 
-def ask(recognizer: Recognizer, photos: RecordList, per_class: int) -> Asked:
+def ask(recognizer: Predictor, photos: RecordList, per_class: int) -> Asked:
     """Ask a model about photos with labels.
 
     Args:

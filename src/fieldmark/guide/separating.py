@@ -9,10 +9,11 @@ import numpy as np
 
 from fieldmark.errors import PhotoError
 from fieldmark.explain import Evidence
+from fieldmark.explain.explain_photo import explain_photo
 from fieldmark.guide.evidence_parts import PartShare, part_shares
 from fieldmark.guide.guide_photos import Asked
 from fieldmark.guide.look_alikes import Pair
-from fieldmark.recognizer.recognizer import Recognizer
+from fieldmark.recognizer.predictor import Predictor
 from fieldmark.structures import Record
 
 __all__ = ["Separation", "Sighting", "separate"]
@@ -48,7 +49,7 @@ class Separation:
 
 
 def separate(
-    recognizer: Recognizer, asked: Asked, typical: Sequence[Sequence[Record]], pair: Pair, photos: int
+    recognizer: Predictor, asked: Asked, typical: Sequence[Sequence[Record]], pair: Pair, photos: int
 ) -> Separation:
     """Explain photos of both classes that are told rightly.
 
@@ -82,7 +83,7 @@ def _told(asked: Asked, label: int, photos: int) -> Iterator[Record]:
     yield from (asked.records[int(row)] for row in rows[spread])
 
 
-def _called(recognizer: Recognizer, records: Sequence[Record], label: int, known: Sequence[Record]) -> Iterator[Record]:
+def _called(recognizer: Predictor, records: Sequence[Record], label: int, known: Sequence[Record]) -> Iterator[Record]:
     """Other photos that the model calls so too: one that is taken for the look-alike has no evidence against it."""
     there = {record.path for record in known}
     others = [record for record in records if record.path not in there]
@@ -92,11 +93,11 @@ def _called(recognizer: Recognizer, records: Sequence[Record], label: int, known
             yield record
 
 
-def _sightings(recognizer: Recognizer, records: Sequence[Record], other: int) -> Iterator[Sighting]:
+def _sightings(recognizer: Predictor, records: Sequence[Record], other: int) -> Iterator[Sighting]:
     """Those that can be read and have evidence at all."""
     for record in records:
         try:
-            evidence = recognizer.explain(record, recognizer.classes[other])
+            evidence = explain_photo(recognizer, record, recognizer.classes[other])
         except PhotoError:
             continue
         if (evidence.contrast > 0).any():

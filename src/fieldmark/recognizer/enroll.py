@@ -25,7 +25,7 @@ from fieldmark.openset.enrolled_classes import newcomer_odds
 from fieldmark.openset.gallery import GalleryRow
 from fieldmark.openset.openset_facts import EnrolledFacts
 from fieldmark.openset.unknown_scores import Evidence
-from fieldmark.recognizer.recognizer import Recognizer
+from fieldmark.recognizer.predictor import Predictor
 
 __all__ = ["Enrolment", "enroll", "unenroll"]
 
@@ -79,7 +79,7 @@ def enroll(model: str | Path, label: str, photos: Sequence[str | Path]) -> Enrol
     """
     folder, name = Path(model), label.strip()
     with _locked(folder):
-        recognizer = Recognizer(folder)
+        recognizer = Predictor(folder)
         _demand_new(recognizer, name, photos)
         gallery = recognizer.gallery
         seen = _seen(recognizer, photos)
@@ -110,7 +110,7 @@ def unenroll(model: str | Path, label: str) -> None:
     """
     folder, name = Path(model), label.strip()
     with _locked(folder):
-        recognizer = Recognizer(folder)
+        recognizer = Predictor(folder)
         manifest = recognizer.manifest
         if name in manifest.classes:
             raise SettingError(f"'{name}' was trained, not enrolled: fit the model without its photos to leave it out")
@@ -131,7 +131,7 @@ def unenroll(model: str | Path, label: str) -> None:
         _clear_leftovers(folder, changed)
 
 
-def _demand_new(recognizer: Recognizer, name: str, photos: Sequence[str | Path]) -> None:
+def _demand_new(recognizer: Predictor, name: str, photos: Sequence[str | Path]) -> None:
     if not name:
         raise SettingError("expected a name for the new class, but it is empty; give one with --label")
     if name in recognizer.classes:
@@ -145,7 +145,7 @@ def _demand_new(recognizer: Recognizer, name: str, photos: Sequence[str | Path])
         )
 
 
-def _seen(recognizer: Recognizer, photos: Sequence[str | Path]) -> Evidence:
+def _seen(recognizer: Predictor, photos: Sequence[str | Path]) -> Evidence:
     evidence, _, errors = recognizer.evidence([Path(photo) for photo in photos], "enrolling")
     if errors:
         first = errors[min(errors)]
@@ -155,7 +155,7 @@ def _seen(recognizer: Recognizer, photos: Sequence[str | Path]) -> Evidence:
     return evidence
 
 
-def _outcome(recognizer: Recognizer, name: str, seen: Evidence) -> Enrolment:
+def _outcome(recognizer: Predictor, name: str, seen: Evidence) -> Enrolment:
     vectors = np.asarray(seen.vectors, dtype=np.float32)
     memory, gates = recognizer.judge.memory, recognizer.manifest.gates
     statistics, val, classes = memory.statistics, memory.val, recognizer.manifest.classes
@@ -183,7 +183,7 @@ def _outcome(recognizer: Recognizer, name: str, seen: Evidence) -> Enrolment:
     )
 
 
-def _own_found(recognizer: Recognizer, vectors: Float32s, confidence: NDArray[np.floating]) -> float | None:
+def _own_found(recognizer: Predictor, vectors: Float32s, confidence: NDArray[np.floating]) -> float | None:
     """Share of the photos that the mean of the others claims from the best trained class."""
     count = len(vectors)
     if count < 2:

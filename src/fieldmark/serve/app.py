@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from importlib.metadata import version
 from pathlib import Path
 
 from fastapi import FastAPI, Request
@@ -13,7 +14,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
-from fieldmark import __version__
 from fieldmark.errors import FieldmarkError, ModelError
 from fieldmark.serve.micro_batches import Closed, Full
 from fieldmark.serve.middleware import BoundedBody, Measured, SafeHeaders
@@ -47,7 +47,7 @@ def create_app(model: str | Path, settings: ServeSettings | None = None) -> Fast
         yield
         await run_in_threadpool(service.close)
 
-    app = FastAPI(title="Fieldmark", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(title="Fieldmark", version=version("fieldmark"), lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.service, app.state.metrics = service, metrics
     for part in (predict, explain, gallery, enroll, status):
         app.include_router(part.router)

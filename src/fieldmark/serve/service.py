@@ -21,8 +21,9 @@ from fieldmark.backbones.runners.batches import available_cpus
 from fieldmark.data.photos.open_photo import open_photo
 from fieldmark.errors import ModelError, PhotoError
 from fieldmark.explain import Evidence
+from fieldmark.explain.explain_photo import explain_photo, explainer_of
 from fieldmark.recognizer.inputs import to_image
-from fieldmark.recognizer.recognizer import Recognizer
+from fieldmark.recognizer.predictor import Predictor
 from fieldmark.serve.micro_batches import MicroBatcher
 from fieldmark.serve.request_counts import Metrics
 from fieldmark.serve.settings import ServeSettings
@@ -44,7 +45,7 @@ class PhotoReading:
         embedding: (D,).
     """
 
-    recognizer: Recognizer
+    recognizer: Predictor
     probabilities: NDArray[np.floating]
     known: float
     embedding: NDArray[np.floating]
@@ -68,7 +69,7 @@ class Service:
 
     def __init__(self, model: Path, settings: ServeSettings, metrics: Metrics) -> None:
         self.settings, self.metrics = settings, metrics
-        self.recognizer = Recognizer(model)
+        self.recognizer = Predictor(model)
         self._held = contextlib.ExitStack()
         self._held.enter_context(single_threaded_blas())
         self.batcher: MicroBatcher[bytes, PhotoReading] = MicroBatcher(
@@ -97,7 +98,7 @@ class Service:
         """The evidence and the upright photo; explanations are computed one after the other."""
 
         def run() -> tuple[Evidence, Image.Image]:
-            return self.recognizer.explain(photo, against), to_image(photo)
+            return explain_photo(self.recognizer, photo, against), to_image(photo)
 
         return await asyncio.get_running_loop().run_in_executor(self._alone, run)
 
@@ -112,7 +113,7 @@ class Service:
         source = self.settings.photos or Path(self.recognizer.manifest.data.source)
         return (source if source.is_dir() else source.parent) / path
 
-    def swap(self, recognizer: Recognizer) -> None:
+    def swap(self, recognizer: Predictor) -> None:
         """Answer with another state of the model from now on; photos that are being read end with the old one."""
         self.recognizer = recognizer
 
@@ -135,7 +136,7 @@ class Service:
             with contextlib.suppress(ModelError):  # said to whoever asks for it
                 _ = recognizer.gallery
         if not recognizer.is_exported:
-            _ = recognizer.explainer
+            explainer_of(recognizer)
 
     def _read(self, photos: Sequence[bytes]) -> list[PhotoReading | Exception]:
         recognizer = self.recognizer
@@ -160,7 +161,7 @@ class Service:
         return stream.getvalue()
 
 
-def _judged(recognizer: Recognizer, images: Sequence[Image.Image]) -> list[PhotoReading]:
+def _judged(recognizer: Predictor, images: Sequence[Image.Image]) -> list[PhotoReading]:
     reading = recognizer.reader.read(images)
     judged = recognizer.judge(reading.probabilities, reading.logits, reading.embeddings)
     return [

@@ -12,7 +12,7 @@ import numpy as np
 from fieldmark.artifact.save import relative_path
 from fieldmark.atomic import atomic_file
 from fieldmark.evaluation.evaluate import Evaluation
-from fieldmark.recognizer.recognizer import Recognizer
+from fieldmark.recognizer.predictor import Predictor
 from fieldmark.report.evaluation.headline import Headline, Level, coverage_levels, headlines
 from fieldmark.report.evaluation.pictures import PairView, PictureView, pair_views, suspect_views
 from fieldmark.report.evaluation.reliability import draw_reliability, reliability_bins
@@ -42,7 +42,7 @@ class _Page:
 
 def write_report(
     evaluation: Evaluation,
-    recognizer: Recognizer,
+    recognizer: Predictor,
     out: Path,
     *,
     split: str = "test",
@@ -95,7 +95,7 @@ def write_report(
 
 
 def _rows(
-    evaluation: Evaluation, answers: Answers, recognizer: Recognizer, doubted: list[Suspect]
+    evaluation: Evaluation, answers: Answers, recognizer: Predictor, doubted: list[Suspect]
 ) -> dict[str, list[Any]]:
     """For each photo path, truth, answer, confidence, probability and rank of the truth, and whether it is doubted."""
     ranks = 1 + (answers.probabilities > answers.own[:, None]).sum(1)
@@ -121,7 +121,7 @@ def _unread(evaluation: Evaluation) -> list[tuple[str, str]]:
     return [(str(evaluation.records[position].path), reason) for position, reason in errors]
 
 
-def _facts(evaluation: Evaluation, recognizer: Recognizer, split: str) -> list[tuple[str, str]]:
+def _facts(evaluation: Evaluation, recognizer: Predictor, split: str) -> list[tuple[str, str]]:
     manifest, records = recognizer.manifest, evaluation.records
     classes = len(np.unique(records.labels))
     made_of = ", ".join(f"{count:,} {name}" for name, count in manifest.data.photos.items())

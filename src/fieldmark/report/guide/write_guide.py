@@ -17,7 +17,7 @@ from fieldmark.guide.separating import Separation, separate
 from fieldmark.guide.sides import side_table
 from fieldmark.guide.typical import medoids
 from fieldmark.progress import track
-from fieldmark.recognizer.recognizer import Recognizer
+from fieldmark.recognizer.predictor import Predictor
 from fieldmark.report.guide.guide_page import write_page
 from fieldmark.report.page import demand_place
 from fieldmark.structures import Record
@@ -77,7 +77,7 @@ class Guide:
 
 
 def write_guide(
-    recognizer: Recognizer, data: str | Path | None, out: str | Path, options: GuideOptions | None = None
+    recognizer: Predictor, data: str | Path | None, out: str | Path, options: GuideOptions | None = None
 ) -> Guide:
     """One page that needs no other file and can be printed.
 
@@ -99,7 +99,7 @@ def write_guide(
     return guide
 
 
-def make_guide(recognizer: Recognizer, data: str | Path | None, options: GuideOptions) -> Guide:
+def make_guide(recognizer: Predictor, data: str | Path | None, options: GuideOptions) -> Guide:
     """What `write_guide` writes."""
     if recognizer.is_exported:
         raise ModelError(
@@ -119,7 +119,7 @@ def make_guide(recognizer: Recognizer, data: str | Path | None, options: GuideOp
     )
 
 
-def _typical(recognizer: Recognizer, photos: GuidePhotos) -> tuple[tuple[Record, ...], ...]:
+def _typical(recognizer: Predictor, photos: GuidePhotos) -> tuple[tuple[Record, ...], ...]:
     """Medoids of each class's training photos; of its other photos where it has none."""
     classes = recognizer.classes
     learned = set(photos.learned.labels)
@@ -135,7 +135,7 @@ def _typical(recognizer: Recognizer, photos: GuidePhotos) -> tuple[tuple[Record,
     return tuple(found)
 
 
-def _counts(recognizer: Recognizer, photos: GuidePhotos, asked: Asked) -> tuple[ClassCounts, ...]:
+def _counts(recognizer: Predictor, photos: GuidePhotos, asked: Asked) -> tuple[ClassCounts, ...]:
     size = len(recognizer.classes)
     learned = np.bincount(np.array(photos.learned.labels, dtype=np.int64), minlength=size)
     right = asked.predicted == asked.labels
@@ -160,7 +160,7 @@ def _advice(counts: Sequence[ClassCounts], pairs: Sequence[Pair], asked: Asked) 
     return tuple(found)
 
 
-def _facts(recognizer: Recognizer, root: Path | None) -> tuple[tuple[str, str], ...]:
+def _facts(recognizer: Predictor, root: Path | None) -> tuple[tuple[str, str], ...]:
     manifest = recognizer.manifest
     return (
         ("model", f"{recognizer.folder.resolve().name}, {manifest.method}, Fieldmark {manifest.fieldmark}"),

@@ -17,7 +17,7 @@ from fieldmark.data.photos.open_photo import bytes_key
 from fieldmark.recognizer.enroll import Enrolment
 from fieldmark.recognizer.enroll import enroll as enroll_photos
 from fieldmark.recognizer.enroll import unenroll as unenroll_class
-from fieldmark.recognizer.recognizer import Recognizer
+from fieldmark.recognizer.predictor import Predictor
 from fieldmark.serve.routes.shared import ERRORS, Serving
 from fieldmark.serve.schemas import EnrolBody, ErrorBody, UnenrolBody
 from fieldmark.serve.service import Service
@@ -90,21 +90,21 @@ def _enroll(service: Service, label: str, uploads: Sequence[Upload]) -> Enrolmen
             for path in new:
                 path.unlink(missing_ok=True)
             raise
-        service.swap(Recognizer(service.recognizer.path))
+        service.swap(Predictor(service.recognizer.path))
         return outcome
 
 
 def _unenroll(service: Service, label: str) -> list[str]:
     """The enrolled classes that are left."""
     with service.changing:
-        model = Recognizer(service.recognizer.path)  # the command line may have changed it in the meantime
+        model = Predictor(service.recognizer.path)  # the command line may have changed it in the meantime
         known = [row for row in model.gallery.rows() if row.split == "enrolled"]  # refuses files, which cannot change
         if label not in model.classes:
             raise HTTPException(
                 404, f"no class '{label}' was enrolled: see 'enrolled' in /v1/model for those that were"
             )
         unenroll_class(model.path, label)
-        service.swap(Recognizer(model.path))
+        service.swap(Predictor(model.path))
         kept = {Path(row.path).name for row in known if row.label != label}
         for name in {Path(row.path).name for row in known if row.label == label} - kept:
             (model.folder / UPLOADS / name).unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from fieldmark.errors import ModelError, PhotoError
 from fieldmark.openset.gallery import Neighbour
-from fieldmark.recognizer.recognizer import Recognizer
+from fieldmark.recognizer.predictor import Predictor
 from fieldmark.serve.routes.shared import ERRORS, Serving, one_reading
 from fieldmark.serve.schemas import ErrorBody, SearchBody
 from fieldmark.serve.service import PhotoReading
@@ -60,7 +60,7 @@ async def gallery_photo(
 
 
 def _nearest(reading: PhotoReading, k: int, label: str | None) -> list[dict[str, object]]:
-    model: Recognizer = reading.recognizer
+    model: Predictor = reading.recognizer
     vectors = model.judge.memory.projection(reading.embedding[None])
     return [_body(one) for one in model.gallery.search(vectors, k, label=label)[0]]
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
-from fieldmark import __version__
 from fieldmark.serve.request_counts import Metrics
 from fieldmark.serve.routes.shared import Serving
 from fieldmark.serve.schemas import ModelBody
@@ -42,7 +43,7 @@ async def model(service: Serving) -> JSONResponse:
     recognizer, settings = service.recognizer, service.settings
     has_sets = recognizer.trust.photos > 0
     body = ModelBody(
-        version=__version__,
+        version=version("fieldmark"),
         classes=list(recognizer.classes),
         enrolled=list(recognizer.judge.labels),
         ranks=list(recognizer.manifest.ranks),

@@ -1,4 +1,4 @@
-"""The one class that answers: command line, server, evaluation and notebooks all call it."""
+"""The class that answers, without torch. `fieldmark.Recognizer` adds the verbs of the rooms above."""
 
 from __future__ import annotations
 
@@ -28,14 +28,12 @@ from fieldmark.uncertainty.guarantees import AnswerOptions, Guarantees, load_gua
 
 if TYPE_CHECKING:
     from fieldmark.artifact.load import SplitRow
-    from fieldmark.explain import Evidence as PhotoEvidence
-    from fieldmark.explain.explainer import Explainer
 
-__all__ = ["Embeddings", "Recognizer", "Scores", "fuse"]
+__all__ = ["Embeddings", "Predictor", "Scores", "fuse"]
 
 
-class Recognizer:
-    """A trained model, ready to answer. Made by `fieldmark.load` or `fieldmark.fit`.
+class Predictor:
+    """A trained model that answers through ONNX Runtime: the base of `fieldmark.Recognizer`.
 
     Args:
         model: The model folder, or an ONNX file that ``fieldmark export`` wrote.
@@ -235,7 +233,7 @@ class Recognizer:
         rows = np.full((len(photos), len(self.classes) + 1), np.nan) if table is None else table
         return Scores(rows[:, :-1], errors, rows[:, -1])
 
-    def search(self, photos: Sequence[PhotoInput], k: int = 5) -> tuple[list[list[Neighbour]], dict[int, str]]:
+    def nearest(self, photos: Sequence[PhotoInput], k: int = 5) -> tuple[list[list[Neighbour]], dict[int, str]]:
         """The nearest known photos of each photo, and position -> why a photo cannot be read.
 
         Raises:
@@ -253,28 +251,6 @@ class Recognizer:
             for position, near in zip(good, gallery.search(vectors, k), strict=True):
                 neighbours[position] = near
         return neighbours, found.errors
-
-    def explain(self, photo: PhotoInput, against: str | None = None) -> PhotoEvidence:
-        """Where on a photo the evidence for the winner lies, alone and against another class.
-
-        Args:
-            photo: One, as `predict` takes it.
-            against: A class; the runner-up for None.
-
-        Raises:
-            PhotoError: The photo cannot be read.
-            SettingError: There is no such class, or it is the winner itself.
-        """
-        from fieldmark.explain.explain_photo import explain_photo
-
-        return explain_photo(self, photo, against)
-
-    @cached_property
-    def explainer(self) -> Explainer:
-        """The members as modules with gradients."""
-        from fieldmark.explain.explainer import Explainer
-
-        return Explainer(self.folder, self.manifest)
 
     def evidence(
         self, photos: Sequence[PhotoInput], description: str = "recognizing"
