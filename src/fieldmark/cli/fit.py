@@ -26,6 +26,12 @@ def fit(
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same numbers.")] = None,
     recipe: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
     overrides: Annotated[list[str] | None, typer.Option("--set", help="Any setting, as key=value.")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="What trains the network: auto, cpu, cuda or mps; auto takes a GPU.")
+    ] = None,
+    logger: Annotated[
+        str | None, typer.Option(help="Log each epoch's loss: csv, tensorboard, wandb or mlflow.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted fine-tune.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Take one step only, and tell memory and time; needs no photos.")
@@ -46,6 +52,8 @@ def fit(
         "budget": budget,
         "classes": classes,
         "seed": seed,
+        "device": device,
+        "logger": logger,
     }
     if dry_run:
         from fieldmark.cli.print_dry_run import try_one_step

@@ -33,6 +33,9 @@ class FitSettings(BaseModel):
     classes: str | None = Field(
         None, description="train on these classes only: a range such as 0:25, or names separated by commas"
     )
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "auto", description="what trains the network; auto takes a GPU if there is one"
+    )
     seed: int = Field(0, ge=0, lt=2**32, description="decides splits, initial weights and the order of photos")
     val_fraction: float = Field(0.1, gt=0, lt=0.5, description="fraction of train that becomes val")
     test_fraction: float = Field(0.2, gt=0, lt=0.8, description="fraction that becomes test where the data name none")
@@ -87,6 +90,9 @@ class GradientSettings(FitSettings):
     mixup: float = Field(0.0, ge=0, description="alpha of MixUp; 0 is off")
     cutmix: float = Field(0.0, ge=0, description="alpha of CutMix; 0 is off")
     precision: Literal["auto", "32", "bf16"] = Field("auto", description="number format of the training")
+    logger: Literal["csv", "tensorboard", "wandb", "mlflow"] | None = Field(
+        None, description="where the loss of each epoch is logged: beside the model, or on the tracking server"
+    )
     probe_start: float = Field(
         0.4,
         ge=0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,11 @@ from fieldmark.methods.build import method_options
 from fieldmark.methods.part_rcnn import PartRCNN
 from fieldmark.recipe import build_settings
 from fieldmark.structures import Part, Record, RecordList
-from fieldmark.training.gradient.annotated_photos import AnnotatedPhotos, annotated_batches, check_annotated
-from fieldmark.training.gradient.decoded_photos import train_store
+from fieldmark.training.gradient.annotated_photos import Marks, annotated_batches, check_annotated
+from fieldmark.training.gradient.augment import crop_each, draw_crops
+from fieldmark.training.gradient.batches import TrainingPhotos
+from fieldmark.training.gradient.hardware import start_fabric
+from fieldmark.training.gradient.photo_store import train_store
 
 NAMES = ("left eye", "right eye", "beak")
 COLOURS = ((255, 0, 0), (0, 255, 0), (0, 0, 255))
@@ -47,14 +51,23 @@ def dot(photo: torch.Tensor, colour: tuple[int, int, int]) -> torch.Tensor | Non
     return None if on_rim else torch.stack([x, y]).float().mean(1) + 0.5
 
 
+def cropped(
+    record: Record, preprocess: Preprocess, smallest: float, seeds: range
+) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+    """A crop of the photo for each seed, with its box (4,) and its points (P, 2)."""
+    photo = train_store([record], preprocess)[0]
+    sizes = np.array([photo.shape[:2]] * len(seeds))
+    crops = draw_crops(seeds, sizes, smallest)
+    images = crop_each([photo] * len(seeds), crops, preprocess)
+    marked = Marks([record], NAMES, preprocess).crop([0] * len(seeds), sizes, crops)
+    return zip(images, marked.boxes, marked.points, strict=True)
+
+
 @pytest.mark.parametrize("resize", ["crop", "squash", "pad"])
 def test_the_marks_stay_on_the_dots(record: Record, resize: str) -> None:
     preprocess = Preprocess(image_size=96, resize=resize)  # type: ignore[arg-type]
-    settings = PartRCNN.Settings(crop_scale=0.4)
-    photos = AnnotatedPhotos(train_store([record], preprocess), preprocess, settings, NAMES)
     seen, flipped = 0, set()
-    for seed in range(30):
-        photo, _, marked = photos[0, seed]
+    for seed, (photo, _, points) in enumerate(cropped(record, preprocess, 0.4, range(30))):
         eyes = [dot(photo, colour) for colour in COLOURS]
         if eyes[0] is None or eyes[1] is None or eyes[2] is None:
             continue
@@ -64,7 +77,7 @@ def test_the_marks_stay_on_the_dots(record: Record, resize: str) -> None:
         for place, colour in enumerate(order):
             found = eyes[colour]
             assert found is not None
-            assert torch.allclose(marked.points[place], found, atol=1.3), (seed, place)
+            assert torch.allclose(points[place], found, atol=1.3), (seed, place)
         seen += 1
     assert seen >= 5
     assert flipped == {False, True}
@@ -72,26 +85,28 @@ def test_the_marks_stay_on_the_dots(record: Record, resize: str) -> None:
 
 def test_the_box_stays_on_the_rectangle(record: Record) -> None:
     preprocess = Preprocess(image_size=96)
-    photos = AnnotatedPhotos(train_store([record], preprocess), preprocess, PartRCNN.Settings(crop_scale=0.7), NAMES)
-    for seed in range(10):
-        photo, _, marked = photos[0, seed]
+    for photo, box, _ in cropped(record, preprocess, 0.7, range(10)):
         y, x = torch.nonzero(photo.sum(0) > 120, as_tuple=True)
-        x1, y1, x2, y2 = marked.boxes.clamp(0, 96).tolist()
+        x1, y1, x2, y2 = box.clamp(0, 96).tolist()
         assert abs(x.min() - x1) < 2
         assert abs(y.min() - y1) < 2
         assert abs(x.max() + 1 - x2) < 2
         assert abs(y.max() + 1 - y2) < 2
 
 
-def test_the_seed_of_a_draw_decides_photo_and_marks(record: Record) -> None:
+def test_marks_come_in_the_batches_of_a_method_that_wants_them(record: Record) -> None:
+    fabric = start_fabric(torch.device("cpu"), half=False)
+    train = RecordList([record, record], ["bird"])
     preprocess = Preprocess(image_size=32)
-    photos = AnnotatedPhotos(train_store([record], preprocess), preprocess, PartRCNN.Settings(), NAMES)
-    state = torch.random.get_rng_state()
-    first, again, other = photos[0, 5], photos[0, 5], photos[0, 6]
-    assert torch.equal(first[0], again[0])
-    assert torch.equal(first[2].points, again[2].points)
-    assert not torch.equal(first[2].points, other[2].points)
-    assert torch.equal(state, torch.random.get_rng_state())
+    photos = TrainingPhotos(train, preprocess, PartRCNN.Settings(batch_size=2), fabric, NAMES)
+    [first], [again], [other] = (photos.batches(0, epoch) for epoch in (0, 0, 1))
+    assert first.annotations is not None
+    assert again.annotations is not None
+    assert other.annotations is not None
+    assert first.annotations.points.shape == (2, 3, 2)
+    assert torch.equal(first.images, again.images)
+    assert torch.equal(first.annotations.points, again.annotations.points)
+    assert not torch.equal(first.annotations.points, other.annotations.points)
 
 
 @pytest.mark.parametrize("resize", ["crop", "squash", "pad"])

@@ -1,65 +1,120 @@
-"""Augmentation of one photo and mixing of a batch."""
+"""Crops, mirror images, RandAugment, MixUp and CutMix."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader
+from torchvision import transforms
 
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.methods.fine_tune import FineTune
-from fieldmark.training.gradient.augment import build_augmentation, build_mixing, normalize
-from fieldmark.training.gradient.decoded_photos import PhotoStore, TrainPhotos, ValPhotos, train_store, val_store
-from fieldmark.training.gradient.samplers import EpochBatches, EpochDraws
+from fieldmark.training.gradient.augment import crop_each, distort_each, draw_crops, mix_photos, normalize
+from fieldmark.training.gradient.device_photos import DevicePhotos, scaling_weights
 
 SMALL = Preprocess(image_size=32)
+SIZES = ((40, 90), (200, 33), (7, 5), (64, 64))
 
 
-@pytest.mark.parametrize("randaugment", [0, 9])
-def test_a_photo_of_any_shape_becomes_a_uint8_square(randaugment):
-    augmentation = build_augmentation(SMALL, FineTune.Settings(randaugment=randaugment))
-    for height, width in ((40, 90), (200, 33), (7, 5)):
-        square = augmentation(torch.randint(0, 256, (3, height, width), dtype=torch.uint8))
-        assert square.shape == (3, 32, 32)
-        assert square.dtype == torch.uint8
+def photos() -> list[np.ndarray]:
+    """Noise of four sizes, smoothed a little, with black and white edges that make bicubic filters overshoot."""
+    random = np.random.default_rng(0)
+    made = [random.integers(0, 256, (*size, 3), dtype=np.uint8) for size in SIZES]
+    for photo in made:
+        photo[:, : photo.shape[1] // 2] = photo[:, : photo.shape[1] // 2] // 2 + 64
+        photo[: len(photo) // 4] = 255
+    return made
 
 
-def test_the_seed_of_a_draw_decides_its_augmentation(drawings):
-    photos = TrainPhotos(train_store(drawings, SMALL), build_augmentation(SMALL, FineTune.Settings(crop_scale=0.2)))
+def test_crops_lie_inside_of_the_photo_and_follow_from_their_seeds():
+    sizes = np.array(SIZES * 500)
+    crops = draw_crops(range(2000), sizes, 0.3)
+    assert (crops.top >= 0).all()
+    assert (crops.left >= 0).all()
+    assert (crops.top + crops.height <= sizes[:, 0]).all()
+    assert (crops.left + crops.width <= sizes[:, 1]).all()
+    assert (crops.height > 0).all()
+    assert (crops.width > 0).all()
+    alone = draw_crops([1234], sizes[1234:1235], 0.3)
+    assert (alone.top[0], alone.width[0], alone.mirrored[0]) == tuple(
+        part[1234] for part in (crops.top, crops.width, crops.mirrored)
+    )
+    assert 900 < crops.mirrored.sum() < 1100
+
+
+def test_crops_are_distributed_as_those_of_torchvision():
+    count, size = 4000, (120, 160)
+    ours = draw_crops(range(count), np.array([size] * count), 0.3)
+    photo = torch.empty(3, *size)
+    theirs = np.array(
+        [transforms.RandomResizedCrop.get_params(photo, [0.3, 1.0], [3 / 4, 4 / 3]) for _ in range(count)]
+    )
+    for place, part in enumerate((ours.top, ours.left, ours.height, ours.width)):
+        assert part.mean() == pytest.approx(theirs[:, place].mean(), abs=2.0)
+        assert part.std() == pytest.approx(theirs[:, place].std(), abs=2.0)
+
+
+def test_a_photo_without_a_fitting_window_gives_its_largest_centred_one():
+    crops = draw_crops([3, 4], np.array([(10, 1000), (1000, 10)]), 1.0)
+    assert crops.top.tolist() == [0, 493]
+    assert crops.left.tolist() == [493, 0]
+    assert crops.height.tolist() == [10, 13]
+    assert crops.width.tolist() == [13, 10]
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("side", [24, 96])
+def test_crops_cut_together_equal_those_cut_one_by_one(interpolation, side):
+    preprocess = Preprocess(image_size=side, interpolation=interpolation)
+    made = photos() * 4
+    crops = draw_crops(range(len(made)), np.array([photo.shape[:2] for photo in made]), 0.4)
+    one_by_one = crop_each(made, crops, preprocess)
+    together = DevicePhotos(made, torch.device("cpu")).crop(list(range(len(made))), crops, preprocess)
+    assert one_by_one.dtype == together.dtype == torch.uint8
+    assert together.shape == (len(made), 3, side, side)
+    difference = (one_by_one.int() - together.int()).abs()
+    assert difference.max() <= 2
+    assert difference.float().mean() < 0.25  # torchvision rounds after each of its two passes
+
+
+def test_scaling_weights_keep_a_grey_photo_grey():
+    weights = scaling_weights(torch.tensor([50, 31]), 20, 64, "bicubic")
+    assert torch.allclose(weights.sum(2), torch.ones(2, 20), atol=1e-6)
+    assert not weights[1, :, 31:].any()
+
+
+def test_the_seed_decides_randaugment():
+    squares = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
     state = torch.random.get_rng_state()
-    first, label = photos[3, 11]
-    assert label == drawings[3].label
-    assert torch.equal(first, photos[3, 11][0])
-    assert not torch.equal(first, photos[3, 12][0])
+    first = distort_each(squares, [1, 2, 3], 9, SMALL)
+    assert first.shape == squares.shape
+    assert first.dtype == torch.uint8
+    assert torch.equal(first, distort_each(squares, [1, 2, 3], 9, SMALL))
+    assert not torch.equal(first, distort_each(squares, [4, 5, 6], 9, SMALL))
     assert torch.equal(state, torch.random.get_rng_state())
-
-
-def test_worker_processes_change_nothing(drawings):
-    photos = TrainPhotos(train_store(drawings, SMALL), build_augmentation(SMALL, FineTune.Settings(randaugment=9)))
-
-    def epoch(workers):
-        batches = EpochBatches(EpochDraws(drawings.labels, seed=2), 3)
-        return [images for images, _ in DataLoader(photos, batch_sampler=batches, num_workers=workers)]
-
-    for alone, helped in zip(epoch(0), epoch(2), strict=True):
-        assert torch.equal(alone, helped)
 
 
 @pytest.mark.parametrize(("mixup", "cutmix"), [(0.4, 0.0), (0.0, 1.0), (0.4, 1.0)])
 def test_mixed_labels_are_probabilities_and_the_mean_is_kept(mixup, cutmix):
-    mixing = build_mixing(FineTune.Settings(mixup=mixup, cutmix=cutmix), num_classes=7)
+    settings = FineTune.Settings(mixup=mixup, cutmix=cutmix)
     labels = torch.arange(6)
     images = labels.float()[:, None, None, None].expand(6, 3, 8, 8).contiguous()
-    mixed, soft = mixing(images, labels)
-    assert soft.shape == (6, 7)
-    assert torch.allclose(soft.sum(1), torch.ones(6))
-    # Image k holds the number k everywhere, so the label's mean has to be the image's mean.
-    assert torch.allclose(mixed.mean((1, 2, 3)), soft @ torch.arange(7.0), atol=1e-5)
+    seen = set()
+    for seed in range(20):
+        mixed, soft = mix_photos(images, labels, settings, 7, seed)
+        assert soft.shape == (6, 7)
+        assert torch.allclose(soft.sum(1), torch.ones(6))
+        # Image k holds the number k everywhere, so the label's mean must be the image's mean.
+        assert torch.allclose(mixed.mean((1, 2, 3)), soft @ torch.arange(7.0), atol=1e-5)
+        seen.add(float(soft[0, 0]))
+    assert len(seen) > 5
 
 
 def test_there_is_no_mixing_unless_asked_for():
-    assert build_mixing(FineTune.Settings(mixup=0, cutmix=0), num_classes=7) is None
+    images, labels = torch.rand(2, 3, 8, 8), torch.tensor([0, 1])
+    mixed = mix_photos(images, labels, FineTune.Settings(mixup=0, cutmix=0), 7, 0)
+    assert mixed[0] is images
+    assert mixed[1] is labels
 
 
 def test_normalize_equals_the_slow_formula():
@@ -68,31 +123,3 @@ def test_normalize_equals_the_slow_formula():
     for channel in range(3):
         expected[:, channel] = (images[:, channel] / 255 - SMALL.mean[channel]) / SMALL.std[channel]
     assert torch.allclose(normalize(images, SMALL), expected, atol=1e-6)
-
-
-def test_val_photos_are_exactly_what_preprocess_gives(drawings):
-    from PIL import Image
-
-    photos = ValPhotos(val_store(drawings, SMALL))
-    for (pixels, label), record in zip((photos[i] for i in range(len(photos))), drawings, strict=True):
-        assert label == record.label
-        assert np.array_equal(pixels.permute(1, 2, 0).numpy(), SMALL(Image.open(record.path).convert("RGB")))
-
-
-@pytest.mark.parametrize(("resize", "shape"), [("crop", (37, 46, 3)), ("squash", (37, 37, 3)), ("pad", (37, 37, 3))])
-def test_photos_to_crop_from_keep_the_geometry_of_the_preprocessing(drawings, resize, shape):
-    assert train_store(drawings, Preprocess(image_size=32, resize=resize))[0].shape == shape
-
-
-def test_photos_beyond_the_memory_limit_are_decoded_each_time(drawings):
-    decoded = []
-
-    def load(record):
-        decoded.append(record)
-        return np.zeros((2, 2, 3), dtype=np.uint8)
-
-    records = list(drawings) * 16
-    store = PhotoStore(records, load, keep_bytes=10)
-    assert len(decoded) == 64
-    assert [store[0].shape, store[127].shape] == [(2, 2, 3)] * 2
-    assert len(decoded) == 65

@@ -15,8 +15,8 @@ from fieldmark.methods.base import Stage
 from fieldmark.methods.fine_tune import FineTune
 from fieldmark.methods.pooled import PooledMethod
 from fieldmark.structures import Record
-from fieldmark.training.gradient.averaging import WarmedAverage
-from fieldmark.training.gradient.lightning_module import MethodModule
+from fieldmark.training.gradient.averaging import WeightAverage
+from fieldmark.training.gradient.learner import Learner
 from fieldmark.training.gradient.loop import train_method
 
 SMALL = Preprocess(image_size=32)
@@ -140,12 +140,12 @@ def test_the_weights_are_those_of_the_best_epoch(tiny_method, drawings, tmp_path
 def test_the_average_of_the_weights_equals_a_slow_oracle(tiny_method, drawings, tmp_path, monkeypatch):
     steps: list[dict[str, torch.Tensor]] = []
 
-    def spy(self, trainer, pl_module, *rest):
-        update(self, trainer, pl_module, *rest)
-        steps.append(weights(pl_module.method))
+    def spy(self):
+        update(self)
+        steps.append(weights(self.method))
 
-    update = WarmedAverage.on_train_batch_end
-    monkeypatch.setattr(WarmedAverage, "on_train_batch_end", spy)
+    update = WeightAverage.update
+    monkeypatch.setattr(WeightAverage, "update", spy)
     method = tiny_method()
     settings = PLAIN.model_copy(update={"epochs": 3, "ema": 0.6, "seed": 4})
     history = train_method(method, drawings, drawings.like([]), SMALL, settings, tmp_path)
@@ -168,14 +168,15 @@ def test_the_average_of_the_weights_equals_a_slow_oracle(tiny_method, drawings, 
 def rates(monkeypatch) -> list[float]:
     """The learning rate of each step; steps take 50 ms longer."""
     seen: list[float] = []
-    step = MethodModule.training_step
+    step = Learner.step
 
-    def slow(self, batch, batch_idx):
+    def slow(self, batch):
         time.sleep(0.05)
-        seen.append(self.optimizers().param_groups[0]["lr"])
-        return step(self, batch, batch_idx)
+        loss = step(self, batch)
+        seen.append(self.optimizer.param_groups[0]["lr"])
+        return loss
 
-    monkeypatch.setattr(MethodModule, "training_step", slow)
+    monkeypatch.setattr(Learner, "step", slow)
     return seen
 
 

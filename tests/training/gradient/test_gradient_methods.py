@@ -11,7 +11,7 @@ from fieldmark.methods.bilinear_cnn import BilinearCNN
 from fieldmark.methods.build import build_method, method_options
 from fieldmark.methods.settings_base import GradientSettings
 from fieldmark.methods.ws_dan import WSDAN
-from fieldmark.training.gradient.lightning_module import set_learning_mode
+from fieldmark.training.gradient.learner import set_learning_mode
 from fieldmark.training.gradient.loop import train_method
 from fieldmark.training.gradient.train_by_gradient import initial_method
 

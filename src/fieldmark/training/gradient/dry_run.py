@@ -8,20 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor
 
 from fieldmark.errors import SettingError
 from fieldmark.methods.base import Method
 from fieldmark.methods.build import build_method, method_options
 from fieldmark.methods.settings_base import FitSettings, GradientSettings
 from fieldmark.structures import RecordList
-from fieldmark.training.gradient.epoch_plan import combined_freeze
-from fieldmark.training.gradient.hardware import choose_precision, peak_memory
-from fieldmark.training.gradient.lightning_module import MethodModule, set_learning_mode
-from fieldmark.training.gradient.loaders import Loaders
+from fieldmark.training.gradient.batches import TrainingPhotos
+from fieldmark.training.gradient.hardware import choose_device, half_precision, peak_memory, start_fabric
+from fieldmark.training.gradient.learner import Learner, freeze_for
 from fieldmark.training.gradient.optim import WarmupCosine
 from fieldmark_synth import synthesize
 
@@ -100,7 +97,7 @@ def dry_run(settings: FitSettings, num_classes: int, num_photos: int, photos: Re
         step_seconds=taken.seconds,
         steps=steps,
         seconds=settings.epochs * num_photos * taken.seconds / size,
-        device=trial.device,
+        device=trial.device.type,
         loss=taken.loss,
     )
 
@@ -118,40 +115,29 @@ class _Trial:
     """The longest stage of a method, ready for single steps."""
 
     def __init__(self, method: Method, settings: GradientSettings, records: RecordList) -> None:
-        self.settings, self.method = settings, method
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.device = choose_device(settings.device)
+        half = half_precision(settings.precision, self.device)
+        fabric = start_fabric(self.device, half=half)
         stage = max(method.stages(), key=lambda stage: stage.share)
-        for backbone in method.backbones:
-            backbone.freeze(combined_freeze(list(backbone.stages), stage.freeze, settings.freeze))
-        method.freeze_parts(stage.trains)
-        preprocess = method.backbone.preprocess(settings.image_size, settings.resize)
         index = method.stages().index(stage)
-        self.loader = Loaders(records, records.like([]), preprocess, settings, method.point_names).train_loader(
-            index, 0
-        )
-        self.module = MethodModule(method, settings, stage, index, preprocess, WarmupCosine(1, 0.0)).to(self.device)
-        set_learning_mode(method, frozen_batchnorm=settings.frozen_batchnorm or settings.batch_size == 1)
-        optimizers: Any = self.module.configure_optimizers()
-        self.optimizer: torch.optim.Optimizer = optimizers["optimizer"]
+        freeze_for(method, stage, settings)
+        preprocess = method.backbone.preprocess(settings.image_size, settings.resize)
+        self.photos = TrainingPhotos(records, preprocess, settings, fabric, method.point_names)
+        method.to(self.device)
+        self.learner = Learner(fabric, method, settings, stage, index, preprocess, WarmupCosine(1, 0.0))
+        self.learner.begin_epoch()
 
     def step(self, photos: int) -> _Step:
         """Forward, backward and optimizer on so many photos."""
-        batch = [_first(part, photos, self.device) for part in next(iter(self.loader))]
-        inputs = self.module.on_after_batch_transfer(tuple(batch), 0)
-        mixed = choose_precision(self.settings.precision) == "bf16-mixed"
+        batch = next(self.photos.batches(0, 0)).first(photos)
         before, started = peak_memory() or 0, time.perf_counter()
         try:
-            with torch.autocast(self.device, torch.bfloat16, enabled=mixed):
-                loss = self.module.training_step(inputs, 0)
-            loss.backward()  # type: ignore[no-untyped-call]
-            self.optimizer.step()
-            self.optimizer.zero_grad()
+            value = float(self.learner.step(batch))
         except torch.OutOfMemoryError as error:
             raise SettingError(
-                f"a step with {photos} photos does not fit into the memory of the {self.device}: "
+                f"a step with {photos} photos does not fit into the memory of the {self.device.type}: "
                 "choose a smaller image_size or backbone"
             ) from error
-        value = float(loss.detach())
         return _Step(time.perf_counter() - started, (peak_memory() or 0) - before, value)
 
 
@@ -184,11 +170,3 @@ def _photos(photos: RecordList | None, settings: GradientSettings) -> Iterator[R
     with tempfile.TemporaryDirectory(prefix="fieldmark-dry-run-") as folder:
         drawn = synthesize(Path(folder) / "photos", 2, -(-count // 2) + 2, "cub", 0, 256, test_fraction=0.0)
         yield drawn.like(list(drawn)[:count])
-
-
-def _first(part: Any, count: int, device: str) -> Any:
-    """The first rows of a tensor, or of each tensor of annotations."""
-    if isinstance(part, Tensor):
-        return part[:count].to(device)
-    fields = {name: _first(getattr(part, name), count, device) for name in type(part).__dataclass_fields__}
-    return type(part)(**fields)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from lightning.pytorch import Callback, LightningModule, Trainer
+import torch
 
 from fieldmark.methods.base import Stage
 from fieldmark.training.gradient.optim import WarmupCosine
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
 
 __all__ = ["BudgetClock", "combined_freeze", "stage_epochs", "steps_within"]
 
@@ -57,62 +61,71 @@ def steps_within(seconds: float, *, step: float, val: float, epoch_steps: int, d
     return done + left + epoch_steps * int(rest / (epoch_steps * step + val))
 
 
-class BudgetClock(Callback):
+class BudgetClock:
     """Ends a stage in time, its learning rate at zero.
 
     The first steps tell how long an epoch takes; what does not fit is taken off the schedule. After the first
     epoch the plan only ever shrinks, since a rate that has fallen should not rise again.
 
     Args:
-        seconds: For this stage.
+        seconds: For this stage; None for no limit.
         schedule: Its `total` is set.
+        epoch_steps: Steps of an epoch.
+        val_steps: Batches of a validation.
+        fabric: Its first process decides for all.
+
+    Attributes:
+        over: The stage has come to its end.
     """
 
-    def __init__(self, seconds: float, schedule: WarmupCosine) -> None:
-        self.deadline = time.monotonic() + _SAFETY * seconds
-        self.schedule = schedule
+    def __init__(
+        self, seconds: float | None, schedule: WarmupCosine, epoch_steps: int, val_steps: int, fabric: Fabric
+    ) -> None:
+        self.deadline = None if seconds is None else time.monotonic() + _SAFETY * seconds
+        self.schedule, self.epoch_steps, self.val_steps = schedule, epoch_steps, val_steps
+        self.fabric = fabric
+        self.over = False
         self._most = schedule.total
-        self._steps = 0
+        self._measured = 0
         self._since = 0.0
         self._val_seconds: float | None = None
-        self._val_started = 0.0
 
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._steps = 0
+    def begin_epoch(self) -> None:
+        self._measured = -_WARM_STEPS
 
-    def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
-        self._steps += 1
-        if self._steps == _WARM_STEPS:
-            self._since = time.monotonic()
-        measured = self._steps - _WARM_STEPS
-        if measured in _MEASURED_STEPS or (measured > 0 and batch_idx + 1 == trainer.num_training_batches):
-            self._replan(trainer, (time.monotonic() - self._since) / measured)
-        late = time.monotonic() + (self._val_seconds or 0.0) > self.deadline
-        if late or trainer.global_step >= self.schedule.total:
-            trainer.should_stop = True
+    def out_of_time(self, done: int) -> bool:
+        """Whether the stage must end after its `done`-th step; called after each, it plans the steps that still fit."""
+        if self.deadline is None:
+            return False
+        if self.fabric.device.type == "cuda":
+            torch.cuda.synchronize()  # steps are only queued so far
+        self._measured += 1
+        now = time.monotonic()
+        if self._measured == 0:
+            self._since = now
+        last = done % self.epoch_steps == 0
+        if self._measured in _MEASURED_STEPS or (self._measured > 0 and last):
+            self._plan(done, (now - self._since) / self._measured)
+        late = now + (self._val_seconds or 0.0) > self.deadline
+        late, self.schedule.total = self.fabric.broadcast((late, self.schedule.total))
+        self.over = late or done >= self.schedule.total
+        return self.over
 
-    def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._val_started = time.monotonic()
+    @contextmanager
+    def validating(self) -> Iterator[None]:
+        """Measure how long a validation takes."""
+        started = time.monotonic()
+        yield
+        self._val_seconds = time.monotonic() - started
 
-    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._val_seconds = time.monotonic() - self._val_started
-
-    def _replan(self, trainer: Trainer, step: float) -> None:
-        val_batches = sum(int(count) for count in trainer.num_val_batches)
-        val = self._val_seconds if self._val_seconds is not None else 0.5 * step * val_batches
+    def _plan(self, done: int, step: float) -> None:
+        assert self.deadline is not None
         fits = steps_within(
             self.deadline - time.monotonic(),
             step=step,
-            val=val,
-            epoch_steps=int(trainer.num_training_batches),
-            done=trainer.global_step,
+            val=self._val_seconds if self._val_seconds is not None else 0.5 * step * self.val_steps,
+            epoch_steps=self.epoch_steps,
+            done=done,
         )
-        most = self._most if trainer.current_epoch == 0 else self.schedule.total
-        self.schedule.total = max(1, min(most, fits))
+        first_epoch = done <= self.epoch_steps
+        self.schedule.total = max(1, min(self._most if first_epoch else self.schedule.total, fits))

@@ -1,63 +1,103 @@
-"""What the loop runs on: device, processes, precision, workers, memory."""
+"""What training runs on: device, processes, precision, cores, memory."""
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
 
+from fieldmark.errors import SettingError
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
 __all__ = [
-    "choose_precision",
+    "choose_device",
+    "cpu_cores",
     "depthwise_in_float32",
+    "half_precision",
     "peak_memory",
-    "process_rank",
-    "trainer_devices",
-    "worker_count",
+    "room_for_photos",
+    "start_fabric",
 ]
 
-LightningPrecision = Literal["32-true", "bf16-mixed"]
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+
+_ROOM = 0.3
+"""Share of a GPU's free memory that the photos may take; the rest belongs to the network."""
 
 
-def trainer_devices() -> dict[str, Any]:
-    """Lightning's arguments: one device, or under torchrun all that it started processes for."""
-    if "TORCHELASTIC_RUN_ID" not in os.environ:
-        return {"accelerator": "auto", "devices": 1}
-    local = int(os.environ["LOCAL_WORLD_SIZE"])
-    nodes = int(os.environ["WORLD_SIZE"]) // local
-    return {"accelerator": "auto", "devices": local, "num_nodes": nodes, "strategy": "ddp_find_unused_parameters_true"}
+def choose_device(asked: DeviceName) -> torch.device:
+    """The device that trains: for ``auto`` a GPU where there is one; under torchrun, each process has its own.
 
-
-def process_rank() -> tuple[int, int]:
-    """This process's rank and the number of processes under torchrun; (0, 1) otherwise."""
-    if "TORCHELASTIC_RUN_ID" not in os.environ:
-        return 0, 1
-    return int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-
-
-def choose_precision(asked: Literal["auto", "32", "bf16"]) -> LightningPrecision:
-    """``auto`` is bfloat16 where the hardware multiplies it natively (GPUs that do, CPUs with AMX)."""
-    if asked != "auto":
-        return "32-true" if asked == "32" else "bf16-mixed"
-    native = torch.cuda.is_bf16_supported() if torch.cuda.is_available() else torch.cpu._is_amx_tile_supported()
-    return "bf16-mixed" if native else "32-true"
-
-
-def worker_count() -> int:
-    """Processes that augment photos beside the training.
-
-    None on a CPU: they would take the cores from the network, which needs twenty times as much.
+    Raises:
+        SettingError: The machine has no such device.
     """
-    return min(8, (os.cpu_count() or 1) - 1) if torch.cuda.is_available() else 0
+    there: dict[DeviceName, bool] = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    name = next(name for name, found in there.items() if found) if asked == "auto" else asked
+    if not there[name]:
+        what = "NVIDIA GPU" if name == "cuda" else "Apple GPU"
+        raise SettingError(f"device is '{name}', but torch finds no {what} here: use --device auto or --device cpu")
+    return torch.device(name, int(os.environ.get("LOCAL_RANK", 0))) if name == "cuda" else torch.device(name)
+
+
+def start_fabric(device: torch.device, *, half: bool) -> Fabric:
+    """Lightning Fabric on one device, or under torchrun with one process for each device that torchrun asked for."""
+    from lightning.fabric import Fabric
+    from lightning.fabric.plugins import MixedPrecision
+
+    class BFloat16(MixedPrecision):
+        """Autocast whose inputs stay in float32: boxes in pixels need more digits than bfloat16 has."""
+
+        def convert_input(self, data: Any) -> Any:
+            return data
+
+    options: dict[str, Any] = {"devices": 1}
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        local = int(os.environ["LOCAL_WORLD_SIZE"])
+        nodes = int(os.environ["WORLD_SIZE"]) // local
+        options = {"devices": local, "num_nodes": nodes, "strategy": "ddp_find_unused_parameters_true"}
+    elif device.type == "cuda":
+        options = {"devices": [device.index]}
+    with _quiet_lightning():
+        options["plugins"] = [BFloat16("bf16-mixed", device.type)] if half else None
+        fabric = Fabric(accelerator=device.type, **options)
+        fabric.launch()
+    return fabric
+
+
+def half_precision(asked: Literal["auto", "32", "bf16"], device: torch.device) -> bool:
+    """Whether to train in bfloat16: ``auto`` does where the hardware multiplies it (most GPUs, CPUs with AMX)."""
+    if asked != "auto":
+        return asked == "bf16"
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    return device.type == "cpu" and torch.cpu._is_amx_tile_supported()
+
+
+def cpu_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def room_for_photos(device: torch.device) -> int:
+    """Bytes that photos may take in the memory of a GPU; 0 for any other device, where nothing is won by it."""
+    return int(_ROOM * torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else 0
 
 
 def peak_memory() -> int | None:
     """Most bytes held so far: of the GPU, or of this process; None where the system does not tell."""
-    if torch.cuda.is_available():
+    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
         return int(torch.cuda.max_memory_allocated())
     if sys.platform == "win32":
         return None
@@ -92,3 +132,17 @@ class _Float32Forward:
     def __call__(self, images: Tensor) -> Tensor:
         with torch.autocast(images.device.type, enabled=False):
             return type(self.convolution).forward(self.convolution, images.float())
+
+
+@contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    """Silence Lightning's notes on devices and processes."""
+    loggers = [logging.getLogger(name) for name in ("lightning", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

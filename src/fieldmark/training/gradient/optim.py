@@ -81,7 +81,8 @@ def build_optimizer(
         for parameters, decay in ((matrices, settings.weight_decay), (vectors, 0.0)):
             if parameters:
                 options.append({"name": group.name, "params": parameters, "lr": lr, "weight_decay": decay})
-    return AdamW(options)
+    fused = next(method.parameters()).device.type in ("cpu", "cuda")
+    return AdamW(options, fused=fused)
 
 
 @dataclass(slots=True)

@@ -79,6 +79,11 @@ class RunState:
             self.best_epoch = len(self.val_top1)
             self.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in method.state_dict().items()}
 
+    def figures(self, epoch: int) -> dict[str, float]:
+        """The figures of a 0-based epoch by name."""
+        named = {"train_loss": self.train_loss, "val_loss": self.val_loss, "val_top1": self.val_top1}
+        return {name: values[epoch] for name, values in named.items() if values}
+
     def next_stage(self) -> None:
         self.stage += 1
         self.epochs_before = self.epochs

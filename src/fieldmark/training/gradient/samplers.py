@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from torch.utils.data import Sampler
 
 __all__ = ["Draw", "EpochBatches", "EpochDraws", "mix_seed"]
 
@@ -21,7 +20,7 @@ def mix_seed(*numbers: int) -> int:
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
-class EpochDraws(Sampler[Draw]):
+class EpochDraws:
     """Every photo once an epoch in another order, or every class equally often.
 
     The seed of each photo's augmentation travels with its position, so that an epoch is the same whatever the
@@ -87,7 +86,7 @@ class EpochDraws(Sampler[Draw]):
         return math.ceil(photos / self.run)
 
 
-class EpochBatches(Sampler[list[Draw]]):
+class EpochBatches:
     """Batches of nearly equal size, so that no photo is dropped and none stands alone in a last batch.
 
     Batch norm cannot learn from a batch of one photo, and little from one of two. n photos therefore make
@@ -101,23 +100,23 @@ class EpochBatches(Sampler[list[Draw]]):
     """
 
     def __init__(self, draws: EpochDraws, batch_size: int, rank: int = 0, world_size: int = 1) -> None:
-        self.sampler = draws  # by this name Lightning finds what needs `set_epoch`
+        self.draws = draws
         self.batch_size = batch_size
         self.rank = rank
         self.world_size = world_size
 
     def __len__(self) -> int:
-        return -(-len(self._shares()) // max(1, self.batch_size // self.sampler.run))
+        return -(-len(self._shares()) // max(1, self.batch_size // self.draws.run))
 
     def __iter__(self) -> Iterator[list[Draw]]:
-        draws, run = list(self.sampler), self.sampler.run
+        draws, run = list(self.draws), self.draws.run
         mine = [draws[run * position : run * (position + 1)] for position in self._shares()]
         edges = np.linspace(0, len(mine), len(self) + 1).round().astype(int)
         return iter([list(itertools.chain(*mine[start:stop])) for start, stop in itertools.pairwise(edges)])
 
     def _shares(self) -> list[int]:
         """Runs of this process; the first ones come twice where the runs do not divide evenly."""
-        count = len(self.sampler) // self.sampler.run
+        count = len(self.draws) // self.draws.run
         each = -(-count // self.world_size)
         return [(self.rank + step * self.world_size) % count for step in range(each)]
 
