@@ -17,10 +17,11 @@ from fieldmark.methods.pooled import PooledMethod
 from fieldmark.training.gradient.loop import train_method
 
 SCRIPT = """
-import sys
+import logging, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 from test_processes import train
+logging.basicConfig(level=logging.INFO)
 train(Path(sys.argv[1]), Path(sys.argv[2]), batch_size=4)
 """
 

@@ -137,7 +137,7 @@ class _Float32Forward:
 @contextmanager
 def _quiet_lightning() -> Iterator[None]:
     """Silence Lightning's notes on devices and processes."""
-    loggers = [logging.getLogger(name) for name in ("lightning", "lightning.fabric")]
+    loggers = [logging.getLogger(name) for name in ("lightning", "lightning.fabric", "lightning.pytorch")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)
