@@ -116,6 +116,19 @@ class Recognizer(Predictor):
         kind = "exported, " if self.is_exported else ""
         return f"Recognizer({self.path}: {kind}{self.manifest.method}, {len(self.classes)} classes)"
 
+    def _repr_html_(self) -> str:
+        """Return the method, the photos, the accuracy and the classes."""
+        from fieldmark.notebook import card
+
+        data, figures = self.manifest.data, self.manifest.figures
+        top1 = figures.get("val_top1")
+        notes = [
+            f"trained on {data.photos.get('train', 0):,} photos of {len(self.manifest.classes)} classes",
+            "" if top1 is None else f"top-1 accuracy on val: {top1:.1%}",
+            ", ".join(self.classes[:12]) + (f" and {len(self.classes) - 12} more" if len(self.classes) > 12 else ""),
+        ]
+        return card(repr(self), notes=[note for note in notes if note])
+
     def predict_proba(self, photos: PhotoInput | Sequence[PhotoInput]) -> Float64s:
         """Return calibrated probabilities (N, K), in the order of `classes`; (1, K) for a single photo.
 

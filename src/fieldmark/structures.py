@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -102,6 +103,20 @@ class RecordList(list[Record]):
     def __repr__(self) -> str:
         return f"RecordList({len(self)} photos, {len(self.classes)} classes, {self.name})"
 
+    def _repr_html_(self) -> str:
+        """Return some photos, and a bar for each of the largest classes."""
+        from fieldmark.notebook import card, thumbnail_uri
+
+        counts = Counter(self.labels).most_common(10)
+        splits = Counter(record.split or "no split" for record in self)
+        firsts = {record.label: record.path for record in reversed(self)}
+        return card(
+            repr(self),
+            notes=[", ".join(f"{count:,} {split}" for split, count in splits.items())],
+            bars=[(self.classes[label], count / counts[0][1], f"{count:,}") for label, count in counts],
+            pictures=[thumbnail_uri(firsts[label], 112) for label, _ in counts[:4]],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -148,6 +163,21 @@ class Answer:
     def confidence(self) -> float | None:
         """The best candidate's calibrated probability."""
         return self.candidates[0].probability if self.candidates else None
+
+    def _repr_html_(self) -> str:
+        """Return the photo, a bar for each candidate, and what is certain."""
+        from fieldmark.notebook import card, thumbnail_uri
+
+        notes = [] if self.path is None else [self.path]
+        if self.ancestor is not None:
+            notes.append(f"only the {self.rank} is certain: {self.ancestor}")
+        if self.set is not None and self.coverage is not None:
+            notes.append(f"prediction set ({self.coverage:.0%} coverage): {', '.join(self.set)}")
+        if self.unknown:
+            notes.append("probably none of the classes that the model knows")
+        bars = [(one.label, one.probability, f"{one.probability:.1%}") for one in self.candidates]
+        picture = thumbnail_uri(self.path or next(iter(self.photos), None))
+        return card(self.error or str(self.label), notes=notes, bars=bars, pictures=[picture])
 
     def to_dict(self) -> dict[str, Any]:
         """The object that ``predict --json`` prints; `error`, `coverage`, `group`, `photos` only where there is one."""

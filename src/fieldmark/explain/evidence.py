@@ -58,6 +58,16 @@ class Evidence:
     regions: tuple[Box, ...] = ()
     attention: Float64s | None = None
 
+    def __repr__(self) -> str:
+        return f"Evidence({self.label} against {self.against}, margin {self.margin:.2f}, {self.path})"
+
+    def _repr_html_(self) -> str:
+        """Return the photo under its evidence map: warm for the winner, cold for the other class."""
+        from fieldmark.notebook import card, evidence_picture
+
+        picture = evidence_picture(self.path, self.fine, self.frame, self.box, self.size)
+        return card(f"{self.label} against {self.against}", notes=[self.how], svg=picture)
+
     def to_dict(self) -> dict[str, Any]:
         """The object that ``explain --json`` prints and ``explain.json`` holds; maps as lists of rows."""
         return {
