@@ -1,10 +1,17 @@
-"""``fieldmark fit --dry-run``: one step, and what it tells of the whole training."""
+"""``fieldmark fit --dry-run``: one training step, and the estimate of the whole training from it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fieldmark.methods.settings_base import FitSettings
+    from fieldmark.structures import RecordList
+    from fieldmark.training.gradient.dry_run import DryRun
 
 __all__ = ["try_one_step"]
 
@@ -12,10 +19,10 @@ __all__ = ["try_one_step"]
 def try_one_step(
     data: Path | None, method: str | None, options: Mapping[str, Any], recipe: Path | None, overrides: Sequence[str]
 ) -> None:
-    """Take a step on the photos, or on drawn ones with as many classes as the recipe states, and print what it took.
+    """Take a step on the photos, or on drawn ones with as many classes as the recipe states, and print its cost.
 
     Raises:
-        SettingError: Neither photos nor a recipe tell how many classes and photos there are.
+        SettingError: Neither the photos nor a recipe state the number of classes and photos.
     """
     from fieldmark.data.class_subset import choose_classes
     from fieldmark.data.read import read
@@ -35,12 +42,22 @@ def try_one_step(
             raise SettingError("--dry-run needs DATA, or a recipe whose [dataset] states classes and photos")
         train, classes, photos, what = None, stated.classes, stated.photos, stated.name
     learned = round(photos * (1 - settings.val_fraction))
-    _print(
-        dry_run(settings, classes, learned, train), f"{settings.method}, {classes} classes", f"{learned:,} of {what}"
-    )
+    with _drawn(settings) if train is None else nullcontext(train) as records:
+        step = dry_run(settings, classes, learned, records)
+    _print(step, f"{settings.method}, {classes} classes", f"{learned:,} of {what}")
 
 
-def _print(step: Any, model: str, photos: str) -> None:
+@contextmanager
+def _drawn(settings: FitSettings) -> Iterator[RecordList]:
+    """Draw pictures with boxes and parts for a batch."""
+    from fieldmark_synth import synthesize
+
+    count = getattr(settings, "batch_size", 2)  # methods that take no steps are refused later
+    with tempfile.TemporaryDirectory(prefix="fieldmark-dry-run-") as folder:
+        yield synthesize(Path(folder) / "photos", 2, -(-count // 2) + 2, "cub", 0, 256, test_fraction=0.0)
+
+
+def _print(step: DryRun, model: str, photos: str) -> None:
     from fieldmark.progress import say
 
     memory = "unknown" if step.peak_bytes is None else f"{step.peak_bytes / 2**30:.1f} GiB"

@@ -11,6 +11,7 @@ import pytest
 from fieldmark.data.read import read
 from fieldmark.errors import SettingError
 from fieldmark.recipe import build_settings, recipe_dataset
+from fieldmark.structures import RecordList
 from fieldmark.training.gradient import dry_run as module
 from fieldmark.training.gradient.dry_run import dry_run
 
@@ -18,10 +19,10 @@ RECIPE = Path(__file__).resolve().parents[3] / "recipes" / "cub_isqrt_cov_resnet
 SMALL = ("backbone=test_efficientnet", "image_size=64", "batch_size=4", "projected=8")
 
 
-def test_a_recipe_builds_its_model_without_photos() -> None:
+def test_a_recipe_builds_its_model_for_other_photos(birds: Path) -> None:
     settings, dataset = build_settings(recipe=RECIPE, overrides=SMALL), recipe_dataset(RECIPE)
     assert dataset is not None
-    step = dry_run(settings, dataset.classes, 5000)
+    step = dry_run(settings, dataset.classes, 5000, read(birds))
     assert step.batch_size == step.wanted_batch_size == 4
     assert step.steps == 100 * 1250
     assert step.seconds == pytest.approx(step.step_seconds * step.steps, rel=1e-6)
@@ -43,9 +44,16 @@ def test_it_takes_the_given_photos_and_a_batch_that_fits(birds: Path, monkeypatc
 
 def test_methods_without_steps_are_refused() -> None:
     with pytest.raises(SettingError) as caught:
-        dry_run(build_settings("linear_probe"), 3, 10)
+        dry_run(build_settings("linear_probe"), 3, 10, RecordList([], ["a"]))
     expected = "--dry-run tries a step of gradient descent, but 'linear_probe' takes none; fit it as it is"
     assert str(caught.value) == expected
+
+
+def test_the_command_draws_photos_for_a_recipe(command: Callable[..., Any]) -> None:
+    options = [option for setting in SMALL for option in ("--set", setting)]
+    done = command("fit", "--dry-run", "--recipe", RECIPE, *options)
+    assert done.code == 0, done.err
+    assert "isqrt_cov, 200 classes: " in done.err
 
 
 def test_the_command_needs_photos_or_a_recipe_that_states_them(command: Callable[..., Any]) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +17,6 @@ from fieldmark.training.gradient.batches import TrainingPhotos
 from fieldmark.training.gradient.hardware import choose_device, half_precision, peak_memory, start_fabric
 from fieldmark.training.gradient.learner import Learner, freeze_for
 from fieldmark.training.gradient.optim import WarmupCosine
-from fieldmark_synth import synthesize
 
 __all__ = ["DryRun", "dry_run", "free_memory"]
 
@@ -60,7 +56,7 @@ class DryRun:
     loss: float
 
 
-def dry_run(settings: FitSettings, num_classes: int, num_photos: int, photos: RecordList | None = None) -> DryRun:
+def dry_run(settings: FitSettings, num_classes: int, num_photos: int, photos: RecordList) -> DryRun:
     """Build the model and take a step with its longest stage.
 
     The backbone's weights are drawn at random: they change neither memory nor time, and nothing is downloaded.
@@ -69,7 +65,7 @@ def dry_run(settings: FitSettings, num_classes: int, num_photos: int, photos: Re
         settings: Of a method that trains by gradient descent.
         num_classes: K.
         num_photos: Photos to learn from, for the projected time.
-        photos: Where the step takes its photos from; drawn ones if left out.
+        photos: Where the step takes its photos from, again and again if they are too few.
 
     Raises:
         SettingError: The method has no steps, or the memory does not suffice for two photos.
@@ -82,11 +78,10 @@ def dry_run(settings: FitSettings, num_classes: int, num_photos: int, photos: Re
     with torch.random.fork_rng(devices=()):
         torch.default_generator.manual_seed(settings.seed)
         method = build_method(settings.method, num_classes, options, settings.image_size)
-        with _photos(photos, settings) as records:
-            trial = _Trial(method, settings, records)
-            small = trial.step(min(_PROBE, settings.batch_size))
-            size = _fitting_batch(settings.batch_size, small.grown)
-            taken = trial.step(size)
+        trial = _Trial(method, settings, _enough(photos, settings.batch_size))
+        small = trial.step(min(_PROBE, settings.batch_size))
+        size = _fitting_batch(settings.batch_size, small.grown)
+        taken = trial.step(size)
     steps = settings.epochs * -(-num_photos // settings.batch_size)
     return DryRun(
         parameters=sum(parameter.numel() for parameter in method.parameters()),
@@ -160,13 +155,7 @@ def _fitting_batch(wanted: int, grown: int) -> int:
     return max(_PROBE, min(wanted, int(_SHARE * free / (grown / _PROBE))))
 
 
-@contextmanager
-def _photos(photos: RecordList | None, settings: GradientSettings) -> Iterator[RecordList]:
-    """As many photos as a batch wants: the first of the given ones, or drawn ones with boxes and parts."""
-    count = max(_PROBE, settings.batch_size)
-    if photos is not None:
-        yield photos.like((list(photos) * -(-count // len(photos)))[:count])
-        return
-    with tempfile.TemporaryDirectory(prefix="fieldmark-dry-run-") as folder:
-        drawn = synthesize(Path(folder) / "photos", 2, -(-count // 2) + 2, "cub", 0, 256, test_fraction=0.0)
-        yield drawn.like(list(drawn)[:count])
+def _enough(photos: RecordList, batch_size: int) -> RecordList:
+    """Return as many photos as a batch needs."""
+    count = max(_PROBE, batch_size)
+    return photos.like((list(photos) * -(-count // len(photos)))[:count])
