@@ -105,7 +105,7 @@ def test_a_name_that_is_no_unicode(command: Command, fitted: Path, photos: Path,
     [
         (["--top", "0", "--csv"], "the number of candidates must be at least 1, but is 0"),
         (["--top", "0"], "the number of candidates must be at least 1, but is 0"),
-        (["--json", "--csv"], "expected one of --json and --csv, but both were given; leave one out"),
+        (["--json", "--csv"], "--json and --csv exclude each other; leave one out"),
     ],
 )
 def test_wrong_options(command: Command, fitted: Path, photos: Path, arguments: list[str], sentence: str) -> None:
@@ -117,7 +117,9 @@ def test_a_folder_without_photos(command: Command, fitted: Path, tmp_path: Path)
     (tmp_path / "empty").mkdir()
     done = command("predict", fitted, tmp_path / "empty", "--json")
     assert (done.code, done.out) == (2, "")
-    assert done.err == f"fieldmark: expected photos in the folder {tmp_path / 'empty'}, but it holds none\n"
+    assert (
+        done.err == f"fieldmark: the folder {tmp_path / 'empty'} holds no photos; name a folder or a file with photos\n"
+    )
 
 
 def test_no_model_there(command: Command, photos: Path, tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_the_command_prints_one_object(fitted: Path, strangers: Path, command: C
     assert {"num_known", "num_unknown", "score", "known_kept", "unknown_found", "scores"} <= set(printed)
     assert set(printed["scores"]["max_softmax"]) == {"auroc", "fpr_at_95", "oscr"}
     shown = command("evaluate", fitted, strangers, "--open-set")
-    assert "unknown photos found" in shown.err
+    assert "unknown photos detected" in shown.err
     both = command("evaluate", fitted, strangers, "--open-set", "--retrieval")
     assert both.code == 2
     assert "leave out --rows, --stress, --retrieval and --oracle" in both.err

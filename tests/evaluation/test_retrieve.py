@@ -73,4 +73,4 @@ def test_an_unreadable_photo_is_named(command: Command, first_half: Path, birds:
 def test_it_gives_no_rows(command: Command, first_half: Path, tmp_path: Path) -> None:
     done = command("evaluate", first_half, "--retrieval", "--rows", tmp_path / "rows.csv")
     assert done.code == 2
-    assert "--retrieval gives no answers about single photos: leave out --rows and --stress" in done.err
+    assert "--retrieval gives no answers for single photos: leave out --rows and --stress" in done.err

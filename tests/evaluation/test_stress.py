@@ -100,4 +100,4 @@ def test_the_command(model_copy: Path, command: Callable[..., Any]) -> None:
     assert printed["num_images"] == 4
     assert [set(level) for level in printed["changes"]["blur"]] == [{"strength", "top1_accuracy"}]
     assert "mean drop over all changes" in result.err
-    assert "not tried: background_swap: the data name no box of the object" in result.err
+    assert "skipped: background_swap: the data name no box of the object" in result.err

@@ -23,7 +23,7 @@ def test_it_draws_and_says_what_comes_next(command: Callable[..., Any], tmp_path
     assert done.out == ""
     assert done.err.splitlines() == [
         f"drew 8 pictures of 2 species in {out}",
-        f"what separates each pair of species stands in {out / 'field_marks.json'}",
+        f"what separates each pair of species is listed in {out / 'field_marks.json'}",
         f"next: fieldmark fit {out} --out MODEL",
     ]
     assert (out / "images.txt").is_file()

@@ -157,5 +157,5 @@ def test_the_commands(model_copy: Path, stripes: list[Path], command: Callable[.
     assert left.code == 0
     assert "its answers are those from before" in left.err
     told = command("enroll", model_copy, "--label", "stripes", *stripes[:2])
-    assert "right before" in told.err
-    assert "its photos lie nearest to" in told.err
+    assert "correct before" in told.err
+    assert "its photos are nearest to" in told.err

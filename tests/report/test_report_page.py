@@ -141,7 +141,7 @@ def test_what_does_not_go_together(command: Callable[..., Any], model_copy: Path
     done = command("evaluate", model_copy, "--retrieval", "--report", tmp_path / "report.html")
     assert (done.code, done.err) == (
         2,
-        "fieldmark: --report shows answers about single photos: leave out --retrieval and --oracle\n",
+        "fieldmark: --report shows answers for single photos: leave out --retrieval and --oracle\n",
     )
 
 

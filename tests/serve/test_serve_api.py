@@ -204,7 +204,7 @@ def test_enrolling_wants_the_token(client: httpx.Client, photos: list[Path]) -> 
     for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic b25seQ=="}):
         given = client.post("/v1/enroll", files=_files(photos[0]), data={"label": "new"}, headers=headers)
         assert given.status_code == 401
-        assert given.json()["error"].startswith("expected the server's token")
+        assert given.json()["error"].startswith("That access token isn't valid")
 
 
 def test_a_bad_enrolment_leaves_nothing(client: httpx.Client, photos: list[Path], served: Any) -> None:

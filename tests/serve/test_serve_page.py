@@ -184,10 +184,10 @@ def test_none_of_these_becomes_a_class(page: Any, tmp_path: Path) -> None:
     form.locator("input[type=file]").set_input_files(noise[1:])
     form.locator("input[type=password]").fill("wrong")
     form.locator("button").click()
-    form.locator(".wrong").filter(has_text="expected the server's token").wait_for()
+    form.locator(".wrong").filter(has_text="That access token isn't valid").wait_for()
     form.locator("input[type=password]").fill(TOKEN)
     form.locator("button").click()
-    page.locator(".notice.good").filter(has_text="“Noise” joined from 3 photos.").wait_for()
+    page.locator(".notice.good").filter(has_text="Added “Noise” from 3 photos.").wait_for()
     page.locator("#model").filter(has_text="5 classes").wait_for()
     page.locator(".headline .name").filter(has_text="Noise").wait_for()
-    page.locator(".legend").filter(has_text="speaks for Noise").wait_for()  # by its likeness: it has no weights
+    page.locator(".legend").filter(has_text="evidence for Noise").wait_for()  # by its likeness: it has no weights

@@ -89,7 +89,7 @@ def test_it_wants_the_token_and_a_class_that_was_enrolled(client: httpx.Client) 
     for headers in ({}, {"Authorization": "Bearer wrong"}):
         given = client.delete("/v1/enroll/new", headers=headers)
         assert given.status_code == 401
-        assert given.json()["error"].startswith("expected the server's token")
+        assert given.json()["error"].startswith("That access token isn't valid")
     absent = client.delete("/v1/enroll/new", headers=ALLOWED)
     assert (absent.status_code, absent.json()["error"]) == (
         404,

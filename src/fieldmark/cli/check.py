@@ -1,4 +1,4 @@
-"""`fieldmark check`: look a data set over before training."""
+"""``fieldmark check``: find problems in a data set before training."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def check(
     data: Annotated[Path, typer.Argument(help="A folder of class folders, a CSV, or a known data set.")],
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")] = False,
     fast: Annotated[
-        bool, typer.Option("--fast", help="Only files, classes and pixels: no embeddings, no doubted labels.")
+        bool, typer.Option("--fast", help="Check only files, classes and pixels: no embeddings and no doubtful labels.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Decides the folds in which labels are doubted.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the folds in which labels are checked.")] = 0,
 ) -> None:
-    """Find broken files, duplicates, leaks between splits, thin classes and doubtful labels.
+    """Find broken files, duplicates, leaks between splits, small classes and doubtful labels.
 
-    Exits with 0 where nothing is worse than a warning, 1 where there are errors such as broken files, 2 where the
-    data cannot be read at all.
+    Exits with 0 if nothing is worse than a warning, with 1 if there are errors such as broken files, and with 2 if the
+    data cannot be read.
     """
     from fieldmark.api import check as check_data
     from fieldmark.check.check_report import render

@@ -1,4 +1,4 @@
-"""``fieldmark datasets``: which layouts are known, and how to come by a published set."""
+"""``fieldmark datasets``: list the known layouts, or download a published data set."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import typer
 
 __all__ = ["datasets"]
 
-datasets = typer.Typer(help="List the data sets that are recognised, or fetch one.", invoke_without_command=True)
+datasets = typer.Typer(
+    help="List the data sets that Fieldmark recognizes, or download one.", invoke_without_command=True
+)
 
 
 @datasets.callback()
@@ -21,9 +23,11 @@ def _default(context: typer.Context) -> None:
 
 @datasets.command("list")
 def list_known(
-    json_output: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")] = False,
+    json_output: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object for each layout to stdout.")
+    ] = False,
 ) -> None:
-    """List the layouts that are recognised."""
+    """List the layouts that Fieldmark recognizes."""
     from fieldmark.data.fetch import BY_HAND, FETCHABLE
     from fieldmark.data.read import READERS
     from fieldmark.progress import console

@@ -1,4 +1,4 @@
-"""``fieldmark demo``: the whole way once, on pictures that are drawn on the spot."""
+"""``fieldmark demo``: every step once, on drawn pictures."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ __all__ = ["demo"]
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("fieldmark-demo"),
-    classes: Annotated[int, typer.Option(help="Species to draw.")] = 8,
-    per_class: Annotated[int, typer.Option(help="Pictures of each.")] = 60,
+    classes: Annotated[int, typer.Option(help="Number of species to draw.")] = 8,
+    per_class: Annotated[int, typer.Option(help="Number of pictures of each species.")] = 60,
 ) -> None:
     """Draw a set of look-alikes, fit, evaluate and predict."""
     import shutil
@@ -45,6 +45,6 @@ def demo(
     for path, what in (
         (photos, "the pictures"),
         (model / "README.md", "the model card"),
-        (rows, "a row for each photo"),
+        (rows, "one row for each test photo"),
     ):
         say(f"   {path}   {what}")

@@ -1,4 +1,4 @@
-"""``fieldmark enroll`` and ``unenroll``: a class joins a trained recognizer from a few photos, or leaves it."""
+"""``fieldmark enroll`` and ``unenroll``: add a class to a model from a few photos, or remove it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def enroll(
     label: Annotated[str, typer.Option(help="Name of the new class.")],
     json_output: Annotated[bool, typer.Option("--json", help="Print what changed as one JSON object.")] = False,
 ) -> None:
-    """Let a class join a model from one to five photos, without training."""
+    """Add a class to a model from one to five photos, without training."""
     from fieldmark.cli.photo_paths import photo_paths
     from fieldmark.recognizer.enroll import enroll as run
 
@@ -37,28 +37,28 @@ def unenroll(
     model: Annotated[Path, typer.Argument(help="A model folder.")],
     label: Annotated[str, typer.Option(help="Name of a class that was enrolled.")],
 ) -> None:
-    """Take an enrolled class back; the answers are then those from before it joined."""
+    """Remove an enrolled class; the answers are then those from before."""
     from fieldmark.progress import say
     from fieldmark.recognizer.enroll import unenroll as run
 
     run(model, label)
-    say(f"'{label}' left {model}; its answers are those from before")
+    say(f"removed '{label}' from {model}; its answers are those from before")
 
 
 def _print_outcome(outcome: Enrolment, model: Path) -> None:
     from fieldmark.progress import say
 
-    say(f"'{outcome.label}' joined {model} from {outcome.photos} photo(s)")
+    say(f"added '{outcome.label}' to {model} from {outcome.photos} photo(s)")
     if outcome.accuracy_before is not None and outcome.accuracy_after is not None:
         say(
-            f"old classes on {outcome.val_photos} val photos: {outcome.accuracy_before:.1%} right before, "
+            f"old classes on {outcome.val_photos} val photos: {outcome.accuracy_before:.1%} correct before, "
             f"{outcome.accuracy_after:.1%} after"
         )
     if outcome.taken:
-        say("val photos now taken for it: " + _counts(outcome.taken))
-    say("its photos lie nearest to: " + _counts(outcome.nearest))
+        say("val photos now identified as it: " + _counts(outcome.taken))
+    say("its photos are nearest to: " + _counts(outcome.nearest))
     if outcome.own_found is not None:
-        say(f"its other photos claim {outcome.own_found:.0%} of its own photos")
+        say(f"leave-one-out: {outcome.own_found:.0%} of its photos are identified as it by the others")
 
 
 def _counts(counts: dict[str, int], limit: int = 5) -> str:

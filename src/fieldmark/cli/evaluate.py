@@ -1,4 +1,4 @@
-"""``fieldmark evaluate``: open a split and measure."""
+"""``fieldmark evaluate``: measure a model on a split."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ def evaluate(
     rows: Annotated[Path | None, typer.Option(help="CSV to write, one row for each photo.")] = None,
     coverage: Annotated[
         float | None,
-        typer.Option(help="Share of candidate sets that shall hold the truth; the model's own if left out."),
+        typer.Option(help="Target coverage of the prediction sets; the model's own if left out."),
     ] = None,
     confidence: Annotated[
-        float | None, typer.Option(help="Share of answers that shall be right at the rank that they climb to.")
+        float | None, typer.Option(help="Target accuracy of answers that back off to a rank.")
     ] = None,
     retrieval: Annotated[
-        bool, typer.Option("--retrieval", help="Let photos find each other instead; of classes it never saw if any.")
+        bool, typer.Option("--retrieval", help="Measure retrieval instead, on unseen classes if the data have any.")
     ] = False,
     oracle: Annotated[
-        str | None, typer.Option(help="Tell a part_rcnn model the true boxes: box (of the object) or parts (of all).")
+        str | None, typer.Option(help="Give a part_rcnn model the true boxes: box (the object's) or parts (all).")
     ] = None,
-    open_set: Annotated[
-        bool, typer.Option("--open-set", help="Measure how photos of classes that it never saw are told.")
+    open_set: Annotated[bool, typer.Option("--open-set", help="Measure how well unseen classes are detected.")] = False,
+    stress: Annotated[
+        bool, typer.Option("--stress", help="Measure on shifted, rotated, blurred … photos too.")
     ] = False,
-    stress: Annotated[bool, typer.Option("--stress", help="Measure on shifted, turned, blurred … photos too.")] = False,
-    stress_photos: Annotated[int, typer.Option(min=1, help="Photos that --stress draws.")] = 200,
-    report: Annotated[Path | None, typer.Option(help="HTML page to write: figures, mistakes, every photo.")] = None,
+    stress_photos: Annotated[int, typer.Option(min=1, help="Number of photos for --stress.")] = 200,
+    report: Annotated[Path | None, typer.Option(help="HTML page to write: figures, mistakes and every photo.")] = None,
 ) -> None:
-    """Measure a recognizer on photos that took no part in making it. Exits with 1 where some could not be read."""
+    """Measure a model on photos that it was not trained on. Exits with 1 if some cannot be read."""
     from fieldmark.api import Recognizer
     from fieldmark.cli.print_open_set import open_set_and_print
     from fieldmark.cli.print_stress import print_stress
@@ -56,13 +56,13 @@ def evaluate(
     if split not in get_args(Split):
         raise unknown_name("split", split, get_args(Split))
     if retrieval and (rows or stress):
-        raise SettingError("--retrieval gives no answers about single photos: leave out --rows and --stress")
+        raise SettingError("--retrieval gives no answers for single photos: leave out --rows and --stress")
     if oracle is not None and oracle not in ("box", "parts"):
         raise unknown_name("oracle", oracle, ("box", "parts"))
     if oracle and (rows or stress or retrieval):
-        raise SettingError("--oracle measures answers that know the truth: leave out --rows, --stress and --retrieval")
+        raise SettingError("--oracle uses the true boxes: leave out --rows, --stress and --retrieval")
     if open_set and (rows or stress or retrieval or oracle):
-        raise SettingError("--open-set measures the unknown: leave out --rows, --stress, --retrieval and --oracle")
+        raise SettingError("--open-set measures unseen classes: leave out --rows, --stress, --retrieval and --oracle")
     if report is not None:
         _demand_report(report, bool(retrieval or oracle))
     recognizer = Recognizer(model)
@@ -98,7 +98,7 @@ def _demand_report(out: Path, without_answers: bool) -> None:
     from fieldmark.report.page import demand_place
 
     if without_answers:
-        raise SettingError("--report shows answers about single photos: leave out --retrieval and --oracle")
+        raise SettingError("--report shows answers for single photos: leave out --retrieval and --oracle")
     demand_place(out, "report.html")
 
 
@@ -111,7 +111,7 @@ def _write_report(
     stress: Stress | None,
     open_set: bool,
 ) -> dict[str, Any]:
-    """Write the page; what `--open-set` found for it, under its name."""
+    """Write the page and return the figures of `--open-set`, if it was asked for."""
     from fieldmark.cli.print_open_set import print_open_set
     from fieldmark.evaluation.open_set import evaluate_open_set
     from fieldmark.progress import say
@@ -159,7 +159,7 @@ def _retrieve(recognizer: Recognizer, data: Path | None, split: Split, json_outp
 
 
 def print_evaluation(evaluation: Evaluation, split: str) -> None:
-    """The headline numbers and the confused pairs, on stderr."""
+    """Print the headline figures and the confused pairs to stderr."""
     from rich.markup import escape
     from rich.table import Table
 

@@ -1,4 +1,4 @@
-"""``fieldmark explain``: where on a photo the evidence lies."""
+"""``fieldmark explain``: show where in a photo the evidence lies."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ __all__ = ["explain"]
 def explain(
     model: Annotated[Path, typer.Argument(help="A model folder.")],
     image: Annotated[Path, typer.Argument(help="A photo.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder for the pictures and explain.json.")],
+    out: Annotated[Path, typer.Option("--out", "--output", help="Folder to write the pictures and explain.json into.")],
     against: Annotated[
-        str | None, typer.Option(metavar="CLASS", help="Hold the winner against this class; the runner-up if left out.")
+        str | None, typer.Option(metavar="CLASS", help="Compare the winner with this class; the runner-up if left out.")
     ] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print explain.json to stdout too.")] = False,
 ) -> None:
-    """Show where on a photo the evidence for the answer lies, alone and against another class."""
+    """Show where in a photo the evidence for the answer lies, and how it compares with another class."""
     from fieldmark.api import Recognizer
     from fieldmark.explain.write_explanation import check_explanation_folder, write_evidence
     from fieldmark.progress import say

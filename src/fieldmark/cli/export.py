@@ -1,4 +1,4 @@
-"""``fieldmark export``: a model folder as one ONNX file."""
+"""``fieldmark export``: write a model as one ONNX file."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ __all__ = ["export"]
 
 def export(
     model: Annotated[Path, typer.Argument(help="A model folder.")],
-    out: Annotated[Path, typer.Option(help="The file to write, FILE.onnx.")],
-    int8: Annotated[bool, typer.Option("--int8", help="Quantise the backbones; says what that costs.")] = False,
+    out: Annotated[Path, typer.Option("--out", "--output", help="The file to write, FILE.onnx.")],
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Quantise the backbones and report the cost in accuracy.")
+    ] = False,
     data: Annotated[
-        Path | None, typer.Option(help="The photos that the model was made from, if they are no longer there.")
+        Path | None, typer.Option(help="Where the photos are that the model was made from, if they have moved.")
     ] = None,
 ) -> None:
-    """Write one ONNX file that answers like the model, and check on its val photos that it does."""
+    """Write one ONNX file that answers like the model, and compare the two on val photos."""
     from fieldmark.api import Recognizer
 
     _print(Recognizer(model).export(out, int8=int8, data=data), int8)
@@ -42,4 +44,4 @@ def _print(report: ExportReport, int8: bool) -> None:
             f"the same class on all {parity.photos:,} photos compared; logits differ by at most "
             f"{parity.difference:.1e} of the largest"
         )
-    say("it holds no gallery: search and enroll need the model folder")
+    say("the file holds no gallery: search and enroll need the model folder")

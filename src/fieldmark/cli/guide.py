@@ -1,4 +1,4 @@
-"""``fieldmark guide``: an illustrated field guide to the classes of a model."""
+"""``fieldmark guide``: write an illustrated field guide to the classes of a model."""
 
 from __future__ import annotations
 
@@ -14,14 +14,12 @@ def guide(
     model: Annotated[Path, typer.Argument(help="A model folder.")],
     data: Annotated[Path | None, typer.Argument(help="A data set; the model's own if left out.")] = None,
     *,
-    out: Annotated[Path, typer.Option(help="HTML file to write.")],
-    pairs: Annotated[int, typer.Option(min=0, help="Look-alike pairs to show with their photos.")] = 40,
-    photos: Annotated[int, typer.Option(min=1, help="Photos of each class of a pair to explain.")] = 8,
-    test: Annotated[
-        bool, typer.Option("--test", help="Ask about test photos too; val photos alone without it.")
-    ] = False,
+    out: Annotated[Path, typer.Option("--out", "--output", help="HTML file to write.")],
+    pairs: Annotated[int, typer.Option(min=0, help="Number of look-alike pairs to show with their photos.")] = 40,
+    photos: Annotated[int, typer.Option(min=1, help="Number of photos of each class of a pair to explain.")] = 8,
+    test: Annotated[bool, typer.Option("--test", help="Use test photos too, not only val photos.")] = False,
 ) -> None:
-    """Write a field guide: what each class looks like, what it is taken for, and what tells the two apart."""
+    """Write a field guide: each class, the classes it is confused with, and what separates them."""
     from fieldmark.api import Recognizer
     from fieldmark.progress import say
 

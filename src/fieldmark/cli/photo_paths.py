@@ -19,5 +19,5 @@ def photo_paths(paths: Sequence[Path]) -> Iterator[Path]:
             continue
         found = photos_below(path)
         if not found:
-            raise DataError(f"expected photos in the folder {path}, but it holds none")
+            raise DataError(f"the folder {path} holds no photos; name a folder or a file with photos")
         yield from found

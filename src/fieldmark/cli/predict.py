@@ -1,4 +1,4 @@
-"""``fieldmark predict``: what is on these photos."""
+"""``fieldmark predict``: identify photos."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ def predict(
     paths: Annotated[
         list[Path], typer.Argument(metavar="PATH...", help="Photos, folders of photos, or a CSV with path,group.")
     ],
-    json_output: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")] = False,
-    csv_output: Annotated[bool, typer.Option("--csv", help="A table on stdout.")] = False,
-    top: Annotated[int, typer.Option(help="Candidates in an answer.")] = 5,
-    coverage: Annotated[
-        float | None, typer.Option(help="Share of candidate sets that shall hold the truth, such as 0.9.")
-    ] = None,
+    json_output: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object for each photo to stdout.")
+    ] = False,
+    csv_output: Annotated[bool, typer.Option("--csv", help="Print a CSV table to stdout.")] = False,
+    top: Annotated[int, typer.Option("--top", "--top-k", help="Number of candidates in an answer.")] = 5,
+    coverage: Annotated[float | None, typer.Option(help="Target coverage of the prediction sets, such as 0.9.")] = None,
     confidence: Annotated[
-        float | None, typer.Option(help="Share of answers that shall be right: they climb to genus, family … for it.")
+        float | None, typer.Option(help="Target accuracy of the answers: they back off to genus, family … to meet it.")
     ] = None,
     same_specimen: Annotated[
-        bool, typer.Option("--same-specimen", help="All photos show one specimen: one answer.")
+        bool, typer.Option("--same-specimen", help="Give one answer for all photos: they show one specimen.")
     ] = False,
 ) -> None:
-    """Recognize photos. Exits with 1 where some could not be read."""
+    """Identify photos. Exits with 1 if some cannot be read."""
     from fieldmark.api import Recognizer
     from fieldmark.cli.photo_paths import photo_paths
     from fieldmark.cli.print_answers import print_answers
     from fieldmark.errors import SettingError
 
     if json_output and csv_output:
-        raise SettingError("expected one of --json and --csv, but both were given; leave one out")
+        raise SettingError("--json and --csv exclude each other; leave one out")
     specimens = _specimens(paths, same_specimen)
     photos = list(photo_paths(paths)) if specimens is None else []
     recognizer = Recognizer(model)
@@ -64,7 +64,7 @@ def predict(
 
 
 def _specimens(paths: Sequence[Path], same: bool) -> list[tuple[str | None, list[Path]]] | None:
-    """Names and photos of specimens; None where each photo is answered by itself."""
+    """Return the names and photos of specimens; None if each photo gets an answer of its own."""
     from fieldmark.cli.photo_paths import photo_paths
     from fieldmark.cli.specimens import read_specimens
     from fieldmark.errors import SettingError
@@ -73,7 +73,7 @@ def _specimens(paths: Sequence[Path], same: bool) -> list[tuple[str | None, list
     if not tables:
         return [(None, list(photo_paths(paths)))] if same else None
     if same or len(paths) > 1:
-        raise SettingError(f"{tables[0]} names the specimens itself: give it alone and without --same-specimen")
+        raise SettingError(f"{tables[0]} names the specimens itself: give no other path and leave out --same-specimen")
     return list(read_specimens(tables[0]).items())
 
 

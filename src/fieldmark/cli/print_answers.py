@@ -1,4 +1,4 @@
-"""Answers for the eyes: a card for each of a few photos, a compact table for many."""
+"""Print answers for people: a card for each of a few photos, a table for many."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 __all__ = ["MAX_CARDS", "print_answers"]
 
 MAX_CARDS = 5
-"""More photos than that become a table."""
+"""More photos than this are printed as a table."""
 
 
 def print_answers(answers: Iterator[Answer], count: int) -> int:
     """Print to stderr, errors last.
 
     Returns:
-        How many photos could not be read.
+        The number of photos that cannot be read.
     """
     from fieldmark.progress import console, track
 
@@ -57,14 +57,14 @@ def _print_table(answers: list[Answer]) -> None:
     from fieldmark.progress import console
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("photo", "answer", "confidence", "set", "otherwise"):
+    for name in ("photo", "answer", "confidence", "set", "other candidates"):
         table.add_column(name, overflow="fold")
     for answer in answers:
         rest = ", ".join(
             f"{one.label} {one.probability:.0%}" for one in answer.candidates[1:3] if one.probability >= 0.005
         )
-        size = "" if answer.set is None else f"{len(answer.set)} classes" if len(answer.set) > 1 else "alone"
-        note = " (perhaps none of the classes)" if answer.unknown else ""
+        size = "" if answer.set is None else f"{len(answer.set)} classes" if len(answer.set) > 1 else "1 class"
+        note = " (probably none of the classes)" if answer.unknown else ""
         table.add_row(
             escape(_title(answer)),
             f"[bold]{escape(_headline(answer))}[/bold]{note}",
@@ -75,7 +75,9 @@ def _print_table(answers: list[Answer]) -> None:
     console.print(table)
     level = next((answer.coverage for answer in answers if answer.coverage is not None), None)
     if level is not None:
-        console.print(f"sets hold the truth for at least {level:.0%} of such photos", style="dim")
+        console.print(
+            f"on photos like these, the set contains the correct class at least {level:.0%} of the time", style="dim"
+        )
 
 
 def _title(answer: Answer) -> str:
@@ -87,26 +89,26 @@ def _title(answer: Answer) -> str:
 def _headline(answer: Answer) -> str:
     if answer.ancestor is not None:
         return f"{answer.ancestor} ({answer.rank}), most likely {answer.label}"
-    return str(answer.label) if answer.rank else f"unsure, most likely {answer.label}"
+    return str(answer.label) if answer.rank else f"uncertain, most likely {answer.label}"
 
 
 def _rank_line(answer: Answer) -> str:
     if answer.ancestor is not None:
-        return f"sure of the {answer.rank} alone"
-    return "" if answer.rank else "not sure enough of any rank"
+        return f"only the {answer.rank} is certain"
+    return "" if answer.rank else "no rank is certain enough"
 
 
 def _set_line(answer: Answer) -> str:
     if answer.set is None or answer.coverage is None:
         return ""
     shown = ", ".join(answer.set[:8]) + (f" and {len(answer.set) - 8} more" if len(answer.set) > 8 else "")
-    return f"one of {len(answer.set)}, for at least {answer.coverage:.0%} of such photos: {shown}"
+    return f"prediction set of {len(answer.set)} (correct at least {answer.coverage:.0%} of the time): {shown}"
 
 
 def _others_line(answer: Answer) -> str:
     others = [f"{one.label} {one.probability:.0%}" for one in answer.candidates[1:4] if one.probability >= 0.005]
-    return f"otherwise: {', '.join(others)}" if others else ""
+    return f"other candidates: {', '.join(others)}" if others else ""
 
 
 def _unknown_line(answer: Answer) -> str:
-    return "looks like none of the classes that the model knows" if answer.unknown else ""
+    return "probably none of the classes that the model knows" if answer.unknown else ""

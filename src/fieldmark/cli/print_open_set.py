@@ -1,4 +1,4 @@
-"""``fieldmark evaluate --open-set``: known photos against those of classes that the model never saw."""
+"""``fieldmark evaluate --open-set``: print how well unseen classes are detected."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["open_set_and_print", "print_open_set"]
 
 
 def open_set_and_print(recognizer: Recognizer, data: Path | None, split: Split, json_output: bool) -> None:
-    """Measure and print; exits with 1 where photos could not be read."""
+    """Measure and print. Exits with 1 if photos cannot be read."""
     from fieldmark.evaluation.open_set import evaluate_open_set
     from fieldmark.progress import say
 
@@ -33,14 +33,14 @@ def open_set_and_print(recognizer: Recognizer, data: Path | None, split: Split, 
 
 
 def print_open_set(found: OpenSet, split: str) -> None:
-    """The headline, and a line for each score, on stderr."""
+    """Print the headline and a line for each score to stderr."""
     from rich.table import Table
 
     from fieldmark.progress import console, say
 
     say(f"{found.num_known:,} known and {found.num_unknown:,} unknown {split} photos")
-    say(f"known photos kept: {found.known_kept:.1%}; unknown photos found: {found.unknown_found:.1%}")
-    table = Table("score", "AUROC", "FPR at 95 %", "OSCR", box=None, header_style="bold", pad_edge=False)
+    say(f"known photos accepted: {found.known_kept:.1%}; unknown photos detected: {found.unknown_found:.1%}")
+    table = Table("score", "AUROC", "FPR at 95%", "OSCR", box=None, header_style="bold", pad_edge=False)
     for name, one in found.scores.items():
         shown = f"{name} (the model's)" if name == found.score else name
         table.add_row(shown, f"{one.auroc:.3f}", f"{one.fpr_at_95:.3f}", f"{one.oscr:.3f}")

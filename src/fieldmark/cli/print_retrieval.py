@@ -11,7 +11,7 @@ __all__ = ["print_retrieval"]
 
 
 def print_retrieval(found: Retrieval, split: str) -> None:
-    """What was compared, and how much was found, on stderr."""
+    """Print the retrieval figures to stderr."""
     from rich.table import Table
 
     from fieldmark.progress import console

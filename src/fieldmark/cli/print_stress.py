@@ -11,7 +11,7 @@ __all__ = ["print_stress"]
 
 
 def print_stress(found: Stress) -> None:
-    """Top-1 at every strength of every change, the most harmful first, on stderr."""
+    """Print top-1 at each strength of each change to stderr, the most harmful first."""
     from rich.table import Table
 
     from fieldmark.evaluation.stress import UNITS
@@ -27,4 +27,4 @@ def print_stress(found: Stress) -> None:
     console.print(table)
     say(f"mean drop over all changes: {100 * found.mean_drop:.1f} points")
     for name, reason in found.skipped.items():
-        say(f"not tried: {name}: {reason}")
+        say(f"skipped: {name}: {reason}")

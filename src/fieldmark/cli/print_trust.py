@@ -1,4 +1,4 @@
-"""Whether sets and ranks keep their word, as rows for the eyes."""
+"""Print coverage of the prediction sets and accuracy by rank."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ __all__ = ["add_trust_rows"]
 
 
 def add_trust_rows(table: Table, metrics: Metrics) -> None:
-    """Rows on candidate sets, ranks and back-off, where the model has them."""
+    """Add rows on prediction sets, ranks and back-off, if the model has them."""
     if metrics.set_coverage is not None and metrics.set_level is not None:
         table.add_row(
-            f"candidate sets ({metrics.set_score})" if metrics.set_score else "candidate sets",
-            f"{metrics.set_coverage:.1%} hold the truth ({metrics.set_level:.0%} promised), "
+            f"prediction sets ({metrics.set_score})" if metrics.set_score else "prediction sets",
+            f"{metrics.set_coverage:.1%} contain the correct class (target {metrics.set_level:.0%}), "
             f"{metrics.set_size:.1f} classes on average",
         )
         worst = sorted(metrics.set_coverage_by_class.items(), key=lambda item: item[1])[:3]
-        table.add_row("  least often for", ", ".join(f"{name} {share:.0%}" for name, share in worst))
+        table.add_row("  lowest coverage for", ", ".join(f"{name} {share:.0%}" for name, share in worst))
         sizes = (f"{_range(part.smallest, part.largest)}: {part.coverage:.0%}" for part in metrics.set_coverage_by_size)
         table.add_row("  by size of the set", ", ".join(sizes))
     if metrics.hierarchical_error is not None:
         ranks = ", ".join(f"{rank} {share:.1%}" for rank, share in metrics.accuracy_by_rank.items())
-        table.add_row("right at rank", f"{ranks}; hierarchical error {metrics.hierarchical_error:.2f} levels")
+        table.add_row("correct at rank", f"{ranks}; hierarchical error {metrics.hierarchical_error:.2f} levels")
     if metrics.back_off is not None:
         _add_back_off(table, metrics.back_off)
 
 
 def _add_back_off(table: Table, found: BackOff) -> None:
-    vouched = "" if found.vouched else "; too few calibration photos vouch for that"
+    vouched = "" if found.vouched else "; too few calibration photos to guarantee that"
     right = "none" if found.right is None else f"{found.right:.1%}"
     table.add_row(
-        "answers that climb",
-        f"{right} right at their rank ({found.wanted:.0%} wanted), {found.answered:.1%} answered" + vouched,
+        "answers that back off",
+        f"{right} correct at their rank (target {found.wanted:.0%}), {found.answered:.1%} answered" + vouched,
     )
     for part in found.by_rank:
         if part.right is not None:
-            table.add_row(f"  {part.rank}", f"{part.share:.1%} of the photos, {part.right:.1%} right")
+            table.add_row(f"  {part.rank}", f"{part.share:.1%} of the photos, {part.right:.1%} correct")
 
 
 def _range(smallest: int, largest: int) -> str:

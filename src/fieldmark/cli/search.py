@@ -1,4 +1,4 @@
-"""``fieldmark search``: the known photos that look most like this one."""
+"""``fieldmark search``: find the known photos most similar to a photo."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["search"]
 def search(
     model: Annotated[Path, typer.Argument(help="A model folder.")],
     image: Annotated[Path, typer.Argument(help="A photo.")],
-    k: Annotated[int, typer.Option("-k", help="Known photos to show.")] = 5,
+    k: Annotated[int, typer.Option("-k", help="Number of known photos to show.")] = 5,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")] = False,
 ) -> None:
-    """Show the nearest known photos of a photo, by what the model sees in it."""
+    """Find the known photos nearest to a photo in the model's embedding."""
     from fieldmark.api import Recognizer
 
     found = Recognizer(model).search(image, k)

@@ -1,4 +1,4 @@
-"""``fieldmark serve``: a model behind HTTP, with a page for people."""
+"""``fieldmark serve``: answer over HTTP, with a page for people."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ __all__ = ["serve"]
 
 def serve(
     model: Annotated[Path, typer.Argument(help="A model folder, or a file that export wrote.")],
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for other machines too.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
     token: Annotated[
         str | None,
-        typer.Option(envvar="FIELDMARK_TOKEN", show_envvar=True, help="Allow enrolling to who sends it."),
+        typer.Option(envvar="FIELDMARK_TOKEN", show_envvar=True, help="Access token that allows enrolling."),
     ] = None,
-    photos: Annotated[
-        Path | None, typer.Option(help="Where the known photos lie, if not where the model was made from.")
-    ] = None,
-    max_megabytes: Annotated[float, typer.Option(min=0.001, help="Largest request.")] = 64.0,
-    max_megapixels: Annotated[float, typer.Option(min=0.001, help="Largest photo.")] = 60.0,
-    max_wait_ms: Annotated[float, typer.Option(min=0.0, help="How long a photo waits for others to join it.")] = 3.0,
+    photos: Annotated[Path | None, typer.Option(help="Where the known photos are, if they have moved.")] = None,
+    max_megabytes: Annotated[float, typer.Option(min=0.001, help="Largest request in MB.")] = 64.0,
+    max_megapixels: Annotated[float, typer.Option(min=0.001, help="Largest photo in megapixels.")] = 60.0,
+    max_wait_ms: Annotated[
+        float, typer.Option(min=0.0, help="Milliseconds that a photo waits for others to form a batch.")
+    ] = 3.0,
 ) -> None:
     """Answer over HTTP: a page at /, JSON under /v1, its description at /openapi.json."""
     from fieldmark.progress import say

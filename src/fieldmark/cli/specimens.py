@@ -1,4 +1,4 @@
-"""Which photos of a command line belong to one specimen."""
+"""The photos of each specimen, from a CSV."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["read_specimens"]
 
 
 def read_specimens(file: Path) -> dict[str, list[Path]]:
-    """Specimen -> photos, from a CSV with the columns ``path`` and ``group``; paths are relative to the file.
+    """Return specimen -> photos from a CSV with the columns ``path`` and ``group``; paths are relative to the file.
 
     Raises:
         DataError: It cannot be read, lacks a column or a cell, or has no rows.

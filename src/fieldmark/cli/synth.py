@@ -15,17 +15,17 @@ __all__ = ["synth"]
 def synth(
     out: Annotated[Path, typer.Argument(help="Folder to write; it must be new or empty.", metavar="OUT")],
     classes: Annotated[int, typer.Option(help="Number of species, 2 to 400.")] = 8,
-    per_class: Annotated[int, typer.Option(help="Pictures of each species.")] = 60,
+    per_class: Annotated[int, typer.Option(help="Number of pictures of each species.")] = 60,
     layout: Annotated[
         str, typer.Option(help="folder, nested, cub, cars, aircraft, flowers or csv.", metavar="NAME")
     ] = "folder",
-    seed: Annotated[int, typer.Option(help="The same number draws the same set.")] = 0,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same pictures.")] = 0,
     size: Annotated[int, typer.Option(help="Width and height of the pictures in pixels.")] = 256,
 ) -> None:
-    """Draw a data set of look-alike birds whose true field marks are known."""
+    """Draw a data set of look-alike birds with known field marks."""
     from fieldmark_synth import synthesize
 
     records = synthesize(out, classes, per_class, layout, seed, size)
     say(f"drew {len(records):,} pictures of {len(records.classes)} species in {out}")
-    say(f"what separates each pair of species stands in {out / 'field_marks.json'}")
+    say(f"what separates each pair of species is listed in {out / 'field_marks.json'}")
     say(f"next: fieldmark fit {out} --out MODEL")

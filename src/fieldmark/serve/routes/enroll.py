@@ -70,9 +70,9 @@ async def unenroll(
 
 def _demand_token(token: str | None, sent: HTTPAuthorizationCredentials | None) -> None:
     if token is None:
-        raise HTTPException(403, "enrolling is off on this server: start it with --token to allow it")
+        raise HTTPException(403, "Enrolling is off on this server. Start it with --token to allow it.")
     if sent is None or not hmac.compare_digest(sent.credentials.encode(), token.encode()):
-        sentence = "expected the server's token as 'Authorization: Bearer TOKEN', but none or another one came"
+        sentence = "That access token isn't valid. Send the server's token as 'Authorization: Bearer TOKEN'."
         raise HTTPException(401, sentence, {"WWW-Authenticate": "Bearer"})
 
 
