@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -14,6 +14,7 @@ from fieldmark.atomic import atomic_folder, require_empty
 from fieldmark.errors import SettingError, unknown_name
 from fieldmark.progress import track
 from fieldmark.structures import RecordList, Split
+from fieldmark_synth.distinct import redraw_duplicates
 from fieldmark_synth.drawing import draw_bird
 from fieldmark_synth.field_marks import write_field_marks
 from fieldmark_synth.layouts.base import Layout
@@ -38,6 +39,7 @@ class _Order(NamedTuple):
     seed: int
     size: int
     banner: int
+    attempt: int = 0
 
 
 def synthesize(
@@ -54,7 +56,8 @@ def synthesize(
 ) -> RecordList:
     """Draw a data set of look-alike birds with boxes, parts, taxonomy and the truth of what separates them.
 
-    The same settings give the same bytes, with any number of workers. The folder appears whole or not at all.
+    The same settings give the same bytes, with any number of workers. No two pictures are near-duplicates. The folder
+    appears whole or not at all.
 
     Args:
         out: The folder to write; it must not exist or be empty.
@@ -100,7 +103,14 @@ def synthesize(
             _Order(species[shot.label], shot, draft / path, seed, size, chosen.banner)
             for shot, path in zip(shots, paths, strict=True)
         ]
-        truths = track(_take_all(orders, workers), "drawing birds", total=len(orders))
+        truths = list(track(_take_all(orders, workers), "drawing birds", total=len(orders)))
+
+        def redraw(chosen: Sequence[int], attempt: int) -> None:
+            again = [orders[index]._replace(attempt=attempt) for index in chosen]
+            for index, truth in zip(chosen, _take_all(again, workers), strict=True):
+                truths[index] = truth
+
+        redraw_duplicates([order.file for order in orders], chosen.banner, redraw)
         photos = [Photo(*known) for known in zip(paths, shots, truths, strict=True)]
         chosen.describe(draft, species, photos)
         write_field_marks(draft, species, photos, settings)
@@ -156,8 +166,9 @@ def _take_all(orders: list[_Order], workers: int | None) -> Iterator[Truth]:
 
 
 def _take(order: _Order) -> Truth:
-    """Draw one picture and save it; its random numbers depend on nothing but seed, species and number."""
-    rng = np.random.default_rng([order.seed, order.shot.label, order.shot.number])
+    """Draw one picture and save it. Its random numbers depend only on seed, species, number and attempt."""
+    attempt = [order.attempt] if order.attempt else []
+    rng = np.random.default_rng([order.seed, order.shot.label, order.shot.number, *attempt])
     drawing = draw_bird(order.species, rng, order.size)
     image = _with_banner(drawing.image, order.banner) if order.banner else drawing.image
     image.save(order.file, quality=int(rng.integers(72, 97)))

@@ -1,4 +1,4 @@
-"""Doubted labels, on made-up embeddings where everything is known and on real photos with labels changed."""
+"""Suspect labels, on synthetic embeddings and on real photos with changed labels."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def flipped(labels: np.ndarray, share: float = 0.03, seed: int = 1) -> tuple[np.
     return given, {int(index) for index in wrong}
 
 
-def test_changed_labels_are_found_and_the_right_ones_suggested() -> None:
+def test_changed_labels_are_found_and_the_correct_ones_suggested() -> None:
     embeddings, labels = clouds()
     given, wrong = flipped(labels)
     suspects = label_suspects(embeddings, given.tolist(), range(len(given)))
@@ -41,12 +41,12 @@ def test_changed_labels_are_found_and_the_right_ones_suggested() -> None:
     assert order == sorted(order)
 
 
-def test_right_labels_are_left_alone() -> None:
+def test_correct_labels_are_not_suspect() -> None:
     embeddings, labels = clouds()
     assert label_suspects(embeddings, labels.tolist(), range(len(labels))) == []
 
 
-def test_the_seed_decides() -> None:
+def test_the_same_seed_gives_the_same_suspects() -> None:
     embeddings, labels = clouds(dim=3)
     given, _ = flipped(labels)
     first, again = (label_suspects(embeddings, given.tolist(), range(len(given)), seed=4) for _ in range(2))

@@ -51,7 +51,7 @@ def test_percent_on_screen(command: Command, model_copy: Path) -> None:
     done = command("evaluate", model_copy)
     top1 = evaluate(load(model_copy)).metrics.top1_accuracy
     assert f"{top1:.1%}" in done.err
-    assert "95 % interval" in done.err
+    assert "95% CI" in done.err
 
 
 def test_unreadable_photos_end_with_1(command: Command, model_copy: Path, birds: Path, tmp_path: Path) -> None:

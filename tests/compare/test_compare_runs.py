@@ -111,7 +111,7 @@ def test_names_of_folders_differ_where_labels_do() -> None:
 
 
 def test_unreadable_photos_count_as_wrong() -> None:
-    from fieldmark.compare.answers import Answers
+    from fieldmark.evaluation.labelled_predictions import Predictions
 
     table = np.array([[0.9, 0.1], [np.nan, np.nan], [0.2, 0.8]], dtype=np.float32)
-    assert Answers(table, np.array([0, 0, 1])).hits.tolist() == [True, False, True]
+    assert Predictions(table, np.array([0, 0, 1])).correct.tolist() == [True, False, True]

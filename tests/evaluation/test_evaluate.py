@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fieldmark import DataError, Recognizer
+from fieldmark import DataError, Recognizer, SettingError
 from fieldmark.evaluation.evaluate import Evaluation, evaluate, photos_of_split, write_rows
 
 Key = set[tuple[str, str]]
@@ -124,7 +125,7 @@ def test_labels_that_the_model_does_not_know(recognizer: Recognizer, copy: Path,
     with pytest.raises(DataError) as raised:
         photos_of_split(recognizer, few, "test")
     assert str(raised.value) == (
-        f"1 label(s) of {few} are none of the model's 4 classes, such as 'Dodo'; evaluate on photos of the model's "
+        f"1 label(s) of {few} are not among the model's 4 classes, such as 'Dodo'; evaluate on photos of the model's "
         f"classes"
     )
 
@@ -192,3 +193,26 @@ def test_no_readable_photo_at_all(recognizer: Recognizer, tmp_path: Path) -> Non
         DataError, match=r"^none of the 2 test photos could be read; the first: .*a\.jpg is not an image"
     ):
         evaluate(recognizer, tmp_path / "bad")
+
+
+def test_an_evaluation_prints_its_headline_and_its_dict_is_the_json(evaluation: Evaluation) -> None:
+    shown = f"top-1 accuracy: {evaluation.metrics.top1_accuracy:.1%} (95% CI "
+    assert shown in repr(evaluation)
+    html = evaluation._repr_html_()
+    assert html.count("<svg") == 2
+    assert f"{evaluation.metrics.macro_f1:.3f}" in html
+    assert evaluation.to_dict() == evaluation.metrics.to_dict()
+
+
+def test_plot_returns_matplotlib_figures(evaluation: Evaluation) -> None:
+    from matplotlib.figure import Figure
+
+    assert isinstance(evaluation.plot(), Figure)
+    names = [tick.get_text() for tick in evaluation.plot("confusion").axes[0].get_yticklabels()]
+    assert names == list(evaluation.records.classes)
+    with pytest.raises(SettingError) as raised:
+        evaluation.plot("roc")  # type: ignore[arg-type]
+    assert str(raised.value).startswith("unknown figure 'roc'")
+    with pytest.raises(SettingError) as raised:
+        replace(evaluation, coverage_levels=()).plot("coverage")
+    assert str(raised.value) == "this model makes no prediction sets; plot 'reliability' or 'confusion'"

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, log_loss
 from torchmetrics.functional.classification import (
     multiclass_accuracy,
@@ -16,7 +15,8 @@ from torchmetrics.functional.classification import (
     multiclass_f1_score,
 )
 
-from fieldmark.evaluation.metrics import compute_metrics, confused_pairs, wilson_interval
+from fieldmark.evaluation.intervals import proportion
+from fieldmark.evaluation.metrics import compute_metrics, confused_pairs
 
 K = 7
 CLASSES = [f"class {index}" for index in range(K)]
@@ -129,12 +129,15 @@ def test_ten_thousand_classes_are_no_matrix() -> None:
 
 
 @pytest.mark.parametrize(("hits", "total"), [(0, 5), (5, 5), (1, 3), (50, 80), (999, 1000), (0, 1)])
-def test_the_interval_is_that_of_scipy(hits: int, total: int) -> None:
-    oracle = binomtest(hits, total).proportion_ci(0.95, method="wilson")
-    low, high = wilson_interval(hits, total)
-    assert (low, high) == pytest.approx((oracle.low, oracle.high), abs=1e-4)
-    assert 0.0 <= low <= hits / total <= high <= 1.0
+def test_wilson_interval_is_that_of_the_formula(hits: int, total: int) -> None:
+    z, share = 1.959964, hits / total
+    centre = (share + z**2 / (2 * total)) / (1 + z**2 / total)
+    half = z * np.sqrt(share * (1 - share) / total + z**2 / (4 * total**2)) / (1 + z**2 / total)
+    found = proportion(hits, total)
+    assert (found.value, found.low, found.high) == pytest.approx((share, centre - half, centre + half), abs=1e-6)
+    assert 0.0 <= found.low <= share <= found.high <= 1.0
 
 
-def test_nothing_counted_nothing_known() -> None:
-    assert wilson_interval(0, 0) == (0.0, 1.0)
+def test_a_proportion_of_nothing_is_unknown() -> None:
+    found = proportion(0, 0)
+    assert (found.value, found.low, found.high) == (0.0, 0.0, 1.0)

@@ -1,4 +1,4 @@
-"""What a guide tells, against slow loops and planted truths."""
+"""The content of a field guide against slow loops and planted truths."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fieldmark.evaluation.labelled_predictions import Predictions
 from fieldmark.explain import Evidence
 from fieldmark.guide.advice import ClassCounts, advise
 from fieldmark.guide.evidence_parts import BACKGROUND, merged_name, net_on_photo, part_shares
-from fieldmark.guide.guide_photos import Asked, evenly_by_class
-from fieldmark.guide.look_alikes import Pair, find_pairs
+from fieldmark.guide.guide_photos import evenly_by_class
+from fieldmark.guide.look_alikes import LookAlikes, find_look_alikes
 from fieldmark.guide.sides import SideTable, both_sides_show, side_table
 from fieldmark.guide.typical import medoids
 from fieldmark.report.guide.guide_page import telling
@@ -46,11 +47,6 @@ def test_medoids_stand_for_each_cluster_and_pass_over_what_could_not_be_read() -
     assert medoids(np.zeros((0, 0)), 3) == []
 
 
-def _asked(probabilities: np.ndarray, labels: np.ndarray) -> Asked:
-    records = RecordList((Record(Path(f"{index}.jpg"), int(label)) for index, label in enumerate(labels)), "abcdef")
-    return Asked(records, probabilities, labels, "", False)
-
-
 def test_planted_look_alikes_are_found() -> None:
     """a and d are mistaken, b and e only come close, c and f stand alone."""
     labels = np.repeat(np.arange(6), 10)
@@ -60,7 +56,7 @@ def test_planted_look_alikes_are_found() -> None:
         table[row] = np.eye(6)[3] * 0.9 + 0.01
     table[30] = np.eye(6)[0] * 0.9 + 0.01
     table[(labels == 1), 4] = 0.2
-    pairs = find_pairs(_asked(table, labels))
+    pairs = find_look_alikes(Predictions(table, labels))
     assert [(pair.first, pair.second) for pair in pairs[:2]] == [(0, 3), (1, 4)]
     assert (pairs[0].first_as_second, pairs[0].second_as_first, pairs[0].photos) == (3, 1, 20)
     assert pairs[1].mistaken == 0
@@ -72,7 +68,7 @@ def test_planted_look_alikes_are_found() -> None:
 
 def test_a_class_without_photos_is_judged_by_the_other_way() -> None:
     table = np.array([[0.6, 0.4, 0.0]] * 4)
-    pair = find_pairs(_asked(table, np.zeros(4, dtype=np.int64)))[0]
+    pair = find_look_alikes(Predictions(table, np.zeros(4, dtype=np.int64)))[0]
     assert (pair.first, pair.second, pair.second_photos) == (0, 1, 0)
     assert pair.likeness == pytest.approx(0.4)
 
@@ -159,7 +155,7 @@ def test_sides_come_from_parts_that_come_in_two() -> None:
     assert side_table([Record(Path("a.jpg"), 0)], [True]) is None
 
 
-def _advice(own: ClassCounts, *, pairs: tuple[Pair, ...] = (), others: int = 60) -> list[str]:
+def _advice(own: ClassCounts, *, pairs: tuple[LookAlikes, ...] = (), others: int = 60) -> list[str]:
     counts = [own, ClassCounts("other", others, 30, 27)]
     return advise(0, counts, pairs, median=60.0, top1=0.9)
 
@@ -170,28 +166,28 @@ def test_nothing_is_advised_where_nothing_stands_out() -> None:
 
 def test_advice_in_words() -> None:
     assert _advice(ClassCounts("own", 1, 30, 27)) == [
-        "Learned from 1 photo, where half of the classes have 60 or more: more photos come first."
+        "Add photos: it was trained on only 1 photo; half of the classes have 60 or more."
     ]
     assert _advice(ClassCounts("own", 60, 30, 12)) == [
-        "Right on 12 of 30, below the 90\u00a0% over all classes by more than chance: "
-        "more photos, and a look at its labels."
+        "Only 12 of 30 are correct, against 90% over all classes: add photos and check its labels."
     ]
-    lost = Pair(0, 1, 0.1, 30, 30, 12, 2)
+    lost = LookAlikes(0, 1, 0.1, 30, 30, 12, 2)
     assert _advice(ClassCounts("own", 60, 30, 12), pairs=(lost,)) == [
-        "Right on 12 of 30, below the 90\u00a0% over all classes by more than chance. 12 are called other (2 the other "
-        "way): more photos that show what tells the two apart, and a look at the labels of both."
+        "Only 12 of 30 are correct, against 90% over all classes. 12 are predicted as other (2 the other way): "
+        "add photos that show what separates the two, and check the labels of both."
     ]
-    lost = Pair(0, 1, 0.1, 30, 30, 4, 1)
+    lost = LookAlikes(0, 1, 0.1, 30, 30, 4, 1)
     assert _advice(ClassCounts("own", 40, 30, 26), pairs=(lost,), others=80) == [
-        "4 times called other (1 the other way), which has 80 training photos against 40: even them out."
+        "4 photos are predicted as other (1 the other way), which has 80 training photos against 40: "
+        "add photos of this class."
     ]
     assert _advice(ClassCounts("own", 60, 30, 27, SideTable("eye", 9, 3, 40, 38))) == [
-        "From the front right on 3 of 9, with one eye in view on 38 of 40: more photos from the front."
+        "3 of 9 photos from the front are correct, but 38 of 40 with one eye visible: add photos from the front."
     ]
 
 
 def test_an_even_pair_and_a_lucky_side_are_passed_over() -> None:
-    even = Pair(0, 1, 0.1, 30, 30, 4, 4)
+    even = LookAlikes(0, 1, 0.1, 30, 30, 4, 4)
     assert _advice(ClassCounts("own", 30, 30, 26), pairs=(even,), others=80) == []
     assert _advice(ClassCounts("own", 60, 30, 27, SideTable("wing", 3, 2, 40, 38))) == []
 

@@ -1,4 +1,4 @@
-"""The page of a guide: it needs no other file, stays small, shows every name as it is, and finds its way."""
+"""The page of a field guide needs no other file, stays small, shows every name as it is, and has working links."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ import pytest
 from PIL import Image
 
 from fieldmark import DataError, Recognizer, SettingError
+from fieldmark.evaluation.labelled_predictions import Predictions
 from fieldmark.explain import Evidence
 from fieldmark.guide.advice import ClassCounts
 from fieldmark.guide.evidence_parts import PartShare
-from fieldmark.guide.guide_photos import Asked
-from fieldmark.guide.look_alikes import find_pairs
+from fieldmark.guide.guide_photos import PredictedPhotos
+from fieldmark.guide.look_alikes import find_look_alikes
+from fieldmark.guide.make_guide import Guide, GuideOptions
 from fieldmark.guide.separating import Separation, Sighting
-from fieldmark.report.guide.guide_page import write_page
-from fieldmark.report.guide.write_guide import Guide, GuideOptions, write_guide
+from fieldmark.report.guide.guide_page import write_guide_page
+from fieldmark.report.guide.write_guide import write_guide
 from fieldmark.structures import Record, RecordList
 
 ODD = ("<b>bold</b>", "\"quoted' & co", "class 10", "class 9")
@@ -80,8 +82,9 @@ def _guide(folder: Path, names: tuple[str, ...], photos: int = 4, plates: int = 
     table = np.full((len(labels), size), 0.01 / size)
     table[np.arange(len(labels)), labels] = 0.8
     table[np.arange(len(labels)), (labels + 1) % size] = np.where(np.arange(len(labels)) % photos == 0, 0.95, 0.15)
-    asked = Asked(RecordList(records, names), table, labels, f"{len(labels)} test photos", False)
-    pairs = tuple(find_pairs(asked))
+    predictions = Predictions(table, labels)
+    tested = PredictedPhotos(RecordList(records, names), predictions, f"{len(labels)} test photos", False)
+    pairs = tuple(find_look_alikes(predictions))
     contrast = np.array([[0.0, 1.0], [0.0, -1.0]])
     evidence = Evidence(
         path="", label="a", against="b", map=contrast, contrast=contrast, fine=contrast, score=1, offset=0, margin=1,
@@ -93,11 +96,11 @@ def _guide(folder: Path, names: tuple[str, ...], photos: int = 4, plates: int = 
     counts = tuple(ClassCounts(name, 30, photos, photos - 1) for name in names)
     typical = tuple(tuple(records[label * photos : label * photos + 4]) for label in range(size))
     advice = tuple(("More photos of <it>.",) if label == 0 else () for label in range(size))
-    return Guide(asked, typical, pairs, (found,) * min(plates, len(pairs)), counts, advice, {names[0]: ["Aves & co"]})
+    return Guide(tested, typical, pairs, (found,) * min(plates, len(pairs)), counts, advice, {names[0]: ["Aves & co"]})
 
 
 def test_names_are_shown_as_they_are(tmp_path: Path) -> None:
-    write_page(_guide(tmp_path, ODD), tmp_path / "guide.html", 10**6)
+    write_guide_page(_guide(tmp_path, ODD), tmp_path / "guide.html", 10**6)
     text, reader = read_page(tmp_path / "guide.html")
     for name in ODD:
         assert escape(name).replace("&quot;", "&#34;").replace("&#x27;", "&#39;") in text
@@ -109,12 +112,12 @@ def test_names_are_shown_as_they_are(tmp_path: Path) -> None:
 
 
 def test_it_names_what_to_look_at_and_how_often_a_pair_is_confused(tmp_path: Path) -> None:
-    write_page(_guide(tmp_path, ("crow", "raven", "rook", "daw")), tmp_path / "guide.html", 10**6)
+    write_guide_page(_guide(tmp_path, ("crow", "raven", "rook", "daw")), tmp_path / "guide.html", 10**6)
     text, _ = read_page(tmp_path / "guide.html")
-    assert "Look at the beak (62\u00a0% of the evidence on 10\u00a0% of the area)." in text
-    assert "Confused on 1 of 8 photos: 1 of 4 crow is called raven; 0 of 4 raven are called crow." in text
-    assert "outside of the box" in text
-    assert "none of which it has learned from" in text
+    assert "Look at the beak (62% of the evidence in 10% of the area)." in text
+    assert "Confused in 1 of 8 photos: 1 of 4 crow predicted as raven; 0 of 4 raven predicted as crow." in text
+    assert "outside the box" in text
+    assert "that the model was not trained on" in text
     ring = re.search(r'class="ring" style="left: ([\d.]+)%; top: ([\d.]+)%; width: ([\d.]+)%; height: ([\d.]+)%"', text)
     assert ring is not None
     assert [float(value) for value in ring.groups()] == [50.0, 0.0, 37.5, 50.0]
@@ -123,7 +126,7 @@ def test_it_names_what_to_look_at_and_how_often_a_pair_is_confused(tmp_path: Pat
 def test_200_classes_stay_below_30_megabytes(tmp_path: Path) -> None:
     names = tuple(f"species {index}" for index in range(200))
     guide = _guide(tmp_path, names)
-    write_page(guide, tmp_path / "guide.html", 24_000_000)
+    write_guide_page(guide, tmp_path / "guide.html", 24_000_000)
     text, reader = read_page(tmp_path / "guide.html")
     assert len(text) < 30_000_000
     assert sum(name.startswith("class-") for name in reader.ids) == 200
@@ -133,13 +136,13 @@ def test_200_classes_stay_below_30_megabytes(tmp_path: Path) -> None:
 
 def test_the_page_fits_a_phone(tmp_path: Path, fits_a_phone: Callable[[Path], None]) -> None:
     names = ("a name that is longer than the phone is wide, as those of cultivars are", "crow", "raven", "x" * 60)
-    write_page(_guide(tmp_path, names), tmp_path / "guide.html", 10**6)
+    write_guide_page(_guide(tmp_path, names), tmp_path / "guide.html", 10**6)
     fits_a_phone(tmp_path / "guide.html")
 
 
 def test_pictures_keep_to_their_bytes(tmp_path: Path) -> None:
     guide = _guide(tmp_path, tuple("abcdefgh"))
-    write_page(guide, tmp_path / "small.html", 300_000)
+    write_guide_page(guide, tmp_path / "small.html", 300_000)
     _, reader = read_page(tmp_path / "small.html")
     assert sum(len(link) for link in reader.links if link.startswith("data:")) <= 300_000
 
@@ -189,5 +192,5 @@ def test_places_that_cannot_be_written(fitted: Path, tmp_path: Path) -> None:
     with pytest.raises(SettingError) as error:
         write_guide(recognizer, None, tmp_path / "file" / "guide.html")
     assert str(error.value) == (
-        f"{tmp_path / 'file' / 'guide.html'} cannot be written (File exists); name another place"
+        f"{tmp_path / 'file' / 'guide.html'} cannot be written (File exists); choose another place"
     )

@@ -1,4 +1,4 @@
-"""The page of an evaluation: it needs no other file, shows names as they are, and holds every photo."""
+"""The page of an evaluation needs no other file, shows names as they are, and lists every photo."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ import numpy as np
 import pytest
 
 from fieldmark import Recognizer
-from fieldmark.evaluation.evaluate import Evaluation, evaluate
+from fieldmark.evaluation.evaluate import evaluate
 from fieldmark.evaluation.metrics import compute_metrics
 from fieldmark.evaluation.open_set import OpenSet, ScoreFigures
-from fieldmark.evaluation.stress import Level, Stress
+from fieldmark.evaluation.result import Evaluation
+from fieldmark.evaluation.stress import Stress, StressLevel
 from fieldmark.recognizer.predictor import Scores
 from fieldmark.report.evaluation import write_report
+from fieldmark.structures import RecordList
 
 ODD = ("<b>bold</b>", "\"quoted' & co", "</script>", "plain")
 
@@ -49,10 +51,10 @@ def test_the_page_of_a_fitted_model(evaluation: Evaluation, fitted: Path, tmp_pa
     recognizer = Recognizer(fitted)
     write_report(evaluation, recognizer, tmp_path / "report.html")
     text = _alone(tmp_path / "report.html")
-    shown = f"{100 * evaluation.metrics.top1_accuracy:.1f}\u00a0%"
+    shown = f"{100 * evaluation.metrics.top1_accuracy:.1f}%"
     low, high = evaluation.metrics.top1_interval
-    assert f"{shown} of them" in text
-    assert f"{100 * low:.1f}\u00a0% to {100 * high:.1f}\u00a0%" in text
+    assert f"correct in {shown} of the photos" in text
+    assert f"95% CI {100 * low:.1f}–{100 * high:.1f}%" in text
     table = _rows(text)
     assert table["classes"] == list(recognizer.classes)
     right = [row[1] == row[2] for row in table["rows"]]
@@ -68,7 +70,8 @@ def _with_classes(evaluation: Evaluation, fitted: Path, names: tuple[str, ...]) 
     table = np.full((len(labels), 4), 0.02)
     table[np.arange(len(labels)), (labels + (np.arange(len(labels)) % 3 == 0)) % 4] = 0.94
     scores = Scores(table, {}, np.full(len(labels), np.nan))
-    return Evaluation(compute_metrics(table, labels, names), evaluation.records, scores, 2), recognizer
+    records = RecordList(evaluation.records, names, root=evaluation.records.root)
+    return Evaluation(compute_metrics(table, labels, names), records, scores, 2), recognizer
 
 
 def test_names_are_shown_as_they_are(evaluation: Evaluation, fitted: Path, tmp_path: Path) -> None:
@@ -81,7 +84,7 @@ def test_names_are_shown_as_they_are(evaluation: Evaluation, fitted: Path, tmp_p
     assert text.count("</script>") == 2
     assert _rows(text)["classes"] == list(ODD)
     assert "2 of these photos are copies of training photos" in text
-    assert "Labels to look at again" in text
+    assert "Labels to check" in text
 
 
 def test_the_page_fits_a_phone(
@@ -99,17 +102,17 @@ def test_what_was_not_measured_is_not_shown_and_what_was_is(
     recognizer = Recognizer(fitted)
     write_report(evaluation, recognizer, tmp_path / "plain.html")
     plain = _alone(tmp_path / "plain.html")
-    levels = (Level(0.1, 0.5), Level(0.2, 0.25))
-    stress = Stress(9, 0.75, 0.3, {"blur": levels, "rotate": (Level(10, 0.75),)}, {"background_swap": "no box"})
+    levels = (StressLevel(0.1, 0.5), StressLevel(0.2, 0.25))
+    stress = Stress(9, 0.75, 0.3, {"blur": levels, "rotate": (StressLevel(10, 0.75),)}, {"background_swap": "no box"})
     unknown = OpenSet(30, 40, 0.8, "energy", 0.951, 0.43, {"energy": ScoreFigures(0.81, 0.6, 0.7)}, {})
-    write_report(evaluation, recognizer, tmp_path / "full.html", stress=stress, open_set=unknown)
+    write_report(replace(evaluation, stress=stress, open_set=unknown), recognizer, tmp_path / "full.html")
     full = _alone(tmp_path / "full.html")
-    for words in ("On a worse day", "Photos of none of its classes"):
+    for words in ("Distorted photos", "Unknown classes"):
         assert words not in plain
         assert words in full
-    assert "0.1: 50\u00a0% · 0.2: 25\u00a0%" in full
+    assert "0.1: 50% · 0.2: 25%" in full
     assert full.index("<td>blur</td>") < full.index("<td>rotate</td>")
-    assert "finds 43.0\u00a0% of the unknown ones" in full
+    assert "detects 43.0% of the unknown ones" in full
 
 
 def test_ten_thousand_photos_make_a_page_that_opens(evaluation: Evaluation, fitted: Path, tmp_path: Path) -> None:
@@ -134,7 +137,7 @@ def test_the_command_writes_it_and_lists_what_it_could_not_read(
     done = command("evaluate", model_copy, moved, "--report", tmp_path / "deep" / "report.html")
     assert done.code == 1
     assert f"report: {tmp_path / 'deep' / 'report.html'}" in done.err.replace("\n", "")
-    assert "1 photo could not be read and is not in these figures" in _alone(tmp_path / "deep" / "report.html")
+    assert "1 photo could not be read and is not counted" in _alone(tmp_path / "deep" / "report.html")
 
 
 def test_what_does_not_go_together(command: Callable[..., Any], model_copy: Path, tmp_path: Path) -> None:
@@ -152,6 +155,6 @@ def test_a_place_that_cannot_be_written_is_told_before_the_work(
     done = command("evaluate", model_copy, "--report", tmp_path / "file" / "report.html")
     assert done.code == 2
     assert done.err.replace("\n", "") == (
-        f"fieldmark: {tmp_path / 'file' / 'report.html'} cannot be written (File exists); name another place"
+        f"fieldmark: {tmp_path / 'file' / 'report.html'} cannot be written (File exists); choose another place"
     )
     assert not model_copy.with_name("model.test.csv").exists()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fieldmark.report.evaluation.write_evaluation import write_report
 from numpy.typing import NDArray
 
 from fieldmark import Recognizer, fit, read
@@ -21,7 +22,6 @@ from fieldmark.methods import METHODS
 from fieldmark.recipe import build_settings
 from fieldmark.recognizer.enroll import enroll
 from fieldmark.recognizer.specimen import fuse_photos, majority_set
-from fieldmark.report.evaluation.write_evaluation import write_report
 from fieldmark.uncertainty.conformal import candidate_sets, conformity_scores, score_quantile
 from fieldmark.uncertainty.conformity_scores import LAC, ConformityScore
 from fieldmark.uncertainty.raps import choose_conformity_score

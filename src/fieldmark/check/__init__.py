@@ -1,4 +1,4 @@
-"""The data-set doctor: what to know, and what to mend, before training."""
+"""Check a data set before training: broken files, duplicates, leaks between splits, suspect labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Look a data set over before anything is trained on it."""
+"""Check a data set before training."""
 
 from __future__ import annotations
 
@@ -6,58 +6,57 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from fieldmark.arrays import Float32s
 from fieldmark.check.check_report import CheckReport, count_splits
-from fieldmark.check.label_errors import Suspect, label_suspects
+from fieldmark.check.label_errors import label_suspects
 from fieldmark.data.prepare import Survey, survey
 from fieldmark.data.quality.duplicates import Pair, embedding_duplicates
 from fieldmark.data.quality.findings import Example, Finding, worst_first
 from fieldmark.data.splits import join_groups
+from fieldmark.evaluation.label_suspects import Suspect
 from fieldmark.structures import RecordList
 
 __all__ = ["Embed", "check"]
 
 
 class Embed(Protocol):
-    """Something that turns photos into embeddings, such as `fieldmark.backbones.frozen_features.embed`."""
+    """A function from photos to embeddings, such as `fieldmark.backbones.frozen_features.embed`."""
 
-    def __call__(self, paths: Sequence[Path], *, trim_bottom: Sequence[int] | int = 0) -> NDArray[np.float32]:
-        """(N, D) embeddings in the order of `paths`; NaN where a photo cannot be read."""
+    def __call__(self, paths: Sequence[Path], *, trim_bottom: Sequence[int] | int = 0) -> Float32s:
+        """Return (N, D) embeddings in the order of `paths`; NaN for an unreadable photo."""
 
 
 def check(records: RecordList, *, deep: bool = True, seed: int = 0, embed: Embed | None = None) -> CheckReport:
-    """Find what is wrong, odd or repeated in a data set.
+    """Find broken, unusual and duplicate photos in a data set.
 
-    Bad files are listed and left out of `CheckReport.usable`; nothing is replaced.
+    Broken files are listed and left out of `CheckReport.usable`. No file is changed.
 
     Args:
-        records: What a reader gave.
-        deep: Also compare embeddings, which finds more near-duplicates, and doubt labels. Takes a few
-            milliseconds a photo the first time.
-        seed: Decides the folds in which labels are doubted.
-        embed: Where embeddings come from; by default the bundled EfficientNet-Lite0, cached.
+        records: Records from `fieldmark.read`.
+        deep: Also compare embeddings, which finds more near-duplicates, and look for wrong labels. Takes a few
+            milliseconds for each photo the first time.
+        seed: Seed of the cross-validation folds.
+        embed: Computes embeddings; by default the bundled EfficientNet-Lite0 with its cache.
     """
     seen = survey(records)
-    likeness: list[Pair] = []
-    doubts: list[Finding] = []
+    duplicates: list[Pair] = []
+    labels: list[Finding] = []
     if deep and seen.records:
         embeddings = _embeddings(seen.records, embed)
-        likeness = embedding_duplicates(embeddings)
-        doubts = _doubts(seen, embeddings, likeness, seed)
+        duplicates = embedding_duplicates(embeddings)
+        labels = _suspect_labels(seen, embeddings, duplicates, seed)
     return CheckReport(
         name=records.name,
         root=records.root,
         num_photos=len(records),
         splits=count_splits(seen.records),
         deep=deep,
-        findings=tuple(worst_first([*seen.findings(likeness), *doubts])),
+        findings=tuple(worst_first([*seen.findings(duplicates), *labels])),
         usable=seen.records,
     )
 
 
-def _embeddings(records: RecordList, embed: Embed | None) -> NDArray[np.float32]:
+def _embeddings(records: RecordList, embed: Embed | None) -> Float32s:
     if embed is None:
         from fieldmark.backbones.frozen_features import embed as bundled
 
@@ -65,8 +64,8 @@ def _embeddings(records: RecordList, embed: Embed | None) -> NDArray[np.float32]
     return embed(records.paths, trim_bottom=[record.trim_bottom for record in records])
 
 
-def _doubts(seen: Survey, embeddings: NDArray[np.float32], likeness: Sequence[Pair], seed: int) -> list[Finding]:
-    groups = join_groups(seen.records, seen.groups(likeness))
+def _suspect_labels(seen: Survey, embeddings: Float32s, duplicates: Sequence[Pair], seed: int) -> list[Finding]:
+    groups = join_groups(seen.records, seen.groups(duplicates))
     suspects = label_suspects(embeddings, seen.records.labels, groups, seed=seed)
     if not suspects:
         return []
@@ -75,9 +74,9 @@ def _doubts(seen: Survey, embeddings: NDArray[np.float32], likeness: Sequence[Pa
         Finding(
             "label_suspects",
             "warning",
-            f"{len(suspects):,} {noun} mislabelled, the surest first",
+            f"{len(suspects):,} {noun} mislabelled, the most certain first",
             len(suspects),
-            "look at them from the top and stop where the labels turn out right",
+            "check them from the top, until the labels are correct",
             tuple(_suspect_example(seen.records, suspect) for suspect in suspects),
         )
     ]

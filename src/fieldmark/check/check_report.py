@@ -1,4 +1,4 @@
-"""What the check of a data set found, for eyes and for scripts."""
+"""The result of a check, as a table for people and as JSON for scripts."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _EXAMPLES_SHOWN = 5
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What `check` found.
+    """The result of `check`.
 
     Attributes:
-        name: The layout that was read.
-        root: What was read.
-        num_photos: Photos in the list as it was read.
-        splits: Photos in each split that the data set names; photos without a split count under ``none``.
-        deep: Whether embeddings were compared and labels doubted too.
-        findings: The worst first.
-        usable: The photos that can be used.
+        name: Layout of the data set.
+        root: Its folder or file.
+        num_photos: Number of photos, with the unusable ones.
+        splits: Split -> number of photos; photos without a split count under ``none``.
+        deep: Whether embeddings were compared and labels checked.
+        findings: The most severe first.
+        usable: Photos that can be used.
     """
 
     name: str
@@ -48,7 +48,7 @@ class CheckReport:
         return any(finding.severity == "error" for finding in self.findings)
 
     def to_dict(self) -> dict[str, Any]:
-        """The object that ``check --json`` prints: every example, and no limits."""
+        """Return the object that ``check --json`` prints, with every example."""
         return {
             "name": self.name,
             "root": None if self.root is None else str(self.root),
@@ -62,21 +62,21 @@ class CheckReport:
 
 
 def count_splits(records: RecordList) -> dict[str, int]:
-    """Photos in each split, in the usual order."""
+    """Count photos in each split, in the usual order."""
     counts = Counter(record.split or "none" for record in records)
     return {split: counts[split] for split in ("train", "val", "test", "none") if split in counts}
 
 
 def render(report: CheckReport, examples: int = _EXAMPLES_SHOWN) -> RenderableType:
-    """The report as a table of findings and a few examples of each, for a rich console.
+    """Render a report as a table of findings with examples, for a rich console.
 
     Args:
-        report: What was found.
-        examples: How many examples of each finding are shown.
+        report: The report.
+        examples: Number of examples for each finding.
     """
     parts: list[RenderableType] = [Text(_headline(report), style="bold")]
     if not report.findings:
-        return Group(*parts, Text("nothing to report", style="green"))
+        return Group(*parts, Text("no problems found", style="green"))
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for column in ("severity", "finding", "what to do"):
         table.add_column(column, overflow="fold")

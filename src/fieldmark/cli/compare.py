@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from fieldmark.compare.study import Comparison
+    from fieldmark.evaluation.comparison import Comparison
 
 __all__ = ["compare"]
 
@@ -61,7 +61,7 @@ def compare(
         typer.echo(json.dumps(result.to_dict(), ensure_ascii=False))
     else:
         _print(result, out)
-    if any(line.status in ("failed", "partly") for line in result.lines):
+    if any(row.status in ("failed", "partly") for row in result.methods):
         raise typer.Exit(1)
 
 
@@ -74,12 +74,12 @@ def _print(result: Comparison, out: Path) -> None:
     from fieldmark.progress import console, say
 
     table = Table("method", "top-1", "lowest to highest", "seconds", "against the baseline", box=None, pad_edge=False)
-    for line in result.lines:
-        if line.mean is None:
-            table.add_row(escape(line.label), "", "", "", escape(f"{line.status}: {line.reason}"))
+    for row in result.methods:
+        if row.mean is None:
+            table.add_row(escape(row.label), "", "", "", escape(f"{row.status}: {row.reason}"))
             continue
-        span = f"{min(line.top1):.1%} to {max(line.top1):.1%}"
-        table.add_row(escape(line.label), f"{line.mean:.1%}", span, f"{line.seconds:.0f}", escape(line.verdict))
+        span = f"{min(row.top1):.1%} to {max(row.top1):.1%}"
+        table.add_row(escape(row.label), f"{row.mean:.1%}", span, f"{row.seconds:.0f}", escape(row.verdict))
     console.print(table)
     for note in result.notes:
         say(f"note: {note}")

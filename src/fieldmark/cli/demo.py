@@ -36,7 +36,7 @@ def demo(
     say(f"3. fieldmark evaluate {model}", style="bold")
     evaluation = recognizer.evaluate()
     write_rows(evaluation, recognizer.classes, rows)
-    print_evaluation(evaluation, "test")
+    print_evaluation(evaluation)
     photo = evaluation.records[0].path
     answer = recognizer.predict(photo)
     say(f"4. fieldmark predict {model} {photo}", style="bold")

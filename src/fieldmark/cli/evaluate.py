@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, cast, get_args
 
 import typer
 
 if TYPE_CHECKING:
     from fieldmark.api import Recognizer
-    from fieldmark.evaluation.evaluate import Evaluation
-    from fieldmark.evaluation.stress import Stress
+    from fieldmark.evaluation.result import Evaluation
     from fieldmark.structures import Split
 
 __all__ = ["evaluate", "print_evaluation"]
@@ -73,17 +73,16 @@ def evaluate(
     if retrieval:
         return _retrieve(recognizer, data, cast(Split, split), json_output)
     evaluation = recognizer.evaluate(data, split=cast(Split, split), coverage=coverage, confidence=confidence)
-    figures = evaluation.metrics.to_dict()
     if not json_output:
-        print_evaluation(evaluation, split)
-    found_stress = measure_stress(recognizer, evaluation.records, limit=stress_photos) if stress else None
-    if found_stress:
-        figures["stress"] = found_stress.to_dict()
-        print_stress(found_stress)
+        print_evaluation(evaluation)
+    if stress:
+        found = measure_stress(recognizer, evaluation.records, limit=stress_photos)
+        print_stress(found)
+        evaluation = replace(evaluation, stress=found)
     if report is not None:
-        figures |= _write_report(report, evaluation, recognizer, data, cast(Split, split), found_stress, open_set)
+        evaluation = _write_report(report, evaluation, recognizer, data, open_set)
     if json_output:
-        typer.echo(json.dumps(figures, ensure_ascii=False))
+        typer.echo(json.dumps(evaluation.to_dict(), ensure_ascii=False))
     target = rows or _beside(model, split)
     write_rows(evaluation, recognizer.classes, target)
     say(f"one row for each photo: {target}")
@@ -95,35 +94,30 @@ def evaluate(
 
 def _demand_report(out: Path, without_answers: bool) -> None:
     from fieldmark.errors import SettingError
-    from fieldmark.report.page import demand_place
+    from fieldmark.report.page import require_writable
 
     if without_answers:
         raise SettingError("--report shows answers for single photos: leave out --retrieval and --oracle")
-    demand_place(out, "report.html")
+    require_writable(out, "report.html")
 
 
 def _write_report(
-    out: Path,
-    evaluation: Evaluation,
-    recognizer: Recognizer,
-    data: Path | None,
-    split: Split,
-    stress: Stress | None,
-    open_set: bool,
-) -> dict[str, Any]:
-    """Write the page and return the figures of `--open-set`, if it was asked for."""
+    out: Path, evaluation: Evaluation, recognizer: Recognizer, data: Path | None, open_set: bool
+) -> Evaluation:
+    """Write the page; measure unknown classes for it first if `open_set` is set."""
     from fieldmark.cli.print_open_set import print_open_set
     from fieldmark.evaluation.open_set import evaluate_open_set
     from fieldmark.progress import say
     from fieldmark.report.evaluation import write_report
 
-    source = data or Path(recognizer.manifest.data.source)
-    found = evaluate_open_set(recognizer, source, split=split) if open_set else None
-    if found:
-        print_open_set(found, split)
-    write_report(evaluation, recognizer, out, split=split, stress=stress, open_set=found)
+    if open_set:
+        source = data or Path(recognizer.manifest.data.source)
+        found = evaluate_open_set(recognizer, source, split=evaluation.split)
+        print_open_set(found, evaluation.split)
+        evaluation = replace(evaluation, open_set=found)
+    write_report(evaluation, recognizer, out)
     say(f"report: {out}")
-    return {"open_set": found.to_dict()} if found else {}
+    return evaluation
 
 
 def _tell_truth(
@@ -158,7 +152,7 @@ def _retrieve(recognizer: Recognizer, data: Path | None, split: Split, json_outp
         raise typer.Exit(1)
 
 
-def print_evaluation(evaluation: Evaluation, split: str) -> None:
+def print_evaluation(evaluation: Evaluation) -> None:
     """Print the headline figures and the confused pairs to stderr."""
     from rich.markup import escape
     from rich.table import Table
@@ -167,14 +161,9 @@ def print_evaluation(evaluation: Evaluation, split: str) -> None:
     from fieldmark.progress import console, say
 
     metrics = evaluation.metrics
-    low, high = metrics.top1_interval
     table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_row("photos", f"{metrics.num_images:,} {split}")
-    table.add_row("top-1", f"[bold]{metrics.top1_accuracy:.1%}[/bold]  (95 % interval {low:.1%} to {high:.1%})")
-    table.add_row("top-5", f"{metrics.top5_accuracy:.1%}")
-    table.add_row("mean class accuracy", f"{metrics.mean_class_accuracy:.1%}")
-    table.add_row("macro F1", f"{metrics.macro_f1:.3f}")
-    table.add_row("calibration error (ECE)", f"{metrics.ece:.3f}")
+    for name, value in evaluation.headline().items():
+        table.add_row(name, value)
     add_trust_rows(table, metrics)
     console.print(table)
     if evaluation.seen:

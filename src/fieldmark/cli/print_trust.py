@@ -16,11 +16,8 @@ __all__ = ["add_trust_rows"]
 def add_trust_rows(table: Table, metrics: Metrics) -> None:
     """Add rows on prediction sets, ranks and back-off, if the model has them."""
     if metrics.set_coverage is not None and metrics.set_level is not None:
-        table.add_row(
-            f"prediction sets ({metrics.set_score})" if metrics.set_score else "prediction sets",
-            f"{metrics.set_coverage:.1%} contain the correct class (target {metrics.set_level:.0%}), "
-            f"{metrics.set_size:.1f} classes on average",
-        )
+        score = f" ({metrics.set_score})" if metrics.set_score else ""
+        table.add_row(f"prediction sets{score}", f"{metrics.set_size:.1f} classes on average")
         worst = sorted(metrics.set_coverage_by_class.items(), key=lambda item: item[1])[:3]
         table.add_row("  lowest coverage for", ", ".join(f"{name} {share:.0%}" for name, share in worst))
         sizes = (f"{_range(part.smallest, part.largest)}: {part.coverage:.0%}" for part in metrics.set_coverage_by_size)

@@ -1,4 +1,4 @@
-"""What a run cost this process: memory and processor time, and how long answers take."""
+"""Measure the cost of a run: peak memory, processor time and prediction time."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _REPEATS = 3
 
 
 def peak_bytes() -> int | None:
-    """Most memory that this process has held; None where the system does not tell.
+    """Return the peak memory of this process in bytes; None if the system does not report it.
 
-    Linux's own record of the address space comes first: `getrusage` would start from what the parent process held.
+    On Linux the value comes from /proc, because `getrusage` includes the peak of the parent process.
     """
     from fieldmark.training.gradient.hardware import peak_memory
 
@@ -29,7 +29,7 @@ def peak_bytes() -> int | None:
 
 
 def cpu_seconds() -> float:
-    """Processor time of this process and of those that it has waited for."""
+    """Return the processor time of this process and its finished children."""
     if not hasattr(time, "clock_gettime"):
         return time.process_time()
     import resource
@@ -39,7 +39,7 @@ def cpu_seconds() -> float:
 
 
 def count_parameters(recognizer: Predictor) -> int:
-    """Weights that the model's methods hold, without running statistics."""
+    """Return the number of weights of all methods in the model, without running statistics."""
     from fieldmark.artifact.load import load_method
 
     manifest = recognizer.manifest
@@ -48,11 +48,11 @@ def count_parameters(recognizer: Predictor) -> int:
 
 
 def milliseconds_per_photo(recognizer: Predictor, photos: RecordList) -> float:
-    """Wall time of an answer from file to probabilities: the quickest of several goes over the same few photos."""
+    """Return the wall time from file to probabilities: the fastest of several passes over the same few photos."""
     few = photos[:_TIMED_PHOTOS]
     seconds = []
     for _ in range(1 + _REPEATS):
         started = time.perf_counter()
-        recognizer.scores(few, "timing answers")
+        recognizer.scores(few, "timing predictions")
         seconds.append(time.perf_counter() - started)
     return 1000 * min(seconds[1:]) / len(few)

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from fieldmark.atomic import atomic_file
-from fieldmark.compare.method_table import Line
 from fieldmark.compare.runs import Run
+from fieldmark.evaluation.comparison import MethodRow
 from fieldmark.structures import RecordList
 
-__all__ = ["KNOWS_PARTS", "oracle_line"]
+__all__ = ["KNOWS_PARTS", "oracle_row"]
 
 KNOWS_PARTS = "part_rcnn"
 """The method that can be told."""
@@ -23,13 +23,13 @@ _KEPT = "test_true_parts.json"
 """In the model folder, which is written anew when the run is."""
 
 
-def oracle_line(line: Line, runs: Sequence[Run], test: RecordList) -> Line | None:
+def oracle_row(row: MethodRow, runs: Sequence[Run], test: RecordList) -> MethodRow | None:
     """The same models with the true boxes and parts of the test photos; None where there is no such thing.
 
     It is no competitor: it shows what better detection could gain.
 
     Args:
-        line: Of the method without help.
+        row: Of the method without help.
         runs: Its runs.
         test: The test photos.
     """
@@ -39,8 +39,8 @@ def oracle_line(line: Line, runs: Sequence[Run], test: RecordList) -> Line | Non
     figures = [_measured(run.folder, test) for run in done]
     top1 = tuple(figure["top1_accuracy"] for figure in figures)
     return replace(
-        line,
-        label=f"{line.label}, true parts",
+        row,
+        label=f"{row.label}, true parts",
         status="oracle",
         reason=None,
         seeds=tuple(run.seed for run in done),

@@ -1,4 +1,4 @@
-"""From the words of the command line to settings: which methods run, with what, under which name."""
+"""Parse the methods of a comparison and build their settings."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from fieldmark.recipe import build_settings, settings_class
 __all__ = ["DEFAULT_BASELINE", "DEFAULT_EPOCHS", "Entry", "Spec", "parse_specs", "plan_entries"]
 
 DEFAULT_BASELINE = "plain fine_tune:fine_tune[poolings=avg]"
-"""The backbone, average pooling, one linear layer: what a method has to beat."""
+"""The backbone with average pooling and one linear layer."""
 
 DEFAULT_EPOCHS = 10
-"""For every method that trains by epochs, where neither epochs nor a budget are given."""
+"""Epochs of every method that trains by epochs, if neither epochs nor a budget are given."""
 
 _SPEC = re.compile(r"(?:(?P<label>[^\[\]:]+):)?(?P<method>[^\[\]:]+)(?:\[(?P<settings>[^\[\]]*)\])?")
 _COMMON = ("seed", "classes", "val_fraction", "test_fraction")
-"""Settings that decide the photos of each split, which are the same for all."""
+"""Settings that decide the splits, which are the same for all methods."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A method as it was asked for.
+    """A method as the user wrote it.
 
     Attributes:
         label: Its name in the table.

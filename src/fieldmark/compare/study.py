@@ -1,4 +1,4 @@
-"""``fieldmark compare``: an honest bake-off on the user's own photos."""
+"""``fieldmark compare``: compare methods on the same photos."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import logging
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from fieldmark.atomic import atomic_file
-from fieldmark.compare.answers import answers_of
-from fieldmark.compare.method_table import Line, build_line
-from fieldmark.compare.oracle_rows import oracle_line
+from fieldmark.compare.method_rows import build_row
+from fieldmark.compare.oracle_rows import oracle_row
 from fieldmark.compare.run_plan import DEFAULT_BASELINE, Entry, Spec, parse_specs, plan_entries
 from fieldmark.compare.runs import Run, make_run
 from fieldmark.compare.shared_splits import prepare_seeds
+from fieldmark.compare.stored_predictions import predictions_on_test
 from fieldmark.data.class_subset import choose_classes
 from fieldmark.data.read import read
 from fieldmark.errors import DataError, SettingError
+from fieldmark.evaluation.comparison import Comparison, MethodRow
 from fieldmark.methods import METHODS
 from fieldmark.report.comparison.comparison_page import write_html
 from fieldmark.structures import RecordList
@@ -35,43 +35,6 @@ RESULT = "compare.json"
 PAGE = "compare.html"
 
 _LIBRARIES = ("fieldmark", "torch", "timm", "onnxruntime", "scikit-learn", "numpy")
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """A finished comparison.
-
-    Attributes:
-        lines: One for each method, the baseline first.
-        baseline: Its label.
-        classes: Names.
-        seeds: Of the runs.
-        photos: Split -> number, with the first seed.
-        source: Where the data lie.
-        shared: What the methods share: backbone, image_size, epochs or budget, and other settings.
-        notes: What a reader should know.
-        command: That made it.
-        versions: Library -> version.
-        created: When, in UTC.
-    """
-
-    lines: tuple[Line, ...]
-    baseline: str
-    classes: tuple[str, ...]
-    seeds: tuple[int, ...]
-    photos: Mapping[str, int]
-    source: str
-    shared: Mapping[str, Any]
-    notes: tuple[str, ...]
-    command: str
-    versions: Mapping[str, str]
-    created: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """The object of ``compare --json`` and ``compare.json``."""
-        return {name: getattr(self, name) for name in self.__slots__ if name != "lines"} | {
-            "methods": [line.to_dict() for line in self.lines]
-        }
 
 
 def compare(
@@ -121,10 +84,10 @@ def compare(
     if not test:
         raise DataError("a comparison needs test photos, but the data have none: add photos or raise test_fraction")
     runs = _make_all(entries, list(numbers), prepared, Path(out) / "runs")
-    lines = _measure(runs, base, test)
+    rows = _measure(runs, base, test)
     counts = {split: len(prepared[0].photos.records.of_split(split)) for split in ("train", "val", "test")}
     result = Comparison(
-        lines=lines,
+        methods=rows,
         baseline=base,
         classes=records.classes,
         seeds=tuple(numbers),
@@ -198,18 +161,19 @@ def _told(run: Run) -> str:
     return f"{'reused' if run.reused else 'done'}: {run.facts.seconds:.0f} s{val}"
 
 
-def _measure(runs: Mapping[str, Sequence[Run]], base: str, test: RecordList) -> tuple[Line, ...]:
-    """Open the test split, after all fits are written."""
-    answers = {
-        label: {run.seed: answers_of(run.folder, test) for run in of_method if run.facts is not None}
+def _measure(runs: Mapping[str, Sequence[Run]], base: str, test: RecordList) -> tuple[MethodRow, ...]:
+    """Open the test split. All fits are written by now."""
+    predictions = {
+        label: {run.seed: predictions_on_test(run.folder, test) for run in of_method if run.facts is not None}
         for label, of_method in runs.items()
     }
-    lines = []
+    rows = []
     for label, of_method in runs.items():
-        line = build_line(of_method, answers[label], None if label == base else answers[base], len(test.classes))
-        told = oracle_line(line, of_method, test)
-        lines += [line] if told is None else [line, told]
-    return tuple(lines)
+        baseline = None if label == base else predictions[base]
+        row = build_row(of_method, predictions[label], baseline, len(test.classes))
+        oracle = oracle_row(row, of_method, test)
+        rows += [row] if oracle is None else [row, oracle]
+    return tuple(rows)
 
 
 def _notes(entries: Sequence[Entry]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The same object before another background: what a recognizer answers from the place and not from the thing."""
+"""Replace the background of an object, to measure how much a recognizer relies on it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["BACKGROUNDS", "BackgroundChange", "largest_strip", "replace_backgrou
 
 GREY = (128, 128, 128)
 SMALLEST_STRIP = 0.1
-"""Share of a photo that a strip beside its object must hold to serve as a background."""
+"""Smallest share of a photo that a strip beside its object must cover to serve as a background."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +22,10 @@ class BackgroundChange:
 
     Attributes:
         name: As in ``--json``.
-        strengths: The ones that are tried, rising.
-        background: (photo, strength, background of another photo) to a photo of the same size, of which the part
-            outside the box is taken.
-        unit: What a strength is, in a word or three for a table.
+        strengths: Strengths to test, rising.
+        background: (photo, strength, background of another photo) -> an image of the same size, of which the part
+            outside the box is used.
+        unit: Unit of the strength, for a table.
         borrows: Whether it needs another photo's background.
     """
 
@@ -37,7 +37,7 @@ class BackgroundChange:
 
 
 def replace_background(image: Image.Image, box: Box, background: Image.Image) -> Image.Image:
-    """The pixels inside the box from the photo, all others from a background of the same size."""
+    """Return the photo's pixels inside the box and the background's pixels outside it. Both have the same size."""
     left, top, right, bottom = (round(edge) for edge in box)
     inside = (max(0, left), max(0, top), min(image.width, right), min(image.height, bottom))
     changed = background.copy()
@@ -47,7 +47,7 @@ def replace_background(image: Image.Image, box: Box, background: Image.Image) ->
 
 
 def largest_strip(image: Image.Image, box: Box) -> Image.Image | None:
-    """The largest part of a photo left of, right of, above or below its object; None where there is hardly any."""
+    """Return the largest strip of a photo beside, above or below its object; None if all are too small."""
     left, top, right, bottom = (round(edge) for edge in box)
     width, height = image.size
     strips = [(0, 0, left, height), (right, 0, width, height), (0, 0, width, top), (0, bottom, width, height)]

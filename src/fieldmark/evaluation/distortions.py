@@ -1,7 +1,7 @@
-"""Ways in which a photo may differ from those that a recognizer was made of. Strength 0 changes no pixel.
+"""Distortions of photos. Strength 0 changes no pixel.
 
-Lengths are shares of the photo's shorter side, so that a strength means the same at every size. What a shift, a turn or
-a smaller scale uncovers is filled with the mirrored photo: a plain border would be a second change, and a visible one.
+Lengths are shares of the photo's shorter side, so that a strength means the same at every size. Pixels uncovered by a
+shift, a rotation or a smaller scale come from the mirrored photo, because a plain border would be a second distortion.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ GREY = (128, 128, 128)
 
 @dataclass(frozen=True, slots=True)
 class Distortion:
-    """A change of a whole photo.
+    """A distortion of a whole photo.
 
     Attributes:
         name: As in ``--json``.
-        strengths: The ones that are tried, rising.
-        apply: (upright RGB photo, strength, generator) to a photo of the same size. The generator decides directions
-            and places; with one in the same state, a larger strength goes further in the same direction.
-        unit: What a strength is, in a word or three for a table.
+        strengths: Strengths to test, rising.
+        apply: (upright RGB photo, strength, generator) -> a photo of the same size. The generator decides directions
+            and places; in the same state, a larger strength goes further in the same direction.
+        unit: Unit of the strength, for a table.
     """
 
     name: str
@@ -75,7 +75,7 @@ def _blur(image: Image.Image, strength: float, generator: np.random.Generator) -
 
 
 def _occlude(image: Image.Image, strength: float, generator: np.random.Generator) -> Image.Image:
-    """A grey square over a share of the largest centred square, at a random place inside of it."""
+    """Cover a share of the largest centred square with a grey square, at a random place inside it."""
     whole = min(image.size)
     side = round(whole * math.sqrt(strength))
     x, y = generator.uniform(size=2)
@@ -87,7 +87,7 @@ def _occlude(image: Image.Image, strength: float, generator: np.random.Generator
 
 
 def _resample(image: Image.Image, turn: Float64s, shift: Float64s | None = None) -> Image.Image:
-    """The photo with the pixel at centre + v taken from centre + turn @ v - shift, mirrored beyond its edges."""
+    """Take the pixel at centre + v from centre + turn @ v - shift, mirrored beyond the edges."""
     width, height = image.size
     shift = np.zeros(2) if shift is None else shift
     if np.array_equal(turn, np.eye(2)) and not shift.any():

@@ -1,43 +1,21 @@
-"""Measure a recognizer on photos that took no part in making it."""
+"""Evaluate a recognizer on photos that it was not trained on."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from fieldmark.artifact.save import relative_path
-from fieldmark.atomic import atomic_file
 from fieldmark.data.read import read
 from fieldmark.errors import DataError
-from fieldmark.evaluation.guarantee_metrics import with_trust
-from fieldmark.evaluation.metrics import Metrics, compute_metrics
+from fieldmark.evaluation.metrics import compute_metrics, with_guarantees
 from fieldmark.evaluation.recorded_split import content_keys, of_split
-from fieldmark.recognizer.predictor import Predictor, Scores
+from fieldmark.evaluation.reliability import coverage_levels
+from fieldmark.evaluation.result import Evaluation, readable_predictions, write_rows
+from fieldmark.recognizer.predictor import Predictor
 from fieldmark.structures import RecordList, Split
 from fieldmark.uncertainty.guarantees import AnswerOptions
 
 __all__ = ["Evaluation", "data_source", "evaluate", "photos_of_split", "write_rows"]
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """An evaluation with its photos.
-
-    Attributes:
-        metrics: The numbers, over the photos that could be read.
-        records: All photos of the split, with labels of the recognizer's classes.
-        scores: Their probabilities and the unreadable ones among them.
-        seen: How many of the photos the model was trained on, by their content.
-    """
-
-    metrics: Metrics
-    records: RecordList
-    scores: Scores
-    seen: int
 
 
 def evaluate(
@@ -48,43 +26,43 @@ def evaluate(
     coverage: float | None = None,
     confidence: float | None = None,
 ) -> Evaluation:
-    """Open a split and measure.
+    """Measure a recognizer on one split.
 
     Args:
-        recognizer: What to measure.
-        data: A data set; the one that the model was made from for None.
+        recognizer: The recognizer.
+        data: A data set; by default the one that the model was made from.
         split: See `of_split`.
-        coverage: Level of the candidate sets; the model's own for None.
-        confidence: Share of answers that shall be right at their rank; the model's own for None.
+        coverage: Target coverage of the prediction sets; by default the model's own.
+        confidence: Target accuracy for back-off; by default the model's own.
 
     Raises:
-        DataError: The photos are not where they were, the split is empty, or a label is none of the classes.
-        SettingError: A level does not lie between 0 and 1, or the model cannot vouch for that coverage.
+        DataError: The photos are missing, the split is empty, or a label is not one of the model's classes.
+        SettingError: A level is not between 0 and 1, or the calibration set is too small for that coverage.
     """
     wanted = AnswerOptions(coverage=coverage, confidence=confidence)
     recognizer.trust.demand(wanted)
     records, seen = _opened(recognizer, data, split)
     scores = recognizer.scores(records, f"evaluating {split}")
-    good = np.array([index for index in range(len(records)) if index not in scores.errors], dtype=np.int64)
-    if not len(good):
+    if len(scores.errors) == len(records):
         raise DataError(f"none of the {len(records)} {split} photos could be read; the first: {scores.errors[0]}")
-    labels = np.array(records.labels, dtype=np.int64)[good]
-    rows = scores.probabilities[good]
-    metrics = compute_metrics(rows, labels, recognizer.classes)
-    metrics = with_trust(metrics, recognizer.trust, rows, labels, recognizer.classes, wanted)
-    return Evaluation(metrics, records, scores, seen)
+    predictions = readable_predictions(records, scores)
+    probabilities, labels = predictions.probabilities, predictions.labels
+    metrics = compute_metrics(probabilities, labels, recognizer.classes)
+    metrics = with_guarantees(metrics, recognizer.trust, probabilities, labels, recognizer.classes, wanted)
+    levels = tuple(coverage_levels(predictions, recognizer.trust))
+    return Evaluation(metrics, records, scores, seen, split, levels)
 
 
 def photos_of_split(recognizer: Predictor, data: str | Path | None, split: Split) -> RecordList:
-    """The photos to measure on, their labels as indices of the recognizer's classes."""
+    """Return the photos of a split. Their labels are indices of the recognizer's classes."""
     return _opened(recognizer, data, split)[0]
 
 
 def data_source(recognizer: Predictor, data: str | Path | None) -> Path:
-    """Where the photos are: `data`, or for None where the model was made from.
+    """Return `data`, or for None the place of the data that the model was made from.
 
     Raises:
-        DataError: They are no longer there.
+        DataError: The data are no longer there.
     """
     source = Path(data) if data is not None else Path(recognizer.manifest.data.source)
     if data is None and not source.exists():
@@ -111,29 +89,8 @@ def _relabelled(records: RecordList, recognizer: Predictor, source: Path) -> Rec
     foreign = sorted({records.classes[record.label] for record in records} - own.keys())
     if foreign:
         raise DataError(
-            f"{len(foreign)} label(s) of {source} are none of the model's {len(own)} classes, such as '{foreign[0]}'; "
-            f"evaluate on photos of the model's classes"
+            f"{len(foreign)} label(s) of {source} are not among the model's {len(own)} classes, such as "
+            f"'{foreign[0]}'; evaluate on photos of the model's classes"
         )
     renamed = (replace(record, label=own[records.classes[record.label]]) for record in records)
     return RecordList(renamed, recognizer.classes, name=records.name, root=records.root, ranks=records.ranks)
-
-
-def write_rows(evaluation: Evaluation, classes: Sequence[str], out: Path) -> None:
-    """One row for each photo: path, truth, answer, confidence, probability and rank of the truth, error."""
-    records, scores = evaluation.records, evaluation.scores
-    with atomic_file(out) as draft, draft.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-        writer = csv.writer(file)
-        writer.writerow(
-            ("photo", "truth", "answer", "correct", "confidence", "truth_probability", "truth_rank", "error")
-        )
-        for index, record in enumerate(records):
-            name = relative_path(record.path, records.root)
-            truth = classes[record.label]
-            if index in scores.errors:
-                writer.writerow((name, truth, "", "", "", "", "", scores.errors[index]))
-                continue
-            row = scores.probabilities[index]
-            best, own = int(row.argmax()), float(row[record.label])
-            rank = 1 + int((row > own).sum())
-            figures = (f"{row[best]:.6f}", f"{own:.6f}", rank)
-            writer.writerow((name, truth, classes[best], int(best == record.label), *figures, ""))

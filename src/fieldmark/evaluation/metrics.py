@@ -1,32 +1,32 @@
-"""The numbers of a closed-set evaluation. Fractions, never percent."""
+"""Closed-set metrics. All shares are fractions, never percent."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from fieldmark.arrays import Floats, Ints
 from fieldmark.calibration.temperature import expected_calibration_error
+from fieldmark.evaluation.guarantee_metrics import BackOff, SizeShare, back_off_figures, set_figures
+from fieldmark.evaluation.intervals import proportion
+from fieldmark.uncertainty.guarantees import AnswerOptions, Guarantees
 
-if TYPE_CHECKING:
-    from fieldmark.evaluation.guarantee_metrics import BackOff, SizeShare
-
-__all__ = ["ConfusedPair", "Metrics", "compute_metrics", "confused_pairs", "wilson_interval"]
+__all__ = ["ConfusedPair", "Metrics", "compute_metrics", "confused_pairs", "with_guarantees"]
 
 
 @dataclass(frozen=True, slots=True)
 class ConfusedPair:
-    """Two classes that are taken for each other.
+    """Two classes that the model confuses.
 
     Attributes:
-        first: The class that is mistaken more often.
-        second: The class that it is mistaken for.
-        first_as_second: Photos of `first` called `second`.
-        second_as_first: The other way round.
-        rate: Both numbers over all photos of both classes.
+        first: The class that is mistaken for the other more often.
+        second: The other class.
+        first_as_second: Photos of `first` predicted as `second`.
+        second_as_first: Photos of `second` predicted as `first`.
+        rate: Both numbers together as a share of all photos of both classes.
     """
 
     first: str
@@ -38,23 +38,23 @@ class ConfusedPair:
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """What ``evaluate --json`` prints.
+    """The numbers that ``evaluate --json`` prints.
 
     Attributes:
         num_images: Photos that could be read.
-        top1_interval: 95 % Wilson interval of the top-1 accuracy.
-        ece: Expected calibration error, 15 equal-width bins.
+        top1_interval: 95% Wilson interval of the top-1 accuracy.
+        ece: Expected calibration error with 15 equal-width bins.
         nll: Mean negative log-likelihood.
-        set_coverage: Share of conformal sets that hold the truth; None where the model makes no sets.
+        set_coverage: Share of prediction sets that contain the true class; None if the model makes no sets.
         set_size: Mean size of the sets.
-        confused_pairs: The worst first.
-        set_level: Coverage that the sets promise.
-        set_score: Conformity score that they are made by: ``lac``, ``aps`` or ``raps``.
-        set_coverage_by_class: Class -> share of its photos' sets that hold it; the promise is for all together.
-        set_coverage_by_size: The same by size of the set.
-        accuracy_by_rank: Rank -> share of best answers that are right there, the class first; empty without ancestors.
-        hierarchical_error: Mean number of levels from the answer up to an ancestor that it shares with the truth.
-        back_off: How answers that climb keep their word; None where no confidence is asked for.
+        confused_pairs: The most confused pairs first.
+        set_level: Target coverage of the sets.
+        set_score: Conformity score of the sets: ``lac``, ``aps`` or ``raps``.
+        set_coverage_by_class: Class -> coverage of its photos' sets; the target holds for all photos together only.
+        set_coverage_by_size: Coverage by size of the set.
+        accuracy_by_rank: Rank -> accuracy at that rank, the class first; empty without a taxonomy.
+        hierarchical_error: Mean number of ranks from the predicted class up to an ancestor of the true class.
+        back_off: Accuracy of backed-off answers; None without a target accuracy.
     """
 
     num_images: int
@@ -77,15 +77,13 @@ class Metrics:
     back_off: BackOff | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        from dataclasses import asdict
-
         return asdict(self)
 
 
 def compute_metrics(probabilities: Floats, labels: Ints, classes: Sequence[str], *, pairs: int = 20) -> Metrics:
-    """All numbers from probabilities (n, K) and labels (n,).
+    """Metrics of probabilities (n, K) against labels (n,).
 
-    Mean class accuracy and macro-F1 are over the classes that occur in `labels`.
+    Mean class accuracy and macro F1 average over the classes in `labels`.
     """
     from sklearn.metrics import f1_score, recall_score
 
@@ -94,10 +92,11 @@ def compute_metrics(probabilities: Floats, labels: Ints, classes: Sequence[str],
     correct = predicted == labels
     truth = probabilities[np.arange(len(labels)), labels]
     better = (probabilities > truth[:, None]).sum(1)
+    top1 = proportion(int(correct.sum()), len(labels))
     return Metrics(
         num_images=len(labels),
-        top1_accuracy=float(correct.mean()),
-        top1_interval=wilson_interval(int(correct.sum()), len(labels)),
+        top1_accuracy=top1.value,
+        top1_interval=(top1.low, top1.high),
         top5_accuracy=float((better < 5).mean()),
         mean_class_accuracy=float(recall_score(labels, predicted, labels=present, average="macro", zero_division=0)),
         macro_f1=float(f1_score(labels, predicted, labels=present, average="macro", zero_division=0)),
@@ -109,10 +108,42 @@ def compute_metrics(probabilities: Floats, labels: Ints, classes: Sequence[str],
     )
 
 
+def with_guarantees(
+    metrics: Metrics,
+    guarantees: Guarantees,
+    probabilities: Floats,
+    labels: Ints,
+    classes: Sequence[str],
+    wanted: AnswerOptions,
+) -> Metrics:
+    """Add the figures of prediction sets, ranks and back-off.
+
+    Args:
+        metrics: Metrics of the same photos.
+        guarantees: Of the recognizer.
+        probabilities: (n, K).
+        labels: (n,).
+        classes: K names.
+        wanted: Coverage and target accuracy; the model's own where they are None.
+    """
+    coverage, target = guarantees.coverage_of(wanted), guarantees.confidence_of(wanted)
+    sets = guarantees.sets(probabilities, coverage)
+    if sets is not None:
+        figures = set_figures(sets, labels, classes)
+        metrics = replace(metrics, **figures, set_level=coverage, set_score=guarantees.score.name)
+    if len(guarantees.hierarchy.levels) > 1:
+        distances = guarantees.hierarchy.distance(probabilities.argmax(1), labels)
+        accuracy = {rank: float((distances <= level).mean()) for level, rank in enumerate(guarantees.hierarchy.levels)}
+        metrics = replace(metrics, accuracy_by_rank=accuracy, hierarchical_error=float(distances.mean()))
+    if target is not None:
+        metrics = replace(metrics, back_off=back_off_figures(guarantees, probabilities, labels, target))
+    return metrics
+
+
 def confused_pairs(
     labels: Ints, predicted: Ints, classes: Sequence[str], *, limit: int = 20
 ) -> tuple[ConfusedPair, ...]:
-    """Pairs of classes by the number of photos that are taken for the other, the most first."""
+    """Pairs of classes by how many photos are mistaken for the other, the most confused first."""
     wrong = predicted != labels
     low, high = np.minimum(labels, predicted)[wrong], np.maximum(labels, predicted)[wrong]
     # Only pairs that occur: a whole confusion matrix of 10,000 classes would fill gigabytes.
@@ -128,14 +159,3 @@ def confused_pairs(
         one = (classes[a], classes[b], forth, back) if forth >= back else (classes[b], classes[a], back, forth)
         found.append(ConfusedPair(*one, rate))
     return tuple(found)
-
-
-def wilson_interval(hits: int, total: int, z: float = 1.96) -> tuple[float, float]:
-    """95 % interval of a proportion (Wilson 1927); (0, 1) without photos."""
-    if not total:
-        return (0.0, 1.0)
-    share = hits / total
-    denominator = 1 + z * z / total
-    centre = (share + z * z / (2 * total)) / denominator
-    half = z * np.sqrt(share * (1 - share) / total + z * z / (4 * total * total)) / denominator
-    return (max(0.0, float(centre - half)), min(1.0, float(centre + half)))

@@ -1,4 +1,4 @@
-"""How well a recognizer tells photos of none of its classes: measured with whole classes that it never saw."""
+"""Measure how well a recognizer detects unknown classes, on photos of classes that it was not trained on."""
 
 from __future__ import annotations
 
@@ -21,13 +21,12 @@ __all__ = ["OpenSet", "ScoreFigures", "evaluate_open_set", "fpr_at", "open_set_p
 
 @dataclass(frozen=True, slots=True)
 class ScoreFigures:
-    """How one score tells known from unknown photos.
+    """How well one score separates known from unknown photos.
 
     Attributes:
-        auroc: Chance that a known photo scores higher than an unknown one.
-        fpr_at_95: Share of unknown photos that pass where 95 % of the known ones do.
-        oscr: Area under the share of known photos that are answered right and pass, over the share of unknown photos
-            that pass; at most the top-1 accuracy.
+        auroc: Area under the ROC curve, with known photos as positives.
+        fpr_at_95: Share of unknown photos that are accepted at the threshold that accepts 95% of the known ones.
+        oscr: Area under the open-set classification rate curve; at most the top-1 accuracy.
     """
 
     auroc: float
@@ -37,17 +36,17 @@ class ScoreFigures:
 
 @dataclass(frozen=True, slots=True)
 class OpenSet:
-    """What ``evaluate --open-set --json`` prints.
+    """The numbers that ``evaluate --open-set --json`` prints.
 
     Attributes:
         num_known: Photos of the model's classes.
         num_unknown: Photos of other classes.
-        top1_accuracy: Of the known photos, with every photo answered.
-        score: The one that the model answers by.
-        known_kept: Share of known photos that it does not call unknown.
-        unknown_found: Share of unknown photos that it calls so.
+        top1_accuracy: Closed-set accuracy on the known photos.
+        score: Score that the model uses.
+        known_kept: Share of known photos that are accepted.
+        unknown_found: Share of unknown photos that are detected as unknown.
         scores: Figures of every score, the model's own first.
-        errors: Photos that could not be read.
+        errors: Path -> why that photo could not be read.
     """
 
     num_known: int
@@ -64,16 +63,16 @@ class OpenSet:
 
 
 def evaluate_open_set(recognizer: Predictor, data: str | Path | RecordList, *, split: Split = "test") -> OpenSet:
-    """Photos of the model's classes against photos of all other classes in the data.
+    """Measure on photos of the model's classes against photos of all other classes in the data.
 
     Args:
-        recognizer: What to measure.
-        data: A data set with classes that the model does not know, beside classes that it does.
-        split: Which photos of both; other classes of data without splits count whole.
+        recognizer: The recognizer.
+        data: A data set with known and unknown classes.
+        split: Split of the photos; unknown classes without a split are used whole.
 
     Raises:
-        ModelError: The model has no threshold of the unknown.
-        DataError: The data lack known or unknown photos.
+        ModelError: The model has no threshold for unknown classes.
+        DataError: The data have no known or no unknown photos.
     """
     facts = recognizer.manifest.unknown
     if facts is None:
@@ -86,26 +85,26 @@ def evaluate_open_set(recognizer: Predictor, data: str | Path | RecordList, *, s
     if not is_known.any() or is_known.all():
         raise DataError(f"none of the {'known' if not is_known.any() else 'unknown'} photos could be read")
     labels = np.array([*known.labels, *([-1] * len(unknown))], dtype=np.int64)[good]
-    right = evidence.probabilities.argmax(1) == labels
+    correct = evidence.probabilities.argmax(1) == labels
     names = (facts.score, *(name for name in (*KNOWN_SCORES, *JOINED) if name != facts.score))
     photos = [*known, *unknown]
     return OpenSet(
         num_known=int(is_known.sum()),
         num_unknown=int((~is_known).sum()),
-        top1_accuracy=float(right[is_known].mean()),
+        top1_accuracy=float(correct[is_known].mean()),
         score=facts.score,
         known_kept=float((judged.known[is_known] >= 0).mean()),
         unknown_found=float((judged.known[~is_known] < 0).mean()),
-        scores={name: _figures(known_scores(name, evidence, facts.scales), is_known, right) for name in names},
+        scores={name: _figures(known_scores(name, evidence, facts.scales), is_known, correct) for name in names},
         errors={str(photos[index].path): reason for index, reason in errors.items()},
     )
 
 
 def open_set_photos(recognizer: Predictor, records: RecordList, split: Split) -> tuple[RecordList, list[Any]]:
-    """Known photos with the recognizer's labels, and photos of other classes; none that it was trained on.
+    """Return known photos with the recognizer's labels, and photos of other classes, without its training photos.
 
     Raises:
-        DataError: There are none of the one or of the other.
+        DataError: There are no known or no unknown photos.
     """
     own = {name: index for index, name in enumerate(recognizer.manifest.classes)}
     is_own = [records.classes[record.label] in own for record in records]
@@ -128,32 +127,32 @@ def open_set_photos(recognizer: Predictor, records: RecordList, split: Split) ->
 
 
 def fpr_at(kept: float, scores: Floats, is_known: Bools) -> float:
-    """Share of unknown photos that score no lower than the threshold which `kept` of the known ones pass."""
+    """Share of unknown photos that are accepted at the threshold that accepts the share `kept` of the known ones."""
     from fieldmark.openset.unknown_scores import threshold_at
 
     return float((scores[~is_known] >= threshold_at(scores[is_known], kept)).mean())
 
 
-def oscr(scores: Floats, is_known: Bools, right: Bools) -> float:
-    """Area under the curve of right answers that pass over unknown photos that pass; ties pass together.
+def oscr(scores: Floats, is_known: Bools, correct: Bools) -> float:
+    """Area under the curve of accepted correct predictions against accepted unknown photos. Ties are accepted together.
 
     Source: Dhamija, Günther, Boult, "Reducing network agnostophobia" (NeurIPS 2018).
 
     Args:
-        scores: (n,), higher is more known.
+        scores: (n,), higher means known.
         is_known: (n,).
-        right: (n,) whether the answer is right; read for known photos.
+        correct: (n,) whether the prediction is correct; used for known photos only.
     """
     values, which = np.unique(-scores, return_inverse=True)
     bins = len(values)
-    passed = np.cumsum(np.bincount(which, weights=is_known & right, minlength=bins)) / is_known.sum()
+    passed = np.cumsum(np.bincount(which, weights=is_known & correct, minlength=bins)) / is_known.sum()
     false = np.cumsum(np.bincount(which, weights=~is_known, minlength=bins)) / (~is_known).sum()
     return float(np.trapezoid(np.concatenate([[0.0], passed]), np.concatenate([[0.0], false])))
 
 
-def _figures(scores: Floats, is_known: Bools, right: Bools) -> ScoreFigures:
+def _figures(scores: Floats, is_known: Bools, correct: Bools) -> ScoreFigures:
     from sklearn.metrics import roc_auc_score
 
     return ScoreFigures(
-        float(roc_auc_score(is_known, scores)), fpr_at(0.95, scores, is_known), oscr(scores, is_known, right)
+        float(roc_auc_score(is_known, scores)), fpr_at(0.95, scores, is_known), oscr(scores, is_known, correct)
     )

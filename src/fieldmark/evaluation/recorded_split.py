@@ -1,4 +1,4 @@
-"""Which photos of a data set belong to a split, by what the model remembers of its own photos."""
+"""Select the photos of a split by what the model recorded about its own photos."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from fieldmark.structures import RecordList, Split
 __all__ = ["content_keys", "of_split"]
 
 OWN_SHARE = 0.5
-"""Data that hold at least this share of the model's photos are its own data, wherever they lie now."""
+"""Data with at least this share of the model's photos count as its own data, even if they were moved."""
 
 
 def content_keys(records: RecordList) -> list[str]:
-    """`content_key` of each photo; empty where the file cannot be opened."""
+    """Return the `content_key` of each photo, or an empty string if the file cannot be opened."""
 
     def work(paths: Sequence[Path]) -> list[str]:
         return [_key_or_empty(path) for path in paths]

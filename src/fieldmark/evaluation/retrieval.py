@@ -1,4 +1,4 @@
-"""How well an embedding finds photos of its class, in the numbers of the benchmarks. Fractions, never percent."""
+"""Retrieval metrics of embeddings. All shares are fractions, never percent."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ __all__ = ["RetrievalMetrics", "compute_retrieval", "ranks_of_matches"]
 
 
 _BLOCK_BYTES = 64 << 20
-"""Similarities that are held at a time."""
+"""Memory for similarities."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetrievalMetrics:
-    """Each photo looks for the others of its class among all other photos; means over the photos that have any.
+    """Each photo is a query for the others of its class among all other photos. All numbers are means over queries.
 
     Source: Musgrave, Belongie, Lim, "A metric learning reality check" (ECCV 2020), for R-precision and MAP@R.
 
     Attributes:
-        num_images: Photos that were searched.
-        num_queries: Those among them that are not alone in their class.
-        num_classes: Their classes.
+        num_images: Number of photos.
+        num_queries: Photos whose class has at least one other photo.
+        num_classes: Number of classes.
         recall_at_1: Share of queries whose nearest photo is of their class.
-        recall_at_2: Share with one of their class among the nearest two; likewise 4 and 8.
-        r_precision: With R others of the class, the share of the class among the nearest R.
-        map_at_r: Mean over the nearest R places of the precision up to there, counted at matches only.
+        recall_at_2: Share with a photo of their class among the nearest two; likewise 4 and 8.
+        r_precision: With R other photos of the class, the share of the class among the nearest R.
+        map_at_r: Mean of the precision at each match among the nearest R, divided by R.
     """
 
     num_images: int
@@ -49,14 +49,14 @@ class RetrievalMetrics:
 
 
 def compute_retrieval(embeddings: Floats, labels: Ints) -> RetrievalMetrics:
-    """All numbers from embeddings (n, D) of unit length and labels (n,).
+    """Compute the metrics of embeddings (n, D) of unit length with labels (n,).
 
     Args:
-        embeddings: Compared by cosine.
-        labels: Any numbers.
+        embeddings: Compared by cosine similarity.
+        labels: Any integers.
 
     Raises:
-        DataError: No two photos are of one class.
+        DataError: No class has two photos.
     """
     rows = []
     for ranks in ranks_of_matches(embeddings, labels):
@@ -73,10 +73,10 @@ def compute_retrieval(embeddings: Floats, labels: Ints) -> RetrievalMetrics:
 
 
 def ranks_of_matches(embeddings: Floats, labels: Ints) -> Iterator[Ints]:
-    """For each photo that is not alone in its class, the 1-based places of the others of its class, nearest first.
+    """Yield for each query the 1-based ranks of the other photos of its class, nearest first.
 
-    Of photos that are equally near, those of other classes come first: an embedding that has collapsed to a point
-    finds nothing.
+    Among equally near photos, those of other classes come first, so that an embedding that has collapsed to a point
+    scores zero.
 
     Args:
         embeddings: (n, D) of unit length.

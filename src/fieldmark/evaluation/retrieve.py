@@ -1,4 +1,4 @@
-"""Let the photos of a data set look for each other by what a recognizer makes of them."""
+"""Evaluate a recognizer's embeddings by retrieval."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ __all__ = ["Retrieval", "evaluate_retrieval"]
 
 @dataclass(frozen=True, slots=True)
 class Retrieval:
-    """Retrieval numbers with their photos.
+    """Retrieval metrics with their photos.
 
     Attributes:
         metrics: Over the photos that could be read.
-        records: All photos; labels are indices of their own classes.
-        unseen_classes: The model was trained on none of their classes.
-        errors: Position -> why that photo cannot be read.
+        records: All photos.
+        unseen_classes: Whether the model was trained on none of their classes.
+        errors: Position -> why that photo could not be read.
     """
 
     metrics: RetrievalMetrics
@@ -39,18 +39,18 @@ class Retrieval:
 
 
 def evaluate_retrieval(recognizer: Predictor, data: str | Path | None = None, *, split: Split = "test") -> Retrieval:
-    """Each photo looks for the others of its class among all of them.
+    """Search with each photo for the others of its class.
 
-    Where the data have classes that the model has never seen, all photos of these are used, whatever their split: the
-    class-disjoint protocol of the retrieval benchmarks. Otherwise it is the photos of a split.
+    If the data have classes that the model was not trained on, all photos of those classes are used, whatever their
+    split: the class-disjoint protocol of the retrieval benchmarks. Otherwise the photos of a split are used.
 
     Args:
-        recognizer: Its embeddings are compared.
-        data: A data set; the one that the model was made from for None.
-        split: Of the photos of classes that it has seen.
+        recognizer: The recognizer whose embeddings are compared.
+        data: A data set; by default the one that the model was made from.
+        split: Split of the photos, if all classes are known.
 
     Raises:
-        DataError: The photos are not where they were, the split is empty, or no class has two readable photos.
+        DataError: The photos are missing, the split is empty, or no class has two readable photos.
     """
     records = read(data_source(recognizer, data))
     known = set(recognizer.classes)

@@ -1,4 +1,4 @@
-"""How top-1 falls where photos are shifted, turned, scaled, relit, blurred, covered, or before another background."""
+"""Measure accuracy on photos that are shifted, rotated, scaled, relit, blurred, occluded, or given a new background."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from fieldmark.evaluation.distortions import DISTORTIONS, Distortion
 from fieldmark.recognizer.predictor import Predictor
 from fieldmark.structures import Record, RecordList
 
-__all__ = ["UNITS", "Level", "Stress", "stress"]
+__all__ = ["UNITS", "Stress", "StressLevel", "stress"]
 
 DETAIL = 2
-"""Photos are decoded at this many times the side that the network sees, so that enlarging finds pixels."""
+"""Photos are decoded at this multiple of the network's input size, so that enlarged photos keep their detail."""
 DONORS = 10
-"""Photos of other classes that are asked for a background before a photo gets a grey one."""
+"""Number of photos of other classes that are tried as a background before a grey one is used."""
 UNITS = {each.name: each.unit for each in DISTORTIONS} | {each.name: each.unit for each in BACKGROUNDS}
-"""Name of a change -> what its strengths are."""
+"""Name of a distortion -> unit of its strength."""
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
-    """Top-1 accuracy at one strength of one change."""
+class StressLevel:
+    """Top-1 accuracy at one strength of one distortion."""
 
     strength: float
     top1_accuracy: float
@@ -37,24 +37,24 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Stress:
-    """What ``evaluate --stress`` adds to ``--json``.
+    """The numbers that ``evaluate --stress`` adds to ``--json``.
 
     Attributes:
         num_images: Photos that could be read; the same ones at every strength.
-        top1_accuracy: Of these photos, unchanged.
-        mean_drop: Mean over the changes of what top-1 loses, each averaged over its strengths.
+        top1_accuracy: Accuracy on these photos without distortion.
+        mean_drop: Mean loss of accuracy over the distortions, each averaged over its strengths.
         changes: Name -> its levels, by rising strength.
-        skipped: Name -> why that change was not tried.
+        skipped: Name -> why that distortion was skipped.
     """
 
     num_images: int
     top1_accuracy: float
     mean_drop: float
-    changes: Mapping[str, tuple[Level, ...]]
+    changes: Mapping[str, tuple[StressLevel, ...]]
     skipped: Mapping[str, str]
 
     def drop(self, name: str) -> float:
-        """What top-1 loses by one change, averaged over its strengths."""
+        """Return the loss of accuracy by one distortion, averaged over its strengths."""
         return self.top1_accuracy - float(np.mean([level.top1_accuracy for level in self.changes[name]]))
 
     def to_dict(self) -> dict[str, Any]:
@@ -62,13 +62,13 @@ class Stress:
 
 
 def stress(recognizer: Predictor, records: RecordList, *, limit: int = 200, seed: int = 0) -> Stress:
-    """Measure a recognizer on changed photos.
+    """Measure a recognizer on distorted photos.
 
     Args:
-        recognizer: What to measure.
-        records: Photos with labels of its classes; those with a box get other backgrounds too.
-        limit: Photos that are used, drawn by `seed` where there are more.
-        seed: Decides directions and places too.
+        recognizer: The recognizer.
+        records: Photos with labels of its classes. If all have a box, they also get other backgrounds.
+        limit: Number of photos to use, drawn at random if there are more.
+        seed: Seed of the sample, and of the directions and places of the distortions.
 
     Raises:
         DataError: None of the photos can be read.
@@ -89,14 +89,14 @@ def stress(recognizer: Predictor, records: RecordList, *, limit: int = 200, seed
             view = _before_another(used, swap, side, seed)
             changes[swap.name] = _levels(recognizer, used, swap.name, swap.strengths, view)
     else:
-        skipped = {swap.name: "the data name no box of the object" for swap in BACKGROUNDS}
+        skipped = {swap.name: "the data have no box of the object" for swap in BACKGROUNDS}
     top1 = float(np.mean(list(plain.values())))
     drops = [top1 - float(np.mean([level.top1_accuracy for level in levels])) for levels in changes.values()]
     return Stress(len(plain), top1, float(np.mean(drops)), changes, skipped)
 
 
 class _Changed(Sequence[Image.Image]):
-    """Photos that are opened and changed when they are asked for, so that one batch is in memory at a time."""
+    """Photos that are opened and distorted on access, so that only one batch is in memory."""
 
     def __init__(self, records: RecordList, view: Callable[[int], Image.Image]) -> None:
         self.records = records
@@ -118,7 +118,7 @@ class _Changed(Sequence[Image.Image]):
 
 
 _Views = Callable[[float], Callable[[int], Image.Image]]
-"""Strength -> (position -> changed photo)."""
+"""Strength -> (position -> distorted photo)."""
 
 
 def _distorting(records: RecordList, change: Distortion, side: int, seed: int) -> _Views:
@@ -146,7 +146,7 @@ def _before_another(records: RecordList, change: BackgroundChange, side: int, se
 
 
 def _borrowed(records: RecordList, position: int, generator: np.random.Generator) -> Image.Image | None:
-    """The background of a photo of another class; None where none of the first few that are drawn has any."""
+    """The background of a photo of another class; None if none of the first few photos has one."""
     others = [record for record in records if record.label != records[position].label and record.box is not None]
     for index in generator.permutation(len(others))[:DONORS]:
         donor = others[index]
@@ -166,22 +166,22 @@ def _opened(record: Record, side: int | None) -> Image.Image:
 
 
 def _generator(seed: int, name: str, position: int) -> np.random.Generator:
-    """The same for every strength of a change, so that a larger strength goes further in the same direction."""
+    """The same for every strength, so that a larger strength goes further in the same direction."""
     return np.random.default_rng([seed, zlib.crc32(name.encode()), position])
 
 
 def _levels(
     recognizer: Predictor, records: RecordList, name: str, strengths: Sequence[float], views: _Views
-) -> tuple[Level, ...]:
+) -> tuple[StressLevel, ...]:
     levels = []
     for strength in strengths:
         hits = _hits(recognizer, _Changed(records, views(strength)), f"stress: {name} {strength:g}")
-        levels.append(Level(strength, float(np.mean(list(hits.values())))))
+        levels.append(StressLevel(strength, float(np.mean(list(hits.values())))))
     return tuple(levels)
 
 
 def _hits(recognizer: Predictor, photos: _Changed, description: str) -> dict[int, bool]:
-    """Position of each photo that can be read -> whether the first candidate is right."""
+    """Position of each readable photo -> whether the prediction is correct."""
     scores = recognizer.scores(photos, description)
     good = [position for position in range(len(photos)) if position not in scores.errors]
     return {

@@ -1,1 +1,1 @@
-"""An illustrated field guide: what each class looks like, what it is taken for, and what tells the two apart."""
+"""The content of a field guide: typical photos of each class, its look-alikes, and what separates them."""

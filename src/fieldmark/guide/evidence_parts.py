@@ -1,4 +1,4 @@
-"""Which annotated parts the evidence lies on."""
+"""Share of the evidence on each annotated part."""
 
 from __future__ import annotations
 
@@ -7,30 +7,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fieldmark.arrays import Float64s
+from fieldmark.arrays import Bools, Float64s
 from fieldmark.explain import Evidence
 from fieldmark.structures import Record
 
 __all__ = ["BACKGROUND", "PartShare", "merged_name", "net_on_photo", "part_shares"]
 
-
 BACKGROUND = ""
-"""Stands for what lies outside of the object's box."""
+"""Name for what lies outside the object's box."""
 
-_FINE = 8  # samples along each side of a place of the map
+_FINE = 8  # samples along each side of a map cell
 _SIDE = re.compile(r"^(left|right)[\s_-]+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class PartShare:
-    """How much of the evidence lies nearest to a part.
+    """Evidence nearest to one part.
 
     Attributes:
-        name: The part without its side; `BACKGROUND` for what lies outside of the box.
-        share: Of what speaks for the photos' own class, over all photos.
-        area: Of the area where evidence is looked for, the mean over the photos: what even evidence would give.
+        name: The part without its side; `BACKGROUND` for what lies outside the box.
+        share: Share of the evidence for the true class, over all photos.
+        area: Mean share of the object's area, which uniform evidence would give.
     """
 
     name: str
@@ -39,22 +37,22 @@ class PartShare:
 
     @property
     def excess(self) -> float:
-        """How much more of the evidence lies here than the area explains."""
+        """Share of the evidence beyond the share of the area."""
         return self.share - self.area
 
 
 def merged_name(name: str) -> str:
-    """The part without its side: ``left eye`` and ``right eye`` are the eye."""
+    """Return the part without its side: ``left eye`` and ``right eye`` become ``eye``."""
     return _SIDE.sub("", name).replace("_", " ")
 
 
 def part_shares(found: Sequence[tuple[Evidence, Record]]) -> list[PartShare]:
-    """Shares over photos, the most telling part first; the background comes last.
+    """Return the share of each part, the largest excess first and the background last.
 
-    What a part adds and what it takes away are set off against each other, within a photo and over the photos, before
-    parts that speak for the other class are set to 0: noise goes either way, a field mark does not.
+    Positive and negative contributions of a part cancel, within a photo and over the photos, before parts with a
+    negative sum are set to 0: noise cancels, a field mark does not.
 
-    Photos without visible parts are passed over; without any photo the list is empty.
+    Photos without visible parts are ignored; without any photo the list is empty.
     """
     tables = [table for evidence, record in found if (table := net_on_photo(evidence, record))]
     names = sorted({name for table in tables for name in table})
@@ -68,11 +66,11 @@ def part_shares(found: Sequence[tuple[Evidence, Record]]) -> list[PartShare]:
 
 
 def net_on_photo(evidence: Evidence, record: Record) -> dict[str, tuple[float, float]]:
-    """Part -> what it adds in the fine contrast, and its share of the object's area.
+    """Return part -> its sum of the fine contrast, and its share of the object's area.
 
-    A place of the map is divided into small squares; each counts for the nearest visible part, or for the background
-    where it lies outside of the box or of the photo. Contributions are shares of the sum of all without their signs, so
-    that photos count alike; areas are shares of what lies inside.
+    Each map cell is divided into small squares. A square counts for the nearest visible part, or for the background if
+    it lies outside the box or the photo. Contributions are divided by the sum of all absolute values, so that photos
+    count equally; areas are shares of what lies inside.
     """
     visible = [part for part in record.parts if part.visible]
     strength = float(np.abs(evidence.fine).sum())
@@ -93,7 +91,7 @@ def net_on_photo(evidence: Evidence, record: Record) -> dict[str, tuple[float, f
 
 
 def _samples(evidence: Evidence, weights: Float64s) -> tuple[Float64s, Float64s, Float64s]:
-    """x, y and evidence of small squares that fill the map."""
+    """x, y and evidence of the small squares."""
     rows, columns = (count * _FINE for count in weights.shape)
     x1, y1, x2, y2 = evidence.frame
     x = x1 + (np.arange(columns) + 0.5) * (x2 - x1) / columns
@@ -103,6 +101,6 @@ def _samples(evidence: Evidence, weights: Float64s) -> tuple[Float64s, Float64s,
     return grid_x.ravel(), grid_y.ravel(), each.ravel()
 
 
-def _inside(evidence: Evidence, record: Record, x: Float64s, y: Float64s) -> NDArray[np.bool_]:
+def _inside(evidence: Evidence, record: Record, x: Float64s, y: Float64s) -> Bools:
     x1, y1, x2, y2 = record.box or (0.0, 0.0, float(evidence.size[0]), float(evidence.size[1]))
     return (x >= x1) & (x < x2) & (y >= y1) & (y < y2)

@@ -1,4 +1,4 @@
-"""The photos of a guide: those that the model learned from, and those by which it is asked."""
+"""The photos of a field guide: training photos, and held-out photos with the model's predictions."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from fieldmark.arrays import Floats, Ints
 from fieldmark.data.read import read
 from fieldmark.errors import DataError
 from fieldmark.evaluation.evaluate import data_source
+from fieldmark.evaluation.labelled_predictions import Predictions
 from fieldmark.evaluation.recorded_split import content_keys, of_split
 from fieldmark.recognizer.predictor import Predictor
 from fieldmark.structures import RecordList, Split
 
-__all__ = ["Asked", "GuidePhotos", "ask", "evenly_by_class", "guide_photos"]
-
+__all__ = ["GuidePhotos", "PredictedPhotos", "evenly_by_class", "guide_photos", "predict_photos"]
 
 _SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
@@ -26,51 +25,49 @@ class GuidePhotos:
     """Photos with labels of the recognizer's classes.
 
     Attributes:
-        learned: Those in the model's train split.
-        fresh: Those in its val and test splits.
+        train: Photos in the model's train split.
+        held_out: Photos in its val and test splits.
     """
 
-    learned: RecordList
-    fresh: RecordList
+    train: RecordList
+    held_out: RecordList
 
-    def to_ask(self, test: bool) -> RecordList:
-        """Val photos, and test photos where they are wanted or where none are the model's own.
+    def to_test(self, test: bool) -> RecordList:
+        """Return val photos, with test photos if `test` is set or if no photo is the model's own.
 
-        Training photos for want of others.
+        Without held-out photos, return training photos.
         """
-        if test or not self.learned:
-            return self.fresh or self.learned
-        return self.fresh.of_split("val") or self.learned
+        if test or not self.train:
+            return self.held_out or self.train
+        return self.held_out.of_split("val") or self.train
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """Photos that the model was asked about, and what it said.
+class PredictedPhotos:
+    """Photos with the model's predictions.
 
     Attributes:
-        records: (n) readable photos.
-        probabilities: (n, K).
-        labels: (n,) the truth.
-        words: What photos they are.
-        learned: Whether the model was trained on them, for want of others.
+        records: n readable photos.
+        predictions: Of these photos.
+        description: How many photos of which split they are.
+        trained_on: Whether the model was trained on them, because there are no others.
     """
 
     records: RecordList
-    probabilities: Floats
-    labels: Ints
-    words: str
-    learned: bool
+    predictions: Predictions
+    description: str
+    trained_on: bool
 
     @property
-    def predicted(self) -> Ints:
-        return np.asarray(self.probabilities.argmax(1))
+    def top1(self) -> float:
+        return float(self.predictions.correct.mean())
 
 
 def guide_photos(recognizer: Predictor, data: str | Path | None) -> GuidePhotos:
-    """The photos of the model's classes in the splits of the fit, or of other data in their own.
+    """Return the photos of the model's classes, in the splits of the fit or, for other data, in their own splits.
 
     Raises:
-        DataError: The photos are no longer where they were, or none is of the model's classes.
+        DataError: The photos are missing, or none is of the model's classes.
     """
     source = data_source(recognizer, data)
     records = read(source)
@@ -91,23 +88,23 @@ def guide_photos(recognizer: Predictor, data: str | Path | None) -> GuidePhotos:
     if not found:
         raise DataError(f"none of the {len(familiar)} photos in {source} belongs to a split; name other photos as DATA")
     everything = RecordList(found, recognizer.classes, name=records.name, root=records.root, ranks=records.ranks)
-    fresh = everything.like(record for record in everything if record.split != "train")
-    return GuidePhotos(everything.of_split("train"), fresh)
+    held_out = everything.like(record for record in everything if record.split != "train")
+    return GuidePhotos(everything.of_split("train"), held_out)
 
 
-def ask(recognizer: Predictor, photos: RecordList, per_class: int) -> Asked:
-    """Ask a model about photos with labels.
+def predict_photos(recognizer: Predictor, photos: RecordList, per_class: int) -> PredictedPhotos:
+    """Predict labelled photos.
 
     Args:
-        recognizer: Who is asked.
+        recognizer: The recognizer.
         photos: Each with its split.
-        per_class: At most so many of each class.
+        per_class: Largest number of photos of each class.
 
     Raises:
         DataError: None of them can be read.
     """
     chosen = evenly_by_class(photos, per_class)
-    scores = recognizer.scores(chosen, "asking")
+    scores = recognizer.scores(chosen, "predicting")
     good = [index for index in range(len(chosen)) if index not in scores.errors]
     if not good:
         raise DataError(f"none of the {len(chosen)} photos could be read; the first: {scores.errors[0]}")
@@ -115,11 +112,12 @@ def ask(recognizer: Predictor, photos: RecordList, per_class: int) -> Asked:
     labels = np.array(records.labels, dtype=np.int64)
     counts = {split: len(records.of_split(split)) for split in ("test", "val", "train")}
     words = " and ".join(f"{count:,} {split}" for split, count in counts.items() if count)
-    return Asked(records, scores.probabilities[good], labels, f"{words} photos", bool(counts["train"]))
+    predictions = Predictions(scores.probabilities[good], labels)
+    return PredictedPhotos(records, predictions, f"{words} photos", bool(counts["train"]))
 
 
 def evenly_by_class(records: RecordList, per_class: int) -> RecordList:
-    """At most so many photos of each class, spread evenly over its photos in their order."""
+    """Return at most `per_class` photos of each class, spread evenly over its photos."""
     labels = np.array(records.labels, dtype=np.int64)
     chosen = []
     for label in np.unique(labels):

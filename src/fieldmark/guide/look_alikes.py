@@ -1,37 +1,35 @@
-"""Which classes are taken for each other, or nearly."""
+"""Find look-alikes: classes that the model confuses or nearly confuses."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fieldmark.arrays import Floats
-from fieldmark.guide.guide_photos import Asked
+from fieldmark.arrays import Floats, Ints
+from fieldmark.evaluation.labelled_predictions import Predictions
 
-__all__ = ["Pair", "find_pairs"]
-
+__all__ = ["LookAlikes", "find_look_alikes"]
 
 NAMED = 3
-"""Look-alikes of a class that are looked for."""
+"""Number of look-alikes for each class."""
 
 FAINT = 0.01
-"""Mean probability below which a class is no look-alike, unless it is the nearest of all."""
+"""A class with a lower mean probability is no look-alike, unless it is the nearest one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """Two look-alikes, the one that is mistaken more often first.
+class LookAlikes:
+    """Two similar classes, the one that is mistaken for the other more often first.
 
     Attributes:
         first: A label.
         second: Another label.
-        likeness: Mean probability that photos of the one give the other, averaged over both ways.
-        first_photos: Photos of the first class that were asked about.
-        second_photos: And of the second.
-        first_as_second: Photos of the first class that were called the second.
-        second_as_first: The other way round.
+        likeness: Mean probability of the other class on photos of one class, averaged over both directions.
+        first_photos: Tested photos of the first class.
+        second_photos: Tested photos of the second class.
+        first_as_second: Photos of the first class that are predicted as the second.
+        second_as_first: Photos of the second class that are predicted as the first.
     """
 
     first: int
@@ -54,19 +52,19 @@ class Pair:
         return self.second if label == self.first else self.first
 
     def called(self, label: int) -> int:
-        """Photos of that class that were called the other."""
+        """Return how many photos of `label` are predicted as the other class."""
         return self.first_as_second if label == self.first else self.second_as_first
 
 
-def find_pairs(asked: Asked) -> list[Pair]:
-    """Each class with its nearest look-alikes, the most alike first.
+def find_look_alikes(predictions: Predictions) -> list[LookAlikes]:
+    """Return each class with its nearest look-alikes, the most alike pair first.
 
-    Probabilities tell more than mistakes do: a class that comes close on many photos is a look-alike even where it
-    never wins.
+    Probabilities say more than mistakes: a class that comes close on many photos is a look-alike even if it is never
+    predicted.
     """
-    likeness, photos = _likeness(asked.probabilities, asked.labels)
+    likeness, photos = _likeness(predictions.probabilities, predictions.labels)
     confusion = np.zeros_like(likeness, dtype=np.int64)
-    np.add.at(confusion, (asked.labels, asked.predicted), 1)
+    np.add.at(confusion, (predictions.labels, predictions.predicted), 1)
     chosen = set()
     for label in np.flatnonzero(photos):
         order = np.argsort(-likeness[label], kind="stable")[:NAMED]
@@ -77,8 +75,8 @@ def find_pairs(asked: Asked) -> list[Pair]:
     return sorted(pairs, key=lambda pair: (-pair.likeness, pair.first, pair.second))
 
 
-def _likeness(probabilities: Floats, labels: NDArray[np.int64]) -> tuple[Floats, NDArray[np.int64]]:
-    """(K, K) mean probability of the other class, both ways averaged where both have photos; (K,) photos."""
+def _likeness(probabilities: Floats, labels: Ints) -> tuple[Floats, Ints]:
+    """(K, K) mean probability of the other class, averaged over the directions with photos; (K,) photo counts."""
     size = probabilities.shape[1]
     photos = np.bincount(labels, minlength=size)
     sums = np.zeros((size, size))
@@ -90,9 +88,9 @@ def _likeness(probabilities: Floats, labels: NDArray[np.int64]) -> tuple[Floats,
     return likeness, photos
 
 
-def _pair(one: int, other: int, likeness: Floats, confusion: NDArray[np.int64], photos: NDArray[np.int64]) -> Pair:
+def _pair(one: int, other: int, likeness: Floats, confusion: Ints, photos: Ints) -> LookAlikes:
     first, second = (one, other) if confusion[one, other] >= confusion[other, one] else (other, one)
-    return Pair(
+    return LookAlikes(
         first,
         second,
         float(likeness[one, other]),

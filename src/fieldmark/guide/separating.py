@@ -1,4 +1,4 @@
-"""What tells two look-alikes apart: evidence for the one against the other, gathered over many photos."""
+"""What separates two look-alikes: evidence for one against the other, over many photos."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from fieldmark.errors import PhotoError
 from fieldmark.explain import Evidence
 from fieldmark.explain.explain_photo import explain_photo
 from fieldmark.guide.evidence_parts import PartShare, part_shares
-from fieldmark.guide.guide_photos import Asked
-from fieldmark.guide.look_alikes import Pair
+from fieldmark.guide.guide_photos import PredictedPhotos
+from fieldmark.guide.look_alikes import LookAlikes
 from fieldmark.recognizer.predictor import Predictor
 from fieldmark.structures import Record
 
@@ -21,7 +21,7 @@ __all__ = ["Separation", "Sighting", "separate"]
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A photo that is told rightly, and where the evidence against the look-alike lies."""
+    """A correctly predicted photo with its evidence against the look-alike."""
 
     record: Record
     evidence: Evidence
@@ -32,10 +32,10 @@ class Separation:
     """Both sides of a pair.
 
     Attributes:
-        first: Photos of the pair's first class, the surest first.
-        second: Of its second.
-        parts: Where the evidence lies, by annotated parts, both sides together; empty where none are annotated.
-        how: How the evidence was found.
+        first: Photos of the pair's first class, the highest confidence first.
+        second: Photos of its second class.
+        parts: Evidence by annotated part, both classes together; empty without annotations.
+        how: How the evidence was computed.
     """
 
     first: tuple[Sighting, ...]
@@ -49,25 +49,25 @@ class Separation:
 
 
 def separate(
-    recognizer: Predictor, asked: Asked, typical: Sequence[Sequence[Record]], pair: Pair, photos: int
+    recognizer: Predictor, tested: PredictedPhotos, typical: Sequence[Sequence[Record]], pair: LookAlikes, photos: int
 ) -> Separation:
-    """Explain photos of both classes that are told rightly.
+    """Explain correctly predicted photos of both classes.
 
-    Photos that were asked about come first, drawn evenly from the surest to the least sure; where they are too few, the
-    class's typical photos join in.
+    Tested photos come first, spread evenly from the highest to the lowest confidence. If they are too few, the class's
+    typical photos follow.
 
     Args:
-        recognizer: Whose evidence it is.
-        asked: What it said.
-        typical: Photos that stand for each class, by label.
+        recognizer: The recognizer to explain.
+        tested: Photos with its predictions.
+        typical: Typical photos of each class, by label.
         pair: The two classes.
-        photos: How many of each class.
+        photos: Number of photos of each class.
     """
     sides = []
     for own, other in ((pair.first, pair.second), (pair.second, pair.first)):
-        chosen = [*_told(asked, own, photos)]
+        chosen = [*_correct(tested, own, photos)]
         if len(chosen) < photos:
-            chosen += list(_called(recognizer, typical[own], own, chosen))[: photos - len(chosen)]
+            chosen += list(_also_correct(recognizer, typical[own], own, chosen))[: photos - len(chosen)]
         sides.append(tuple(_sightings(recognizer, chosen, other)))
     first, second = sides
     found = [(one.evidence, one.record) for one in (*first, *second)]
@@ -75,16 +75,17 @@ def separate(
     return Separation(first, second, tuple(part_shares(found)), how)
 
 
-def _told(asked: Asked, label: int, photos: int) -> Iterator[Record]:
-    """Photos of a class that are told rightly, drawn evenly from the surest to the least sure."""
-    rows = np.flatnonzero((asked.labels == label) & (asked.predicted == label))
-    rows = rows[np.argsort(-asked.probabilities[rows, label], kind="stable")]
+def _correct(tested: PredictedPhotos, label: int, photos: int) -> Iterator[Record]:
+    """Correct photos of a class, spread evenly from the highest to the lowest confidence."""
+    rows = tested.predictions.rows_called(label, label)
     spread = np.linspace(0, len(rows) - 1, min(photos, len(rows))).round().astype(int)
-    yield from (asked.records[int(row)] for row in rows[spread])
+    yield from (tested.records[int(row)] for row in rows[spread])
 
 
-def _called(recognizer: Predictor, records: Sequence[Record], label: int, known: Sequence[Record]) -> Iterator[Record]:
-    """Other photos that the model calls so too: one that is taken for the look-alike has no evidence against it."""
+def _also_correct(
+    recognizer: Predictor, records: Sequence[Record], label: int, known: Sequence[Record]
+) -> Iterator[Record]:
+    """Other correct photos: a photo predicted as the look-alike has no evidence against it."""
     there = {record.path for record in known}
     others = [record for record in records if record.path not in there]
     answers = recognizer.predict(others, top_k=1) if others else []
@@ -94,7 +95,7 @@ def _called(recognizer: Predictor, records: Sequence[Record], label: int, known:
 
 
 def _sightings(recognizer: Predictor, records: Sequence[Record], other: int) -> Iterator[Sighting]:
-    """Those that can be read and have evidence at all."""
+    """Records that can be read and have any evidence."""
     for record in records:
         try:
             evidence = explain_photo(recognizer, record, recognizer.classes[other])

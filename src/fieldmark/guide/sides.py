@@ -1,4 +1,4 @@
-"""From which side a photo shows its object, as far as annotated parts tell."""
+"""Which side of an object its photos show, from the annotated parts."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ _SIDED = re.compile(r"^(left|right)[\s_-]+(.+)$", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class SideTable:
-    """How photos that show both sides of the object fare against those that show one.
+    """Accuracy on photos that show both sides of the object, and on those that show one.
 
     Attributes:
-        part: The part that comes in two, such as ``eye``.
-        both: Photos on which both can be seen.
-        both_right: Those of them that are told rightly.
-        one: Photos on which one can be seen.
-        one_right: Those of them that are told rightly.
+        part: The paired part, such as ``eye``.
+        both: Photos in which both are visible.
+        both_correct: Those of them that are predicted correctly.
+        one: Photos in which one is visible.
+        one_correct: Those of them that are predicted correctly.
     """
 
     part: str
     both: int
-    both_right: int
+    both_correct: int
     one: int
-    one_right: int
+    one_correct: int
 
 
 def both_sides_show(record: Record) -> tuple[str, bool] | None:
-    """The part that comes in two, and whether both can be seen; None where neither can, or no part comes in two.
+    """Return the paired part and whether both are visible; None if neither is, or if no part is paired.
 
-    Eyes are asked first: both show from the front alone, while both wings do from the back and in flight too.
+    Eyes come first: both are visible only from the front, while both wings are also visible from behind and in flight.
     """
     sides: dict[str, set[str]] = {}
     for part in record.parts:
@@ -52,9 +52,9 @@ def both_sides_show(record: Record) -> tuple[str, bool] | None:
     return (name, len(sides[name]) == 2) if sides[name] else None
 
 
-def side_table(records: Sequence[Record], right: Sequence[bool]) -> SideTable | None:
-    """Counts over the photos of one class; None where no part comes in two."""
-    seen = [(found, good) for record, good in zip(records, right, strict=True) if (found := both_sides_show(record))]
+def side_table(records: Sequence[Record], correct: Sequence[bool]) -> SideTable | None:
+    """Count over the photos of one class; None if no part is paired."""
+    seen = [(found, good) for record, good in zip(records, correct, strict=True) if (found := both_sides_show(record))]
     if not seen:
         return None
     both = np.array([found[1] for found, _ in seen])

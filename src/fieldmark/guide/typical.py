@@ -1,4 +1,4 @@
-"""The photos that stand for a class: medoids of its embeddings."""
+"""Typical photos of a class: the medoids of its embeddings."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ __all__ = ["medoids"]
 
 
 def medoids(vectors: NDArray[np.floating], count: int) -> list[int]:
-    """Rows that the others lie nearest to, each chosen so that the sum of distances falls most.
+    """Choose rows one by one so that the sum of distances to the nearest chosen row falls most.
 
-    The first is the medoid of all rows; each further one stands for those that the ones before are far from. This is
-    the BUILD phase of PAM (Kaufman, Rousseeuw, "Finding groups in data", 1990) with cosine distances.
+    The first is the medoid of all rows; each later one covers rows that are far from those before it. This is the
+    BUILD phase of PAM (Kaufman, Rousseeuw, "Finding groups in data", 1990) with cosine distances.
 
     Args:
-        vectors: (n, D); rows that are not finite are passed over.
-        count: How many; fewer where there are fewer rows.
+        vectors: (n, D); rows that are not finite are ignored.
+        count: Number of rows to choose, or all rows if there are fewer.
     """
     finite = np.flatnonzero(np.isfinite(vectors).all(axis=1)) if vectors.size else np.zeros(0, np.int64)
     unit = vectors[finite] / np.maximum(np.linalg.norm(vectors[finite], axis=1, keepdims=True), 1e-12)

@@ -1,26 +1,33 @@
-"""Pages that need no other file: one template, one style for screen, night and paper."""
+"""HTML pages that need no other file: one base template, one stylesheet, for light and dark screens and for paper."""
 
 from __future__ import annotations
 
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from fieldmark.atomic import atomic_file
 from fieldmark.errors import SettingError
+from fieldmark.evaluation.figures import to_svg
 
-__all__ = ["demand_place", "embedded_json", "percent", "render_page"]
+if TYPE_CHECKING:
+    from markupsafe import Markup
+    from matplotlib.figure import Figure
 
-NARROW = "\u00a0"
-"""Between a number and its percent sign: a space at which no line breaks."""
+    from fieldmark.recognizer.predictor import Predictor
+
+__all__ = ["chart", "embedded_json", "model_facts", "percent", "require_writable", "write_page"]
 
 
-def render_page(template: str, **values: Any) -> str:
-    """A template, filled in; it may extend ``base.html.j2``. Everything that is put in is escaped.
+def write_page(out: Path, template: str, **values: Any) -> None:
+    """Fill in a template that extends ``base.html.j2`` and write it. All values are escaped.
 
     Args:
+        out: The HTML file.
         template: Its name.
-        **values: What it shows. A value that is missing is an error.
+        **values: What the template shows; a missing value is an error.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -30,37 +37,59 @@ def render_page(template: str, **values: Any) -> str:
     )
     environment.filters["percent"] = percent
     environment.filters["count"] = lambda number: f"{number:,}"
-    return environment.get_template(template).render(**values)
+    page = environment.get_template(template).render(**values)
+    with atomic_file(out) as draft:
+        draft.write_text(page, encoding="utf-8", errors="surrogateescape")
 
 
 def percent(share: float | None, digits: int = 0) -> str:
-    """A fraction for the eyes; a dash for None."""
-    return "–" if share is None else f"{100 * share:.{digits}f}{NARROW}%"
+    """Format a fraction as a percentage; None as a dash."""
+    return "–" if share is None else f"{100 * share:.{digits}f}%"
 
 
-def embedded_json(value: Any) -> str:
-    """JSON that may stand inside of a ``<script>`` element, whatever names it holds."""
+def chart(figure: Figure, description: str) -> Markup:
+    """Return a figure as SVG that a template does not escape."""
+    from markupsafe import Markup
+
+    return Markup(to_svg(figure, description))
+
+
+def embedded_json(value: Any) -> Markup:
+    """Return JSON that is safe inside a ``<script>`` element, whatever names it contains."""
+    from markupsafe import Markup
+
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     for sign in "<>&\u2028\u2029":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return text
+    return Markup(text)
 
 
-def demand_place(out: Path, example: str) -> None:
-    """Make sure that a page can be written, before the work that fills it begins.
+def model_facts(recognizer: Predictor, *facts: tuple[str, str]) -> list[tuple[str, str]]:
+    """Return name and value of what a page says about its origin: the model, `facts`, the data, the time."""
+    manifest = recognizer.manifest
+    return [
+        ("model", f"{recognizer.folder.resolve().name}, {manifest.method}, Fieldmark {manifest.fieldmark}"),
+        *facts,
+        ("data fingerprint", manifest.data.fingerprint),
+        ("written", datetime.now(UTC).isoformat(timespec="minutes")),
+    ]
+
+
+def require_writable(out: Path, example: str) -> None:
+    """Check that a page can be written, before the work that fills it.
 
     Args:
         out: The file.
-        example: A name for a file, for the error.
+        example: A file name for the error message.
 
     Raises:
-        SettingError: It is a folder, or nothing can be written there.
+        SettingError: It is a folder, or it cannot be written.
     """
     if out.is_dir():
         raise SettingError(f"expected a file to write, but {out} is a folder; name a file in it: {out / example}")
     try:
         out.resolve().parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SettingError(f"{out} cannot be written ({error.strerror}); name another place") from error
+        raise SettingError(f"{out} cannot be written ({error.strerror}); choose another place") from error
     if not os.access(out.resolve().parent, os.W_OK):
-        raise SettingError(f"{out} cannot be written (its folder is read-only); name another place")
+        raise SettingError(f"{out} cannot be written (its folder is read-only); choose another place")

@@ -1,48 +1,44 @@
-"""The comparison as one page that needs nothing else, and as a Markdown table."""
+"""A comparison as one HTML page, and as a Markdown table."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fieldmark.atomic import atomic_file
-from fieldmark.compare.method_table import Line
-from fieldmark.report.comparison.dot_plot import draw_chart
+from fieldmark.evaluation.comparison import Comparison, MethodRow
+from fieldmark.evaluation.figures import methods_figure
+from fieldmark.report.page import chart, percent, write_page
 
-if TYPE_CHECKING:
-    from fieldmark.compare.study import Comparison
-
-__all__ = ["write_html", "write_markdown"]
+__all__ = ["summary", "write_html", "write_markdown"]
 
 _CLASSES_SHOWN = 30
 _HEADER = (
     "method",
     "top-1",
-    "lowest to highest",
-    "against the baseline",
+    "range over seeds",
+    "difference from the baseline",
     "McNemar p",
     "training",
     "processor",
     "peak memory",
     "parameters",
-    "ms a photo",
+    "ms per photo",
 )
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    """A line as it is shown."""
+class _TableRow:
+    """A method as the page shows it."""
 
-    line: Line
     cells: tuple[str, ...]
     tone: str
 
 
 @dataclass(frozen=True, slots=True)
 class _ClassRow:
-    """Accuracy of the baseline on a class, and what each other method gains there."""
+    """Accuracy of the baseline on a class, and the points that each other method gains."""
 
     name: str
     baseline: str
@@ -50,44 +46,36 @@ class _ClassRow:
 
 
 def write_html(result: Comparison, out: Path) -> None:
-    """One page, light or dark, that can be printed.
+    """Write a page that needs no other file, for light and dark screens and for paper.
 
     Args:
-        result: What to show.
-        out: The file.
+        result: What the page shows.
+        out: The HTML file.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("fieldmark.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    done = [line for line in result.lines if line.mean is not None]
-    page = environment.get_template("compare.html.j2").render(
+    done = result.finished
+    write_page(
+        out,
+        "compare.html.j2",
         result=result,
-        rows=[_Row(line, _cells(line), _tone(line)) for line in done],
+        rows=[_TableRow(_cells(row), _tone(row)) for row in done],
         header=_HEADER,
-        chart=draw_chart(done, result.baseline),
+        figure=chart(methods_figure(done, result.baseline), "Top-1 accuracy of each method") if done else "",
         summary=summary(result),
-        missing=[line for line in result.lines if line.reason],
-        differences=[(line.label, _other_settings(line, result)) for line in done if line.class_top1],
-        class_rows=_class_rows(done, result),
-        others=[line.label for line in done if line.class_top1 and line.label != result.baseline],
+        missing=[row for row in result.methods if row.reason],
+        differences=[(row.label, _other_settings(row, result)) for row in done if row.class_top1],
+        class_rows=_class_rows(result),
+        others=[row.label for row in _others(result)],
         facts=_facts(result),
     )
-    with atomic_file(out) as draft:
-        draft.write_text(page, encoding="utf-8")
 
 
 def write_markdown(result: Comparison, out: Path) -> None:
-    """The same table for a README or a page of documentation."""
+    """Write the table for a README or a page of documentation."""
     lines = [f"| {' | '.join(_HEADER)} |", f"|{' --- |' * len(_HEADER)}"]
-    for line in result.lines:
-        if line.mean is None:
-            lines.append(
-                f"| {_plain(line.label)} | {line.status}: {_plain(line.reason or '')} |{' |' * (len(_HEADER) - 2)}"
-            )
-        else:
-            lines.append(f"| {' | '.join(map(_plain, _cells(line)))} |")
+    for row in result.methods:
+        missing = (row.label, f"{row.status}: {row.reason or ''}", *[""] * (len(_HEADER) - 2))
+        cells = missing if row.mean is None else _cells(row)
+        lines.append(f"| {' | '.join(map(_escaped, cells))} |")
     lines += ["", summary(result), ""]
     lines += [f"{name}: {value}  " for name, value in _facts(result)]
     with atomic_file(out) as draft:
@@ -95,11 +83,11 @@ def write_markdown(result: Comparison, out: Path) -> None:
 
 
 def summary(result: Comparison) -> str:
-    """What came out, in one or two sentences."""
-    compared = [line for line in result.lines if line.difference is not None]
-    better = [line.label for line in compared if line.standing == "better"]
+    """Return the outcome in one sentence."""
+    compared = [row for row in result.methods if row.difference is not None]
+    better = [row.label for row in compared if row.standing == "better"]
     if not compared:
-        return "Nothing could be held against the baseline."
+        return "No method could be compared with the baseline."
     if not better:
         which = f"{compared[0].label} does not beat" if len(compared) == 1 else f"None of {len(compared)} methods beats"
         return f"{which} the baseline, {result.baseline}, on these photos."
@@ -108,59 +96,63 @@ def summary(result: Comparison) -> str:
     return f"{counted} on these photos by more than chance: {', '.join(better)}."
 
 
-def _cells(line: Line) -> tuple[str, ...]:
-    assert line.mean is not None
-    named = {"the baseline": "baseline"} | ({line.verdict: "told the truth"} if line.status == "oracle" else {})
-    against = _points(line) if line.difference else named.get(line.verdict, "–")
+def _cells(row: MethodRow) -> tuple[str, ...]:
     return (
-        line.label,
-        f"{100 * line.mean:.1f} %",
-        f"{100 * min(line.top1):.1f} to {100 * max(line.top1):.1f}" if len(line.top1) > 1 else "one seed",
-        against,
-        f"{max(line.mcnemar):.2g}" if line.mcnemar else "–",
-        f"{line.seconds or 0:,.0f} s",
-        f"{line.cpu_seconds or 0:,.0f} s",
-        f"{line.peak_bytes / 2**30:.1f} GiB" if line.peak_bytes else "–",
-        f"{(line.parameters or 0) / 1e6:.2f} M",
-        f"{line.ms_per_photo:.1f}" if line.ms_per_photo else "–",
+        row.label,
+        percent(row.mean, 1),
+        f"{100 * min(row.top1):.1f} to {100 * max(row.top1):.1f}" if len(row.top1) > 1 else "one seed",
+        _against(row),
+        f"{max(row.mcnemar):.2g}" if row.mcnemar else "–",
+        f"{row.seconds or 0:,.0f} s",
+        f"{row.cpu_seconds or 0:,.0f} s",
+        f"{row.peak_bytes / 2**30:.1f} GiB" if row.peak_bytes else "–",
+        f"{(row.parameters or 0) / 1e6:.2f} M",
+        f"{row.ms_per_photo:.1f}" if row.ms_per_photo else "–",
     )
 
 
-def _points(line: Line) -> str:
-    """What is gained, with its interval; in words where nothing is."""
-    assert line.difference is not None
-    mean, low, high = (100 * value for value in (line.difference.mean, line.difference.low, line.difference.high))
-    figures = f"{mean:+.1f} ({low:+.1f} to {high:+.1f})"
-    return f"{'not better' if line.standing == 'level' else line.standing}: {figures}"
+def _against(row: MethodRow) -> str:
+    """Points gained, with their interval, or why there are none."""
+    if row.difference is None:
+        return "baseline" if row.verdict == "the baseline" else "given true parts" if row.status == "oracle" else "–"
+    mean, low, high = (100 * value for value in (row.difference.mean, row.difference.low, row.difference.high))
+    return f"{'not better' if row.standing == 'level' else row.standing}: {mean:+.1f} ({low:+.1f} to {high:+.1f})"
 
 
-def _tone(line: Line) -> str:
-    return "base" if line.verdict == "the baseline" else line.standing
+def _tone(row: MethodRow) -> str:
+    return "base" if row.verdict == "the baseline" else row.standing
 
 
-def _other_settings(line: Line, result: Comparison) -> list[tuple[str, Any, Any]]:
-    """Settings that the method has in common with the baseline but at another value: name, its own, the baseline's."""
-    base = next((other.settings for other in result.lines if other.label == result.baseline), None)
-    if line.settings is None or base is None or line.label == result.baseline:
+def _base(result: Comparison) -> MethodRow | None:
+    return next((row for row in result.methods if row.label == result.baseline), None)
+
+
+def _others(result: Comparison) -> list[MethodRow]:
+    """Methods whose accuracy on each class is known, without the baseline."""
+    return [row for row in result.finished if row.class_top1 and row.label != result.baseline]
+
+
+def _other_settings(row: MethodRow, result: Comparison) -> list[tuple[str, Any, Any]]:
+    """Settings that differ from the baseline's: name, the method's value, the baseline's value."""
+    base = _base(result)
+    if row.settings is None or base is None or base.settings is None or row.label == result.baseline:
         return []
-    shared = [name for name in line.settings if name in base and name != "method"]
-    return [(name, line.settings[name], base[name]) for name in shared if line.settings[name] != base[name]]
+    shared = [name for name in row.settings if name in base.settings and name != "method"]
+    pairs = [(name, row.settings[name], base.settings[name]) for name in shared]
+    return [(name, own, other) for name, own, other in pairs if own != other]
 
 
-def _class_rows(done: Sequence[Line], result: Comparison) -> list[_ClassRow]:
-    """The classes on which the methods differ most from the baseline, the largest difference first."""
-    base = next((line for line in done if line.label == result.baseline), None)
-    others = [line for line in done if line.class_top1 and line.label != result.baseline]
-    if base is None or not others:
+def _class_rows(result: Comparison) -> list[_ClassRow]:
+    """Classes on which the methods differ most from the baseline, the largest difference first."""
+    base, others = _base(result), _others(result)
+    if base is None or base.mean is None or not others:
         return []
     rows = []
     for index, name in enumerate(result.classes):
-        own = base.class_top1[index]
-        values = [line.class_top1[index] for line in others]
-        if own is None or any(value is None for value in values):
-            continue
-        gains = [100 * ((value or 0.0) - own) for value in values]
-        rows.append(_ClassRow(name, f"{100 * own:.0f} %", tuple((f"{gain:+.0f}", gain) for gain in gains)))
+        own, values = base.class_top1[index], [row.class_top1[index] for row in others]
+        if own is not None:
+            gains = [100 * (value - own) for value in values if value is not None]
+            rows.append(_ClassRow(name, percent(own), tuple((f"{gain:+.0f}", gain) for gain in gains)))
     rows.sort(key=lambda row: -max(abs(gain) for _, gain in row.gains))
     return rows[:_CLASSES_SHOWN]
 
@@ -170,13 +162,13 @@ def _facts(result: Comparison) -> list[tuple[str, str]]:
     shared = ", ".join(f"{name} {value}" for name, value in result.shared.items())
     return [
         ("data", f"{result.source}; {len(result.classes)} classes; {photos}"),
-        ("the same for all", shared),
+        ("shared settings", shared),
         ("seeds", ", ".join(map(str, result.seeds))),
         ("command", result.command),
-        ("made", result.created),
+        ("written", result.created),
         ("versions", ", ".join(f"{name} {number}" for name, number in result.versions.items())),
     ]
 
 
-def _plain(text: str) -> str:
+def _escaped(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")

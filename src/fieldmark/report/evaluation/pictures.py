@@ -1,17 +1,15 @@
-"""The photos on the page: those that are mistaken, beside those that are not, and those whose label is doubted."""
+"""Photos of an evaluation page: confused classes side by side, and photos with a suspect label."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from fieldmark.artifact.save import relative_path
 from fieldmark.data.photos.thumbnails import Allowance, Thumbnail, thumbnail
-from fieldmark.evaluation.evaluate import Evaluation
+from fieldmark.evaluation.label_suspects import Suspect
 from fieldmark.evaluation.metrics import ConfusedPair
-from fieldmark.report.evaluation.result_tables import Answers, Suspect, mistakes
+from fieldmark.evaluation.result import Evaluation
 from fieldmark.report.page import percent
 
 __all__ = ["Direction", "PairView", "PictureView", "pair_views", "suspect_views"]
@@ -26,7 +24,7 @@ _PLANNED = PAIRS * 2 * (_MISTAKES + 1) + SUSPECTS
 
 @dataclass(frozen=True, slots=True)
 class PictureView:
-    """A photo with what stands under it."""
+    """A photo with its caption."""
 
     picture: Thumbnail
     name: str
@@ -35,37 +33,37 @@ class PictureView:
 
 @dataclass(frozen=True, slots=True)
 class Direction:
-    """Photos of one class that are called another, and beside them one of the class that is not mistaken.
+    """Photos of one class that are predicted as another.
 
     Attributes:
-        truth: The class.
-        called: What its photos are called.
-        count: How many of them.
-        photos: Of how many.
-        right: The surest right photo of the class; None without any.
-        wrong: The surest mistakes.
+        truth: The true class.
+        predicted: The predicted class.
+        count: Number of mistakes.
+        photos: Number of photos of the true class.
+        correct: The correct photo with the highest confidence; None without one.
+        mistakes: The mistakes with the highest confidence.
     """
 
     truth: str
-    called: str
+    predicted: str
     count: int
     photos: int
-    right: PictureView | None
-    wrong: tuple[PictureView, ...]
+    correct: PictureView | None
+    mistakes: tuple[PictureView, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class PairView:
-    """Two classes that are taken for each other, both ways."""
+    """Two confused classes, in both directions."""
 
     pair: ConfusedPair
     directions: tuple[Direction, Direction]
 
 
-def pair_views(evaluation: Evaluation, answers: Answers, classes: Sequence[str]) -> list[PairView]:
-    """The most confused pairs with their photos."""
+def pair_views(evaluation: Evaluation, classes: Sequence[str]) -> list[PairView]:
+    """Return the most confused pairs with their photos."""
     index = {name: label for label, name in enumerate(classes)}
-    album = _Album(evaluation, answers)
+    album = _Album(evaluation)
     views = []
     for pair in evaluation.metrics.confused_pairs[:PAIRS]:
         first, second = index[pair.first], index[pair.second]
@@ -75,48 +73,45 @@ def pair_views(evaluation: Evaluation, answers: Answers, classes: Sequence[str])
     return views
 
 
-def suspect_views(
-    evaluation: Evaluation, answers: Answers, classes: Sequence[str], doubted: Sequence[Suspect]
-) -> list[PictureView]:
-    """The photos whose label is doubted most."""
-    album = _Album(evaluation, answers)
+def suspect_views(evaluation: Evaluation, classes: Sequence[str], suspects: Sequence[Suspect]) -> list[PictureView]:
+    """Return the photos whose label is least probable."""
+    album = _Album(evaluation)
     views = []
-    for suspect in doubted[:SUSPECTS]:
-        own, best = float(answers.own[suspect.row]), float(answers.confidence[suspect.row])
-        told = percent(own, 2 if own < 0.01 else 0)
-        given = classes[answers.labels[suspect.row]]
-        caption = f"labelled {given} ({told}), rather {classes[suspect.suggested]} ({percent(best)})"
-        views.append(album.view(suspect.row, caption))
+    for suspect in suspects[:SUSPECTS]:
+        given = classes[album.predictions.labels[suspect.index]]
+        own = percent(suspect.given_probability, 2 if suspect.given_probability < 0.01 else 0)
+        best = f"{classes[suspect.suggested]} ({percent(suspect.suggested_probability)})"
+        views.append(album.view(suspect.index, f"labelled {given} ({own}), looks like {best}"))
     return [view for view in views if view is not None]
 
 
 class _Album:
-    """Photos of an evaluation as pictures that keep to their allowance."""
+    """Photos of an evaluation as thumbnails within a limit of bytes."""
 
-    def __init__(self, evaluation: Evaluation, answers: Answers) -> None:
+    def __init__(self, evaluation: Evaluation) -> None:
         self.records = evaluation.records
-        self.answers = answers
+        self.positions = evaluation.positions
+        self.predictions = evaluation.predictions
         self.limit = Allowance(_BYTES, _PLANNED).each
 
     def view(self, row: int, caption: str) -> PictureView | None:
-        record = self.records[int(self.answers.positions[row])]
+        record = self.records[int(self.positions[row])]
         picture = thumbnail(record, _SIDE, self.limit)
-        name = relative_path(record.path, self.records.root).encode("utf-8", "replace").decode()
         if picture is None:
             return None
+        name = relative_path(record.path, self.records.root).encode("utf-8", "replace").decode()
         return PictureView(picture, name, caption)
 
-    def direction(self, classes: Sequence[str], truth: int, called: int, count: int) -> Direction:
-        own = self.answers.labels == truth
-        rows = mistakes(self.answers, truth, called, _MISTAKES)
-        wrong = [self.view(row, f"at {percent(float(self.answers.confidence[row]))}") for row in rows]
-        right = np.flatnonzero(own & (self.answers.predicted == truth))
-        surest = int(right[self.answers.confidence[right].argmax()]) if len(right) else None
+    def direction(self, classes: Sequence[str], truth: int, predicted: int, count: int) -> Direction:
+        confidence = self.predictions.confidence
+        rows = self.predictions.rows_called(truth, predicted)[:_MISTAKES]
+        mistakes = [self.view(int(row), f"{percent(float(confidence[row]))} confident") for row in rows]
+        correct = self.predictions.rows_called(truth, truth)[:1]
         return Direction(
             classes[truth],
-            classes[called],
+            classes[predicted],
             count,
-            int(own.sum()),
-            None if surest is None else self.view(surest, "right"),
-            tuple(view for view in wrong if view is not None),
+            int((self.predictions.labels == truth).sum()),
+            self.view(int(correct[0]), "correct") if len(correct) else None,
+            tuple(view for view in mistakes if view is not None),
         )

@@ -1,28 +1,22 @@
-"""The guide as a page: which pictures it shows, at what size, and what stands beside them."""
+"""A field guide as one HTML page."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from fieldmark.artifact.save import relative_path
-from fieldmark.atomic import atomic_file
 from fieldmark.data.photos.thumbnails import Allowance, close_up, thumbnail
 from fieldmark.guide.evidence_parts import BACKGROUND, PartShare
-from fieldmark.guide.look_alikes import Pair
+from fieldmark.guide.look_alikes import LookAlikes
+from fieldmark.guide.make_guide import Guide
 from fieldmark.guide.separating import Separation, Sighting
 from fieldmark.report.guide.guide_views import ClassView, LookAlikeView, PhotoView, PlateView, Ring, SideView
-from fieldmark.report.page import percent, render_page
+from fieldmark.report.page import percent, write_page
 from fieldmark.structures import Record
 
-if TYPE_CHECKING:
-    from fieldmark.report.guide.write_guide import Guide
-
-__all__ = ["telling", "write_page"]
+__all__ = ["telling", "write_guide_page"]
 
 _LARGE, _SMALL, _CLOSE, _TYPICAL = 300, 150, 112, 200
 _SHOWN, _MISTAKEN = 3, 3
@@ -32,54 +26,53 @@ _NAMED = 4
 _WORST = 12
 
 
-def write_page(guide: Guide, out: Path, max_bytes: int) -> None:
+def write_guide_page(guide: Guide, out: Path, max_bytes: int, facts: Sequence[tuple[str, str]] = ()) -> None:
     """Write a guide.
 
     Args:
-        guide: What it tells.
-        out: The file.
-        max_bytes: What its pictures may take.
+        guide: Its content.
+        out: The HTML file.
+        max_bytes: Limit for all pictures.
+        facts: Name and value of what the page says about its origin.
     """
     studio = _Studio(guide, max_bytes)
     plates = [studio.plate(pair, found) for pair, found in zip(guide.pairs, guide.separations, strict=False)]
     classes = [studio.class_view(label) for label in _by_name(studio.classes)]
-    advised = sorted((view for view in classes if view.advice), key=lambda view: view.right / max(1, view.asked))
-    page = render_page(
+    advised = sorted((view for view in classes if view.advice), key=lambda view: view.correct / max(1, view.tested))
+    write_page(
+        out,
         "guide.html.j2",
         classes=classes,
         plates=plates,
         advised=advised[:_WORST],
         num_advised=len(advised),
-        asked=guide.asked,
-        top1=guide.top1,
+        tested=guide.tested,
         how=sorted({how for found in guide.separations for how in found.how}),
         has_parts=any(plate.parts for plate in plates),
         has_boxes=any(part.name == BACKGROUND for plate in plates for part in plate.parts),
-        facts=guide.facts,
+        facts=facts,
         background=BACKGROUND,
     )
-    with atomic_file(out) as draft:
-        draft.write_text(page, encoding="utf-8", errors="surrogateescape")
 
 
 def telling(parts: tuple[PartShare, ...]) -> list[PartShare]:
-    """The parts that hold more of the evidence than their area explains, by five points at least."""
+    """Return the parts whose share of the evidence exceeds their share of the area by at least five points."""
     return [part for part in parts if part.name != BACKGROUND and part.excess >= _TELLING]
 
 
 class _Studio:
-    """Makes the views of one guide, its pictures within their allowance."""
+    """Makes the views of one guide, with pictures within the limit of bytes."""
 
     def __init__(self, guide: Guide, max_bytes: int) -> None:
         self.guide = guide
         self.classes = [one.name for one in guide.counts]
-        self.root = guide.asked.records.root
+        self.root = guide.tested.records.root
         explained = sum(found.photos + 2 * (_SHOWN + _MISTAKEN) for found in guide.separations)
         pictures = explained + sum(map(len, guide.typical))
         self.limit = Allowance(max_bytes, pictures).each
         self.plates = {(pair.first, pair.second) for pair in guide.pairs[: len(guide.separations)]}
 
-    def plate(self, pair: Pair, found: Separation) -> PlateView:
+    def plate(self, pair: LookAlikes, found: Separation) -> PlateView:
         sides = (self._side(pair, pair.first, found.first), self._side(pair, pair.second, found.second))
         shown = tuple(part for part in found.parts if part.name != BACKGROUND and part.share >= _BARE)[:_NAMED]
         background = tuple(part for part in found.parts if part.name == BACKGROUND)
@@ -95,26 +88,25 @@ class _Studio:
             name=counts.name,
             ancestors=" · ".join(self.guide.taxonomy.get(counts.name, ())),
             photos=tuple(photo for photo in photos if photo),
-            learned=counts.learned,
-            asked=counts.asked,
-            right=counts.right,
+            trained=counts.trained,
+            tested=counts.tested,
+            correct=counts.correct,
             look_alikes=tuple(self._look_alike(pair, label) for pair in own[:_NAMED]),
             advice=self.guide.advice[label],
         )
 
-    def _look_alike(self, pair: Pair, label: int) -> LookAlikeView:
+    def _look_alike(self, pair: LookAlikes, label: int) -> LookAlikeView:
         other = pair.other(label)
         target = _anchor(pair) if (pair.first, pair.second) in self.plates else f"class-{other}"
         return LookAlikeView(self.classes[other], target, pair.called(label))
 
-    def _side(self, pair: Pair, label: int, sightings: tuple[Sighting, ...]) -> SideView:
+    def _side(self, pair: LookAlikes, label: int, sightings: tuple[Sighting, ...]) -> SideView:
         shown = [self._photo(one.record, _LARGE, _ring(one)) for one in sightings[:_SHOWN]]
         plain = [self._photo(record, _LARGE) for record in self.guide.typical[label][:_SHOWN]]
         close_ups = [close_up(one.record, one.evidence.box, _CLOSE, self.limit) for one in sightings]
-        asked = self.guide.asked
-        rows = np.flatnonzero((asked.labels == label) & (asked.predicted == pair.other(label)))
-        rows = rows[np.argsort(-asked.probabilities[rows, pair.other(label)], kind="stable")]
-        mistaken = [self._photo(asked.records[int(row)], _SMALL) for row in rows[:_MISTAKEN]]
+        tested = self.guide.tested
+        rows = tested.predictions.rows_called(label, pair.other(label))[:_MISTAKEN]
+        mistaken = [self._photo(tested.records[int(row)], _SMALL) for row in rows]
         return SideView(
             label=label,
             name=self.classes[label],
@@ -123,7 +115,7 @@ class _Studio:
             close_ups=tuple(picture for picture in close_ups if picture),
             mistaken=tuple(photo for photo in mistaken if photo),
             called=pair.called(label),
-            asked=self.guide.counts[label].asked,
+            tested=self.guide.counts[label].tested,
         )
 
     def _photo(self, record: Record, side: int, ring: Ring | None = None) -> PhotoView | None:
@@ -139,23 +131,23 @@ def _ring(sighting: Sighting) -> Ring:
 
 
 def _sentence(found: Separation) -> str:
-    """What to look at, as far as annotated parts tell."""
+    """What to look at, from the annotated parts."""
     if not found.parts:
         return ""
     best = telling(found.parts)
     if not best:
-        return "The evidence is spread over the whole: no single part holds more of it than its area explains."
+        return "No single part stands out: the evidence is spread over the whole object."
     words = [
-        f"{part.name} ({percent(part.share)} of the evidence on {percent(part.area)} of the area)" for part in best
+        f"{part.name} ({percent(part.share)} of the evidence in {percent(part.area)} of the area)" for part in best
     ]
     return f"Look at the {words[0]}" + (f", then at the {' and the '.join(words[1:3])}." if words[1:] else ".")
 
 
-def _anchor(pair: Pair) -> str:
+def _anchor(pair: LookAlikes) -> str:
     return f"pair-{pair.first}-{pair.second}"
 
 
 def _by_name(names: Sequence[str]) -> list[int]:
-    """Labels as in an index: by letters whatever their case, numbers by their size."""
+    """Labels in the order of an index: ignoring case, and with numbers by value."""
     keys = [[int(bit) if bit.isdecimal() else bit for bit in re.split(r"(\d+)", name.casefold())] for name in names]
     return sorted(range(len(names)), key=lambda label: keys[label])

@@ -1,4 +1,4 @@
-"""What the page shows of each class and each pair, ready for the template."""
+"""Classes and pairs of a field guide as the template shows them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from fieldmark.data.photos.thumbnails import Thumbnail
 from fieldmark.guide.evidence_parts import PartShare
-from fieldmark.guide.look_alikes import Pair
+from fieldmark.guide.look_alikes import LookAlikes
 
 __all__ = ["ClassView", "LookAlikeView", "PhotoView", "PlateView", "Ring", "SideView"]
 
 
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """The outline of the strongest evidence, as shares of the photo's width and height."""
+    """Frame of the strongest evidence, as shares of the photo's width and height."""
 
     x: float
     y: float
@@ -23,7 +23,7 @@ class Ring:
 
 @dataclass(frozen=True, slots=True)
 class PhotoView:
-    """A photo with its file's name; with the ring around its evidence where there is one."""
+    """A photo with its file name and, if it was explained, the frame of its evidence."""
 
     picture: Thumbnail
     name: str
@@ -36,13 +36,13 @@ class SideView:
 
     Attributes:
         label: The class.
-        name: And its name.
-        photos: Its photos with their evidence, or its typical ones where it is never told rightly.
-        explained: Whether they carry evidence.
-        close_ups: What lies inside of the rings, of all photos that were explained.
-        mistaken: Photos of it that are called the other.
-        called: How many there are.
-        asked: Of how many.
+        name: Its name.
+        photos: Photos with evidence, or typical photos if none is predicted correctly.
+        explained: Whether the photos have evidence.
+        close_ups: Content of the frames, for all explained photos.
+        mistaken: Photos that are predicted as the other class.
+        called: Number of such photos.
+        tested: Number of tested photos.
     """
 
     label: int
@@ -52,14 +52,14 @@ class SideView:
     close_ups: tuple[Thumbnail, ...]
     mistaken: tuple[PhotoView, ...]
     called: int
-    asked: int
+    tested: int
 
 
 @dataclass(frozen=True, slots=True)
 class PlateView:
-    """A pair with its photos and with what tells it apart."""
+    """A pair with its photos and what separates it."""
 
-    pair: Pair
+    pair: LookAlikes
     anchor: str
     sides: tuple[SideView, SideView]
     sentence: str
@@ -68,7 +68,7 @@ class PlateView:
 
 @dataclass(frozen=True, slots=True)
 class LookAlikeView:
-    """A look-alike of a class: its name, where to read on, and how many photos are called so."""
+    """A look-alike of a class: its name, link target, and how many photos are predicted as it."""
 
     name: str
     target: str
@@ -83,8 +83,8 @@ class ClassView:
     name: str
     ancestors: str
     photos: tuple[PhotoView, ...]
-    learned: int
-    asked: int
-    right: int
+    trained: int
+    tested: int
+    correct: int
     look_alikes: tuple[LookAlikeView, ...]
     advice: tuple[str, ...]

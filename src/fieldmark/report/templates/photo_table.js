@@ -1,7 +1,7 @@
 "use strict";
 (() => {
   const { classes, rows } = JSON.parse(document.getElementById("rows").textContent);
-  const STEP = 200, PHOTO = 0, TRUTH = 1, ANSWER = 2, DOUBT = 6;
+  const STEP = 200, PHOTO = 0, TRUTH = 1, ANSWER = 2, SUSPECT = 6;
   const table = document.getElementById("photos"), body = table.tBodies[0];
   const words = document.getElementById("words"), which = document.getElementById("which");
   const shown = document.getElementById("shown"), more = document.getElementById("more");
@@ -13,8 +13,8 @@
   const kinds = {
     "": () => true,
     wrong: (row) => row[TRUTH] !== row[ANSWER],
-    right: (row) => row[TRUTH] === row[ANSWER],
-    doubt: (row) => row[DOUBT] === 1,
+    correct: (row) => row[TRUTH] === row[ANSWER],
+    suspect: (row) => row[SUSPECT] === 1,
   };
 
   function cell(content, name) {
@@ -26,13 +26,13 @@
 
   function line(row) {
     const made = document.createElement("tr");
-    const right = row[TRUTH] === row[ANSWER];
-    if (!right) made.className = "wrong";
+    const correct = row[TRUTH] === row[ANSWER];
+    if (!correct) made.className = "wrong";
     const answer = cell("", "answer"), mark = document.createElement("span");
     mark.className = "mark";
-    mark.textContent = right ? "✓" : "✗";
+    mark.textContent = correct ? "✓" : "✗";
     answer.append(mark, classes[row[ANSWER]]);
-    const share = (number) => (100 * number).toFixed(1) + " %";
+    const share = (number) => (100 * number).toFixed(1) + "%";
     made.append(cell(row[0]), cell(classes[row[TRUTH]]), answer);
     made.append(cell(share(row[3]), "num"), cell(share(row[4]), "num"), cell(row[5], "num"));
     return made;

@@ -1,4 +1,4 @@
-"""Whether one method is better than another on the same photos: paired bootstrap and McNemar's exact test."""
+"""Test whether one method beats another on the same photos: paired bootstrap and McNemar's exact test."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ RESAMPLES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How much more often one method is right than another.
+    """Difference of two accuracies.
 
     Attributes:
-        mean: Difference of the accuracies.
-        low: Lower end of the 95 % interval.
+        mean: The difference.
+        low: Lower end of its 95% interval.
         high: Upper end.
     """
 
@@ -29,19 +29,19 @@ class Difference:
 
 
 def paired_bootstrap(ours: Bools, theirs: Bools, *, resamples: int = RESAMPLES, seed: int = 0) -> Difference:
-    """Percentile interval of the difference of two accuracies, over photos.
+    """Percentile bootstrap interval of the difference of two accuracies, over photos.
 
-    A photo's difference is averaged over the seeds first, then photos are drawn with replacement. So the interval
-    speaks for other photos of the same kind; that other seeds would give other models shows in the range beside it.
+    Each photo's difference is first averaged over the seeds, then photos are drawn with replacement. The interval
+    therefore covers other photos of the same kind, but not other seeds; the range over seeds is shown beside it.
 
     Args:
-        ours: Whether each seed's model is right on each photo, (seeds, n).
+        ours: Whether each seed's model is correct on each photo, (seeds, n).
         theirs: The same photos and seeds with the other method, (seeds, n).
-        resamples: Draws.
-        seed: Of the draws.
+        resamples: Number of draws.
+        seed: Seed of the draws.
     """
     gain = ours.mean(0, dtype=np.float64) - theirs.mean(0, dtype=np.float64)  # (n,)
-    values, counts = np.unique(gain, return_counts=True)  # few values: a draw is a draw of their counts
+    values, counts = np.unique(gain, return_counts=True)  # few distinct values: drawing their counts is enough
     generator = np.random.default_rng(seed)
     draws = generator.multinomial(len(gain), counts / counts.sum(), size=resamples) @ values / len(gain)
     low, high = np.quantile(draws, (0.025, 0.975))
@@ -49,14 +49,14 @@ def paired_bootstrap(ours: Bools, theirs: Bools, *, resamples: int = RESAMPLES, 
 
 
 def mcnemar_exact(ours: Bools, theirs: Bools) -> float:
-    """Two-sided exact p-value of McNemar's test for two models on the same photos; 1.0 where they never disagree.
+    """Two-sided exact p-value of McNemar's test for two models on the same photos; 1.0 if they never disagree.
 
     Args:
-        ours: Whether the model is right on each photo, (n,).
-        theirs: The same of the other model, (n,).
+        ours: Whether the model is correct on each photo, (n,).
+        theirs: The same for the other model, (n,).
 
     Source: McNemar, "Note on the sampling error of the difference between correlated proportions or percentages"
-    (Psychometrika 1947); exact by the binomial distribution of the photos on which one alone is right.
+    (Psychometrika 1947), with the binomial distribution of the photos on which only one model is correct.
     """
     from scipy.stats import binomtest
 

@@ -7,7 +7,7 @@ from math import comb
 import numpy as np
 import pytest
 
-from fieldmark.compare.paired_tests import mcnemar_exact, paired_bootstrap
+from fieldmark.evaluation.paired_tests import mcnemar_exact, paired_bootstrap
 
 
 def _pair(won: int, lost: int, both: int, neither: int) -> tuple[np.ndarray, np.ndarray]:

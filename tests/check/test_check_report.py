@@ -1,4 +1,4 @@
-"""The report on a data set with one of everything, in the library, on screen, and from the command line."""
+"""The check of a data set with one problem of each kind, in the library, on screen, and from the command line."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def shown(report: CheckReport, examples: int = 5) -> str:
     return console.file.getvalue()  # type: ignore[attr-defined]
 
 
-def test_the_report_holds_everything(folder: Path) -> None:
+def test_the_report_lists_every_problem(folder: Path) -> None:
     report = check(read(folder), deep=False)
     assert [(finding.code, finding.severity, finding.count) for finding in report.findings] == [
         ("empty", "error", 1),
@@ -69,7 +69,7 @@ def test_the_report_holds_everything(folder: Path) -> None:
     assert all(finding.action and finding.count for finding in report.findings)
 
 
-def test_json_holds_every_example(folder: Path) -> None:
+def test_json_lists_every_example(folder: Path) -> None:
     report = json.loads(json.dumps(check(read(folder), deep=False).to_dict()))
     assert list(report) == ["name", "root", "num_photos", "num_usable", "num_classes", "splits", "deep", "findings"]
     assert list(report["findings"][0]) == ["code", "severity", "message", "count", "action", "examples"]
@@ -94,16 +94,16 @@ def test_the_screen_shows_the_worst_first_and_few_examples(folder: Path) -> None
     assert text.index("error") < text.index("note")
 
 
-def test_a_clean_set_has_nothing_to_report(tmp_path: Path) -> None:
+def test_a_clean_set_has_no_problems(tmp_path: Path) -> None:
     for number in range(12):
         photo(tmp_path / ("crow" if number % 2 else "raven") / f"{number}.jpg", number)
     report = check(read(tmp_path), deep=False)
     assert report.findings == ()
-    assert shown(report) == "12 photos of 2 classes (image_folder)\nnothing to report\n"
+    assert shown(report) == "12 photos of 2 classes (image_folder)\nno problems found\n"
 
 
-def test_embeddings_find_what_pixels_do_not(folder: Path) -> None:
-    """The given function is asked for the usable photos, and its likenesses join the other duplicates."""
+def test_embeddings_find_duplicates_that_pixels_miss(folder: Path) -> None:
+    """The given function gets the usable photos, and its near-duplicates join the others."""
     asked: list[Path] = []
 
     def embed(paths: list[Path], *, trim_bottom: list[int] | int = 0) -> np.ndarray:
@@ -126,7 +126,7 @@ def test_the_same_seed_gives_the_same_report(folder: Path) -> None:
     assert check(read(folder), embed=averages) == check(read(folder), embed=averages)
 
 
-def test_nothing_usable_is_a_report_and_no_crash(folder: Path) -> None:
+def test_a_set_without_usable_photos_gives_a_report(folder: Path) -> None:
     records = read(folder)
     for record in records:
         record.path.write_bytes(b"")
@@ -139,13 +139,13 @@ app = typer.Typer()
 app.command()(check_command)
 
 
-def test_command_prints_json_to_stdout_and_ends_with_1_for_errors(folder: Path) -> None:
+def test_command_prints_json_to_stdout_and_exits_with_1_for_errors(folder: Path) -> None:
     result = CliRunner().invoke(app, [str(folder), "--fast", "--json"])
     assert result.exit_code == 1
     assert json.loads(result.stdout)["num_usable"] == 19
 
 
-def test_command_ends_with_0_for_warnings(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_command_exits_with_0_for_warnings(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     for number in range(6):
         photo(tmp_path / ("crow" if number % 2 else "raven") / f"{number}.jpg", number)
     result = CliRunner().invoke(app, [str(tmp_path), "--fast"])
@@ -153,7 +153,7 @@ def test_command_ends_with_0_for_warnings(tmp_path: Path, capfd: pytest.CaptureF
     assert "2 classes with fewer than 5 photos" in result.stderr + capfd.readouterr().err
 
 
-def test_grocery_counts_its_splits_and_tells_what_val_misses(grocery81: Path) -> None:
+def test_grocery_counts_its_splits_and_lists_classes_without_val_photos(grocery81: Path) -> None:
     records = read(grocery81)
     few = RecordList((record for record in records if record.label < 12), records.classes[:12], root=grocery81)
     report = check(few, deep=False)

@@ -1,0 +1,101 @@
+"""Write an evaluation as one HTML page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fieldmark.artifact.save import relative_path
+from fieldmark.evaluation.label_suspects import Suspect, find_suspects
+from fieldmark.evaluation.result import Evaluation
+from fieldmark.evaluation.stress import UNITS
+from fieldmark.recognizer.predictor import Predictor
+from fieldmark.report.evaluation.class_table import class_rows
+from fieldmark.report.evaluation.headline import headlines
+from fieldmark.report.evaluation.pictures import pair_views, suspect_views
+from fieldmark.report.page import chart, embedded_json, model_facts, write_page
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+__all__ = ["write_report"]
+
+_WORST_SHOWN = 15
+_UNREAD_SHOWN = 20
+
+
+def write_report(evaluation: Evaluation, recognizer: Predictor, out: Path) -> None:
+    """Write a page that needs no other file, for light and dark screens and for paper.
+
+    Args:
+        evaluation: What the page shows.
+        recognizer: The recognizer that was evaluated.
+        out: The HTML file.
+    """
+    metrics, predictions = evaluation.metrics, evaluation.predictions
+    suspects = find_suspects(predictions)
+    rows = class_rows(predictions, recognizer.classes, metrics.set_coverage_by_class)
+    stress = evaluation.stress
+    write_page(
+        out,
+        "report.html.j2",
+        evaluation=evaluation,
+        metrics=metrics,
+        headlines=headlines(predictions, metrics),
+        figures=_figures(evaluation),
+        sets_by=recognizer.manifest.trust and recognizer.manifest.trust.score_in_words,
+        pairs=pair_views(evaluation, recognizer.classes),
+        worst=rows[:_WORST_SHOWN],
+        others=rows[_WORST_SHOWN:],
+        suspects=suspect_views(evaluation, recognizer.classes, suspects),
+        num_suspects=len(suspects),
+        unread=_unread(evaluation),
+        num_unread=len(evaluation.scores.errors),
+        units=UNITS,
+        harmful=sorted(stress.changes, key=stress.drop, reverse=True) if stress else [],
+        facts=_facts(evaluation, recognizer),
+        rows=embedded_json(_rows(evaluation, recognizer, suspects)),
+    )
+
+
+def _figures(evaluation: Evaluation) -> dict[str, Markup]:
+    figures = {
+        "reliability": chart(evaluation.plot("reliability"), "Accuracy against confidence"),
+        "confusion": chart(evaluation.plot("confusion"), "Confusion matrix"),
+    }
+    if evaluation.coverage_levels:
+        figures["coverage"] = chart(evaluation.plot("coverage"), "Measured against target coverage")
+    return figures
+
+
+def _rows(evaluation: Evaluation, recognizer: Predictor, suspects: list[Suspect]) -> dict[str, Any]:
+    """For each photo: path, truth, prediction, confidence, probability and rank of the truth, whether suspect."""
+    predictions, records = evaluation.predictions, evaluation.records
+    names = [relative_path(records[position].path, records.root) for position in evaluation.positions]
+    doubted = {suspect.index for suspect in suspects}
+    columns = (
+        [name.encode("utf-8", "replace").decode() for name in names],
+        predictions.labels.tolist(),
+        predictions.predicted.tolist(),
+        np.round(predictions.confidence.astype(float), 4).tolist(),
+        np.round(predictions.label_probability.astype(float), 4).tolist(),
+        predictions.label_rank.tolist(),
+        [int(row in doubted) for row in range(len(predictions))],
+    )
+    return {"classes": list(recognizer.classes), "rows": list(zip(*columns, strict=True))}
+
+
+def _unread(evaluation: Evaluation) -> list[tuple[str, str]]:
+    errors = sorted(evaluation.scores.errors.items())[:_UNREAD_SHOWN]
+    return [(str(evaluation.records[position].path), reason) for position, reason in errors]
+
+
+def _facts(evaluation: Evaluation, recognizer: Predictor) -> list[tuple[str, str]]:
+    data, records = recognizer.manifest.data, evaluation.records
+    made_of = ", ".join(f"{count:,} {name}" for name, count in data.photos.items())
+    measured = f"{records.root}: {len(records):,} {evaluation.split} photos of {len(set(records.labels))} classes"
+    return model_facts(
+        recognizer, ("trained on", f"{data.source} ({data.layout}): {made_of}"), ("measured on", measured)
+    )
