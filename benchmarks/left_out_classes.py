@@ -19,17 +19,25 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from fieldmark.backbones.frozen_features import embed
-from fieldmark.calibration.temperature import fit_temperature, log_softmax
+from fieldmark.calibration.logit_scaling import log_softmax
+from fieldmark.calibration.temperature import fit_temperature
 from fieldmark.data.read import read
 from fieldmark.data.splits import carve
 from fieldmark.evaluation.open_set import fpr_at, oscr
 from fieldmark.layers.softmax_regression import LinearHead, fit_softmax
 from fieldmark.openset.class_gaussians import ClassGaussians
-from fieldmark.openset.enrolled_classes import newcomer_odds, with_newcomers
+from fieldmark.openset.enrolled_classes import enrolled_odds, with_enrolled
 from fieldmark.openset.enrolment_gate import fit_gates
-from fieldmark.openset.leave_class_out import leave_out
+from fieldmark.openset.leave_class_out import leave_class_out
 from fieldmark.openset.projection import Projection
-from fieldmark.openset.unknown_scores import DEFAULT_SCORE, JOINED, KNOWN_SCORES, Evidence, fit_unknown, known_scores
+from fieldmark.openset.unknown_scores import (
+    DEFAULT_SCORE,
+    JOINED,
+    KNOWN_SCORES,
+    OpenSetFeatures,
+    fit_threshold,
+    known_scores,
+)
 from fieldmark.training.frozen.single_thread import one_thread_each
 
 Floats = NDArray[np.float32]
@@ -59,10 +67,10 @@ class Fitted:
     labels: Ints
     statistics: ClassGaussians
 
-    def evidence(self, embeddings: Floats) -> Evidence:
+    def evidence(self, embeddings: Floats) -> OpenSetFeatures:
         vectors = self.projection(embeddings)
         logits = self.head(vectors).astype(np.float64) / self.temperature
-        return Evidence(np.exp(log_softmax(logits)), logits, vectors, self.vectors, self.statistics)
+        return OpenSetFeatures(np.exp(log_softmax(logits)), logits, vectors, self.vectors, self.gaussians)
 
 
 def photos_of(data: Path) -> Photos:
@@ -98,7 +106,7 @@ def open_set(photos: Photos, known: Fitted, strangers: Floats) -> dict[str, list
     is_known = np.arange(len(evidence.vectors)) < len(own)
     truth = np.concatenate([np.searchsorted(known.classes, photos.labels[tested]), np.full(len(strangers), -1)])
     right = evidence.probabilities.argmax(1) == truth
-    facts = fit_unknown(known.evidence(val), {}, DEFAULT_SCORE)
+    facts = fit_threshold(known.evidence(val), {}, DEFAULT_SCORE)
     assert facts is not None
     found = {}
     for name in (*KNOWN_SCORES, *JOINED):
@@ -114,7 +122,7 @@ def open_set(photos: Photos, known: Fitted, strangers: Floats) -> dict[str, list
 def enrolled(photos: Photos, known: Fitted, out: Ints, shots: int, rng: np.random.Generator) -> list[float]:
     """Accuracy of the old classes before and after, and of the new ones."""
     inside, free = (which & np.isin(photos.labels, known.classes) for which in (photos.train, photos.free))
-    draws = leave_out(
+    draws = leave_class_out(
         photos.embeddings[inside],
         photos.labels[inside],
         photos.embeddings[free],
@@ -125,10 +133,10 @@ def enrolled(photos: Photos, known: Fitted, out: Ints, shots: int, rng: np.rando
     chosen = [rng.permutation(np.flatnonzero(photos.train & (photos.labels == label)))[:shots] for label in out]
     means = np.stack([known.projection(photos.embeddings[few]).mean(0) for few in chosen])
     test = known.evidence(photos.embeddings[photos.test])
-    odds = newcomer_odds(test.vectors, means, [len(few) for few in chosen], known.statistics, gates)
+    odds = enrolled_odds(test.vectors, means, [len(few) for few in chosen], known.gaussians, gates)
     names = np.concatenate([known.classes, out])
     before = names[test.probabilities.argmax(1)] == photos.labels[photos.test]
-    after = names[with_newcomers(test.probabilities, odds).argmax(1)] == photos.labels[photos.test]
+    after = names[with_enrolled(test.probabilities, odds).argmax(1)] == photos.labels[photos.test]
     is_new = np.isin(photos.labels[photos.test], out)
     return [before[~is_new].mean(), after[~is_new].mean(), after[is_new].mean()]
 

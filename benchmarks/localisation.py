@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from fieldmark.api import Recognizer, fit
-from fieldmark.artifact.load import load_method
+from fieldmark.artifact.load_method import load_method
 from fieldmark.backbones.onnx_export import Normalize
 from fieldmark.data.photos.preprocess import Preprocess, load_array
 from fieldmark.explain.geometry import smooth

@@ -14,17 +14,18 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from fieldmark.uncertainty.given_probabilities import GivenProbabilities
 from numpy.typing import NDArray
 from scipy.stats import betabinom
 
 from fieldmark import load
 from fieldmark.api import Recognizer
-from fieldmark.calibration.temperature import expected_calibration_error, log_softmax
+from fieldmark.calibration.logit_scaling import log_softmax
+from fieldmark.calibration.temperature import expected_calibration_error
 from fieldmark.evaluation.evaluate import photos_of_split
 from fieldmark.evaluation.guarantee_metrics import back_off_figures
 from fieldmark.recognizer.specimen import fuse_photos
-from fieldmark.uncertainty.conformal import candidate_sets, conformity_scores, score_quantile
-from fieldmark.uncertainty.given_probabilities import GivenProbabilities
+from fieldmark.uncertainty.conformal import conformity_scores, score_quantile
 from fieldmark.uncertainty.raps import choose_conformity_score
 
 Floats = NDArray[np.float64]
@@ -66,8 +67,8 @@ def calibration(recognizer: Recognizer, probabilities: Floats, labels: Ints) -> 
 
 
 def coverage(recognizer: Recognizer, probabilities: Floats, labels: Ints, level: float, draws: int) -> None:
-    count, score = recognizer.trust.photos or MAX_DRAWN, recognizer.trust.score
-    shipped = recognizer.trust.sets(probabilities, level)
+    count, score = recognizer.guarantees.photos or MAX_DRAWN, recognizer.guarantees.score
+    shipped = recognizer.guarantees.sets(probabilities, level)
     if shipped is not None:
         held = shipped[np.arange(len(labels)), labels]
         print(f"  coverage {level}: {held.mean():.3f} by the model as it is, {shipped.sum(1).mean():.2f} classes a set")
@@ -84,8 +85,8 @@ def coverage(recognizer: Recognizer, probabilities: Floats, labels: Ints, level:
             print(f"  coverage {level}: {count} calibration photos are too few")
             return
         truth = np.arange(len(rest)), labels[rest]
-        bare = candidate_sets(probabilities[rest], quantile, score, allow_empty=True)
-        sets = candidate_sets(probabilities[rest], quantile, score)
+        bare = prediction_sets(probabilities[rest], quantile, score, allow_empty=True)
+        sets = prediction_sets(probabilities[rest], quantile, score)
         found.append(bare[truth].mean())
         delivered.append(sets[truth].mean())
         sizes.append(sets.sum(1).mean())
@@ -114,7 +115,7 @@ def compare_scores(count: int, probabilities: Floats, labels: Ints, level: float
             if quantile is None:
                 print(f"  scores at {level}: {count} calibration photos are too few")
                 return
-            tables[name.upper()].append((candidate_sets(probabilities[rest], quantile, score), labels[rest]))
+            tables[name.upper()].append((prediction_sets(probabilities[rest], quantile, score), labels[rest]))
         theirs = _by_mapie(probabilities[first], labels[first], probabilities[rest], level)
         tables["MAPIE's random APS"].append((theirs, labels[rest]))
     for name, draws in tables.items():
@@ -144,7 +145,7 @@ def _by_mapie(known: Floats, labels: Ints, fresh: Floats, level: float) -> Bools
 
 
 def back_off(recognizer: Recognizer, probabilities: Floats, labels: Ints, wanted: float) -> None:
-    found = back_off_figures(recognizer.trust, probabilities, labels, wanted)
+    found = back_off_figures(recognizer.guarantees, probabilities, labels, wanted)
     ranks = ", ".join(
         f"{part.rank} {part.share:.3f}" + ("" if part.right is None else f" ({part.right:.3f} right)")
         for part in found.by_rank
@@ -182,11 +183,11 @@ def main() -> None:
     for model in options.models:
         recognizer, probabilities, labels = ask(model)
         accuracy = (probabilities.argmax(1) == labels).mean()
-        print(f"{model.name}: {len(labels)} test photos, {recognizer.trust.photos} held out, top-1 {accuracy:.3f}")
+        print(f"{model.name}: {len(labels)} test photos, {recognizer.guarantees.photos} held out, top-1 {accuracy:.3f}")
         calibration(recognizer, probabilities, labels)
         for level in (0.9, 0.95):
             coverage(recognizer, probabilities, labels, level, options.draws)
-            compare_scores(recognizer.trust.photos or MAX_DRAWN, probabilities, labels, level)
+            compare_scores(recognizer.guarantees.photos or MAX_DRAWN, probabilities, labels, level)
         for wanted in (0.9, 0.95):
             back_off(recognizer, probabilities, labels, wanted)
         for size in (2, 3):

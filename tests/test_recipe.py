@@ -83,8 +83,8 @@ def test_a_budget_reads_the_same_from_everywhere(place: str, tmp_path: Path) -> 
         (
             {"method": "linear_probe", "options": {"fold": 3}},
             "unknown setting of linear_probe 'fold': did you mean 'folds'? (known: backbone, classes, "
-            "confidence, conformal, coverage, folds, gallery_uri, image_size, poolings, resize, seed, test_fraction, "
-            "test_views, val_fraction, weights)",
+            "conformal, coverage, device, folds, gallery_uri, image_size, poolings, resize, seed, target_accuracy, "
+            "test_fraction, test_views, val_fraction, weights)",
         ),
         ({"overrides": ["seed"]}, "--set takes key=value, but got 'seed'"),
         ({"overrides": ["=3"]}, "--set takes key=value, but got '=3'"),
@@ -134,3 +134,7 @@ def test_a_method_in_a_recipe_that_is_no_text(tmp_path: Path) -> None:
 def test_settings_survive_json() -> None:
     settings = build_settings("fine_tune", {"weights": Path("w.pth"), "epochs": 2})
     assert FineTune.Settings.model_validate(settings.model_dump(mode="json")) == settings
+
+
+def test_the_old_name_of_target_accuracy_is_accepted() -> None:
+    assert build_settings("linear_probe", overrides=["confidence=0.9"]).target_accuracy == 0.9

@@ -11,7 +11,7 @@ import numpy as np
 from fieldmark.arrays import Float64s
 from fieldmark.data.read import read
 from fieldmark.errors import PhotoError
-from fieldmark.recognizer.inputs import PhotoInput, is_single
+from fieldmark.recognizer.inputs import PhotoInput, as_list, is_single
 from fieldmark.recognizer.predictor import Predictor
 from fieldmark.structures import RecordList, Split
 
@@ -135,7 +135,7 @@ class Recognizer(Predictor):
         Raises:
             PhotoError: A photo cannot be read. `predict` answers the others.
         """
-        scores = self.scores([photos] if is_single(photos) else list(photos))
+        scores = self.scores(as_list(photos))
         for reason in scores.errors.values():
             raise PhotoError(reason)
         return np.asarray(scores.probabilities, dtype=np.float64)
@@ -146,7 +146,7 @@ class Recognizer(Predictor):
         *,
         split: Split = "test",
         coverage: float | None = None,
-        confidence: float | None = None,
+        target_accuracy: float | None = None,
     ) -> Evaluation:
         """Measure the model on a split.
 
@@ -154,14 +154,14 @@ class Recognizer(Predictor):
             data: A data set; None for the one that the model was made from.
             split: Which split to read.
             coverage: Target coverage of the prediction sets; None for the model's own.
-            confidence: Target accuracy of answers that back off; None for the model's own.
+            target_accuracy: Target accuracy of answers that back off; None for the model's own.
 
         Raises:
             DataError: The photos are not there, or their labels are not those of the model.
         """
         from fieldmark.evaluation.evaluate import evaluate
 
-        return evaluate(self, data, split=split, coverage=coverage, confidence=confidence)
+        return evaluate(self, data, split=split, coverage=coverage, target_accuracy=target_accuracy)
 
     def explain(self, photo: PhotoInput, against: str | None = None) -> Evidence:
         """Find where in a photo the evidence for the winner lies, by itself and against another class.
@@ -180,7 +180,7 @@ class Recognizer(Predictor):
         return explain_photo(self, photo, against)
 
     @overload
-    def search(self, photos: str | Path | bytes, k: int = 5) -> list[Neighbour]: ...
+    def search(self, photos: str | Path | bytes, k: int = 5) -> list[Neighbour]: ...  # type: ignore[overload-overlap]
     @overload
     def search(self, photos: Sequence[PhotoInput], k: int = 5) -> list[list[Neighbour]]: ...
     @overload
@@ -195,7 +195,7 @@ class Recognizer(Predictor):
             ModelError: The model has no gallery.
         """
         single = is_single(photos)
-        found, errors = self.nearest([photos] if single else list(photos), k)
+        found, errors = self.nearest(as_list(photos), k)
         for reason in errors.values():
             raise PhotoError(reason)
         return found[0] if single else found

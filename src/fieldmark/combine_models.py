@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from fieldmark.arrays import Floats, Ints
-from fieldmark.artifact.load import load_method, verified_file
+from fieldmark.artifact.load import verified_file
+from fieldmark.artifact.load_method import load_method
 from fieldmark.backbones.runners.onnx_runner import OnnxRunner
+from fieldmark.calibration.member_fusion import fuse
 from fieldmark.data.photo_table import PhotoTable
 from fieldmark.errors import SettingError
 from fieldmark.methods.ensemble import Ensemble
-from fieldmark.recognizer.predictor import Predictor, fuse
+from fieldmark.recognizer.predictor import Predictor
 from fieldmark.structures import RecordList
 from fieldmark.training.graph_outputs import graph_logits
 from fieldmark.training.member import Member, Trained

@@ -14,19 +14,20 @@ import numpy as np
 from fieldmark.artifact.manifest import DataFacts, Manifest
 from fieldmark.artifact.save import check_out, member_facts, save_artifact
 from fieldmark.calibration.calibrate import Calibration, calibrate
-from fieldmark.calibration.trust_facts import TrustFacts
 from fieldmark.data.class_subset import choose_classes
 from fieldmark.data.photo_table import PhotoTable
 from fieldmark.data.prepare import Prepared, prepare
 from fieldmark.data.read import read
 from fieldmark.errors import SettingError
 from fieldmark.methods.settings_base import FitSettings
-from fieldmark.openset.fit_openset import known_photos, remember
+from fieldmark.openset.fit_openset import fit_openset, gallery_rows, known_photos
+from fieldmark.openset.gallery import GALLERY_FOLDER, Gallery
+from fieldmark.openset.open_set_state import OPEN_SET_FILE
 from fieldmark.recipe import build_settings
 from fieldmark.recognizer.predictor import Predictor
 from fieldmark.structures import RecordList
 from fieldmark.training.member import Trained
-from fieldmark.uncertainty.guarantees import TRUST_FILE, GuaranteeTables, hierarchy_of
+from fieldmark.uncertainty.guarantees import GUARANTEES_FILE, GuaranteeFacts, GuaranteeTables
 from fieldmark.uncertainty.raps import choose_conformity_score
 
 __all__ = ["RUN_FILE", "fit", "run_folder", "train_and_save"]
@@ -89,22 +90,41 @@ def train_and_save(prepared: Prepared, settings: FitSettings, out: Path, *, resu
     score = choose_conformity_score(
         settings.conformal, calibration.probabilities[free], labels[free], settings.coverage
     )
-    manifest.trust = TrustFacts(
-        file=TRUST_FILE,
+    manifest.guarantees = GuaranteeFacts(
+        file=GUARANTEES_FILE,
         photos=int(kept.sum()),
         score=score.name,
         k_reg=score.k_reg,
         penalty=score.penalty,
         coverage=settings.coverage,
-        confidence=settings.confidence,
+        target_accuracy=settings.target_accuracy,
     )
-    tables = GuaranteeTables.of(calibration.probabilities[kept], labels[kept], hierarchy_of(manifest), score)
+    tables = GuaranteeTables.of(calibration.probabilities[kept], labels[kept], manifest.hierarchy(), score)
 
     def complete(folder: Path, manifest: Manifest) -> Manifest:
-        tables.save(folder / TRUST_FILE)
-        answers = calibration.probabilities
-        known = known_photos(folder, manifest, photos.records, trained.members, answers, free, photos.groups)
-        return remember(folder, manifest, known, gallery_uri=settings.gallery_uri, seed=settings.seed)
+        tables.save(folder / GUARANTEES_FILE)
+        known = known_photos(
+            folder / manifest.members[0].graph,
+            calibration.temperatures,
+            photos.records,
+            trained.members,
+            calibration.probabilities,
+            free,
+            photos.groups,
+        )
+        fitted = fit_openset(known, seed=settings.seed)
+        fitted.state.save(folder / OPEN_SET_FILE)
+        key = fitted.state.projection.key
+        facts = Gallery.create(
+            settings.gallery_uri or GALLERY_FOLDER,
+            folder,
+            gallery_rows(known.records),
+            fitted.vectors,
+            key,
+            "photos" if settings.gallery_uri is None else f"photos-{key}",
+        )
+        update = {"unknown": fitted.threshold, "enrolment_gates": fitted.gates, "gallery": facts}
+        return manifest.model_copy(update=update | {"open_set_state": OPEN_SET_FILE})
 
     save_artifact(out, manifest, trained.members, photos, complete)
     shutil.rmtree(run_dir, ignore_errors=True)

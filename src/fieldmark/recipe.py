@@ -40,6 +40,9 @@ def parse_duration(text: str) -> float:
     return 3600 * hours + 60 * minutes + seconds
 
 
+_OLD_NAMES = {"confidence": "target_accuracy"}
+
+
 def settings_class(method: str) -> type[FitSettings]:
     """Return the settings of a method.
 
@@ -75,6 +78,7 @@ def build_settings(
     values |= {key: _split_list(model, key, value) for key, value in texts.items()}
     if isinstance(values.get("budget"), str):
         values["budget"] = parse_duration(values["budget"])
+    values = {_OLD_NAMES.get(key, key): value for key, value in values.items()}
     for key in values:
         if key not in model.model_fields:
             raise unknown_name(f"setting of {chosen}", key, [name for name in model.model_fields if name != "method"])

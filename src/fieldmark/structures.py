@@ -8,11 +8,24 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-__all__ = ["Answer", "Box", "Candidate", "Part", "Record", "RecordList", "Role", "Split"]
+__all__ = [
+    "Answer",
+    "Box",
+    "Candidate",
+    "ConformalName",
+    "Part",
+    "Record",
+    "RecordList",
+    "Role",
+    "Split",
+    "relative_path",
+]
 
 Split = Literal["train", "val", "test"]
 Role = Literal["train", "val", "calibration", "test"]
 """What a photo serves for in a fit; ``calibration`` photos are part of the split val."""
+ConformalName = Literal["lac", "aps", "raps"]
+"""Names of the conformity scores of prediction sets."""
 Box = tuple[float, float, float, float]
 """x1, y1, x2, y2 in pixels of the upright photo, 0-based; x2 and y2 lie outside the box."""
 
@@ -116,6 +129,15 @@ class RecordList(list[Record]):
             bars=[(self.classes[label], count / counts[0][1], f"{count:,}") for label, count in counts],
             pictures=[thumbnail_uri(firsts[label], 112) for label, _ in counts[:4]],
         )
+
+
+def relative_path(path: Path, root: Path | None) -> str:
+    """Return a path relative to the root of a data set, with forward slashes; the whole path if it lies elsewhere."""
+    if root is not None:
+        base = root if root.is_dir() else root.parent
+        if path.is_relative_to(base):
+            return path.relative_to(base).as_posix()
+    return path.as_posix()
 
 
 @dataclass(frozen=True, slots=True)

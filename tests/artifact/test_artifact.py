@@ -16,14 +16,15 @@ from safetensors.numpy import load_file
 
 from fieldmark import ModelError, Recognizer, SettingError, load
 from fieldmark.artifact.checksums import checksum
-from fieldmark.artifact.load import load_manifest, load_method, load_split
+from fieldmark.artifact.load import load_manifest, load_split
+from fieldmark.artifact.load_method import load_method
 from fieldmark.artifact.manifest import FORMAT, Manifest
-from fieldmark.artifact.save import check_out, relative_path
+from fieldmark.artifact.save import check_out
 from fieldmark.backbones.onnx_export import Normalize
 from fieldmark.backbones.runners.onnx_runner import OnnxRunner
 from fieldmark.data.photos.open_photo import content_key
 from fieldmark.data.photos.preprocess import load_array
-from fieldmark.structures import Record
+from fieldmark.structures import Record, relative_path
 
 FILES = [
     "README.md",

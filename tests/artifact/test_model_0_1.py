@@ -59,7 +59,7 @@ def test_its_answers_are_the_same(model: Path, photos: list[str]) -> None:
 
 
 def test_its_prediction_sets_and_ranks_are_the_same_at_other_levels(model: Path, photos: list[str]) -> None:
-    assert _same(load(model).predict(photos, coverage=0.7, confidence=0.5), EXPECTED["answers_at_levels"])
+    assert _same(load(model).predict(photos, coverage=0.7, target_accuracy=0.5), EXPECTED["answers_at_levels"])
 
 
 def test_its_answer_for_a_specimen_is_the_same(model: Path, photos: list[str]) -> None:

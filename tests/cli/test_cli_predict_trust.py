@@ -28,11 +28,12 @@ def test_a_set_and_its_coverage_are_in_the_json(command: Command, fitted: Path, 
     assert answer["rank"] in ("class", None)
 
 
-@pytest.mark.parametrize("option", ["coverage", "confidence"])
+@pytest.mark.parametrize("option", ["coverage", "target-accuracy", "confidence"])
 def test_a_level_that_is_none_is_one_sentence(command: Command, fitted: Path, photos: list[Path], option: str) -> None:
     done = command("predict", fitted, photos[0], f"--{option}", "1.5")
     assert (done.code, done.out) == (2, "")
-    assert done.err == f"fieldmark: {option} must lie between 0 and 1, such as 0.9, but is 1.5\n"
+    name = "coverage" if option == "coverage" else "target_accuracy"
+    assert done.err == f"fieldmark: {name} must lie between 0 and 1, such as 0.9, but is 1.5\n"
 
 
 def test_a_coverage_that_nothing_vouches_for_is_refused(fitted: Path, photos: list[Path]) -> None:
@@ -40,7 +41,7 @@ def test_a_coverage_that_nothing_vouches_for_is_refused(fitted: Path, photos: li
     with pytest.raises(SettingError) as caught:
         recognizer.predict(photos[0], coverage=0.999)
     assert str(caught.value) == (
-        f"a coverage of 0.999 needs 999 calibration photos, but the model has {recognizer.trust.photos}; "
+        f"a coverage of 0.999 needs 999 calibration photos, but the model has {recognizer.guarantees.photos}; "
         "ask for less, or fit on more photos"
     )
 

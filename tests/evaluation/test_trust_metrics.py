@@ -28,7 +28,7 @@ def test_figures_are_those_of_a_count_by_hand(trust: Guarantees) -> None:
     rng = np.random.default_rng(1)
     rows, labels = rng.dirichlet(np.full(4, 0.3), 150), rng.integers(0, 4, 150)
     plain = compute_metrics(rows, labels, CLASSES)
-    found = with_guarantees(plain, trust, rows, labels, CLASSES, AnswerOptions(coverage=0.8, confidence=0.9))
+    found = with_guarantees(plain, trust, rows, labels, CLASSES, AnswerOptions(coverage=0.8, target_accuracy=0.9))
     sets = trust.sets(rows, 0.8)
     assert sets is not None
     held = [bool(sets[index, label]) for index, label in enumerate(labels)]
@@ -51,7 +51,7 @@ def test_back_off_adds_up_and_is_json(trust: Guarantees) -> None:
     rows = rng.dirichlet(np.full(4, 0.3), 300)
     labels = np.array([rng.choice(4, p=row) for row in rows])
     plain = compute_metrics(rows, labels, CLASSES)
-    found = with_guarantees(plain, trust, rows, labels, CLASSES, AnswerOptions(confidence=0.9)).back_off
+    found = with_guarantees(plain, trust, rows, labels, CLASSES, AnswerOptions(target_accuracy=0.9)).back_off
     assert found is not None
     assert found.vouched
     assert [part.rank for part in found.by_rank] == ["class", "genus"]
@@ -60,7 +60,7 @@ def test_back_off_adds_up_and_is_json(trust: Guarantees) -> None:
     assert found.right == pytest.approx(right / found.answered)
     assert found.right is not None
     assert found.right >= 0.85
-    figures = with_guarantees(plain, trust, rows, labels, CLASSES, AnswerOptions(confidence=0.9)).to_dict()
+    figures = with_guarantees(plain, trust, rows, labels, CLASSES, AnswerOptions(target_accuracy=0.9)).to_dict()
     assert json.loads(json.dumps(figures))["back_off"]["wanted"] == 0.9
 
 
@@ -69,7 +69,7 @@ def test_without_held_out_photos_there_are_no_sets_and_nothing_is_vouched_for() 
     rows, labels = np.eye(4), np.arange(4)
     plain = compute_metrics(rows, labels, CLASSES)
     found = with_guarantees(
-        plain, Guarantees(tree, GuaranteeTables.empty(1)), rows, labels, CLASSES, AnswerOptions(confidence=0.9)
+        plain, Guarantees(tree, GuaranteeTables.empty(1)), rows, labels, CLASSES, AnswerOptions(target_accuracy=0.9)
     )
     assert (found.set_coverage, found.accuracy_by_rank, found.hierarchical_error) == (None, {}, None)
     assert found.back_off is not None

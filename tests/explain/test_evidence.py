@@ -13,7 +13,7 @@ from PIL import Image
 
 from fieldmark import PhotoError, Recognizer, SettingError, fit, load
 from fieldmark.explain.explain_photo import chosen_pair
-from fieldmark.openset.enrolled_classes import gate_for, newcomer_odds
+from fieldmark.openset.enrolled_classes import enrolled_odds, gate_for
 from fieldmark.recognizer.enroll import enroll
 from fieldmark.recognizer.inputs import to_image
 
@@ -30,8 +30,8 @@ def photo(birds: Path) -> Path:
 
 def graph_scores(recognizer: Recognizer, photo: Path) -> np.ndarray:
     """What the shipped graphs say, without any of this package's gradients."""
-    side = recognizer.reader.draft_side
-    return recognizer.reader.read([to_image(photo, draft=(side, side))]).logits[0]
+    side = recognizer.graphs.draft_side
+    return recognizer.graphs.run([to_image(photo, draft=(side, side))]).logits[0]
 
 
 def test_the_places_add_up_to_what_the_graph_says(recognizer: Recognizer, photo: Path) -> None:
@@ -158,12 +158,12 @@ def noise(with_newcomer: Recognizer) -> Path:
 
 def log_odds(recognizer: Recognizer, photo: Path, old: str) -> float:
     """How the newcomer stands against one old class, by the odds that answers are made of; the gate's bias left out."""
-    memory, gates = recognizer.judge.memory, recognizer.manifest.gates
-    means, shots = recognizer.judge.newcomers
-    evidence, _, _ = recognizer.evidence([photo])
+    memory, gates = recognizer.open_set.state, recognizer.manifest.enrolment_gates
+    means, shots = recognizer.open_set.enrolled_means
+    evidence, _, _ = recognizer.open_set_features([photo])
     others = np.array([one for one in range(len(recognizer.manifest.classes)) if recognizer.classes[one] != old])
-    alone = memory.statistics.without(others)
-    odds = newcomer_odds(np.asarray(evidence.vectors), means, shots, alone, gates)[0, 0]
+    alone = memory.gaussians.without(others)
+    odds = enrolled_odds(np.asarray(evidence.vectors), means, shots, alone, gates)[0, 0]
     return float(np.log(odds)) - gate_for(gates, shots[0]).bias
 
 

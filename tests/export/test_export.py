@@ -16,7 +16,7 @@ from PIL import Image
 
 from fieldmark import ModelError, Recognizer, SettingError
 from fieldmark.artifact.load import load_manifest
-from fieldmark.calibration.trust_facts import ScalingFacts
+from fieldmark.calibration.logit_scaling import LogitScaling
 from fieldmark.data.photos.open_photo import open_photo
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.export import export_onnx as export_module
@@ -111,7 +111,7 @@ def test_several_members_ten_views_and_scaling_are_one_graph(model_copy: Path, p
         only.model_copy(update={"views": 10, "temperature": 0.8, "weight": 0.3}),
         only.model_copy(update={"temperature": 1.7, "weight": 0.5}),
     ]
-    manifest.scaling = ScalingFacts(kind="vector", scale=[1.0, 0.9, 1.2, 0.7], shift=[0.0, 0.3, -0.2, 0.1])
+    manifest.scaling = LogitScaling(kind="vector", scale=[1.0, 0.9, 1.2, 0.7], shift=[0.0, 0.3, -0.2, 0.1])
     (model_copy / "fieldmark.json").write_text(manifest.model_dump_json(), encoding="utf-8")
     assert [square.preprocess.image_size for square in squares_of(manifest)] == [96, 110]
     report = export(model_copy, model_copy.with_suffix(".onnx"))

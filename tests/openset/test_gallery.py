@@ -16,8 +16,7 @@ from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
 from fieldmark import ModelError, Recognizer, SettingError
 from fieldmark.openset import gallery as module
-from fieldmark.openset.gallery import Gallery, GalleryRow
-from fieldmark.openset.openset_facts import GalleryFacts
+from fieldmark.openset.gallery import Gallery, GalleryFacts, GalleryRow
 from fieldmark.openset.projection import unit_rows
 
 

@@ -68,14 +68,14 @@ def test_taken_back_it_leaves_no_trace_in_the_answers(model_copy: Path, birds: P
     enroll(model_copy, "stripes", stripes[:2])
     enroll(model_copy, "more stripes", stripes[2:4])
     unenroll(model_copy, "stripes")
-    assert Recognizer(model_copy).judge.labels == ("more stripes",)
+    assert Recognizer(model_copy).open_set.labels == ("more stripes",)
     unenroll(model_copy, "more stripes")
     assert _answers(model_copy, photos) == before
     assert Recognizer(model_copy).nearest(photos) == neighbours
     assert {path.name for path in model_copy.iterdir()} == names
 
 
-@pytest.mark.parametrize("step", ["_write_vectors", "_write_manifest"])
+@pytest.mark.parametrize("step", ["_write_vectors", "write_manifest"])
 def test_a_crash_changes_nothing_and_the_next_try_succeeds(
     model_copy: Path, birds: Path, stripes: list[Path], monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -120,7 +120,7 @@ def test_bad_input_is_one_sentence_and_changes_nothing(model_copy: Path, stripes
         unenroll(model_copy, taken)
     with pytest.raises(SettingError) as raised:
         unenroll(model_copy, "nobody")
-    assert str(raised.value) == f"nothing was enrolled in the model {model_copy}, so 'nobody' cannot be taken back"
+    assert str(raised.value) == f"the model {model_copy} has no enrolled classes, so 'nobody' cannot be unenrolled"
     assert _files(model_copy) == files
     enroll(model_copy, "stripes", stripes[:1])
     with pytest.raises(SettingError, match="unknown enrolled class 'nobody'"):
@@ -141,7 +141,7 @@ def test_a_model_without_memory_or_gallery_says_so(model_copy: Path, stripes: li
     with pytest.raises(ModelError) as raised:
         enroll(model_copy, "stripes", stripes[:2])
     assert str(raised.value) == (
-        f"the model {model_copy} was made from too few photos to tell what a newcomer would cost; "
+        f"the model {model_copy} was made from too few photos to estimate what a new class would cost; "
         "fit it again with at least two classes of two photos"
     )
 

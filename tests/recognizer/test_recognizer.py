@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 
 from fieldmark import Answer, Recognizer, SettingError
-from fieldmark.calibration.temperature import log_softmax
+from fieldmark.calibration.logit_scaling import log_softmax
+from fieldmark.calibration.member_fusion import fuse
 from fieldmark.recognizer.inputs import is_single, to_image
-from fieldmark.recognizer.predictor import fuse
 from fieldmark.structures import Record
 
 
@@ -115,7 +115,7 @@ def test_a_bad_photo_gets_an_error_and_the_others_their_answers(
 
 def test_an_image_that_breaks_off_is_an_error_too(recognizer: Recognizer, photos: list[Path]) -> None:
     image = Image.open(io.BytesIO(photos[0].read_bytes()[:1500]))
-    assert "damaged or breaks off" in str(recognizer.predict(image).error)
+    assert "damaged or incomplete" in str(recognizer.predict(image).error)
 
 
 @pytest.mark.parametrize("nonsense", [5, None, object()])

@@ -9,7 +9,7 @@ import pytest
 
 from fieldmark import Recognizer, SettingError, fit
 from fieldmark.backbones.runners.onnx_runner import OnnxRunner
-from fieldmark.calibration.temperature import log_softmax
+from fieldmark.calibration.logit_scaling import log_softmax
 from fieldmark.data.photos.open_photo import open_photo
 from fieldmark.data.photos.views import photo_views
 from fieldmark.data.read import read

@@ -121,7 +121,12 @@ def test_ten_thousand_photos_make_a_page_that_opens(evaluation: Evaluation, fitt
     records = one.records.like(list(one.records) * times)
     table = np.tile(one.scores.probabilities, (times, 1))
     metrics = compute_metrics(table, np.array(records.labels), ODD)
-    many = replace(one, metrics=metrics, records=records, scores=Scores(table, {}, np.tile(one.scores.known, times)))
+    many = replace(
+        one,
+        metrics=metrics,
+        records=records,
+        scores=Scores(table, {}, None if one.scores.unknown is None else np.tile(one.scores.unknown, times)),
+    )
     write_report(many, recognizer, tmp_path / "report.html")
     text = _alone(tmp_path / "report.html")
     assert len(_rows(text)["rows"]) == len(records) >= 10_000

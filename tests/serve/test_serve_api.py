@@ -145,7 +145,8 @@ def test_too_many_photos(client: httpx.Client) -> None:
         ("?top_k=0", "'top_k' does not fit"),
         ("?coverage=2", "coverage"),
         ("?coverage=0.9999", "calibration photos"),
-        ("?confidence=-1", "confidence"),
+        ("?target_accuracy=-1", "target_accuracy"),
+        ("?confidence=-1", "target_accuracy"),
     ],
 )
 def test_levels_that_are_none(client: httpx.Client, photos: list[Path], query: str, part: str) -> None:

@@ -7,18 +7,18 @@ import warnings
 import numpy as np
 import pytest
 from mapie.classification import SplitConformalClassifier
+from mapie_oracle import GivenProbabilities
 from numpy.typing import NDArray
 from scipy.stats import betabinom
 
 from fieldmark.errors import SettingError
 from fieldmark.uncertainty.conformal import (
-    candidate_sets,
+    check_level,
     conformity_scores,
-    demand_level,
     photos_needed,
+    prediction_sets,
     score_quantile,
 )
-from fieldmark.uncertainty.given_probabilities import GivenProbabilities
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -44,7 +44,7 @@ def test_sets_are_those_of_mapie(coverage: float, count: int) -> None:
         expected = oracle.conformalize(known, labels).predict_set(fresh)[1][:, :, 0]
     quantile = score_quantile(conformity_scores(known, labels), coverage)
     assert quantile is not None
-    np.testing.assert_array_equal(candidate_sets(fresh, quantile, allow_empty=True), expected)
+    np.testing.assert_array_equal(prediction_sets(fresh, quantile, allow_empty=True), expected)
 
 
 def test_scores_are_sorted_and_one_minus_the_probability_of_the_truth() -> None:
@@ -62,7 +62,7 @@ def test_sets_grow_with_the_coverage_and_always_hold_the_best_class() -> None:
     for coverage in (0.05, 0.3, 0.6, 0.9, 0.99):
         quantile = score_quantile(scores, coverage)
         assert quantile is not None
-        sets = candidate_sets(fresh, quantile)
+        sets = prediction_sets(fresh, quantile)
         assert (sets | ~before).all()
         assert sets[np.arange(200), fresh.argmax(1)].all()
         before = sets
@@ -77,7 +77,7 @@ def test_coverage_is_kept_however_wrong_the_probabilities(coverage: float, wrong
         probabilities, labels = _photos(count + tested, seed, wrong_by)
         quantile = score_quantile(conformity_scores(probabilities[:count], labels[:count]), coverage)
         assert quantile is not None
-        sets = candidate_sets(probabilities[count:], quantile, allow_empty=True)
+        sets = prediction_sets(probabilities[count:], quantile, allow_empty=True)
         found.append(int(sets[np.arange(tested), labels[count:]].sum()))
     missed = round((count + 1) * (1 - coverage))
     law = betabinom(tested, count + 1 - missed, missed)
@@ -96,5 +96,5 @@ def test_so_many_photos_vouch_for_a_coverage_and_one_fewer_does_not(coverage: fl
 @pytest.mark.parametrize("level", [0.0, 1.0, -0.5, 1.5, float("nan")])
 def test_levels_lie_between_0_and_1(level: float) -> None:
     with pytest.raises(SettingError) as caught:
-        demand_level("coverage", level)
+        check_level("coverage", level)
     assert str(caught.value) == f"coverage must lie between 0 and 1, such as 0.9, but is {level:g}"

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from fieldmark import Recognizer, fit, read
 from fieldmark.artifact.load import load_manifest
-from fieldmark.calibration.trust_facts import TrustFacts
 from fieldmark.compare.run_plan import parse_specs, plan_entries
 from fieldmark.data.prepare import prepare
 from fieldmark.evaluation.evaluate import evaluate
@@ -22,8 +21,9 @@ from fieldmark.methods import METHODS
 from fieldmark.recipe import build_settings
 from fieldmark.recognizer.enroll import enroll
 from fieldmark.recognizer.specimen import fuse_photos, majority_set
-from fieldmark.uncertainty.conformal import candidate_sets, conformity_scores, score_quantile
+from fieldmark.uncertainty.conformal import conformity_scores, prediction_sets, score_quantile
 from fieldmark.uncertainty.conformity_scores import LAC, ConformityScore
+from fieldmark.uncertainty.guarantees import GuaranteeFacts
 from fieldmark.uncertainty.raps import choose_conformity_score
 
 COVERAGE = 0.5  # so few val photos vouch for no more
@@ -44,11 +44,11 @@ def photos(birds: Path) -> list[Path]:
 
 def _sets(model: Recognizer, rows: NDArray[np.floating], coverage: float = COVERAGE) -> NDArray[np.bool_]:
     """By the numbers that are stored."""
-    facts = model.manifest.trust
+    facts = model.manifest.guarantees
     assert facts is not None
-    quantile = score_quantile(model.trust.tables.scores, coverage)
+    quantile = score_quantile(model.guarantees.tables.scores, coverage)
     assert quantile is not None
-    return candidate_sets(rows, quantile, ConformityScore(facts.score, facts.k_reg, facts.penalty))
+    return prediction_sets(rows, quantile, ConformityScore(facts.score, facts.k_reg, facts.penalty))
 
 
 def test_its_numbers_are_chosen_on_free_val_photos_and_calibrated_on_the_others(raps: Path, birds: Path) -> None:
@@ -57,11 +57,11 @@ def test_its_numbers_are_chosen_on_free_val_photos_and_calibrated_on_the_others(
     photos = prepare(read(birds), 0, val_fraction=0.3).photos
     free, kept = photos.of_role("val"), photos.of_role("calibration")
     chosen = choose_conformity_score("raps", model.scores(free.records).probabilities, free.labels, COVERAGE)
-    assert model.trust.score == chosen
+    assert model.guarantees.score == chosen
     assert chosen.name == "raps"
     assert chosen.k_reg >= 1
     expected = conformity_scores(model.scores(kept.records).probabilities, kept.labels, chosen)
-    np.testing.assert_allclose(model.trust.tables.scores, expected, atol=1e-3)
+    np.testing.assert_allclose(model.guarantees.tables.scores, expected, atol=1e-3)
 
 
 def test_answers_specimens_and_figures_are_made_by_it(raps: Path, photos: list[Path]) -> None:
@@ -81,22 +81,22 @@ def test_answers_specimens_and_figures_are_made_by_it(raps: Path, photos: list[P
 
 def test_card_and_report_name_it(raps: Path, fitted: Path, tmp_path: Path) -> None:
     model = Recognizer(raps)
-    assert model.manifest.trust is not None
-    words = model.manifest.trust.score_in_words
+    assert model.manifest.guarantees is not None
+    words = model.manifest.guarantees.score_in_words
     assert words.startswith("RAPS (")
-    assert f"| candidate sets | by {words}, hold the truth for at least 50% of such photos |" in model.card
+    assert f"| prediction sets | {words}; contain the correct class for at least 50% of such photos |" in model.card
     write_report(evaluate(model), model, tmp_path / "report.html")
     assert f"<p>Made by {words}.</p>" in (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert TrustFacts(file="x", photos=9, score="raps", k_reg=3, penalty=0.01).score_in_words == (
+    assert GuaranteeFacts(file="x", photos=9, score="raps", k_reg=3, penalty=0.01).score_in_words == (
         "RAPS (k_reg 3, lambda 0.01)"
     )
-    assert TrustFacts(file="x", photos=9, score="raps").score_in_words == "RAPS (lambda 0, as APS)"
-    assert TrustFacts(file="x", photos=9, score="aps").score_in_words == "APS"
+    assert GuaranteeFacts(file="x", photos=9, score="raps").score_in_words == "RAPS (lambda 0, as APS)"
+    assert GuaranteeFacts(file="x", photos=9, score="aps").score_in_words == "APS"
 
 
 def test_an_exported_file_makes_the_same_sets(raps: Path, photos: list[Path], tmp_path: Path) -> None:
     exported = Recognizer(export(raps, tmp_path / "model.onnx").path)
-    assert exported.trust.score == Recognizer(raps).trust.score
+    assert exported.guarantees.score == Recognizer(raps).guarantees.score
     assert [one.set for one in exported.predict(photos)] == [one.set for one in Recognizer(raps).predict(photos)]
 
 
@@ -116,8 +116,8 @@ def test_a_model_from_before_there_was_a_choice_is_lac(fitted: Path, model_copy:
     for name in ("score", "k_reg", "penalty"):
         del content["trust"][name]
     (model_copy / "fieldmark.json").write_text(json.dumps(content), encoding="utf-8")
-    assert load_manifest(model_copy).trust == load_manifest(fitted).trust
-    assert Recognizer(model_copy).trust.score == LAC
+    assert load_manifest(model_copy).guarantees == load_manifest(fitted).guarantees
+    assert Recognizer(model_copy).guarantees.score == LAC
     assert Recognizer(model_copy).predict(photos) == Recognizer(fitted).predict(photos)
 
 

@@ -1,4 +1,4 @@
-"""The model card: what a person should know before trusting the model."""
+"""Write the model card: what people must know before they rely on the model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["write_card"]
 
 
 def write_card(manifest: Manifest) -> str:
-    """The card as Markdown."""
+    """Return the card as Markdown."""
     data, calibration = manifest.data, manifest.calibration
     photos = ", ".join(f"{count} {split}" for split, count in data.photos.items())
     lines = [
@@ -31,41 +31,41 @@ def write_card(manifest: Manifest) -> str:
         before, after = calibration["ece_before"], calibration["ece_after"]
         lines.append(f"| calibration error (ECE) on val, before and after | {before:.3f}, {after:.3f} |")
     lines += _promises(manifest)
-    lines += [f"| enrolled | {newcomer.label}, from {newcomer.photos} photo(s) |" for newcomer in manifest.enrolled]
-    lines += ["", "The test split was not opened. `fieldmark evaluate` opens it.", "", "## How it came about", ""]
+    lines += [f"| enrolled | {enrolled.label}, from {enrolled.photos} photo(s) |" for enrolled in manifest.enrolled]
+    lines += ["", "The fit did not read the test split. `fieldmark evaluate` reads it.", "", "## Log of the fit", ""]
     lines += [f"- {step}" for step in manifest.steps]
     lines += ["", "## Classes", "", ", ".join(manifest.classes), "", "## Limits", ""]
     lines += [
         _unknowns(manifest),
-        "Confidence was calibrated on photos like those it was trained on and holds for such photos only.",
+        "Confidence was calibrated on photos like the training photos. It is only valid for such photos.",
     ]
     return "\n".join(lines) + "\n"
 
 
 def _promises(manifest: Manifest) -> list[str]:
-    """What held-out photos vouch for, as rows."""
-    scaling, trust = manifest.scaling, manifest.trust
+    """Return table rows about the guarantees of the calibration set."""
+    scaling, facts = manifest.scaling, manifest.guarantees
     chosen = scaling.kind if scaling else "temperature"
     rows = [f"| calibration | {chosen} scaling |"] if manifest.calibration else []
-    if trust is None:
+    if facts is None:
         return rows
-    needed = round(1.0 / (1.0 - trust.coverage), 9) - 1
-    if trust.photos >= needed:
-        promise = f"by {trust.score_in_words}, hold the truth for at least {trust.coverage:.0%} of such photos"
+    needed = round(1.0 / (1.0 - facts.coverage), 9) - 1
+    if facts.photos >= needed:
+        promise = f"{facts.score_in_words}; contain the correct class for at least {facts.coverage:.0%} of such photos"
     else:
-        promise = f"none at {trust.coverage:.0%}: that takes {needed:.0f} held-out photos"
-    rows.append(f"| candidate sets | {promise} |")
-    rows.append(f"| held out for that | {trust.photos} val photos; no weight or temperature was chosen by them |")
-    if trust.confidence is not None:
-        rows.append(f"| answers climb to a rank | that is right {trust.confidence:.0%} of the time |")
+        promise = f"none at {facts.coverage:.0%}: that needs {needed:.0f} calibration photos"
+    rows.append(f"| prediction sets | {promise} |")
+    rows.append(f"| calibration set | {facts.photos} val photos; no weight or temperature was chosen on them |")
+    if facts.target_accuracy is not None:
+        rows.append(f"| target accuracy of answers at their rank | {facts.target_accuracy:.0%} |")
     return rows
 
 
 def _unknowns(manifest: Manifest) -> str:
     facts = manifest.unknown
     if facts is None:
-        return "Every answer is one of these classes: a photo of anything else gets one of them too."
+        return "Every answer is one of these classes, also for photos of anything else."
     return (
-        f"A photo of something else is called unknown by its score `{facts.score}`, at a threshold that keeps "
-        f"{facts.kept:.0%} of known photos; look-alikes that it never saw often pass."
+        f"Photos of other classes are detected with the score `{facts.score}`, at a threshold that keeps "
+        f"{facts.kept:.0%} of known photos. Unseen look-alikes are often not detected."
     )

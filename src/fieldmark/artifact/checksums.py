@@ -1,4 +1,4 @@
-"""What tells that a file of a model is the one that was written."""
+"""Checksums of the files of a model."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ __all__ = ["checksum"]
 
 
 def checksum(path: Path) -> str:
-    """blake2b of a file's content, 32 hex digits."""
+    """Return the blake2b hash of a file's content, 32 hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()

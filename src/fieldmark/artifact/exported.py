@@ -102,7 +102,7 @@ def pack_model(folder: Path, manifest: Manifest, facts: ExportFacts) -> dict[str
         },
         "thresholds": {
             "unknown": manifest.unknown and manifest.unknown.model_dump(),
-            "trust": manifest.trust and manifest.trust.model_dump(),
+            "trust": manifest.guarantees and manifest.guarantees.model_dump(),
         },
     }
     own = manifest.model_copy(update={"gallery": None, "checksums": packed})

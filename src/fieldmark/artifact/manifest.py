@@ -6,14 +6,20 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from fieldmark.calibration.trust_facts import ScalingFacts, TrustFacts
+from fieldmark.calibration.logit_scaling import LogitScaling
 from fieldmark.member_spec import MemberSpec
-from fieldmark.openset.openset_facts import EnrolledFacts, GalleryFacts, Gate, UnknownFacts
+from fieldmark.openset.enrolled_classes import EnrolledClass, EnrolmentGate
+from fieldmark.openset.gallery import GalleryFacts
+from fieldmark.openset.unknown_scores import UnknownThreshold
+from fieldmark.uncertainty.guarantees import GuaranteeFacts
+from fieldmark.uncertainty.taxonomy import Hierarchy
 
-__all__ = ["FORMAT", "DataFacts", "Manifest", "MemberFacts"]
+__all__ = ["FORMAT", "MANIFEST", "DataFacts", "Manifest", "MemberFacts"]
+
+MANIFEST = "fieldmark.json"
 
 FORMAT = 1
-"""Version of the folder's layout. Raised when an older Fieldmark could not read it."""
+"""Version of the folder's layout. It is raised when old versions of Fieldmark could not read the folder."""
 
 
 class MemberFacts(MemberSpec):
@@ -29,14 +35,14 @@ class MemberFacts(MemberSpec):
 
 
 class DataFacts(BaseModel):
-    """What the model was trained on.
+    """The data that the model was trained on.
 
     Attributes:
-        source: The DATA that was given, absolute; where ``evaluate`` looks for the test photos.
+        source: Absolute path of DATA; ``evaluate`` reads the test photos from there.
         layout: Name of the reader.
-        fingerprint: Of contents, labels and splits of all photos.
-        photos: Split -> number.
-        left_out: Photos that could not be used.
+        fingerprint: Hash of contents, labels and splits of all photos.
+        photos: Split -> number of photos.
+        left_out: Number of photos that could not be used.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -49,33 +55,35 @@ class DataFacts(BaseModel):
 
 
 class Manifest(BaseModel):
-    """The whole description. Unknown keys are kept, so that a newer Fieldmark may add some.
+    """The whole description. Unknown keys are kept, so that newer versions of Fieldmark can add some.
+
+    Three attributes have other names in the file: ``trust``, ``memory`` and ``gates``.
 
     Attributes:
         format: See `FORMAT`.
         fieldmark: Version that wrote it.
-        method: As the user named it.
-        classes: In the order of the logits.
+        method: Name of the method as the user gave it.
+        classes: Class names in the order of the logits.
         ranks: Names of the taxonomy levels, coarsest first.
         taxonomy: Class -> names of its ancestors, coarsest first.
         members: Methods that answer together.
-        data: What it was trained on.
-        settings: Of the fit.
+        data: The data that the model was trained on.
+        settings: Settings of the fit.
         calibration: ``val_photos``, ``ece_before``, ``ece_after``, ``nll_before``, ``nll_after``.
-        figures: ``estimate`` (what the choices were made by) and ``val_top1``.
-        steps: The account of the fit, line by line.
+        figures: ``estimate`` (cross-validated accuracy that guided the choices) and ``val_top1``.
+        steps: Log of the fit, line by line.
         versions: Library -> version.
         checksums: File -> blake2b of its content.
-        scaling: What follows the members' temperatures; None for nothing.
-        trust: What held-out photos vouch for; None in models of older versions.
-        memory: safetensors file of what is remembered of the photos; None in models of older versions.
-        unknown: How a photo of none of the classes is told; None without val photos.
-        gates: How newcomers compete, by the number of their photos.
+        scaling: Scaling of the fused logits; None where the members' temperatures are enough.
+        guarantees: The calibration set; None in models of old versions.
+        open_set_state: safetensors file of `OpenSetState`; None in models of old versions.
+        unknown: How photos of none of the classes are detected; None without val photos.
+        enrolment_gates: How enrolled classes compete, by the number of their photos.
         gallery: The known photos.
-        enrolled: Classes that joined after training, behind `classes` in the order of the probabilities.
+        enrolled: Classes that were added after training; they follow `classes` in the order of the probabilities.
     """
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
     format: int = FORMAT
     fieldmark: str
@@ -91,10 +99,14 @@ class Manifest(BaseModel):
     steps: list[str] = Field(default_factory=list)
     versions: dict[str, str] = Field(default_factory=dict)
     checksums: dict[str, str] = Field(default_factory=dict)
-    scaling: ScalingFacts | None = None
-    trust: TrustFacts | None = None
-    memory: str | None = None
-    unknown: UnknownFacts | None = None
-    gates: list[Gate] = Field(default_factory=list)
+    scaling: LogitScaling | None = None
+    guarantees: GuaranteeFacts | None = Field(None, alias="trust")
+    open_set_state: str | None = Field(None, alias="memory")
+    unknown: UnknownThreshold | None = None
+    enrolment_gates: list[EnrolmentGate] = Field(default_factory=list, alias="gates")
     gallery: GalleryFacts | None = None
-    enrolled: list[EnrolledFacts] = Field(default_factory=list)
+    enrolled: list[EnrolledClass] = Field(default_factory=list)
+
+    def hierarchy(self) -> Hierarchy:
+        """Return the classes and their ancestors; enrolled classes have no ancestors."""
+        return Hierarchy((*self.classes, *(facts.label for facts in self.enrolled)), self.ranks, self.taxonomy)

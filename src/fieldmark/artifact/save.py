@@ -11,17 +11,17 @@ from safetensors.torch import save_file
 
 from fieldmark.artifact.card import write_card
 from fieldmark.artifact.checksums import checksum
-from fieldmark.artifact.manifest import Manifest, MemberFacts
+from fieldmark.artifact.manifest import MANIFEST, Manifest, MemberFacts
 from fieldmark.atomic import atomic_folder
 from fieldmark.backbones.onnx_export import export_graph
 from fieldmark.data.photo_table import PhotoTable
 from fieldmark.errors import SettingError
+from fieldmark.structures import relative_path
 from fieldmark.training.graph_outputs import NamedOutputs
 from fieldmark.training.member import Member
 
-__all__ = ["MANIFEST", "SPLIT_COLUMNS", "check_out", "member_facts", "relative_path", "save_artifact"]
+__all__ = ["SPLIT_COLUMNS", "check_out", "member_facts", "save_artifact"]
 
-MANIFEST = "fieldmark.json"
 SPLIT_COLUMNS = ("path", "label", "split", "content")
 
 
@@ -83,15 +83,6 @@ def save_artifact(
         finished = manifest.model_copy(update={"checksums": sums})
         (folder / "README.md").write_text(write_card(finished), encoding="utf-8")
         (folder / MANIFEST).write_text(finished.model_dump_json(indent=1), encoding="utf-8")
-
-
-def relative_path(path: Path, root: Path | None) -> str:
-    """The path below the data set's root, with forward slashes; the whole path where it lies elsewhere."""
-    if root is not None:
-        base = root if root.is_dir() else root.parent
-        if path.is_relative_to(base):
-            return path.relative_to(base).as_posix()
-    return path.as_posix()
 
 
 def _write_split(path: Path, photos: PhotoTable) -> None:

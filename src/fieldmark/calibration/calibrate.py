@@ -1,4 +1,4 @@
-"""What a fit learns from val: temperatures, the scaling after them, and the tables that vouch for answers."""
+"""Calibrate a trained model on val: a temperature for each member, then one scaling of their common answer."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fieldmark.arrays import Bools, Floats, Ints
+from fieldmark.calibration.logit_scaling import LogitScaling
 from fieldmark.calibration.member_fusion import fuse
 from fieldmark.calibration.temperature import (
     expected_calibration_error,
@@ -15,7 +16,6 @@ from fieldmark.calibration.temperature import (
     negative_log_likelihood,
     pooled_temperature,
 )
-from fieldmark.calibration.trust_facts import ScalingFacts
 from fieldmark.calibration.vector_scaling import choose_scaling
 from fieldmark.training.member import Member
 
@@ -24,30 +24,30 @@ __all__ = ["Calibration", "calibrate"]
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Learned on the val photos that are not held out.
+    """The result of calibration, fitted on the val photos outside the calibration set.
 
     Attributes:
         temperatures: One for each member.
-        scaling: What follows them; None for nothing.
+        scaling: Scaling of the fused logits; None where the temperatures are enough.
         probabilities: (n_val, K) calibrated, of all val photos.
-        figures: Of all val photos, before and after.
-        top1: On all val photos; None without any.
+        figures: Calibration errors and losses on all val photos, before and after.
+        top1: Top-1 accuracy on all val photos; None without any.
     """
 
     temperatures: tuple[float, ...]
-    scaling: ScalingFacts | None
+    scaling: LogitScaling | None
     probabilities: Floats
     figures: dict[str, float]
     top1: float | None
 
 
 def calibrate(members: Sequence[Member], labels: Ints, free: Bools) -> Calibration:
-    """Fit on the free val photos, and on out-of-fold logits where members have them.
+    """Fit on the val photos outside the calibration set, and on out-of-fold logits where members have them.
 
     Args:
-        members: With their `val_logits`.
+        members: Trained members with their `val_logits`.
         labels: (n_val,).
-        free: Which val photos may be fitted on, (n_val,).
+        free: (n_val,) True for val photos that may be fitted on; the others are the calibration set.
     """
     temperatures = tuple(_member_temperature(member, labels, free) for member in members)
     logits, weights = [member.val_logits for member in members], [member.weight for member in members]
@@ -66,8 +66,8 @@ def calibrate(members: Sequence[Member], labels: Ints, free: Bools) -> Calibrati
         "nll_after": negative_log_likelihood(np.log(np.maximum(after, 1e-12)), labels),
     }
     plain = scaling.kind == "temperature" and common == 1.0
-    facts = None if plain else ScalingFacts(kind=scaling.kind, scale=list(scaling.scale), shift=list(scaling.shift))
-    return Calibration(temperatures, facts, after, figures, float((after.argmax(1) == labels).mean()))
+    kept = None if plain else scaling
+    return Calibration(temperatures, kept, after, figures, float((after.argmax(1) == labels).mean()))
 
 
 def _member_temperature(member: Member, labels: Ints, free: Bools) -> float:

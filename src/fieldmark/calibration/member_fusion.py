@@ -1,4 +1,4 @@
-"""How members answer together."""
+"""Combine the members of a model: weighted means of their calibrated probabilities and of their logits."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections.abc import Sequence
 import numpy as np
 
 from fieldmark.arrays import Floats
-from fieldmark.calibration.temperature import log_softmax
+from fieldmark.calibration.logit_scaling import log_softmax
 
 __all__ = ["fuse", "mean_logits"]
 
 
 def fuse(logits: Sequence[Floats], temperatures: Sequence[float], weights: Sequence[float]) -> Floats:
-    """Weighted mean of the members' calibrated probabilities.
+    """Return the weighted mean of the members' calibrated probabilities.
 
     Args:
         logits: (n, K) of each member, averaged over its views.
         temperatures: One for each member.
-        weights: One for each member; they need not add up to 1.
+        weights: One for each member; they need not sum to 1.
 
     Returns:
-        (n, K), rows adding up to 1.
+        (n, K); each row sums to 1.
     """
     total = sum(weights)
     parts = zip(logits, temperatures, weights, strict=True)
@@ -30,7 +30,7 @@ def fuse(logits: Sequence[Floats], temperatures: Sequence[float], weights: Seque
 
 
 def mean_logits(logits: Sequence[Floats], temperatures: Sequence[float], weights: Sequence[float]) -> Floats:
-    """Weighted mean (n, K) of the members' logits, each divided by its temperature."""
+    """Return the weighted mean (n, K) of the members' logits, each divided by its temperature."""
     parts = zip(logits, temperatures, weights, strict=True)
     mixed = [values.astype(np.float64) / temperature * (weight / sum(weights)) for values, temperature, weight in parts]
     return np.asarray(np.sum(mixed, axis=0))

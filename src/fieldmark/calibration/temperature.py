@@ -1,45 +1,43 @@
-"""Temperature: the one number that makes a network's probabilities mean what they say."""
+"""Fit a temperature, and measure calibration."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fieldmark.arrays import Floats, Ints
+from fieldmark.calibration.logit_scaling import log_softmax
 
 __all__ = [
-    "CONTRADICTION",
-    "contradiction",
+    "SIGNIFICANT_SHIFT",
+    "calibration_shift",
     "expected_calibration_error",
     "fit_temperature",
-    "log_softmax",
     "negative_log_likelihood",
     "pooled_temperature",
 ]
 
 
-CONTRADICTION = 3.84
-"""Twice the log-likelihood by which val must prefer its own temperature: chi-squared, 1 degree of freedom, 95 %."""
-
-
-def log_softmax(logits: Floats) -> NDArray[np.float64]:
-    """Log-probabilities (n, K) in double precision."""
-    shifted = logits.astype(np.float64) - logits.max(1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(1, keepdims=True)))
+SIGNIFICANT_SHIFT = 3.84
+"""Likelihood-ratio statistic above which val differs from train: chi-squared, 1 degree of freedom, 95%."""
 
 
 def negative_log_likelihood(logits: Floats, labels: Ints) -> float:
-    """Mean of -log p(truth)."""
+    """Return the mean of -log p(truth)."""
     return float(-log_softmax(logits)[np.arange(len(labels)), labels].mean())
 
 
 def fit_temperature(logits: Floats, labels: Ints) -> float:
-    """T > 0 that fits the negative log-likelihood of logits / T; 1 without photos. Never raises that of its photos.
+    """Return T > 0 that minimises the negative log-likelihood of logits / T; 1 without photos.
 
-    A weak prior, log T ~ N(0, 1), stands against few photos: where all of eight answers are right, the likelihood
-    alone would make every later answer certain. It weighs as much as one photo and fades as photos come.
+    The result never raises the loss of its own photos. A weak prior, log T ~ N(0, 1), guards against few photos: if
+    all of eight answers are correct, the likelihood would make every later answer certain. The prior weighs as much
+    as one photo, so it fades as photos are added.
 
     Source: Guo, Pleiss, Sun, Weinberger, "On calibration of modern neural networks" (ICML 2017), sec. 4.2.
+
+    Args:
+        logits: (n, K).
+        labels: (n,).
     """
     from scipy.optimize import minimize_scalar
 
@@ -55,11 +53,11 @@ def fit_temperature(logits: Floats, labels: Ints) -> float:
 
 
 def pooled_temperature(logits: Floats, labels: Ints, fold_logits: Floats, fold_labels: Ints) -> float:
-    """The temperature of val photos together with out-of-fold logits of the train photos, which are ten times as many.
+    """Fit one temperature on val photos together with out-of-fold logits of train photos.
 
-    Cross-validation sees train photos alone. Where val was taken in another place, the logits out of folds are surer
-    than they may be; a likelihood-ratio test tells, and then val alone counts. What differs once may differ again, so
-    that its temperature is then taken one standard error to the side of doubt.
+    There are about ten times as many train photos, but cross-validation sees train photos only. If val was taken
+    elsewhere, out-of-fold logits are over-confident. A likelihood-ratio test detects this; then only val is used, and
+    the temperature is raised by one standard error, so that it is deliberately under-confident.
 
     Args:
         logits: (n, K) of val photos.
@@ -69,22 +67,23 @@ def pooled_temperature(logits: Floats, labels: Ints, fold_logits: Floats, fold_l
     """
     if not len(labels):
         return fit_temperature(fold_logits, fold_labels)
-    if abs(contradiction(logits, labels, fold_logits, fold_labels)) > CONTRADICTION:
+    if abs(calibration_shift(logits, labels, fold_logits, fold_labels)) > SIGNIFICANT_SHIFT:
         own = fit_temperature(logits, labels)
         step = 0.05
-        bend = (
-            _surprise(logits, labels, own * np.exp(step))
-            - 2.0 * _surprise(logits, labels, own)
-            + _surprise(logits, labels, own * np.exp(-step))
+        curvature = (
+            _total_loss(logits, labels, own * np.exp(step))
+            - 2.0 * _total_loss(logits, labels, own)
+            + _total_loss(logits, labels, own * np.exp(-step))
         ) / step**2
-        return float(own * np.exp(min(1.0, max(bend, 1e-12) ** -0.5)))
+        return float(own * np.exp(min(1.0, max(curvature, 1e-12) ** -0.5)))
     return fit_temperature(np.concatenate([logits, fold_logits]), np.concatenate([labels, fold_labels]))
 
 
-def contradiction(logits: Floats, labels: Ints, fold_logits: Floats, fold_labels: Ints) -> float:
-    """Twice the log-likelihood by which val photos prefer their own temperature to that of train photos.
+def calibration_shift(logits: Floats, labels: Ints, fold_logits: Floats, fold_labels: Ints) -> float:
+    """Return the likelihood-ratio statistic by which val photos prefer their own temperature to that of train photos.
 
-    More than `CONTRADICTION` is more than chance. Negative where val is the surer one; 0 without photos of either.
+    A value above `SIGNIFICANT_SHIFT` is significant. It is negative if val is the more confident one, and 0 without
+    val or train photos.
 
     Args:
         logits: (n, K) of val photos.
@@ -95,17 +94,17 @@ def contradiction(logits: Floats, labels: Ints, fold_logits: Floats, fold_labels
     if not len(labels) or not len(fold_labels):
         return 0.0
     of_folds, own = fit_temperature(fold_logits, fold_labels), fit_temperature(logits, labels)
-    found = 2.0 * (_surprise(logits, labels, of_folds) - _surprise(logits, labels, own))
+    found = 2.0 * (_total_loss(logits, labels, of_folds) - _total_loss(logits, labels, own))
     return found if own >= of_folds else -found
 
 
-def _surprise(logits: Floats, labels: Ints, temperature: float) -> float:
-    """Of all photos together, -log p(truth)."""
+def _total_loss(logits: Floats, labels: Ints, temperature: float) -> float:
+    """Return the sum of -log p(truth) over all photos."""
     return len(labels) * negative_log_likelihood(logits / temperature, labels)
 
 
 def expected_calibration_error(probabilities: Floats, labels: Ints, bins: int = 15) -> float:
-    """Mean over equal-width bins, weighted by their photos, of |accuracy - confidence|.
+    """Return the mean of |accuracy - confidence| over equal-width bins, weighted by their number of photos.
 
     Source: Naeini, Cooper, Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning" (AAAI 2015).
     """

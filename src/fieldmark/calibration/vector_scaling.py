@@ -1,53 +1,32 @@
-"""From the members' common log-probabilities to calibrated ones: one temperature, or a scale and a shift a class."""
+"""Fit vector scaling, and choose between it and one temperature by cross-validation."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 import numpy as np
-from numpy.typing import NDArray
 
-from fieldmark.arrays import Floats, Ints
-from fieldmark.calibration.temperature import fit_temperature, log_softmax
+from fieldmark.arrays import Float64s, Floats, Ints
+from fieldmark.calibration.logit_scaling import LogitScaling, log_softmax
+from fieldmark.calibration.temperature import fit_temperature
 
-__all__ = ["MIN_PHOTOS_A_CLASS", "Scaling", "choose_scaling", "fit_vector"]
-
-
-MIN_PHOTOS_A_CLASS = 2.0
-"""With fewer photos, on average, two numbers a class are not even tried."""
-
-STRENGTHS = (0.1, 0.3)
-"""Standard deviations of the prior of every class's scale around 1 and shift around 0."""
+__all__ = ["MIN_PHOTOS_PER_CLASS", "choose_scaling", "fit_vector_scaling"]
 
 
-@dataclass(frozen=True, slots=True)
-class Scaling:
-    """Logits z (n, K) become ``scale * z + shift`` before the softmax.
+MIN_PHOTOS_PER_CLASS = 2.0
+"""With fewer photos for each class, on average, vector scaling is not tried."""
 
-    Attributes:
-        kind: ``temperature`` or ``vector``.
-        scale: (1,) or (K,).
-        shift: (1,) or (K,).
-    """
-
-    kind: Literal["temperature", "vector"]
-    scale: NDArray[np.float64]
-    shift: NDArray[np.float64]
-
-    @classmethod
-    def of_temperature(cls, temperature: float) -> Scaling:
-        return cls("temperature", np.array([1.0 / temperature]), np.zeros(1))
-
-    def __call__(self, logits: Floats) -> NDArray[np.float64]:
-        """Calibrated probabilities (n, K)."""
-        return np.asarray(np.exp(log_softmax(logits * self.scale + self.shift)))
+_PRIOR_DEVIATIONS = (0.1, 0.3)
+"""Standard deviations to try for the prior of the scales (mean 1) and the shifts (mean 0)."""
 
 
-def fit_vector(logits: Floats, labels: Ints, strength: float) -> Scaling:
-    """Vector scaling, held near the temperature by a normal prior. A convex problem.
+def fit_vector_scaling(logits: Floats, labels: Ints, deviation: float) -> LogitScaling:
+    """Fit a scale and a shift for each class, with a normal prior around the best temperature. A convex problem.
 
     Source: Guo, Pleiss, Sun, Weinberger, "On calibration of modern neural networks" (ICML 2017), sec. 4.2.
+
+    Args:
+        logits: (n, K).
+        labels: (n,).
+        deviation: Standard deviation of the prior.
     """
     from scipy.optimize import minimize
 
@@ -61,49 +40,50 @@ def fit_vector(logits: Floats, labels: Ints, strength: float) -> Scaling:
         scale, shift = 1.0 + flat[:num_classes], flat[num_classes:]
         log_p = log_softmax(values * scale + shift)
         slope = np.exp(log_p) - truth
-        gradient = np.concatenate([(slope * values).sum(0), slope.sum(0)]) + flat / strength**2
-        return float(-(log_p * truth).sum() + 0.5 * (flat**2).sum() / strength**2), gradient
+        gradient = np.concatenate([(slope * values).sum(0), slope.sum(0)]) + flat / deviation**2
+        return float(-(log_p * truth).sum() + 0.5 * (flat**2).sum() / deviation**2), gradient
 
     found = minimize(cost, np.zeros(2 * num_classes), jac=True, method="L-BFGS-B", options={"maxiter": 200})
-    return Scaling("vector", base * (1.0 + found.x[:num_classes]), found.x[num_classes:])
+    scale, shift = base * (1.0 + found.x[:num_classes]), found.x[num_classes:]
+    return LogitScaling(kind="vector", scale=scale.tolist(), shift=shift.tolist())
 
 
-def choose_scaling(logits: Floats, labels: Ints, temperature: float, *, folds: int = 5) -> Scaling:
-    """Temperature, or vector scaling where cross-validation says that it predicts clearly better.
+def choose_scaling(logits: Floats, labels: Ints, temperature: float, *, folds: int = 5) -> LogitScaling:
+    """Return one temperature, or vector scaling if cross-validation shows that it predicts better.
 
-    Clearly: by more than one standard error of the difference in log-likelihood.
+    It must be better by more than one standard error of the difference in log-likelihood.
 
     Args:
         logits: (n, K) of photos that took no part in training.
         labels: (n,).
-        temperature: What vector scaling must beat.
-        folds: Of the cross-validation.
+        temperature: The temperature to compare with.
+        folds: Number of cross-validation folds.
     """
-    plain = Scaling.of_temperature(temperature)
-    if len(labels) < max(folds, MIN_PHOTOS_A_CLASS * logits.shape[1]):
+    plain = LogitScaling.of_temperature(temperature)
+    if len(labels) < max(folds, MIN_PHOTOS_PER_CLASS * logits.shape[1]):
         return plain
     fold_of = np.random.default_rng(0).permutation(len(labels)) % folds
-    known = _surprise(plain(logits), labels)
-    best, least = None, known.mean()
-    for strength in STRENGTHS:
-        surprise = _vector_surprise(logits, labels, fold_of, strength)
-        error = float((known - surprise).std() / np.sqrt(len(labels)))
-        if known.mean() - surprise.mean() > error and surprise.mean() < least:
-            best, least = strength, surprise.mean()
-    return plain if best is None else fit_vector(logits, labels, best)
+    baseline = _losses(plain(logits), labels)
+    best, least = None, baseline.mean()
+    for deviation in _PRIOR_DEVIATIONS:
+        losses = _cross_validated_losses(logits, labels, fold_of, deviation)
+        error = float((baseline - losses).std() / np.sqrt(len(labels)))
+        if baseline.mean() - losses.mean() > error and losses.mean() < least:
+            best, least = deviation, losses.mean()
+    return plain if best is None else fit_vector_scaling(logits, labels, best)
 
 
-def _surprise(probabilities: Floats, labels: Ints) -> NDArray[np.float64]:
-    """-log p(truth) (n,)."""
+def _losses(probabilities: Floats, labels: Ints) -> Float64s:
+    """Return -log p(truth) for each photo, (n,)."""
     truth = probabilities[np.arange(len(labels)), labels]
     return np.asarray(-np.log(np.maximum(truth, 1e-12)), dtype=np.float64)
 
 
-def _vector_surprise(logits: Floats, labels: Ints, fold_of: Ints, strength: float) -> NDArray[np.float64]:
-    """-log p(truth) (n,) of each photo by a vector scaling that did not see it."""
-    surprise = np.zeros(len(labels))
+def _cross_validated_losses(logits: Floats, labels: Ints, fold_of: Ints, deviation: float) -> Float64s:
+    """Return -log p(truth), (n,), of vector scalings that were fitted on the other folds."""
+    losses = np.zeros(len(labels))
     for fold in np.unique(fold_of):
         inside, outside = fold_of != fold, fold_of == fold
-        scaling = fit_vector(logits[inside], labels[inside], strength)
-        surprise[outside] = _surprise(scaling(logits[outside]), labels[outside])
-    return surprise
+        scaling = fit_vector_scaling(logits[inside], labels[inside], deviation)
+        losses[outside] = _losses(scaling(logits[outside]), labels[outside])
+    return losses

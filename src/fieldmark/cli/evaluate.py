@@ -27,9 +27,10 @@ def evaluate(
         float | None,
         typer.Option(help="Target coverage of the prediction sets; the model's own if left out."),
     ] = None,
-    confidence: Annotated[
+    target_accuracy: Annotated[
         float | None, typer.Option(help="Target accuracy of answers that back off to a rank.")
     ] = None,
+    confidence: Annotated[float | None, typer.Option(hidden=True)] = None,
     retrieval: Annotated[
         bool, typer.Option("--retrieval", help="Measure retrieval instead, on unseen classes if the data have any.")
     ] = False,
@@ -72,7 +73,8 @@ def evaluate(
         return _tell_truth(recognizer, data, cast(Split, split), cast(Literal["box", "parts"], oracle), json_output)
     if retrieval:
         return _retrieve(recognizer, data, cast(Split, split), json_output)
-    evaluation = recognizer.evaluate(data, split=cast(Split, split), coverage=coverage, confidence=confidence)
+    accuracy = confidence if target_accuracy is None else target_accuracy  # --confidence is its old name
+    evaluation = recognizer.evaluate(data, split=cast(Split, split), coverage=coverage, target_accuracy=accuracy)
     if not json_output:
         print_evaluation(evaluation)
     if stress:

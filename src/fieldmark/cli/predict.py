@@ -28,9 +28,10 @@ def predict(
     csv_output: Annotated[bool, typer.Option("--csv", help="Print a CSV table to stdout.")] = False,
     top: Annotated[int, typer.Option("--top", "--top-k", help="Number of candidates in an answer.")] = 5,
     coverage: Annotated[float | None, typer.Option(help="Target coverage of the prediction sets, such as 0.9.")] = None,
-    confidence: Annotated[
+    target_accuracy: Annotated[
         float | None, typer.Option(help="Target accuracy of the answers: they back off to genus, family … to meet it.")
     ] = None,
+    confidence: Annotated[float | None, typer.Option(hidden=True)] = None,
     same_specimen: Annotated[
         bool, typer.Option("--same-specimen", help="Give one answer for all photos: they show one specimen.")
     ] = False,
@@ -46,11 +47,12 @@ def predict(
     specimens = _specimens(paths, same_specimen)
     photos = list(photo_paths(paths)) if specimens is None else []
     recognizer = Recognizer(model)
+    target = confidence if target_accuracy is None else target_accuracy  # --confidence is its old name
     if specimens is None:
-        answers = recognizer.answers(photos, top_k=top, coverage=coverage, confidence=confidence)
+        answers = recognizer.answers(photos, top_k=top, coverage=coverage, target_accuracy=target)
     else:
         answers = (
-            recognizer.predict_specimen(several, group=group, top_k=top, coverage=coverage, confidence=confidence)
+            recognizer.predict_specimen(several, group=group, top_k=top, coverage=coverage, target_accuracy=target)
             for group, several in specimens
         )
     if json_output:

@@ -40,7 +40,7 @@ def cpu_seconds() -> float:
 
 def count_parameters(recognizer: Predictor) -> int:
     """Return the number of weights of all methods in the model, without running statistics."""
-    from fieldmark.artifact.load import load_method
+    from fieldmark.artifact.load_method import load_method
 
     manifest = recognizer.manifest
     methods = [load_method(recognizer.folder, manifest, facts) for facts in manifest.members]

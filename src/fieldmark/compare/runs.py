@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from fieldmark.artifact.save import MANIFEST
+from fieldmark.artifact.manifest import MANIFEST
 from fieldmark.compare.one_run import FACTS, Facts, Job
 from fieldmark.compare.run_plan import Entry
 from fieldmark.data.prepare import Prepared

@@ -24,7 +24,7 @@ def evaluate(
     *,
     split: Split = "test",
     coverage: float | None = None,
-    confidence: float | None = None,
+    target_accuracy: float | None = None,
 ) -> Evaluation:
     """Measure a recognizer on one split.
 
@@ -33,14 +33,14 @@ def evaluate(
         data: A data set; by default the one that the model was made from.
         split: See `of_split`.
         coverage: Target coverage of the prediction sets; by default the model's own.
-        confidence: Target accuracy for back-off; by default the model's own.
+        target_accuracy: Target accuracy for back-off; by default the model's own.
 
     Raises:
         DataError: The photos are missing, the split is empty, or a label is not one of the model's classes.
         SettingError: A level is not between 0 and 1, or the calibration set is too small for that coverage.
     """
-    wanted = AnswerOptions(coverage=coverage, confidence=confidence)
-    recognizer.trust.demand(wanted)
+    wanted = AnswerOptions(coverage=coverage, target_accuracy=target_accuracy)
+    recognizer.guarantees.check(wanted)
     records, seen = _opened(recognizer, data, split)
     scores = recognizer.scores(records, f"evaluating {split}")
     if len(scores.errors) == len(records):
@@ -48,8 +48,8 @@ def evaluate(
     predictions = readable_predictions(records, scores)
     probabilities, labels = predictions.probabilities, predictions.labels
     metrics = compute_metrics(probabilities, labels, recognizer.classes)
-    metrics = with_guarantees(metrics, recognizer.trust, probabilities, labels, recognizer.classes, wanted)
-    levels = tuple(coverage_levels(predictions, recognizer.trust))
+    metrics = with_guarantees(metrics, recognizer.guarantees, probabilities, labels, recognizer.classes, wanted)
+    levels = tuple(coverage_levels(predictions, recognizer.guarantees))
     return Evaluation(metrics, records, scores, seen, split, levels)
 
 

@@ -126,7 +126,7 @@ def with_guarantees(
         classes: K names.
         wanted: Coverage and target accuracy; the model's own where they are None.
     """
-    coverage, target = guarantees.coverage_of(wanted), guarantees.confidence_of(wanted)
+    coverage, target = guarantees.coverage_of(wanted), guarantees.target_accuracy_of(wanted)
     sets = guarantees.sets(probabilities, coverage)
     if sets is not None:
         figures = set_figures(sets, labels, classes)

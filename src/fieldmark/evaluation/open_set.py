@@ -78,24 +78,25 @@ def evaluate_open_set(recognizer: Predictor, data: str | Path | RecordList, *, s
     if facts is None:
         raise ModelError(f"the model {recognizer.folder} tells no unknowns, as it has no val photos: fit it with some")
     records = data if isinstance(data, RecordList) else read(data)
-    known, unknown = open_set_photos(recognizer, records, split)
-    evidence, judged, errors = recognizer.evidence([*known, *unknown], "evaluating")
-    good = np.array([index for index in range(len(known) + len(unknown)) if index not in errors], dtype=np.int64)
+    known, foreign = open_set_photos(recognizer, records, split)
+    features, outputs, errors = recognizer.open_set_features([*known, *foreign], "evaluating")
+    good = np.array([index for index in range(len(known) + len(foreign)) if index not in errors], dtype=np.int64)
     is_known = good < len(known)
     if not is_known.any() or is_known.all():
         raise DataError(f"none of the {'known' if not is_known.any() else 'unknown'} photos could be read")
-    labels = np.array([*known.labels, *([-1] * len(unknown))], dtype=np.int64)[good]
-    correct = evidence.probabilities.argmax(1) == labels
+    is_unknown = np.zeros(len(good), dtype=np.bool_) if outputs.unknown is None else outputs.unknown
+    labels = np.array([*known.labels, *([-1] * len(foreign))], dtype=np.int64)[good]
+    correct = features.probabilities.argmax(1) == labels
     names = (facts.score, *(name for name in (*KNOWN_SCORES, *JOINED) if name != facts.score))
-    photos = [*known, *unknown]
+    photos = [*known, *foreign]
     return OpenSet(
         num_known=int(is_known.sum()),
         num_unknown=int((~is_known).sum()),
         top1_accuracy=float(correct[is_known].mean()),
         score=facts.score,
-        known_kept=float((judged.known[is_known] >= 0).mean()),
-        unknown_found=float((judged.known[~is_known] < 0).mean()),
-        scores={name: _figures(known_scores(name, evidence, facts.scales), is_known, correct) for name in names},
+        known_kept=float((~is_unknown[is_known]).mean()),
+        unknown_found=float(is_unknown[~is_known].mean()),
+        scores={name: _figures(known_scores(name, features, facts.scales), is_known, correct) for name in names},
         errors={str(photos[index].path): reason for index, reason in errors.items()},
     )
 
@@ -114,7 +115,7 @@ def open_set_photos(recognizer: Predictor, records: RecordList, split: Split) ->
     known = RecordList(
         (replace(record, label=own[records.classes[record.label]]) for record in chosen), recognizer.manifest.classes
     )
-    enrolled = set(recognizer.judge.labels)
+    enrolled = set(recognizer.open_set.labels)
     foreign = [
         record
         for record, inside in zip(records, is_own, strict=True)

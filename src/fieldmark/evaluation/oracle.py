@@ -116,7 +116,7 @@ def _member_logits(
     """Logits (n, K) with given boxes, and the fraction of photos on which each thing is found."""
     import torch
 
-    from fieldmark.artifact.load import load_method
+    from fieldmark.artifact.load_method import load_method
     from fieldmark.methods.part_rcnn import PartRCNN
     from fieldmark.training.gradient.annotated_photos import annotated_batches
 

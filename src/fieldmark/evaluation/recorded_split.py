@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fieldmark.artifact.load import SplitRow
-from fieldmark.artifact.save import relative_path
 from fieldmark.backbones.runners.batches import in_batches
 from fieldmark.data.photos.open_photo import content_key
 from fieldmark.errors import PhotoError
 from fieldmark.progress import track
-from fieldmark.structures import RecordList, Split
+from fieldmark.structures import RecordList, Split, relative_path
 
 __all__ = ["content_keys", "of_split"]
 

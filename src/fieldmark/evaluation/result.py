@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from fieldmark.arrays import Ints
-from fieldmark.artifact.save import relative_path
 from fieldmark.atomic import atomic_file
 from fieldmark.errors import SettingError, unknown_name
 from fieldmark.evaluation.figures import confusion_figure, coverage_figure, reliability_figure, to_svg
@@ -21,7 +20,7 @@ from fieldmark.evaluation.open_set import OpenSet
 from fieldmark.evaluation.reliability import CoverageLevel, reliability_bins
 from fieldmark.evaluation.stress import Stress
 from fieldmark.recognizer.predictor import Scores
-from fieldmark.structures import RecordList, Split
+from fieldmark.structures import RecordList, Split, relative_path
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

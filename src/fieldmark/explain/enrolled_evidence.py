@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fieldmark.arrays import Float64s
-from fieldmark.openset.open_set_state import Memory
-from fieldmark.openset.openset_facts import Gate
+from fieldmark.openset.enrolled_classes import EnrolmentGate
+from fieldmark.openset.open_set_state import OpenSetState
 
 __all__ = ["LinearForm", "likeness_form"]
 
@@ -28,20 +28,22 @@ class LinearForm:
     offset: Float64s
 
 
-def likeness_form(memory: Memory, gate: Gate, means: Sequence[NDArray[np.floating]], embedding: Float64s) -> LinearForm:
+def likeness_form(
+    state: OpenSetState, gate: EnrolmentGate, means: Sequence[NDArray[np.floating]], embedding: Float64s
+) -> LinearForm:
     """What the photo's likeness to each of T classes adds to the odds between them.
 
-    A newcomer's log-odds against an old class are a linear discriminant and a cosine, each against that of the old
-    class, weighed by the gate (`newcomer_odds`). Both are linear in the photo's unit vector, once what is the same for
-    all classes is left out. The lengths by which the vector became one are held at what they are for this photo.
+    The log-odds of an enrolled class against an old one are a linear discriminant and a cosine, each against that of
+    the old class, weighted by the gate (`enrolled_odds`). Both are linear in the photo's unit vector, up to terms that
+    are the same for all classes. The lengths by which the vector became one are held at what they are for this photo.
 
     Args:
-        memory: Of the model.
-        gate: Of the newcomer.
+        state: Of the model.
+        gate: Of the enrolled class.
         means: (d,) of each class.
         embedding: (D,) the photo's, the mean over the views that show all of it.
     """
-    projection, whitening = memory.projection, memory.statistics.within.astype(np.float64)
+    projection, whitening = state.projection, state.gaussians.within.astype(np.float64)
     towards, offsets = [], []
     for mean in np.asarray(means, dtype=np.float64):
         pull = whitening @ (whitening @ mean)

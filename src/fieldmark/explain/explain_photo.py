@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -16,9 +15,8 @@ from fieldmark.errors import ModelError, PhotoError, SettingError, unknown_name
 from fieldmark.explain.enrolled_evidence import LinearForm, likeness_form
 from fieldmark.explain.evidence import Evidence
 from fieldmark.openset.enrolled_classes import gate_for
-from fieldmark.recognizer.inputs import PhotoInput, to_image
+from fieldmark.recognizer.inputs import PhotoInput, path_of, to_image
 from fieldmark.recognizer.predictor import Predictor
-from fieldmark.structures import Record
 
 if TYPE_CHECKING:
     from fieldmark.explain.explainer import Explainer
@@ -62,8 +60,7 @@ def explain_photo(recognizer: Predictor, photo: PhotoInput, against: str | None 
     label, other = chosen_pair(scores.probabilities[0], recognizer.classes, against)
     side = max(view_side(facts.preprocess, facts.views) for facts in recognizer.manifest.members)
     image, size = to_image(photo, draft=(side, side)), to_image(photo).size
-    source = photo.path if isinstance(photo, Record) else photo
-    path = str(source) if isinstance(source, str | Path) else None
+    path = path_of(photo)
     if max(label, other) < len(recognizer.manifest.classes):
         return explainer_of(recognizer)(image, size, path, label, other)
     names = (recognizer.classes[label], recognizer.classes[other])
@@ -72,12 +69,12 @@ def explain_photo(recognizer: Predictor, photo: PhotoInput, against: str | None 
 
 def _form(recognizer: Predictor, label: int, other: int) -> Callable[[NDArray[np.float64]], LinearForm]:
     """How two classes, one of them enrolled, are told by their likeness; the winner's gate counts if both were."""
-    judge, trained = recognizer.judge, len(recognizer.manifest.classes)
-    means, shots = judge.newcomers
-    known = np.concatenate([judge.memory.statistics.means, means])
-    newcomer = label if label >= trained else other
-    gate = gate_for(recognizer.manifest.gates, shots[newcomer - trained])
-    return partial(likeness_form, judge.memory, gate, [known[label], known[other]])
+    state, trained = recognizer.open_set.state, len(recognizer.manifest.classes)
+    means, shots = recognizer.open_set.enrolled_means
+    known = np.concatenate([state.gaussians.means, means])
+    enrolled = label if label >= trained else other
+    gate = gate_for(recognizer.manifest.enrolment_gates, shots[enrolled - trained])
+    return partial(likeness_form, state, gate, [known[label], known[other]])
 
 
 def chosen_pair(probabilities: NDArray[np.floating], classes: Sequence[str], against: str | None) -> tuple[int, int]:

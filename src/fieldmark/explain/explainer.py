@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from fieldmark.arrays import Float64s
-from fieldmark.artifact.load import load_method
+from fieldmark.artifact.load_method import load_method
 from fieldmark.artifact.manifest import Manifest
 from fieldmark.backbones.onnx_export import Normalize
 from fieldmark.data.photos.preprocess import Preprocess

@@ -79,7 +79,7 @@ def export(
         chosen = [train[index] for index in evenly(len(train), CALIBRATION_PHOTOS)]
         graph = quantize(graph, squares, chosen, module.heads)
     reader = FusedGraph(OnnxRunner(graph), {square.name: square.preprocess for square in squares})
-    parity = compare(recognizer.reader, reader, photos)
+    parity = compare(recognizer.graphs, reader, photos)
     if not int8:
         _demand_equal(recognizer, parity)
     facts = _facts(squares, module.outputs, int8, parity)

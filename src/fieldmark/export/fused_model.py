@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from fieldmark.artifact.load import load_method
+from fieldmark.artifact.load_method import load_method
 from fieldmark.artifact.manifest import Manifest
 from fieldmark.backbones.factory import Backbone
 from fieldmark.backbones.onnx_export import Normalize

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fieldmark.backbones.runners.batches import batch_size_for, in_batches, load_good
 from fieldmark.errors import DataError
 from fieldmark.progress import track
-from fieldmark.recognizer.graphs import Reader, Reading
+from fieldmark.recognizer.graphs import GraphOutputs, Graphs
 from fieldmark.recognizer.inputs import to_image
 from fieldmark.structures import Record
 
@@ -37,7 +37,7 @@ class Parity:
     top1_after: float
 
 
-def compare(first: Reader, second: Reader, records: Sequence[Record]) -> Parity:
+def compare(first: Graphs, second: Graphs, records: Sequence[Record]) -> Parity:
     """Read every photo with both.
 
     Raises:
@@ -45,11 +45,11 @@ def compare(first: Reader, second: Reader, records: Sequence[Record]) -> Parity:
     """
     side = max(first.draft_side, second.draft_side)
 
-    def work(batch: Sequence[Record]) -> list[tuple[Record, Reading, Reading]]:
+    def work(batch: Sequence[Record]) -> list[tuple[Record, GraphOutputs, GraphOutputs]]:
         good, images, _ = load_good(batch, lambda record: to_image(record, draft=(side, side)))
         if not good:
             return []
-        both = first.read(images), second.read(images)
+        both = first.run(images), second.run(images)
         return [(record, _row(both[0], index), _row(both[1], index)) for index, record in enumerate(good)]
 
     size = batch_size_for(side)
@@ -73,6 +73,6 @@ def _difference(one: NDArray[np.floating], two: NDArray[np.floating]) -> float:
     return float(np.abs(one - two).max() / max(float(np.abs(one).max()), 1e-6))
 
 
-def _row(reading: Reading, index: int) -> Reading:
+def _row(outputs: GraphOutputs, index: int) -> GraphOutputs:
     rows = slice(index, index + 1)
-    return Reading(reading.probabilities[rows], reading.logits[rows], reading.embeddings[rows])
+    return GraphOutputs(outputs.probabilities[rows], outputs.logits[rows], outputs.embeddings[rows])

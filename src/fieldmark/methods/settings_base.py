@@ -7,10 +7,11 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-__all__ = ["ConformalName", "FitSettings", "GradientSettings", "Pooling"]
+from fieldmark.structures import ConformalName
+
+__all__ = ["FitSettings", "GradientSettings", "Pooling"]
 
 Pooling = Literal["avg", "gem", "cov"]
-ConformalName = Literal["lac", "aps", "raps"]
 
 
 def _to_int(value: Any) -> Any:
@@ -49,7 +50,7 @@ class FitSettings(BaseModel):
         description="conformity score of the prediction sets: lac for small sets, aps or raps for sizes that follow "
         "the difficulty",
     )
-    confidence: float | None = Field(
+    target_accuracy: float | None = Field(
         None,
         gt=0,
         lt=1,

@@ -1,4 +1,4 @@
-"""Where the classes lie among the photos' vectors: means, and the spread inside a class and over all."""
+"""Class Gaussians: the mean of each class, and shared covariances inside the classes and over all photos."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ __all__ = ["ClassGaussians"]
 
 @dataclass(frozen=True)
 class ClassGaussians:
-    """Means (K, d) and the factors that whiten the spread.
+    """Means (K, d) and whitening factors of the covariances.
 
     Attributes:
-        means: Of the training photos of each class; NaN for a class without any.
-        within: (d, d) symmetric; vectors times it have unit spread inside a class.
-        total: (d, d) symmetric; the same for the spread of all photos around `center`.
-        center: (d,) mean of all photos.
+        means: Mean of the training photos of each class; NaN for a class without any.
+        within: (d, d) symmetric; vectors times it have unit covariance inside a class.
+        total: (d, d) symmetric; the same for the covariance of all photos around `center`.
+        center: Mean of all photos, (d,).
     """
 
     means: Float32s
@@ -30,7 +30,7 @@ class ClassGaussians:
 
     @classmethod
     def fit(cls, vectors: Float32s, labels: Ints, num_classes: int) -> ClassGaussians:
-        """From vectors (n, d) and their classes; both spreads are shrunk as Ledoit and Wolf (2004) do."""
+        """Fit on vectors (n, d) and labels (n,), with Ledoit-Wolf shrinkage (2004) of both covariances."""
         means = np.full((num_classes, vectors.shape[1]), np.nan, dtype=np.float32)
         for label in np.unique(labels):
             means[label] = vectors[labels == label].mean(0)
@@ -38,24 +38,24 @@ class ClassGaussians:
         return cls(means, _whitening(vectors - means[labels]), _whitening(vectors - center), center)
 
     def without(self, classes: Ints) -> ClassGaussians:
-        """The same spread, but some classes have no mean."""
+        """Return the same covariances with the means of some classes removed."""
         means = self.means.copy()
         means[classes] = np.nan
         return ClassGaussians(means, self.within, self.total, self.center)
 
     def distances(self, vectors: Float32s, means: Float32s | None = None) -> Float32s:
-        """Squared Mahalanobis distances (n, K); infinite to a class without a mean."""
+        """Return squared Mahalanobis distances (n, K); infinite to a class without a mean."""
         turned = vectors @ self.within
         targets = self._turned_means if means is None else means @ self.within
         squares = np.square(turned).sum(1)[:, None] - 2 * turned @ targets.T + np.square(targets).sum(1)
         return np.where(np.isnan(squares), np.inf, np.maximum(squares, 0)).astype(np.float32)
 
     def background(self, vectors: Float32s) -> Float32s:
-        """Squared Mahalanobis distance (n,) to the mean of everything."""
+        """Return squared Mahalanobis distances (n,) to the mean of all photos."""
         return np.asarray(np.square((vectors - self.center) @ self.total).sum(1), dtype=np.float32)
 
     def similarities(self, vectors: Float32s, means: Float32s | None = None) -> Float32s:
-        """Cosines (n, K) between unit vectors and the means; -1 for a class without a mean."""
+        """Return cosines (n, K) between unit vectors and the means; -1 for a class without a mean."""
         turned = self._unit_means if means is None else _unit(means)
         return np.asarray(np.nan_to_num(vectors @ turned.T, nan=-1.0))
 

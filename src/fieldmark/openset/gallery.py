@@ -1,4 +1,4 @@
-"""The known photos as a LanceDB table: path, label, split and vector of each, on disk or in object storage."""
+"""The gallery: path, label, split and vector of each known photo in a LanceDB table, on disk or in object storage."""
 
 from __future__ import annotations
 
@@ -9,21 +9,40 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel
 
 from fieldmark.arrays import Float32s
 from fieldmark.errors import ModelError
-from fieldmark.openset.openset_facts import GalleryFacts
 
-__all__ = ["INDEX_FROM", "Gallery", "GalleryRow", "Neighbour"]
+__all__ = ["GALLERY_FOLDER", "INDEX_FROM", "Gallery", "GalleryFacts", "GalleryRow", "Neighbour"]
 
 
+GALLERY_FOLDER = "gallery"
 TABLE = "photos"
 INDEX_FROM = 50_000
-"""Photos from which on an index is built; fewer are searched one by one, exactly, in milliseconds."""
+"""From this number of photos on an index is built; fewer are searched exactly, in milliseconds."""
 
 _BATCH = 10_000
-_PROBES = 300  # inverted lists that are looked into
-_REFINE = 5  # times as many as asked for are compared again in full
+_PROBES = 300  # inverted lists to search
+_REFINE = 5  # this many times k candidates are compared again with full precision
+
+
+class GalleryFacts(BaseModel):
+    """Where the gallery of a model is. Part of ``fieldmark.json``.
+
+    Attributes:
+        uri: A folder inside the model folder, or any URI that LanceDB opens.
+        table: Name of the table there.
+        version: Version of the table that belongs to this model.
+        rows: Number of photos in it.
+        key: Key of the projection that made the vectors; a table of another model has another key.
+    """
+
+    uri: str
+    table: str
+    version: int
+    rows: int
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +56,7 @@ class GalleryRow:
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A known photo and its cosine similarity to the one that was asked about."""
+    """A known photo and its cosine similarity to the query photo."""
 
     path: str
     label: str
@@ -46,10 +65,10 @@ class Neighbour:
 
 
 class Gallery:
-    """A table in one of its versions.
+    """One version of the gallery table.
 
     Args:
-        facts: What the model's ``fieldmark.json`` says of it.
+        facts: Its part of ``fieldmark.json``.
         folder: The model folder, for a gallery inside it.
 
     Raises:
@@ -65,15 +84,15 @@ class Gallery:
     def create(
         cls, uri: str, folder: Path, rows: Sequence[GalleryRow], vectors: Float32s, key: str, table: str = TABLE
     ) -> GalleryFacts:
-        """Write a table and, where it is large, its index.
+        """Write a table, and its index if it is large.
 
         Args:
             uri: A folder inside `folder`, or any URI that LanceDB opens.
             folder: The model folder.
-            rows: What is known of each photo.
+            rows: Path, label and split of each photo.
             vectors: (n, d) unit vectors.
-            key: Of the projection that made them.
-            table: A table of this name that is there already is replaced.
+            key: Key of the projection that made them.
+            table: Name of the table; an existing one is replaced.
         """
         place = _place(uri, folder)
         batches = _batches(rows, vectors, key)
@@ -83,29 +102,35 @@ class Gallery:
         return GalleryFacts(uri=uri, table=table, version=made.version, rows=len(rows), key=key)
 
     def search(self, vectors: Float32s, k: int = 5, *, label: str | None = None) -> list[list[Neighbour]]:
-        """The nearest known photos of each vector (n, d), the most similar first; of one class where it is named."""
+        """Return the nearest known photos of each vector (n, d), the most similar first.
+
+        Args:
+            vectors: (n, d) unit vectors.
+            k: Number of neighbours.
+            label: Search only the photos of this class.
+        """
         where = None if label is None else f"label = {_quoted(label)}"
         return [self._nearest(vector, k, where) for vector in vectors]
 
     def holds(self, path: str) -> bool:
-        """Whether a known photo is listed under that path."""
+        """Return whether the gallery has a photo with that path."""
         return bool(self._table.search().where(f"path = {_quoted(path)}").select(["path"]).limit(1).to_list())
 
     def add(self, rows: Sequence[GalleryRow], vectors: Float32s) -> GalleryFacts:
-        """The facts of a new version of the table, with more photos; this version stays as it is."""
+        """Add photos in a new version of the table, and return its facts; this version does not change."""
         table = self._fresh()
         batches = _batches(rows, vectors, self.facts.key)
         table.add(batches.read_all())
         return self._version(table)
 
     def remove(self, label: str) -> GalleryFacts:
-        """The facts of a new version without the enrolled photos of a class."""
+        """Remove the enrolled photos of a class in a new version of the table, and return its facts."""
         table = self._fresh()
         table.delete(f"split = 'enrolled' AND label = {_quoted(label)}")
         return self._version(table)
 
     def rows(self) -> list[GalleryRow]:
-        """Every known photo."""
+        """Return all known photos."""
         held = self._table.search().select(["path", "label", "split"]).limit(self.facts.rows).to_list()
         return [GalleryRow(row["path"], row["label"], row["split"]) for row in held]
 
@@ -120,9 +145,9 @@ class Gallery:
         return [Neighbour(row["path"], row["label"], row["split"], 1.0 - float(row["_distance"])) for row in found]
 
     def _fresh(self) -> Any:
-        """The table at its newest version, with the content of this model's version.
+        """Return the table at its newest version, with the content of this model's version.
 
-        What an interrupted change left behind is undone by going back to the version that the model names.
+        Restoring the model's version undoes what an interrupted change left behind.
         """
         table = _open(self._place, self.facts)
         latest = max(int(version["version"]) for version in table.list_versions())
@@ -136,7 +161,7 @@ class Gallery:
 
 
 def _connect(place: str) -> Any:
-    os.environ.setdefault("LANCEDB_LOG", "error")  # otherwise it warns that a new table is new
+    os.environ.setdefault("LANCEDB_LOG", "error")  # it warns about every new table otherwise
     import lancedb
 
     return lancedb.connect(place)
@@ -147,7 +172,7 @@ def _open(place: str, facts: GalleryFacts) -> Any:
         table = _connect(place).open_table(facts.table)
         table.checkout(facts.version)
         found = (table.schema.metadata or {}).get(b"fieldmark", b"").decode()
-    except Exception as error:  # LanceDB names missing folders, tables and versions by several kinds of errors
+    except Exception as error:  # LanceDB has several error classes for missing folders, tables and versions
         raise ModelError(
             f"expected the model's gallery at {place}, but it cannot be opened ({_first_line(error)}); copy it there"
         ) from error
@@ -161,7 +186,7 @@ def _place(uri: str, folder: Path) -> str:
 
 
 def _batches(rows: Sequence[GalleryRow], vectors: Float32s, key: str) -> Any:
-    """A pyarrow reader over the rows, so that the table is never held twice."""
+    """Return a pyarrow reader over the rows, so that the table is never in memory twice."""
     import pyarrow as pa
 
     dim = vectors.shape[1]
@@ -185,10 +210,10 @@ def _batches(rows: Sequence[GalleryRow], vectors: Float32s, key: str) -> Any:
 
 
 def _index(count: int) -> Any:
-    """Inverted lists of vectors rounded to a byte a number; the best are compared again in full.
+    """Return an index with inverted lists and one byte for each number; the best candidates are compared again.
 
-    Product quantisation (`IvfPq`) needs a k-means for each part of the vectors, which took fifty times as long at
-    50,000 photos and found fewer of the neighbours (``benchmarks/README.md``).
+    Product quantisation (`IvfPq`) took fifty times as long at 50,000 photos, because it runs a k-means for each part of
+    the vectors, and had a lower recall (``benchmarks/README.md``).
     """
     from lancedb.index import IvfSq
 
@@ -196,7 +221,7 @@ def _index(count: int) -> Any:
 
 
 def _utf8(text: str) -> str:
-    """File names that are no UTF-8 with their odd bytes written out."""
+    """Return a file name with bytes that are not UTF-8 written as escapes."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 

@@ -1,92 +1,112 @@
-"""What the head cannot say: whether a photo is one of the newcomers, or none of the classes at all."""
+"""Open-set decision: one of the trained classes, an enrolled class, or unknown."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fieldmark.arrays import Floats
-from fieldmark.artifact.load import verified_file
-from fieldmark.artifact.manifest import Manifest
+from fieldmark.arrays import Bools, Float32s, Floats
 from fieldmark.errors import ModelError
-from fieldmark.openset.enrolled_classes import newcomer_odds, with_newcomers
-from fieldmark.openset.open_set_state import Memory
-from fieldmark.openset.unknown_scores import Evidence, known_scores
+from fieldmark.openset.enrolled_classes import EnrolmentGate, enrolled_odds, with_enrolled
+from fieldmark.openset.open_set_state import OpenSetState
+from fieldmark.openset.unknown_scores import OpenSetFeatures, UnknownThreshold, known_scores
 
-__all__ = ["OpenSetClassifier", "OpenSetResult"]
+__all__ = ["OpenSetClassifier", "OpenSetOutputs"]
 
 
 @dataclass(frozen=True, slots=True)
-class OpenSetResult:
-    """Answers for n photos.
+class OpenSetOutputs:
+    """Results for n photos.
 
     Attributes:
-        probabilities: (n, K + m), the enrolled classes behind the K of the head.
-        known: (n,) how far the score of being known lies above its threshold; NaN where none was fitted.
+        probabilities: (n, K + m); the m enrolled classes follow the K classes of the head.
+        known_scores: (n,), higher for photos of trained classes; None without a threshold.
+        unknown: (n,) whether a photo shows none of the classes: its score is below the threshold, and no enrolled
+            class is the most probable one. None without a threshold.
     """
 
     probabilities: Floats
-    known: Floats
+    known_scores: Floats | None
+    unknown: Bools | None
 
 
 class OpenSetClassifier:
-    """Reads the model's memory when it is first needed.
+    """Adds enrolled classes to the head's probabilities, and detects photos of none of the classes.
 
     Args:
-        folder: The model folder.
-        manifest: Its description.
+        state: None for models of old versions; then answers are those of the head.
+        threshold: None for models without val photos.
+        gates: How enrolled classes compete; at least one where classes are enrolled.
+        enrolled: Name -> vectors (n, d) of the photos of each enrolled class.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest) -> None:
-        self._folder = folder
-        self._manifest = manifest
+    def __init__(
+        self,
+        state: OpenSetState | None,
+        threshold: UnknownThreshold | None,
+        gates: Sequence[EnrolmentGate],
+        enrolled: dict[str, Float32s],
+    ) -> None:
+        self._state = state
+        self._threshold = threshold
+        self._gates = gates
+        self._enrolled = enrolled
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The enrolled classes."""
-        return tuple(facts.label for facts in self._manifest.enrolled)
+        """Names of the enrolled classes."""
+        return tuple(self._enrolled)
 
-    @cached_property
-    def memory(self) -> Memory:
-        """What the model remembers.
+    @property
+    def state(self) -> OpenSetState:
+        """The open-set state.
 
         Raises:
-            ModelError: It was made by a Fieldmark that remembered nothing, or the file is damaged.
+            ModelError: The model has none.
         """
-        if self._manifest.memory is None:
-            raise ModelError(f"the model {self._folder} remembers no photos: fit it again with this Fieldmark")
-        return Memory.load(verified_file(self._folder, self._manifest, self._manifest.memory))
+        if self._state is None:
+            raise ModelError("the model has no open-set data: fit it again with this version of Fieldmark")
+        return self._state
 
     @cached_property
-    def newcomers(self) -> tuple[Floats, list[int]]:
-        """Means (m, d) of the enrolled photos, and how many each class has."""
-        from safetensors.numpy import load_file
-
-        files = [verified_file(self._folder, self._manifest, facts.file) for facts in self._manifest.enrolled]
-        vectors = [load_file(file)["vectors"] for file in files]
+    def enrolled_means(self) -> tuple[Floats, list[int]]:
+        """Mean vectors (m, d) of the enrolled classes, and how many photos each one has."""
+        vectors = self._enrolled.values()
         return np.stack([rows.mean(0) for rows in vectors]), [len(rows) for rows in vectors]
 
-    def __call__(self, probabilities: Floats, logits: Floats, embeddings: Floats) -> OpenSetResult:
-        """From the head's probabilities and scaled logits (n, K) and the first member's embeddings (n, D)."""
-        if self._manifest.memory is None:
-            return OpenSetResult(probabilities, np.full(len(probabilities), np.nan))
-        vectors = self.memory.projection(embeddings)
-        known = self._known(probabilities, logits, vectors)
-        if not self._manifest.enrolled:
-            return OpenSetResult(probabilities, known)
-        means, shots = self.newcomers
-        odds = newcomer_odds(vectors, means, shots, self.memory.statistics, self._manifest.gates)
-        joined = with_newcomers(probabilities, odds)
-        is_newcomer = joined.argmax(1) >= probabilities.shape[1]
-        return OpenSetResult(joined, np.where(is_newcomer, np.abs(known), known))
+    def features(self, probabilities: Floats, logits: Floats, embeddings: Floats) -> OpenSetFeatures:
+        """Return what open-set scores are computed from; see `__call__` for the arguments.
 
-    def _known(self, probabilities: Floats, logits: Floats, vectors: NDArray[np.float32]) -> Floats:
-        facts, memory = self._manifest.unknown, self.memory
-        if facts is None:
-            return np.full(len(probabilities), np.nan)
-        photos = Evidence(probabilities, logits, vectors, memory.landmarks, memory.statistics)
-        return known_scores(facts.score, photos, facts.scales) - facts.threshold
+        Raises:
+            ModelError: The model has no open-set state.
+        """
+        state = self.state
+        vectors = state.projection(embeddings)
+        return OpenSetFeatures(probabilities, logits, vectors, state.reference_vectors, state.gaussians)
+
+    def __call__(self, probabilities: Floats, logits: Floats, embeddings: Floats) -> OpenSetOutputs:
+        """Classify n photos.
+
+        Args:
+            probabilities: (n, K) of the head, calibrated.
+            logits: (n, K), divided by the temperature.
+            embeddings: (n, D) of the first member.
+        """
+        if self._state is None:
+            return OpenSetOutputs(probabilities, None, None)
+        photos, scores, unknown = self.features(probabilities, logits, embeddings), None, None
+        if self._threshold is not None:
+            scores = known_scores(self._threshold.score, photos, self._threshold.scales)
+            unknown = scores < self._threshold.threshold
+        if not self._enrolled:
+            return OpenSetOutputs(probabilities, scores, unknown)
+        means, shots = self.enrolled_means
+        joined = with_enrolled(
+            probabilities, enrolled_odds(photos.vectors, means, shots, photos.gaussians, self._gates)
+        )
+        if unknown is not None:
+            unknown &= joined.argmax(1) < probabilities.shape[1]
+        return OpenSetOutputs(joined, scores, unknown)

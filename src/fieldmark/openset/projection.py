@@ -1,4 +1,4 @@
-"""Embeddings of any length as unit vectors of at most 512 numbers, for gallery, distances and enrolling."""
+"""Project embeddings to unit vectors of at most 512 dimensions, for the gallery, distances and enrolment."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _SAMPLE = 5000
 
 
 def unit_rows(rows: NDArray[np.floating]) -> Float32s:
-    """Rows (n, D) at length 1; a row of zeros stays one."""
+    """Return rows (n, D) scaled to length 1; rows of zeros stay zero."""
     return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12), dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """Centre, turn to the principal components, scale to length 1.
+    """Centre, project on the principal components, scale to length 1.
 
     Attributes:
         mean: (D,).
@@ -36,10 +36,7 @@ class Projection:
 
     @classmethod
     def fit(cls, embeddings: Float32s, *, limit: int = MAX_DIM) -> Projection:
-        """Principal components of at most 5,000 of the embeddings (n, D), evenly taken.
-
-        The same embeddings give the same components, to the digit.
-        """
+        """Fit on at most 5,000 of the embeddings (n, D), evenly spaced. The result is deterministic."""
         from sklearn.decomposition import PCA
 
         rows = unit_rows(embeddings[:: max(1, -(-len(embeddings) // _SAMPLE))])
@@ -49,21 +46,21 @@ class Projection:
         return cls(found.mean_.astype(np.float32), np.ascontiguousarray(found.components_, dtype=np.float32))
 
     def __call__(self, embeddings: NDArray[np.floating]) -> Float32s:
-        """Embeddings (n, D) of any length to unit vectors (n, d)."""
+        """Return unit vectors (n, d) of embeddings (n, D)."""
         return unit_rows((unit_rows(embeddings) - self.mean) @ self.components.T)
 
     @property
     def dim(self) -> int:
-        """d, of the vectors that come out."""
+        """d, the dimension of the vectors."""
         return len(self.components)
 
     @property
     def width(self) -> int:
-        """D, of the embeddings that go in."""
+        """D, the dimension of the embeddings."""
         return int(self.components.shape[1])
 
     @property
     def key(self) -> str:
-        """Of the numbers; vectors of two projections with different keys cannot be compared."""
+        """Hash of the numbers; vectors of projections with different keys cannot be compared."""
         content = self.mean.tobytes() + self.components.tobytes()
         return hashlib.blake2b(content, digest_size=8).hexdigest()

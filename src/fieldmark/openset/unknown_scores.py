@@ -1,81 +1,119 @@
-"""Scores of how known a photo looks, and the threshold below which it is none of the classes."""
+"""Out-of-distribution scores, and the threshold below which a photo shows none of the classes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
 
-from fieldmark.arrays import Floats
+from fieldmark.arrays import Bools, Floats, Ints
 from fieldmark.openset.class_gaussians import ClassGaussians
-from fieldmark.openset.openset_facts import UnknownFacts
 
-__all__ = ["DEFAULT_SCORE", "JOINED", "KEPT", "KNOWN_SCORES", "Evidence", "fit_unknown", "known_scores", "threshold_at"]
+__all__ = [
+    "DEFAULT_SCORE",
+    "JOINED",
+    "KEPT",
+    "KNOWN_SCORES",
+    "OpenSetFeatures",
+    "UnknownThreshold",
+    "fit_threshold",
+    "known_scores",
+    "threshold_at",
+]
 
 
 KEPT = 0.95
-"""Share of known photos that shall stay known."""
+"""Share of known photos that must stay known."""
 
 DEFAULT_SCORE = "joint"
 
 
+class UnknownThreshold(BaseModel):
+    """How photos of none of the classes are detected. Part of ``fieldmark.json``.
+
+    Attributes:
+        score: Name in `KNOWN_SCORES` or `JOINED`; a photo is unknown if its score is below `threshold`.
+        threshold: The `1 - kept` quantile of the scores of val photos.
+        kept: Share of known photos that must stay known.
+        val_photos: Number of val photos that the threshold was fitted on.
+        scales: Score -> (center, scale) on val, for the scores that are sums of others.
+        simulated: Score -> mean AUROC in leave-class-out simulations.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    score: str
+    threshold: float
+    kept: float = Field(gt=0, lt=1)
+    val_photos: int
+    scales: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    simulated: dict[str, float] = Field(default_factory=dict)
+
+
 @dataclass(frozen=True)
-class Evidence:
-    """What the scores are made of, for n photos.
+class OpenSetFeatures:
+    """What the scores are computed from, for n photos.
 
     Attributes:
         probabilities: (n, K), calibrated.
         logits: (n, K), divided by the temperature; the weighted mean of several members.
         vectors: (n, d) unit vectors.
-        landmarks: (m, d) vectors of known photos.
-        statistics: Of the known classes.
+        reference_vectors: (m, d) unit vectors of training photos.
+        gaussians: Of the known classes.
     """
 
     probabilities: Floats
     logits: Floats
     vectors: Floats
-    landmarks: Floats
-    statistics: ClassGaussians
+    reference_vectors: Floats
+    gaussians: ClassGaussians
 
     @cached_property
     def nearest_class(self) -> Floats:
-        """(n,) squared Mahalanobis distance to the nearest class, which several scores are made of."""
-        return np.asarray(self.statistics.distances(self.vectors).min(1))
+        """Squared Mahalanobis distance to the nearest class, (n,); several scores use it."""
+        return np.asarray(self.gaussians.distances(self.vectors).min(1))
+
+    def rows(self, which: Bools | Ints) -> OpenSetFeatures:
+        """Return the features of some of the photos."""
+        return replace(
+            self, probabilities=self.probabilities[which], logits=self.logits[which], vectors=self.vectors[which]
+        )
 
 
-def _max_softmax(photos: Evidence) -> Floats:
+def _max_softmax(photos: OpenSetFeatures) -> Floats:
     return np.asarray(photos.probabilities.max(1))
 
 
-def _entropy(photos: Evidence) -> Floats:
+def _entropy(photos: OpenSetFeatures) -> Floats:
     p = np.maximum(photos.probabilities, 1e-12)
     return np.asarray((p * np.log(p)).sum(1))
 
 
-def _max_logit(photos: Evidence) -> Floats:
+def _max_logit(photos: OpenSetFeatures) -> Floats:
     return np.asarray(photos.logits.max(1))
 
 
-def _energy(photos: Evidence) -> Floats:
+def _energy(photos: OpenSetFeatures) -> Floats:
     highest = photos.logits.max(1, keepdims=True)
     return np.asarray((highest + np.log(np.exp(photos.logits - highest).sum(1, keepdims=True)))[:, 0])
 
 
-def _nearest(photos: Evidence) -> Floats:
-    return np.asarray((photos.vectors @ photos.landmarks.T).max(1))
+def _nearest(photos: OpenSetFeatures) -> Floats:
+    return np.asarray((photos.vectors @ photos.reference_vectors.T).max(1))
 
 
-def _mahalanobis(photos: Evidence) -> Floats:
+def _mahalanobis(photos: OpenSetFeatures) -> Floats:
     return -photos.nearest_class
 
 
-def _relative_mahalanobis(photos: Evidence) -> Floats:
-    return _mahalanobis(photos) + photos.statistics.background(photos.vectors)
+def _relative_mahalanobis(photos: OpenSetFeatures) -> Floats:
+    return _mahalanobis(photos) + photos.gaussians.background(photos.vectors)
 
 
-KNOWN_SCORES: Mapping[str, Callable[[Evidence], Floats]] = {
+KNOWN_SCORES: Mapping[str, Callable[[OpenSetFeatures], Floats]] = {
     "max_softmax": _max_softmax,
     "entropy": _entropy,
     "max_logit": _max_logit,
@@ -84,7 +122,7 @@ KNOWN_SCORES: Mapping[str, Callable[[Evidence], Floats]] = {
     "mahalanobis": _mahalanobis,
     "relative_mahalanobis": _relative_mahalanobis,
 }
-"""Name -> scores (n,); the higher, the more a photo looks like one of the classes.
+"""Name -> scores (n,); higher for photos of known classes.
 
 Sources: max_softmax: Hendrycks and Gimpel (ICLR 2017); max_logit: Hendrycks et al. (ICML 2022); energy: Liu et al.
 (NeurIPS 2020); nearest: Sun et al. (ICML 2022); mahalanobis: Lee et al. (NeurIPS 2018); relative_mahalanobis: Ren et
@@ -95,11 +133,11 @@ JOINED: Mapping[str, Mapping[str, float]] = {
     "joint": {"entropy": 1.0, "relative_mahalanobis": 1.0, "mahalanobis": 0.5},
     "entropy_nearest": {"entropy": 1.0, "nearest": 0.5},
 }
-"""Scores that are weighted sums of others, each of those centred and scaled on val."""
+"""Scores that are weighted sums of others, each standardised on val."""
 
 
-def known_scores(name: str, photos: Evidence, scales: Mapping[str, tuple[float, float]]) -> Floats:
-    """Scores (n,) by name, of `KNOWN_SCORES` or `JOINED`."""
+def known_scores(name: str, photos: OpenSetFeatures, scales: Mapping[str, tuple[float, float]]) -> Floats:
+    """Return the scores (n,) with a name of `KNOWN_SCORES` or `JOINED`."""
     if name in KNOWN_SCORES:
         return KNOWN_SCORES[name](photos)
     total = np.zeros(len(photos.vectors))
@@ -109,8 +147,8 @@ def known_scores(name: str, photos: Evidence, scales: Mapping[str, tuple[float, 
     return total
 
 
-def scales_on(photos: Evidence) -> dict[str, tuple[float, float]]:
-    """(center, scale) of every score that a joined one is made of."""
+def scales_on(photos: OpenSetFeatures) -> dict[str, tuple[float, float]]:
+    """Return (center, scale) of every score that a joined score uses."""
     found = {}
     for part in sorted({part for weights in JOINED.values() for part in weights}):
         values = KNOWN_SCORES[part](photos)
@@ -119,18 +157,20 @@ def scales_on(photos: Evidence) -> dict[str, tuple[float, float]]:
 
 
 def threshold_at(scores: Floats, kept: float) -> float:
-    """The largest of the scores (n,) such that at least `kept` of them are no lower."""
+    """Return the largest of the scores (n,) such that at least a share of `kept` reaches it."""
     ordered = np.sort(scores)
     return float(ordered[int(np.floor((1 - kept) * len(ordered) + 1e-9))])
 
 
-def fit_unknown(val: Evidence, simulated: Mapping[str, float], score: str, kept: float = KEPT) -> UnknownFacts | None:
-    """The threshold of a score on the val photos; None without any."""
+def fit_threshold(
+    val: OpenSetFeatures, simulated: Mapping[str, float], score: str, kept: float = KEPT
+) -> UnknownThreshold | None:
+    """Fit the threshold of a score on val photos; None without any."""
     if not len(val.vectors):
         return None
     scales = scales_on(val)
     threshold = threshold_at(known_scores(score, val, scales), kept)
-    return UnknownFacts(
+    return UnknownThreshold(
         score=score,
         threshold=threshold,
         kept=kept,

@@ -1,8 +1,9 @@
-"""From a row of probabilities to the `Answer` that a person gets."""
+"""Build an `Answer` from probabilities: candidates, prediction set, back-off."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,33 +13,34 @@ from fieldmark.structures import Answer, Candidate
 from fieldmark.uncertainty.backoff import answer_levels
 from fieldmark.uncertainty.guarantees import AnswerOptions, Guarantees
 
-__all__ = ["compose", "compose_specimen"]
+__all__ = ["answer_photo", "answer_specimen"]
 
 
-def compose(
-    trust: Guarantees,
+def answer_photo(
+    guarantees: Guarantees,
     classes: Sequence[str],
     path: str | None,
     probabilities: Floats,
     unknown: bool | None,
     wanted: AnswerOptions,
 ) -> Answer:
-    """The answer for one photo.
+    """Return the answer for one photo.
 
     Args:
-        trust: Makes set and rank.
+        guarantees: Source of prediction sets and back-off.
         classes: K names.
-        path: Of the photo.
+        path: Path of the photo.
         probabilities: (K,).
-        unknown: Whether it is none of the classes.
+        unknown: Whether the photo shows none of the classes.
         wanted: Levels and number of candidates.
     """
-    sets = trust.sets(probabilities[None], trust.coverage_of(wanted))
-    return _answer(trust, classes, path, probabilities, unknown, wanted, None if sets is None else sets[0])
+    sets = guarantees.sets(probabilities[None], guarantees.coverage_of(wanted))
+    answer = _answer(guarantees, classes, probabilities, None if sets is None else sets[0], wanted)
+    return replace(answer, path=path, unknown=unknown)
 
 
-def compose_specimen(
-    trust: Guarantees,
+def answer_specimen(
+    guarantees: Guarantees,
     classes: Sequence[str],
     photos: Sequence[str | None],
     group: str | None,
@@ -46,64 +48,59 @@ def compose_specimen(
     unknown: Sequence[bool | None],
     wanted: AnswerOptions,
 ) -> Answer:
-    """One answer from several photos of one specimen, probabilities (m, K).
+    """Return one answer for several photos of one specimen.
 
-    The set is the majority of the photos' sets at half the error, see `majority_set`. The specimen is unknown where
-    most of its photos are.
+    The prediction set is the majority of the photos' sets at half the error rate, see `majority_set`. The specimen is
+    unknown if most of its photos are.
+
+    Args:
+        guarantees: Source of prediction sets and back-off.
+        classes: K names.
+        photos: Paths of the photos.
+        group: Name of the specimen.
+        probabilities: (m, K), a row for each photo.
+        unknown: Whether each photo shows none of the classes.
+        wanted: Levels and number of candidates.
     """
-    coverage = trust.coverage_of(wanted)
+    coverage = guarantees.coverage_of(wanted)
     each = coverage if len(probabilities) == 1 else 1.0 - (1.0 - coverage) / 2.0
-    sets = trust.sets(probabilities, each)
+    sets = guarantees.sets(probabilities, each)
     fused = fuse_photos(probabilities)
-    votes = [vote for vote in unknown if vote is not None]
-    known = None if not votes else 2 * sum(votes) > len(votes)
     merged = None if sets is None else majority_set(sets)
     if merged is not None:
         merged[fused.argmax()] = True
-    answer = _answer(trust, classes, None, fused, known, wanted, merged)
-    return Answer(
-        path=None,
-        candidates=answer.candidates,
-        set=answer.set,
-        coverage=answer.coverage,
-        rank=answer.rank,
-        ancestor=answer.ancestor,
-        unknown=known,
+    votes = [vote for vote in unknown if vote is not None]
+    return replace(
+        _answer(guarantees, classes, fused, merged, wanted),
+        unknown=2 * sum(votes) > len(votes) if votes else None,
         group=group,
         photos=tuple(str(photo) for photo in photos if photo is not None),
     )
 
 
 def _answer(
-    trust: Guarantees,
-    classes: Sequence[str],
-    path: str | None,
-    probabilities: Floats,
-    unknown: bool | None,
-    wanted: AnswerOptions,
-    members: Bools | None,
+    guarantees: Guarantees, classes: Sequence[str], probabilities: Floats, members: Bools | None, wanted: AnswerOptions
 ) -> Answer:
     order = np.argsort(-probabilities, kind="stable")
-    rank, ancestor = _rank(trust, probabilities, wanted)
+    rank, ancestor = _back_off(guarantees, probabilities, wanted)
     named = None if members is None else tuple(classes[index] for index in order if members[index])
     return Answer(
-        path,
+        None,
         tuple(Candidate(classes[index], float(probabilities[index])) for index in order[: wanted.top_k]),
         set=named,
-        coverage=None if named is None else trust.coverage_of(wanted),
+        coverage=None if named is None else guarantees.coverage_of(wanted),
         rank=rank,
         ancestor=ancestor,
-        unknown=unknown,
     )
 
 
-def _rank(trust: Guarantees, probabilities: Floats, wanted: AnswerOptions) -> tuple[str | None, str | None]:
-    """The lowest rank that is sure enough, and the name there where it is not the class; None for none."""
-    confidence = trust.confidence_of(wanted)
-    if confidence is None:
+def _back_off(guarantees: Guarantees, probabilities: Floats, wanted: AnswerOptions) -> tuple[str | None, str | None]:
+    """Return the most specific rank that meets the target accuracy, None for none, and the ancestor at that rank."""
+    target_accuracy = guarantees.target_accuracy_of(wanted)
+    if target_accuracy is None:
         return "class", None
-    hierarchy = trust.hierarchy
-    threshold, _ = trust.threshold(confidence)
+    hierarchy = guarantees.hierarchy
+    threshold, _ = guarantees.threshold(target_accuracy)
     level = int(answer_levels(hierarchy.path(probabilities[None]), threshold)[0])
     if level == len(hierarchy.levels):
         return None, None

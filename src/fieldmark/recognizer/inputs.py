@@ -1,64 +1,85 @@
-"""Whatever a caller calls a photo, as an upright RGB image."""
+"""Convert any supported input to an upright RGB image."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from fieldmark.data.photos.open_photo import open_photo, upright_rgb
 from fieldmark.errors import PhotoError
 from fieldmark.structures import Record
 
-__all__ = ["PhotoInput", "is_single", "to_image"]
+if TYPE_CHECKING:
+    from torch import Tensor
 
-PhotoInput = Any
-"""A path, a `Record`, bytes, an open binary file, a PIL image, an array (H, W, 3) or (H, W), or a tensor (3, H, W)."""
+__all__ = ["PhotoInput", "as_list", "is_single", "path_of", "to_image"]
+
+PhotoInput: TypeAlias = (
+    "str | Path | bytes | bytearray | memoryview | IO[bytes] | Image.Image | NDArray[Any] | Tensor | Record"
+)
+"""A path, bytes, an open binary file, a PIL image, an array (H, W, 3) or (H, W), a tensor (3, H, W), or a `Record`."""
 
 _SINGLE = (str, Path, bytes, bytearray, memoryview, Image.Image, Record)
 
 
 def is_single(photos: PhotoInput | Sequence[PhotoInput]) -> bool:
-    """Whether this is one photo rather than several. Arrays of 4 axes are several, and so are columns of paths."""
-    if hasattr(photos, "shape"):
-        is_column = len(photos.shape) == 1 and getattr(getattr(photos, "dtype", None), "kind", None) in ("O", "U", "S")
-        return len(photos.shape) < 4 and not is_column
+    """Return whether this is one photo. Arrays with 4 axes and columns of paths are several photos."""
+    shape = getattr(photos, "shape", None)
+    if shape is not None and not isinstance(photos, memoryview):
+        is_column = len(shape) == 1 and getattr(getattr(photos, "dtype", None), "kind", None) in ("O", "U", "S")
+        return len(shape) < 4 and not is_column
     return isinstance(photos, _SINGLE) or hasattr(photos, "read") or not isinstance(photos, Iterable)
 
 
+def as_list(photos: PhotoInput | Sequence[PhotoInput]) -> list[PhotoInput]:
+    """Return one photo or several as a list."""
+    several: Any = photos
+    return [several] if is_single(several) else list(several)
+
+
+def path_of(photo: PhotoInput) -> str | None:
+    """Return the path of a photo; None for photos in memory."""
+    if isinstance(photo, Record):
+        return str(photo.path)
+    return str(photo) if isinstance(photo, str | Path) else None
+
+
 def to_image(photo: PhotoInput, draft: tuple[int, int] | None = None) -> Image.Image:
-    """The photo, upright, RGB.
+    """Return the photo as an upright RGB image.
 
     Args:
         photo: See `PhotoInput`. Arrays are uint8, or floats in [0, 1].
         draft: Size that a JPEG decoder may shrink to.
 
     Raises:
-        PhotoError: It cannot be read, or is not what an image looks like.
+        PhotoError: The photo cannot be read, or does not have the shape or range of an image.
     """
-    if isinstance(photo, Record):
-        return open_photo(photo.path, trim_bottom=photo.trim_bottom, draft=draft)
-    if isinstance(photo, str | Path):
-        return open_photo(Path(photo), draft=draft)
-    if isinstance(photo, bytes | bytearray | memoryview):
-        return open_photo(bytes(photo), draft=draft)
-    if hasattr(photo, "read"):
-        return open_photo(photo, draft=draft)
-    if isinstance(photo, Image.Image):
-        return _from_image(photo)
-    if hasattr(photo, "shape"):
-        return _from_array(photo)
+    source: Any = photo
+    if isinstance(source, Record):
+        return open_photo(source.path, trim_bottom=source.trim_bottom, draft=draft)
+    if isinstance(source, str | Path):
+        return open_photo(Path(source), draft=draft)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return open_photo(bytes(source), draft=draft)
+    if hasattr(source, "read"):
+        return open_photo(source, draft=draft)
+    if isinstance(source, Image.Image):
+        return _from_image(source)
+    if hasattr(source, "shape"):
+        return _from_array(source)
     raise PhotoError(f"expected a path, bytes, an image, an array or a tensor, but got {type(photo).__name__}")
 
 
 def _from_image(photo: Image.Image) -> Image.Image:
     try:
-        own = photo.copy()  # the caller's image keeps its EXIF; a lazily opened one is decoded here
-    except Exception as error:  # every decoder has its own ways to fail
-        raise PhotoError(f"the image is damaged or breaks off ({error}): open it again from its source") from error
+        own = photo.copy()  # keeps the EXIF of the caller's image; decodes a lazily opened one
+    except Exception as error:  # every decoder has its own errors
+        raise PhotoError(f"the image is damaged or incomplete ({error}): open it again from its source") from error
     return upright_rgb(own, "the image")
 
 
@@ -66,10 +87,10 @@ def _from_array(photo: Any) -> Image.Image:
     is_tensor = hasattr(photo, "detach")
     if is_tensor:
         photo = photo.detach().cpu()
-        photo = photo.float() if photo.is_floating_point() else photo  # NumPy knows no bfloat16
+        photo = photo.float() if photo.is_floating_point() else photo  # NumPy has no bfloat16
     array = np.asarray(photo)
     if is_tensor and array.ndim == 3:
-        array = array.transpose(1, 2, 0)  # (3, H, W) is the habit of tensors, (H, W, 3) that of arrays
+        array = array.transpose(1, 2, 0)  # tensors are (3, H, W), arrays (H, W, 3)
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)) or 0 in array.shape:

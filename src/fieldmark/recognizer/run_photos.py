@@ -1,63 +1,86 @@
-"""Many photos through one function of images: in batches as they come, or as one table."""
+"""Run a function of images on many photos: in batches as they are ready, or all together."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from PIL import Image
 
-from fieldmark.arrays import Floats
 from fieldmark.backbones.runners.batches import batch_size_for, in_batches, load_good
 from fieldmark.progress import progress_bar
 from fieldmark.recognizer.inputs import PhotoInput, to_image
 
-__all__ = ["Floats", "Run", "run_all", "run_in_batches"]
+__all__ = ["PhotoOutputs", "concatenate", "run_all", "run_in_batches"]
 
-Run = Callable[[Sequence[Image.Image]], Floats]
-"""Upright RGB images to one row of numbers each."""
+Outputs = TypeVar("Outputs")
+"""An array whose first axis runs over photos, or a dataclass of such arrays."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoOutputs(Generic[Outputs]):
+    """Outputs for the readable photos.
+
+    Attributes:
+        positions: Positions of the readable photos, in the order of the outputs.
+        outputs: Their outputs; None if no photo is readable.
+        errors: Position -> why the photo cannot be read.
+    """
+
+    positions: list[int]
+    outputs: Outputs | None
+    errors: dict[int, str]
+
+
+def concatenate(parts: Sequence[Any]) -> Any:
+    """Concatenate arrays along their first axis, or dataclasses of arrays field by field; None stays None."""
+    first = parts[0]
+    if is_dataclass(first) and not isinstance(first, type):
+        return type(first)(*(concatenate([getattr(part, field.name) for part in parts]) for field in fields(first)))
+    return None if first is None else np.concatenate(parts)
 
 
 def run_in_batches(
-    photos: Sequence[PhotoInput], run: Run, side: int
-) -> Iterator[tuple[list[int], Floats, dict[int, str]]]:
-    """Batch by batch, in order: positions, their rows, and position -> why a photo cannot be read.
+    photos: Sequence[PhotoInput], run: Callable[[Sequence[Image.Image]], Outputs], side: int
+) -> Iterator[PhotoOutputs[Outputs]]:
+    """Yield the outputs batch by batch, in order.
 
     Args:
-        photos: Paths, images or whatever else `to_image` takes.
-        run: Images to rows.
-        side: Pixels that the photos will be shrunk to; JPEGs are decoded no larger than it takes.
+        photos: The photos.
+        run: Function from upright RGB images to outputs.
+        side: Pixels that the photos are shrunk to later; JPEGs are decoded only as large as that needs.
     """
 
     def load(position: int) -> Image.Image:
         return to_image(photos[position], draft=(side, side))
 
-    def work(positions: Sequence[int]) -> tuple[list[int], Floats, dict[int, str]]:
+    def work(positions: Sequence[int]) -> PhotoOutputs[Outputs]:
         good, images, failed = load_good(positions, load)
-        return good, run(images) if good else np.zeros((0, 0)), dict(failed)
+        return PhotoOutputs(list(good), run(images) if good else None, dict(failed))
 
     return in_batches(range(len(photos)), work, batch_size=batch_size_for(side))
 
 
 def run_all(
-    photos: Sequence[PhotoInput], run: Run, side: int, description: str
-) -> tuple[Floats | None, dict[int, str]]:
-    """One row for each photo, NaN where it cannot be read, and why; None where none can.
+    photos: Sequence[PhotoInput], run: Callable[[Sequence[Image.Image]], Outputs], side: int, description: str
+) -> PhotoOutputs[Outputs]:
+    """Return the outputs of all photos together; see `run_in_batches`.
 
     Args:
-        photos: See `run_in_batches`.
-        run: See `run_in_batches`.
-        side: See `run_in_batches`.
-        description: What the progress bar says.
+        photos: The photos.
+        run: Function from upright RGB images to outputs.
+        side: Pixels that the photos are shrunk to later.
+        description: Label of the progress bar.
     """
-    table: Floats | None = None
-    errors: dict[int, str] = {}
+    parts: list[PhotoOutputs[Outputs]] = []
     with progress_bar() as bar:
         task = bar.add_task(description, total=len(photos))
-        for positions, rows, failed in run_in_batches(photos, run, side):
-            if positions:
-                table = np.full((len(photos), rows.shape[1]), np.nan, rows.dtype) if table is None else table
-                table[positions] = rows
-            errors |= failed
-            bar.advance(task, len(positions) + len(failed))
-    return table, errors
+        for part in run_in_batches(photos, run, side):
+            parts.append(part)
+            bar.advance(task, len(part.positions) + len(part.errors))
+    outputs = [part.outputs for part in parts if part.outputs is not None]
+    positions = [position for part in parts for position in part.positions]
+    errors = {position: error for part in parts for position, error in part.errors.items()}
+    return PhotoOutputs(positions, concatenate(outputs) if outputs else None, errors)

@@ -41,18 +41,14 @@ class PhotoReading:
     Attributes:
         recognizer: Its classes are those of `probabilities`.
         probabilities: (K + m,).
-        known: How far the photo is known; NaN where that was not fitted.
+        unknown: Whether the photo shows none of the classes; None if the model has no threshold.
         embedding: (D,).
     """
 
     recognizer: Predictor
     probabilities: NDArray[np.floating]
-    known: float
+    unknown: bool | None
     embedding: NDArray[np.floating]
-
-    @property
-    def unknown(self) -> bool | None:
-        return None if np.isnan(self.known) else bool(self.known < 0)
 
 
 class Service:
@@ -140,7 +136,7 @@ class Service:
 
     def _read(self, photos: Sequence[bytes]) -> list[PhotoReading | Exception]:
         recognizer = self.recognizer
-        side = recognizer.reader.draft_side
+        side = recognizer.graphs.draft_side
         images: list[Image.Image | PhotoError] = []
         for photo in photos:
             try:
@@ -162,9 +158,10 @@ class Service:
 
 
 def _judged(recognizer: Predictor, images: Sequence[Image.Image]) -> list[PhotoReading]:
-    reading = recognizer.reader.read(images)
-    judged = recognizer.judge(reading.probabilities, reading.logits, reading.embeddings)
+    graph = recognizer.graphs.run(images)
+    found = recognizer.open_set(graph.probabilities, graph.logits, graph.embeddings)
+    unknown = [None] * len(images) if found.unknown is None else found.unknown.tolist()
     return [
-        PhotoReading(recognizer, judged.probabilities[index], float(judged.known[index]), reading.embeddings[index])
+        PhotoReading(recognizer, found.probabilities[index], unknown[index], graph.embeddings[index])
         for index in range(len(images))
     ]

@@ -1,7 +1,7 @@
-"""How odd a class is for a photo, in the three ways that candidate sets can be made by: LAC, APS and RAPS.
+"""Conformity scores of classes: LAC, APS and RAPS.
 
-Nothing is drawn at random, so that a photo always gets the same set: a class counts what stands before it, the papers'
-u = 1, in photos that calibrate and in photos that are answered alike.
+They are deterministic, so that a photo always gets the same prediction set: the random number u of the papers is 1,
+for calibration photos and for new photos alike.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from fieldmark.arrays import Floats
-from fieldmark.methods.settings_base import ConformalName
+from fieldmark.structures import ConformalName
 
 __all__ = ["LAC", "ConformityScore"]
 
 
 @dataclass(frozen=True, slots=True)
 class ConformityScore:
-    """A conformity score.
+    """A conformity score: the larger, the less a class conforms to the photo.
 
     Attributes:
         name: ``lac``, ``aps`` or ``raps``.
-        k_reg: Of RAPS: ranks up to this one cost nothing; the best class has rank 1.
-        penalty: Of RAPS: lambda, what each rank behind `k_reg` costs.
+        k_reg: RAPS adds no penalty up to this rank; the most probable class has rank 1.
+        penalty: Lambda of RAPS, added for each rank beyond `k_reg`.
     """
 
     name: ConformalName = "lac"
@@ -31,10 +31,10 @@ class ConformityScore:
     penalty: float = 0.0
 
     def __call__(self, probabilities: Floats) -> Floats:
-        """How odd each class is, (n, K), from probabilities (n, K).
+        """Return the score of each class, (n, K), from probabilities (n, K).
 
-        ``lac`` is 1 - p of the class itself. ``aps`` is the probability of all classes that come before it, 0 for the
-        best one. ``raps`` adds `penalty` for each rank behind `k_reg`.
+        ``lac`` is 1 - p of the class. ``aps`` is the summed probability of all more probable classes, 0 for the most
+        probable one. ``raps`` adds `penalty` for each rank beyond `k_reg`.
 
         Source: Sadinle, Lei, Wasserman, "Least ambiguous set-valued classifiers with bounded error levels" (JASA
         2019); Romano, Sesia, Candès, "Classification with valid and adaptive coverage" (NeurIPS 2020), eq. 5;
@@ -42,15 +42,15 @@ class ConformityScore:
         2021), eq. 4.
         """
         if self.name == "lac":
-            return np.asarray(1.0 - probabilities)
+            return np.asarray(1.0 - probabilities.astype(np.float64))
         order = np.argsort(-probabilities, axis=1, kind="stable")
         ranked = np.take_along_axis(probabilities.astype(np.float64), order, 1)
-        odd = np.zeros_like(ranked)
-        np.cumsum(ranked[:, :-1], axis=1, out=odd[:, 1:])
+        of_rank = np.zeros_like(ranked)
+        np.cumsum(ranked[:, :-1], axis=1, out=of_rank[:, 1:])
         if self.name == "raps":
-            odd += self.penalty * np.maximum(0, np.arange(1, odd.shape[1] + 1) - self.k_reg)
-        scores = np.empty_like(odd)
-        np.put_along_axis(scores, order, odd, 1)
+            of_rank += self.penalty * np.maximum(0, np.arange(1, of_rank.shape[1] + 1) - self.k_reg)
+        scores = np.empty_like(of_rank)
+        np.put_along_axis(scores, order, of_rank, 1)
         return scores
 
 

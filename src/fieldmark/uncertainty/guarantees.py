@@ -1,77 +1,109 @@
-"""What stands behind an answer: its candidate set, its rank, and the held-out photos that vouch for both."""
+"""What calibration photos guarantee: coverage of prediction sets, accuracy of answers that back off."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
 
-from fieldmark.arrays import Bools, Floats, Ints
-from fieldmark.artifact.load import verified_file
-from fieldmark.artifact.manifest import Manifest
+from fieldmark.arrays import Bools, Float64s, Floats, Ints
 from fieldmark.errors import SettingError
+from fieldmark.structures import ConformalName
 from fieldmark.uncertainty.backoff import learn_threshold
 from fieldmark.uncertainty.conformal import (
-    candidate_sets,
+    check_level,
     conformity_scores,
-    demand_level,
     photos_needed,
+    prediction_sets,
     score_quantile,
 )
 from fieldmark.uncertainty.conformity_scores import LAC, ConformityScore
 from fieldmark.uncertainty.taxonomy import Hierarchy
 
-__all__ = ["TRUST_FILE", "AnswerOptions", "GuaranteeTables", "Guarantees", "hierarchy_of", "load_guarantees"]
+__all__ = ["GUARANTEES_FILE", "AnswerOptions", "GuaranteeFacts", "GuaranteeTables", "Guarantees"]
 
 
-TRUST_FILE = "trust.safetensors"
+GUARANTEES_FILE = "trust.safetensors"
+
+
+class GuaranteeFacts(BaseModel):
+    """The part of ``fieldmark.json`` about the calibration set.
+
+    Attributes:
+        file: safetensors file of `GuaranteeTables`.
+        photos: Size of the calibration set. No weight or temperature was chosen on it.
+        score: Conformity score of the prediction sets.
+        k_reg: RAPS adds no penalty up to this rank.
+        penalty: Lambda of RAPS for each further rank; 0 is APS.
+        coverage: Default coverage of the prediction sets.
+        target_accuracy: Default share of answers that must be correct at their rank; None keeps answers at the class.
+            The file calls it ``confidence``.
+    """
+
+    model_config = ConfigDict(extra="allow", validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
+
+    file: str
+    photos: int = Field(ge=0)
+    score: ConformalName = "lac"
+    k_reg: int = Field(0, ge=0)
+    penalty: float = Field(0.0, ge=0)
+    coverage: float = Field(0.9, gt=0, lt=1)
+    target_accuracy: float | None = Field(None, gt=0, lt=1, alias="confidence")
+
+    @property
+    def score_in_words(self) -> str:
+        """The score for people, such as ``RAPS (k_reg 3, lambda 0.01)``."""
+        if self.score != "raps":
+            return self.score.upper()
+        return f"RAPS (k_reg {self.k_reg}, lambda {self.penalty:g})" if self.penalty else "RAPS (lambda 0, as APS)"
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerOptions:
-    """What a caller asks of answers.
+    """Options of an answer.
 
     Attributes:
-        top_k: Candidates in an answer.
-        coverage: Level of the candidate sets; the model's own for None.
-        confidence: Share of answers that shall be right at their rank; the model's own for None.
+        top_k: Number of candidates.
+        coverage: Target coverage of the prediction sets; the model's default for None.
+        target_accuracy: Share of answers that must be correct at their rank; the model's default for None.
     """
 
     top_k: int = 5
     coverage: float | None = None
-    confidence: float | None = None
+    target_accuracy: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class GuaranteeTables:
-    """How held-out photos were answered, for any level that is asked for later.
+    """Results on the calibration set, from which the guarantee for any level is computed.
 
     Attributes:
-        scores: (n,) sorted conformity scores.
-        paths: (n, levels) probabilities of the best class and of its ancestors.
-        distances: (n,) lowest level that is right.
+        scores: (n,) sorted conformity scores of the correct classes.
+        paths: (n, levels) probabilities of the predicted class and of its ancestors.
+        distances: (n,) lowest correct level.
     """
 
-    scores: NDArray[np.float64]
-    paths: NDArray[np.float64]
+    scores: Float64s
+    paths: Float64s
     distances: Ints
 
     @classmethod
     def of(
         cls, probabilities: Floats, labels: Ints, hierarchy: Hierarchy, score: ConformityScore = LAC
     ) -> GuaranteeTables:
-        """From calibrated probabilities (n, K) of photos that served for nothing else, and their labels (n,)."""
+        """Compute the tables from calibrated probabilities (n, K) and labels (n,) of the calibration set."""
         distances = hierarchy.distance(probabilities.argmax(1), labels)
         return cls(conformity_scores(probabilities, labels, score), hierarchy.path(probabilities), distances)
 
     @classmethod
     def empty(cls, levels: int) -> GuaranteeTables:
+        """Return the tables of an empty calibration set."""
         return cls(np.zeros(0), np.zeros((0, levels)), np.zeros(0, dtype=np.int64))
 
     def save(self, path: Path) -> None:
+        """Write a safetensors file."""
         from safetensors.numpy import save_file
 
         tensors = {"scores": self.scores, "paths": self.paths, "distances": self.distances}
@@ -79,6 +111,7 @@ class GuaranteeTables:
 
     @classmethod
     def load(cls, path: Path) -> GuaranteeTables:
+        """Read a file that `save` wrote."""
         from safetensors.numpy import load_file
 
         held = load_file(path)
@@ -87,39 +120,39 @@ class GuaranteeTables:
 
 @dataclass(slots=True)
 class Guarantees:
-    """Sets and ranks of answers.
+    """Prediction sets and ranks of answers.
 
     Attributes:
         hierarchy: The classes and their ancestors.
-        tables: What vouches for them.
-        coverage: Of the sets where nobody names another.
-        confidence: Of the ranks where nobody names another; None leaves answers at the class.
-        score: Of the sets, and of the tables.
+        tables: Results on the calibration set.
+        coverage: Default coverage of the prediction sets.
+        target_accuracy: Default target accuracy; None keeps answers at the class.
+        score: Conformity score of the sets and of the tables.
     """
 
     hierarchy: Hierarchy
     tables: GuaranteeTables
     coverage: float = 0.9
-    confidence: float | None = None
+    target_accuracy: float | None = None
     score: ConformityScore = LAC
     _thresholds: dict[float, float | None] = field(default_factory=dict)
 
     @property
     def photos(self) -> int:
-        """How many held-out photos there are."""
+        """Size of the calibration set."""
         return len(self.tables.scores)
 
-    def demand(self, wanted: AnswerOptions) -> None:
-        """Refuse levels that are none, or that nothing vouches for.
+    def check(self, wanted: AnswerOptions) -> None:
+        """Check the levels that a caller asks for.
 
         Raises:
-            SettingError: A level does not lie between 0 and 1, or the coverage needs more calibration photos.
+            SettingError: A level does not lie between 0 and 1, or the calibration set is too small for the coverage.
         """
-        if wanted.confidence is not None:
-            demand_level("confidence", wanted.confidence)
+        if wanted.target_accuracy is not None:
+            check_level("target_accuracy", wanted.target_accuracy)
         if wanted.coverage is None:
             return
-        demand_level("coverage", wanted.coverage)
+        check_level("coverage", wanted.coverage)
         needed = photos_needed(wanted.coverage)
         if self.photos < needed:
             raise SettingError(
@@ -128,42 +161,27 @@ class Guarantees:
             )
 
     def coverage_of(self, wanted: AnswerOptions) -> float:
+        """Return the wanted coverage, or the default."""
         return self.coverage if wanted.coverage is None else wanted.coverage
 
-    def confidence_of(self, wanted: AnswerOptions) -> float | None:
-        return self.confidence if wanted.confidence is None else wanted.confidence
+    def target_accuracy_of(self, wanted: AnswerOptions) -> float | None:
+        """Return the wanted target accuracy, or the default."""
+        return self.target_accuracy if wanted.target_accuracy is None else wanted.target_accuracy
 
     def sets(self, probabilities: Floats, coverage: float) -> Bools | None:
-        """Candidate sets (n, K); None where the held-out photos are too few for that level."""
+        """Return the prediction sets (n, K); None if the calibration set is too small for that coverage."""
         quantile = score_quantile(self.tables.scores, coverage)
-        return None if quantile is None else candidate_sets(probabilities, quantile, self.score)
+        return None if quantile is None else prediction_sets(probabilities, quantile, self.score)
 
-    def threshold(self, confidence: float) -> tuple[float, bool]:
-        """Probability from which on an answer stands, and whether held-out photos vouch for it.
+    def threshold(self, target_accuracy: float) -> tuple[float, bool]:
+        """Return the smallest probability of an answer, and whether calibration photos guarantee the accuracy.
 
-        Where they are too few, or none is sure enough, the wanted share itself is the threshold: right as far as the
-        calibrated probabilities are.
+        Without a guarantee the threshold is the target accuracy itself, which is as reliable as the calibrated
+        probabilities are.
         """
-        if confidence not in self._thresholds:
-            self._thresholds[confidence] = learn_threshold(self.tables.paths, self.tables.distances, confidence)
-        found = self._thresholds[confidence]
-        return (confidence, False) if found is None else (found, True)
-
-
-def hierarchy_of(manifest: Manifest, enrolled: Sequence[str] = ()) -> Hierarchy:
-    """Of the model's classes; those that were enrolled have no ancestors."""
-    return Hierarchy((*manifest.classes, *enrolled), manifest.ranks, manifest.taxonomy)
-
-
-def load_guarantees(folder: Path, manifest: Manifest, enrolled: Sequence[str] = ()) -> Guarantees:
-    """Of a model folder; models of older versions vouch for nothing.
-
-    Raises:
-        ModelError: The file is missing or damaged.
-    """
-    hierarchy, facts = hierarchy_of(manifest, enrolled), manifest.trust
-    if facts is None:
-        return Guarantees(hierarchy, GuaranteeTables.empty(len(hierarchy.levels)))
-    tables = GuaranteeTables.load(verified_file(folder, manifest, facts.file))
-    score = ConformityScore(facts.score, facts.k_reg, facts.penalty)
-    return Guarantees(hierarchy, tables, facts.coverage, facts.confidence, score)
+        if target_accuracy not in self._thresholds:
+            self._thresholds[target_accuracy] = learn_threshold(
+                self.tables.paths, self.tables.distances, target_accuracy
+            )
+        found = self._thresholds[target_accuracy]
+        return (target_accuracy, False) if found is None else (found, True)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fieldmark.artifact.save import relative_path
 from fieldmark.evaluation.label_suspects import Suspect, find_suspects
 from fieldmark.evaluation.result import Evaluation
 from fieldmark.evaluation.stress import UNITS
@@ -16,6 +15,7 @@ from fieldmark.report.evaluation.class_table import class_rows
 from fieldmark.report.evaluation.headline import headlines
 from fieldmark.report.evaluation.pictures import pair_views, suspect_views
 from fieldmark.report.page import chart, embedded_json, model_facts, write_page
+from fieldmark.structures import relative_path
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -45,7 +45,7 @@ def write_report(evaluation: Evaluation, recognizer: Predictor, out: Path) -> No
         metrics=metrics,
         headlines=headlines(predictions, metrics),
         figures=_figures(evaluation),
-        sets_by=recognizer.manifest.trust and recognizer.manifest.trust.score_in_words,
+        sets_by=recognizer.manifest.guarantees and recognizer.manifest.guarantees.score_in_words,
         pairs=pair_views(evaluation, recognizer.classes),
         worst=rows[:_WORST_SHOWN],
         others=rows[_WORST_SHOWN:],

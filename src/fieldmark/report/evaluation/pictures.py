@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fieldmark.artifact.save import relative_path
 from fieldmark.data.photos.thumbnails import Allowance, Thumbnail, thumbnail
 from fieldmark.evaluation.label_suspects import Suspect
 from fieldmark.evaluation.metrics import ConfusedPair
 from fieldmark.evaluation.result import Evaluation
 from fieldmark.report.page import percent
+from fieldmark.structures import relative_path
 
 __all__ = ["Direction", "PairView", "PictureView", "pair_views", "suspect_views"]
 

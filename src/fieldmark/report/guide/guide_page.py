@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from fieldmark.artifact.save import relative_path
 from fieldmark.data.photos.thumbnails import Allowance, close_up, thumbnail
 from fieldmark.guide.evidence_parts import BACKGROUND, PartShare
 from fieldmark.guide.look_alikes import LookAlikes
@@ -14,7 +13,7 @@ from fieldmark.guide.make_guide import Guide
 from fieldmark.guide.separating import Separation, Sighting
 from fieldmark.report.guide.guide_views import ClassView, LookAlikeView, PhotoView, PlateView, Ring, SideView
 from fieldmark.report.page import percent, write_page
-from fieldmark.structures import Record
+from fieldmark.structures import Record, relative_path
 
 __all__ = ["telling", "write_guide_page"]
 

@@ -108,7 +108,7 @@ def _unenroll(service: Service, label: str) -> list[str]:
         kept = {Path(row.path).name for row in known if row.label != label}
         for name in {Path(row.path).name for row in known if row.label == label} - kept:
             (model.folder / UPLOADS / name).unlink(missing_ok=True)
-        return list(service.recognizer.judge.labels)
+        return list(service.recognizer.open_set.labels)
 
 
 def _place(folder: Path, upload: Upload) -> Path:

@@ -61,7 +61,7 @@ async def gallery_photo(
 
 def _nearest(reading: PhotoReading, k: int, label: str | None) -> list[dict[str, object]]:
     model: Predictor = reading.recognizer
-    vectors = model.judge.memory.projection(reading.embedding[None])
+    vectors = model.open_set.state.projection(reading.embedding[None])
     return [_body(one) for one in model.gallery.search(vectors, k, label=label)[0]]
 
 

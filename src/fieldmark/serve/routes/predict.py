@@ -10,7 +10,7 @@ from fastapi import APIRouter, File, Query, UploadFile
 from fastapi.responses import JSONResponse
 
 from fieldmark.errors import PhotoError
-from fieldmark.recognizer.answer import compose, compose_specimen
+from fieldmark.recognizer.answer import answer_photo, answer_specimen
 from fieldmark.serve.routes.shared import ERRORS, Serving
 from fieldmark.serve.schemas import PredictBody
 from fieldmark.serve.service import PhotoReading
@@ -29,15 +29,17 @@ async def predict(
     photo: Annotated[list[UploadFile], File(description="One photo, or several fields of this name.")],
     top_k: Annotated[int, Query(ge=1, description="Candidates in an answer.")] = 5,
     coverage: Annotated[float | None, Query(description="Share of candidate sets that shall hold the truth.")] = None,
-    confidence: Annotated[float | None, Query(description="Share of answers that shall be right.")] = None,
+    target_accuracy: Annotated[float | None, Query(description="Share of answers that must be correct.")] = None,
+    confidence: Annotated[float | None, Query(include_in_schema=False)] = None,
     same_specimen: Annotated[bool, Query(description="All photos show one specimen: one answer.")] = False,
 ) -> JSONResponse:
     """Answers in the order of the photos, each as a line of ``fieldmark predict --json``.
 
     A photo that cannot be read gets an answer with `error`; where none can be read, the status is 422.
     """
-    wanted = AnswerOptions(top_k, coverage, confidence)
-    service.recognizer.trust.demand(wanted)
+    target = confidence if target_accuracy is None else target_accuracy  # `confidence` is its old name
+    wanted = AnswerOptions(top_k, coverage, target)
+    service.recognizer.guarantees.check(wanted)
     uploads = await read_uploads(photo, service.settings)
     whole = [upload for upload in uploads if upload.error is None]
     found = await service.readings([upload.content for upload in whole])
@@ -58,7 +60,7 @@ def _answer(upload: Upload, found: PhotoReading | PhotoError | None, wanted: Ans
     if not isinstance(found, PhotoReading):
         return Answer(upload.name, error=_reason(upload, found))
     model = found.recognizer
-    return compose(model.trust, model.classes, upload.name, found.probabilities, found.unknown, wanted)
+    return answer_photo(model.guarantees, model.classes, upload.name, found.probabilities, found.unknown, wanted)
 
 
 def _specimen(pairs: Sequence[tuple[Upload, PhotoReading | PhotoError | None]], wanted: AnswerOptions) -> Answer:
@@ -70,7 +72,9 @@ def _specimen(pairs: Sequence[tuple[Upload, PhotoReading | PhotoError | None]], 
         return Answer(None, error=_reason(upload, reason if isinstance(reason, PhotoError) else None))
     names = [upload.name for upload, _ in good]
     rows = np.stack([found.probabilities for _, found in good])
-    return compose_specimen(last.trust, last.classes, names, None, rows, [found.unknown for _, found in good], wanted)
+    return answer_specimen(
+        last.guarantees, last.classes, names, None, rows, [found.unknown for _, found in good], wanted
+    )
 
 
 def _reason(upload: Upload, found: PhotoError | None) -> str:

@@ -41,13 +41,13 @@ async def metrics(request: Request) -> Response:
 async def model(service: Serving) -> JSONResponse:
     """Classes, and what may be asked."""
     recognizer, settings = service.recognizer, service.settings
-    has_sets = recognizer.trust.photos > 0
+    has_sets = recognizer.guarantees.photos > 0
     body = ModelBody(
         version=version("fieldmark"),
         classes=list(recognizer.classes),
-        enrolled=list(recognizer.judge.labels),
+        enrolled=list(recognizer.open_set.labels),
         ranks=list(recognizer.manifest.ranks),
-        coverage=recognizer.trust.coverage if has_sets else None,
+        coverage=recognizer.guarantees.coverage if has_sets else None,
         explains=not recognizer.is_exported,
         gallery=recognizer.manifest.gallery is not None,
         enrolls=settings.token is not None and not recognizer.is_exported,

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from fieldmark.openset.class_gaussians import ClassGaussians
-from fieldmark.openset.enrolled_classes import gate_for, newcomer_odds, with_newcomers
-from fieldmark.openset.openset_facts import Gate
+from fieldmark.openset.enrolled_classes import EnrolmentGate, enrolled_odds, gate_for, with_enrolled
 from fieldmark.openset.projection import unit_rows
 
 rng = np.random.default_rng(0)
@@ -17,7 +16,7 @@ PROBABILITIES = rng.dirichlet(np.ones(6), size=30)
 @pytest.mark.parametrize("newcomers", [1, 2, 5])
 def test_probabilities_add_up_and_the_old_keep_their_proportions(newcomers: int) -> None:
     odds = np.random.default_rng(newcomers).lognormal(size=(30, newcomers))
-    joined = with_newcomers(PROBABILITIES, odds)
+    joined = with_enrolled(PROBABILITIES, odds)
     np.testing.assert_allclose(joined.sum(1), 1.0)
     share = joined[:, :6].sum(1, keepdims=True)
     np.testing.assert_allclose(joined[:, :6] / share, PROBABILITIES)
@@ -25,7 +24,7 @@ def test_probabilities_add_up_and_the_old_keep_their_proportions(newcomers: int)
 
 
 def test_a_photo_far_from_every_newcomer_keeps_its_probabilities_to_the_digit() -> None:
-    joined = with_newcomers(PROBABILITIES, np.full((30, 3), 0.0099))
+    joined = with_enrolled(PROBABILITIES, np.full((30, 3), 0.0099))
     np.testing.assert_array_equal(joined[:, :6], PROBABILITIES)
     np.testing.assert_array_equal(joined[:, 6:], 0.0)
 
@@ -42,13 +41,13 @@ def test_on_the_way_from_an_old_class_to_the_newcomer_it_grows_likelier() -> Non
     train, labels = _classes(0, 600)
     statistics = ClassGaussians.fit(train, labels, 20).without(np.delete(np.arange(20), 8))
     mean = train[labels == 3][:5].mean(0, keepdims=True)
-    gates = [Gate(shots=1, discriminant=0.1, similarity=2.0, bias=-1.0, simulated_recall=1, simulated_loss=0)]
+    gates = [EnrolmentGate(shots=1, discriminant=0.1, similarity=2.0, bias=-1.0, simulated_recall=1, simulated_loss=0)]
     path = np.linspace(statistics.means[8], mean[0], 9)
-    odds = newcomer_odds(path, mean, [5], statistics, gates)[:, 0]
+    odds = enrolled_odds(path, mean, [5], statistics, gates)[:, 0]
     assert (np.diff(odds) > 0).all()
 
 
 def test_a_number_of_photos_finds_its_gate() -> None:
     common = {"discriminant": 0.0, "similarity": 0.0, "bias": 0.0, "simulated_recall": 0.0, "simulated_loss": 0.0}
-    gates = [Gate(shots=shots, **common) for shots in (2, 3, 5)]
+    gates = [EnrolmentGate(shots=shots, **common) for shots in (2, 3, 5)]
     assert [gate_for(gates, count).shots for count in (1, 2, 3, 4, 5, 9)] == [2, 2, 3, 3, 5, 5]

@@ -8,18 +8,18 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from fieldmark.openset.enrolled_classes import newcomer_features, newcomer_odds, with_newcomers
+from fieldmark.openset.enrolled_classes import enrolled_odds, enrolment_features, with_enrolled
 from fieldmark.openset.enrolment_gate import LOSS_BUDGET, SHOTS, _cut, _enrolments, _standard_error, fit_gates
-from fieldmark.openset.leave_class_out import Draw, leave_out
+from fieldmark.openset.leave_class_out import ClassFold, leave_class_out
 from fieldmark.openset.projection import unit_rows
 
 
-def _draws(seed: int, classes: int = 30, photos: int = 1200) -> list[Draw]:
+def _draws(seed: int, classes: int = 30, photos: int = 1200) -> list[ClassFold]:
     """Draws of classes that no other seed has."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(classes, size=photos)
     rows = unit_rows(rng.normal(size=(classes, 32))[labels] + 0.9 * rng.normal(size=(photos, 32)))
-    return leave_out(rows, labels, rows[:0], labels[:0], np.arange(photos), seed=seed)
+    return leave_class_out(rows, labels, rows[:0], labels[:0], np.arange(photos), seed=seed)
 
 
 DRAWS = _draws(0)
@@ -32,16 +32,16 @@ def test_enrolments_are_those_of_a_loop() -> None:
     rng = np.random.default_rng(5)
     for trial in trials:
         own, rivals, place = [], [], 0
-        for label in np.unique(draw.foreign_labels):
-            photos = np.flatnonzero(draw.foreign_labels == label)
-            chosen = rng.permutation(photos[draw.from_train[photos]])[:shots]
-            mean = draw.foreign.vectors[chosen].mean(0, keepdims=True)
-            others = newcomer_features(draw.known.vectors, mean, draw.known.statistics)
+        for label in np.unique(draw.unknown_labels):
+            photos = np.flatnonzero(draw.unknown_labels == label)
+            chosen = rng.permutation(photos[draw.unknown_from_train[photos]])[:shots]
+            mean = draw.unknown.vectors[chosen].mean(0, keepdims=True)
+            others = enrolment_features(draw.known.vectors, mean, draw.known.gaussians)
             np.testing.assert_allclose(trial.others[:, place], np.concatenate(others, 1), rtol=1e-3, atol=1e-3)
             for photo in sorted(set(photos.tolist()) - set(chosen.tolist())):
-                one = newcomer_features(draw.foreign.vectors[photo : photo + 1], mean, draw.known.statistics)
+                one = enrolment_features(draw.unknown.vectors[photo : photo + 1], mean, draw.known.gaussians)
                 own.append(np.concatenate(one, 1)[0])
-                rivals.append(np.log(draw.foreign.probabilities[photo].max()))
+                rivals.append(np.log(draw.unknown.probabilities[photo].max()))
             place += 1
         assert trial.others.shape[1] == place
         np.testing.assert_allclose(trial.own, own, rtol=1e-3, atol=1e-3)
@@ -67,19 +67,19 @@ def test_what_newcomers_cost_is_what_was_promised(seed: int) -> None:
     gate = fit_gates(DRAWS)[-1]
     lost = found = photos = own = 0.0
     for draw in _draws(seed):
-        labels = np.unique(draw.foreign_labels)
-        chosen = [np.flatnonzero(draw.foreign_labels == label)[: gate.shots] for label in labels]
-        means = np.stack([draw.foreign.vectors[few].mean(0) for few in chosen])
+        labels = np.unique(draw.unknown_labels)
+        chosen = [np.flatnonzero(draw.unknown_labels == label)[: gate.shots] for label in labels]
+        means = np.stack([draw.unknown.vectors[few].mean(0) for few in chosen])
         answers = []
-        for evidence in (draw.known, draw.foreign):
+        for evidence in (draw.known, draw.unknown):
             shots = [gate.shots] * len(labels)
-            odds = newcomer_odds(evidence.vectors, means, shots, evidence.statistics, [gate])
-            answers.append(with_newcomers(evidence.probabilities, odds).argmax(1))
+            odds = enrolled_odds(evidence.vectors, means, shots, evidence.gaussians, [gate])
+            answers.append(with_enrolled(evidence.probabilities, odds).argmax(1))
         right = draw.known.probabilities.argmax(1) == draw.labels
         lost += (right & (answers[0] != draw.labels)).sum()
         photos += len(labels) * len(draw.labels)
-        rest = np.setdiff1d(np.arange(len(draw.foreign_labels)), np.concatenate(chosen))
-        truth = draw.known.probabilities.shape[1] + np.searchsorted(labels, draw.foreign_labels[rest])
+        rest = np.setdiff1d(np.arange(len(draw.unknown_labels)), np.concatenate(chosen))
+        truth = draw.known.probabilities.shape[1] + np.searchsorted(labels, draw.unknown_labels[rest])
         found += (answers[1][rest] == truth).sum()
         own += len(rest)
     assert lost / photos <= 3 * LOSS_BUDGET
@@ -115,5 +115,5 @@ def test_classes_without_a_photo_to_spare_give_no_gates() -> None:
     assert fit_gates([]) == []
     rows = unit_rows(np.random.default_rng(0).normal(size=(12, 8)))
     labels = np.repeat(np.arange(6), 2)
-    draws = leave_out(rows, labels, rows[:0], labels[:0], np.arange(12))
+    draws = leave_class_out(rows, labels, rows[:0], labels[:0], np.arange(12))
     assert [gate.shots for gate in fit_gates(draws)] == [1]

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fieldmark.calibration.temperature import fit_temperature, log_softmax, negative_log_likelihood, pooled_temperature
-from fieldmark.calibration.vector_scaling import MIN_PHOTOS_A_CLASS, choose_scaling, fit_vector
+from fieldmark.calibration.logit_scaling import log_softmax
+from fieldmark.calibration.temperature import fit_temperature, negative_log_likelihood, pooled_temperature
+from fieldmark.calibration.vector_scaling import MIN_PHOTOS_PER_CLASS, choose_scaling, fit_vector_scaling
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -22,7 +23,7 @@ def _photos(count: int, seed: int, *, sharp: float = 1.0, tilt: float = 0.0) -> 
 
 
 def test_few_photos_and_plain_ones_get_a_temperature() -> None:
-    logits, labels = _photos(int(4 * MIN_PHOTOS_A_CLASS) - 1, 0, tilt=2.0)
+    logits, labels = _photos(int(4 * MIN_PHOTOS_PER_CLASS) - 1, 0, tilt=2.0)
     assert choose_scaling(logits, labels, 1.5).kind == "temperature"
     logits, labels = _photos(400, 0, sharp=2.0)
     chosen = choose_scaling(logits, labels, fit_temperature(logits, labels))
@@ -40,7 +41,7 @@ def test_classes_that_are_favoured_get_vector_scaling_and_it_predicts_better() -
 
 def test_vector_scaling_is_the_temperature_where_its_prior_is_narrow() -> None:
     logits, labels = _photos(200, 0, sharp=2.0)
-    narrow = fit_vector(logits, labels, 1e-4)
+    narrow = fit_vector_scaling(logits, labels, 1e-4)
     np.testing.assert_allclose(narrow.scale, 1 / fit_temperature(logits, labels), atol=1e-3)
     np.testing.assert_allclose(narrow.shift, 0, atol=1e-3)
 

@@ -20,8 +20,8 @@ from fieldmark.openset.projection import Projection, unit_rows
 from fieldmark.openset.unknown_scores import (
     JOINED,
     KNOWN_SCORES,
-    Evidence,
-    fit_unknown,
+    OpenSetFeatures,
+    fit_threshold,
     known_scores,
     scales_on,
     threshold_at,
@@ -34,7 +34,7 @@ TRAIN = unit_rows(CENTRES[TRAIN_LABELS] + 0.4 * rng.normal(size=(300, 8)))
 LOGITS = rng.normal(size=(40, 5)) * 3
 VECTORS = unit_rows(rng.normal(size=(40, 8)))
 STATISTICS = ClassGaussians.fit(TRAIN, TRAIN_LABELS, 5)
-PHOTOS = Evidence(softmax(LOGITS, 1), LOGITS, VECTORS, TRAIN, STATISTICS)
+PHOTOS = OpenSetFeatures(softmax(LOGITS, 1), LOGITS, VECTORS, TRAIN, STATISTICS)
 
 
 def _mahalanobis(rows: np.ndarray, means: np.ndarray, spread: np.ndarray) -> np.ndarray:
@@ -83,11 +83,11 @@ def test_the_threshold_keeps_the_stated_share_and_no_more_than_needed(count: int
 
 
 def test_the_fitted_threshold_keeps_val_photos_known() -> None:
-    facts = fit_unknown(PHOTOS, {}, "energy", 0.9)
+    facts = fit_threshold(PHOTOS, {}, "energy", 0.9)
     assert facts is not None
     assert (known_scores("energy", PHOTOS, facts.scales) >= facts.threshold).mean() == 0.9
     none = np.zeros((0, 5))
-    assert fit_unknown(Evidence(none, none, VECTORS[:0], TRAIN, STATISTICS), {}, "energy") is None
+    assert fit_threshold(OpenSetFeatures(none, none, VECTORS[:0], TRAIN, STATISTICS), {}, "energy") is None
 
 
 def test_a_projection_keeps_cosines_and_is_the_same_again() -> None:
@@ -110,14 +110,17 @@ def test_evenly_takes_the_ends_and_no_more_than_asked() -> None:
 
 def test_a_photo_below_the_threshold_is_unknown(model_copy: Path, birds: Path) -> None:
     photos = sorted(birds.rglob("*.jpg"))[::12]
-    scores = Recognizer(model_copy).scores(photos).known
+    scores = Recognizer(model_copy).open_set_features(photos)[1].known_scores
+    assert scores is not None
     file = model_copy / "fieldmark.json"
     content = json.loads(file.read_text())
     middle = float(np.median(scores))
-    content["unknown"]["threshold"] += middle
+    content["unknown"]["threshold"] = middle
     file.write_text(json.dumps(content))
     recognizer = Recognizer(model_copy)
-    np.testing.assert_allclose(recognizer.scores(photos).known, scores - middle, atol=1e-5)
+    unknown = recognizer.scores(photos).unknown
+    assert unknown is not None
+    assert unknown.tolist() == (scores < middle).tolist()
     assert [answer.unknown for answer in recognizer.predict(photos)] == (scores < middle).tolist()
 
 
@@ -126,7 +129,8 @@ def test_answers_say_whether_a_photo_is_known(fitted: Path, birds: Path) -> None
     train = [birds / row.path for row in recognizer.split() if row.split == "train"]
     assert np.mean([answer.unknown for answer in recognizer.predict(train)]) < 0.2
     scores = recognizer.scores([*train[:3], train[0].with_name("missing.jpg")])
-    assert np.isnan(scores.known[3])
-    evidence, judged, errors = recognizer.evidence([*train[:3], train[0].with_name("missing.jpg")])
-    np.testing.assert_allclose(judged.known, scores.known[:3], atol=1e-5)
-    assert (len(evidence.vectors), set(errors)) == (3, {3})
+    features, outputs, errors = recognizer.open_set_features([*train[:3], train[0].with_name("missing.jpg")])
+    assert scores.unknown is not None
+    assert outputs.unknown is not None
+    assert scores.unknown.tolist() == [*outputs.unknown.tolist(), False]
+    assert (len(features.vectors), set(errors)) == (3, {3})

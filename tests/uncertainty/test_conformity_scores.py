@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from mapie.classification import SplitConformalClassifier
 from mapie.conformity_scores import APSConformityScore, RAPSConformityScore
+from mapie_oracle import GivenProbabilities
 from numpy.typing import NDArray
 from scipy.stats import betabinom
 
 from fieldmark.recognizer.specimen import majority_set
-from fieldmark.uncertainty.conformal import candidate_sets, conformity_scores, score_quantile
+from fieldmark.uncertainty.conformal import conformity_scores, prediction_sets, score_quantile
 from fieldmark.uncertainty.conformity_scores import LAC, ConformityScore
-from fieldmark.uncertainty.given_probabilities import GivenProbabilities
 from fieldmark.uncertainty.raps import PENALTIES, choose_conformity_score
 
 Floats = NDArray[np.float64]
@@ -90,7 +90,7 @@ def test_sets_are_those_of_mapie_without_its_random_numbers(
         found = oracle.conformalize(known, labels).predict_set(fresh, {"include_last_label": True})
     quantile = score_quantile(conformity_scores(known, labels, score), coverage)
     assert quantile is not None
-    np.testing.assert_array_equal(candidate_sets(fresh, quantile, score), found[1][:, :, 0])
+    np.testing.assert_array_equal(prediction_sets(fresh, quantile, score), found[1][:, :, 0])
 
 
 @pytest.mark.parametrize("classes", [2, 3, 30])
@@ -114,7 +114,7 @@ def test_sets_grow_with_the_coverage_hold_the_best_class_and_go_from_the_best_do
     for coverage in (0.05, 0.3, 0.6, 0.9, 0.99):
         quantile = score_quantile(scores, coverage)
         assert quantile is not None
-        sets = candidate_sets(fresh, quantile, score)
+        sets = prediction_sets(fresh, quantile, score)
         assert (sets | ~before).all()
         ranks = (fresh[:, None] > fresh[:, :, None]).sum(2)
         np.testing.assert_array_equal(sets, ranks < sets.sum(1, keepdims=True))
@@ -129,13 +129,13 @@ def test_a_photo_gets_the_same_set_alone_among_others_and_with_its_classes_in_an
     rows, labels = _photos(150, 5)
     quantile = score_quantile(conformity_scores(rows[:99], labels[:99], score), 0.9)
     assert quantile is not None
-    sets = candidate_sets(rows[99:], quantile, score)
-    alone = [candidate_sets(row[None], quantile, score)[0] for row in rows[99:]]
+    sets = prediction_sets(rows[99:], quantile, score)
+    alone = [prediction_sets(row[None], quantile, score)[0] for row in rows[99:]]
     np.testing.assert_array_equal(sets, alone)
     order = np.random.default_rng(0).permutation(8)
-    np.testing.assert_array_equal(candidate_sets(rows[99:][:, order], quantile, score), sets[:, order])
+    np.testing.assert_array_equal(prediction_sets(rows[99:][:, order], quantile, score), sets[:, order])
     newcomers = np.concatenate([rows[99:], np.zeros((51, 2))], 1)  # enrolled classes that are far from every photo
-    np.testing.assert_array_equal(candidate_sets(newcomers, quantile, score)[:, :8], sets)
+    np.testing.assert_array_equal(prediction_sets(newcomers, quantile, score)[:, :8], sets)
 
 
 @pytest.mark.parametrize("wrong_by", [1.0, 3.0, 0.3])
@@ -150,7 +150,7 @@ def test_coverage_is_at_least_what_is_promised(score: ConformityScore, wrong_by:
         for level in levels:
             quantile = score_quantile(scores, level)
             assert quantile is not None
-            sets = candidate_sets(rows[count:], quantile, score)
+            sets = prediction_sets(rows[count:], quantile, score)
             found[level].append(int(sets[np.arange(tested), labels[count:]].sum()))
     for level, held in found.items():
         missed = math.floor(round((count + 1) * (1 - level), 9))
@@ -166,7 +166,7 @@ def test_where_the_best_class_alone_does_not_suffice_coverage_is_not_more_than_p
         quantile = score_quantile(conformity_scores(rows[:count], labels[:count], score), level)
         assert quantile is not None
         assert quantile > 0
-        sets = candidate_sets(rows[count:], quantile, score)
+        sets = prediction_sets(rows[count:], quantile, score)
         found.append(int(sets[np.arange(tested), labels[count:]].sum()))
     law = betabinom(tested, 90, 10)
     assert abs(np.mean(found) - law.mean()) < 4 * law.std() / np.sqrt(len(found))
@@ -180,7 +180,7 @@ def test_levels_below_the_accuracy_give_the_best_class_alone() -> None:
     accuracy = float((rows.argmax(1) == labels).mean())
     quantile = score_quantile(conformity_scores(rows, labels, APS), accuracy - 0.1)
     assert quantile == 0.0
-    np.testing.assert_array_equal(candidate_sets(rows, quantile, APS).sum(1), 1)
+    np.testing.assert_array_equal(prediction_sets(rows, quantile, APS).sum(1), 1)
 
 
 @pytest.mark.parametrize("score", [APS, RAPS])
@@ -192,7 +192,7 @@ def test_the_majority_of_sets_at_half_the_error_keeps_the_promise(score: Conform
         quantile = score_quantile(conformity_scores(rows[:count], labels[:count], score), 0.95)
         assert quantile is not None
         for row, label in zip(rows[count:], labels[count:], strict=True):
-            several = candidate_sets(np.repeat(row[None], 3, 0), quantile, score)
+            several = prediction_sets(np.repeat(row[None], 3, 0), quantile, score)
             held.append(majority_set(several)[label])
     assert np.mean(held) > 0.9
 
@@ -208,7 +208,7 @@ def test_the_numbers_of_raps_are_the_rank_that_suffices_and_the_penalty_with_the
     for penalty in PENALTIES:
         score = ConformityScore("raps", chosen.k_reg, penalty)
         quantiles = [score_quantile(conformity_scores(rows[few], labels[few], score), coverage) for few in again]
-        sizes.append(sum(candidate_sets(rows, one, score).sum() for one in quantiles if one is not None))
+        sizes.append(sum(prediction_sets(rows, one, score).sum() for one in quantiles if one is not None))
     assert chosen.penalty == PENALTIES[int(np.argmin(sizes))]
 
 

@@ -1,0 +1,44 @@
+"""Load what a fit learned besides the graphs: guarantees and open-set classifier."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fieldmark.artifact.load import verified_file
+from fieldmark.artifact.manifest import Manifest
+from fieldmark.openset.open_set_classifier import OpenSetClassifier
+from fieldmark.openset.open_set_state import OpenSetState
+from fieldmark.uncertainty.conformity_scores import ConformityScore
+from fieldmark.uncertainty.guarantees import Guarantees, GuaranteeTables
+
+__all__ = ["load_guarantees", "load_open_set"]
+
+
+def load_guarantees(folder: Path, manifest: Manifest) -> Guarantees:
+    """Return the guarantees of a model; models of old versions have an empty calibration set.
+
+    Raises:
+        ModelError: The file is missing or has changed.
+    """
+    hierarchy, facts = manifest.hierarchy(), manifest.guarantees
+    if facts is None:
+        return Guarantees(hierarchy, GuaranteeTables.empty(len(hierarchy.levels)))
+    tables = GuaranteeTables.load(verified_file(folder, manifest, facts.file))
+    score = ConformityScore(facts.score, facts.k_reg, facts.penalty)
+    return Guarantees(hierarchy, tables, facts.coverage, facts.target_accuracy, score)
+
+
+def load_open_set(folder: Path, manifest: Manifest) -> OpenSetClassifier:
+    """Return the open-set classifier of a model.
+
+    Raises:
+        ModelError: A file is missing or has changed.
+    """
+    from safetensors.numpy import load_file
+
+    file = manifest.open_set_state
+    state = None if file is None else OpenSetState.load(verified_file(folder, manifest, file))
+    enrolled = {
+        facts.label: load_file(verified_file(folder, manifest, facts.file))["vectors"] for facts in manifest.enrolled
+    }
+    return OpenSetClassifier(state, manifest.unknown, manifest.enrolment_gates, enrolled)

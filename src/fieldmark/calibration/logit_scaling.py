@@ -1,0 +1,43 @@
+"""Map logits to calibrated probabilities: one temperature, or a scale and a shift for each class."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from fieldmark.arrays import Float64s, Floats
+
+__all__ = ["LogitScaling", "log_softmax"]
+
+
+def log_softmax(logits: Floats) -> Float64s:
+    """Return log-probabilities (n, K) in double precision."""
+    shifted = logits.astype(np.float64) - logits.max(1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(1, keepdims=True)))
+
+
+class LogitScaling(BaseModel):
+    """Logits z (n, K) become ``softmax(scale * z + shift)``. Part of ``fieldmark.json``.
+
+    Attributes:
+        kind: ``temperature`` or ``vector``; cross-validation on val chose it.
+        scale: One number, or one for each class.
+        shift: As many numbers as `scale`.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    kind: Literal["temperature", "vector"]
+    scale: list[float] = Field(min_length=1)
+    shift: list[float] = Field(min_length=1)
+
+    @classmethod
+    def of_temperature(cls, temperature: float) -> LogitScaling:
+        """Return the scaling that divides all logits by one temperature."""
+        return cls(kind="temperature", scale=[1.0 / temperature], shift=[0.0])
+
+    def __call__(self, logits: Floats) -> Float64s:
+        """Return calibrated probabilities (n, K)."""
+        return np.asarray(np.exp(log_softmax(logits * np.array(self.scale) + np.array(self.shift))))
