@@ -42,6 +42,6 @@ def test_other_models_know_of_no_parts(fitted: Path) -> None:
     with pytest.raises(SettingError) as error:
         evaluate_with_annotations(fitted, recognizer.manifest, photos_of_split(recognizer, None, "test"))
     assert str(error.value) == (
-        f"true boxes and parts are for models of 'part_rcnn', but {fitted} holds 'linear_probe'; "
-        "fit one with --method part_rcnn or leave --oracle out"
+        f"'linear_probe' of {fitted} does not learn from boxes and parts, so it cannot use the true ones: "
+        "leave --oracle out, or fit a method that does"
     )

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from fieldmark.explain.layer_hooks import late_block, watched
-from fieldmark.explain.local_readers import READERS, local_embedding, local_evidence
+from fieldmark.explain.local_evidence import embedding_evidence, logit_evidence
 from fieldmark.methods import METHODS
 from fieldmark.methods.base import Method, ModelOutput
 from fieldmark.methods.bilinear_cnn import BilinearCNN
@@ -90,7 +90,7 @@ def without_places(method: Method) -> Tensor | None:
 
 
 def test_the_places_add_up_to_the_logits(method: Method) -> None:
-    found = local_evidence(method, photo(), range(CLASSES))
+    found = logit_evidence(method, photo(), range(CLASSES))
     total = np.sum([patch.values.sum((1, 2)) for patch in found.patches], axis=0)
     bias = without_places(method)
     if bias is not None:
@@ -98,7 +98,7 @@ def test_the_places_add_up_to_the_logits(method: Method) -> None:
 
 
 def test_the_logits_are_the_methods_own(method: Method) -> None:
-    found = local_evidence(method, photo(), range(CLASSES))
+    found = logit_evidence(method, photo(), range(CLASSES))
     if isinstance(method, WSDAN) and type(method) is WSDAN and method.refine:
         pytest.skip("the answer averages the probabilities of both looks, the evidence explains their mean logits")
     with torch.no_grad():
@@ -110,7 +110,7 @@ def test_linear_functions_of_the_embedding_are_explained_too(method: Method) -> 
     with torch.no_grad():
         embedding = method(photo()).embedding[0]
     weight = torch.randn(2, len(embedding), generator=torch.Generator().manual_seed(0))
-    found = local_embedding(method, photo(), weight)
+    found = embedding_evidence(method, photo(), weight)
     np.testing.assert_allclose(found.scores, (weight @ embedding).numpy(), rtol=1e-3, atol=1e-3)
     if isinstance(method, PooledMethod):
         shifts = [getattr(method, f"center_{one}") * getattr(method, f"scale_{one}") for one in method.pool.names]
@@ -119,7 +119,7 @@ def test_linear_functions_of_the_embedding_are_explained_too(method: Method) -> 
 
 
 def test_patches_lie_on_the_photo(method: Method) -> None:
-    found = local_evidence(method, photo(), [0])
+    found = logit_evidence(method, photo(), [0])
     for patch in found.patches:
         x1, y1, x2, y2 = patch.box
         assert -1e-3 <= x1 <= x2 <= SIDE + 1e-3
@@ -128,7 +128,7 @@ def test_patches_lie_on_the_photo(method: Method) -> None:
 
 def test_an_earlier_layer_gives_a_finer_grid(method: Method) -> None:
     """Of every look, at the same place."""
-    found = local_evidence(method, photo(), [0, 3])
+    found = logit_evidence(method, photo(), [0, 3])
     assert found.fine
     for coarse, fine in zip(found.patches, found.fine, strict=False):
         assert (coarse.values.shape[0], fine.values.shape[0]) == (2, 1)
@@ -143,22 +143,24 @@ def test_the_finer_grid_is_the_gradient_of_the_logits() -> None:
         logits = method(photo()).logits[0]
     (gradient,) = torch.autograd.grad(logits[2], earlier.fine)
     expected = (gradient * earlier.fine[0]).sum(1)[0].detach()
-    found = local_evidence(method, photo(), [2])
+    found = logit_evidence(method, photo(), [2])
     total = sum(patch.values[0] for patch in found.fine)
     np.testing.assert_allclose(total, expected.numpy(), atol=1e-5)
 
 
 def test_the_finer_grid_is_of_the_difference(method: Method) -> None:
-    first, second, both = (local_evidence(method, photo(), classes) for classes in ([1], [4], [1, 4]))
+    first, second, both = (logit_evidence(method, photo(), classes) for classes in ([1], [4], [1, 4]))
     for kind in ("fine", "late"):
         patches = [getattr(one, kind) for one in (first, second, both)]
         for one, other, difference in zip(*patches, strict=True):
             np.testing.assert_allclose(one.values - other.values, difference.values, atol=1e-4)
 
 
-def test_every_method_of_the_table_has_its_own_reading() -> None:
+def test_every_method_says_what_it_pools() -> None:
     for name in NETWORKS:
-        assert any(kind in READERS for kind in type(build(name, {})).__mro__), name
+        method = build(name, {})
+        assert type(method).forward is Method.forward, name
+        assert type(method).evidence_note is not Method.evidence_note, name
 
 
 def test_an_average_is_the_weighted_feature_of_each_place() -> None:
@@ -167,7 +169,7 @@ def test_an_average_is_the_weighted_feature_of_each_place() -> None:
     features = method.backbone(photo())[0]  # (C, h, w)
     weights = method.head.weight * method.scale_avg
     expected = torch.einsum("kc,chw->khw", weights, features) / features[0].numel()
-    (patch,) = local_evidence(method, photo(), range(CLASSES)).patches
+    (patch,) = logit_evidence(method, photo(), range(CLASSES)).patches
     np.testing.assert_allclose(patch.values, expected.numpy(), atol=1e-6)
 
 
@@ -180,7 +182,7 @@ def test_bilinear_pooling_is_a_quadratic_form_of_each_place() -> None:
     factors = output.embedding[0].double().reshape(matrix.shape) / matrix
     weights = method.head.weight.double().reshape(CLASSES, *matrix.shape) * factors
     expected = torch.einsum("kij,in,jn->kn", weights, maps, maps) / maps.shape[1]
-    (patch,) = local_evidence(method, photo(), range(CLASSES)).patches
+    (patch,) = logit_evidence(method, photo(), range(CLASSES)).patches
     np.testing.assert_allclose(patch.values.reshape(CLASSES, -1), expected.numpy(), atol=1e-5)
 
 
@@ -199,10 +201,10 @@ def test_an_unknown_method_is_read_by_its_gradients() -> None:
     """For an average both ways must agree, since the gradient is exact there."""
     own = build("linear_probe", {})
     assert isinstance(own, PooledMethod)
-    (expected,) = local_evidence(own, photo(), [2, 4]).patches
-    found = local_evidence(_Stranger(own), photo(), [2, 4])
+    (expected,) = logit_evidence(own, photo(), [2, 4]).patches
+    found = logit_evidence(_Stranger(own), photo(), [2, 4])
     np.testing.assert_allclose(found.patches[0].values, expected.values, atol=1e-5)
-    assert found.how.startswith("gradient times feature in the last layer with places (HiResCAM of grad-cam)")
+    assert found.how.startswith("gradient times feature in the last layer with places (HiResCAM)")
 
 
 def test_the_late_block_is_the_last_but_one() -> None:
@@ -224,7 +226,7 @@ def test_the_late_block_is_explained_to_first_order() -> None:
         logits = method(photo()).logits[0]
     (late,) = earlier.late
     (gradient,) = torch.autograd.grad(logits[2], late)
-    found = local_evidence(method, photo(), [2])
+    found = logit_evidence(method, photo(), [2])
     expected = (gradient * late).sum(1)[0].detach().numpy()
     np.testing.assert_allclose(sum(patch.values[0] for patch in found.late), expected, atol=1e-5)
     assert {patch.values.shape[1:] for patch in found.fine} == {(4, 4)}

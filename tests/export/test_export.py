@@ -89,12 +89,13 @@ def test_evidence_of_every_linear_pooling_adds_up(poolings: tuple[str, ...], vie
         method.set_scaling(name, torch.randn(dim), 0.7)
     looks = torch.randn(views * 3, 3, 64, 64)
     with torch.no_grad():
-        output = method(looks)
+        features = method.local_features(looks)
+        output = method.classify(features)
         mean = output.logits.reshape(views, 3, 5).mean(0)
         shown = evidence_map(method, views)
         assert shown is not None
         winners = torch.tensor([4, 4, 4])
-        rest = mean[:, 4] - shown(output, winners).sum((1, 2))
+        rest = mean[:, 4] - shown(features, winners).sum((1, 2))
     torch.testing.assert_close(rest, rest[:1].expand(3), atol=1e-4, rtol=1e-4)
 
 

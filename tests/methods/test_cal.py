@@ -57,29 +57,30 @@ def test_an_unknown_counterfactual() -> None:
 @torch.no_grad()
 def test_the_effect_of_attention_against_none() -> None:
     """Uniform attention gives the average-pooled feature map once for each map."""
-    method = cal(counterfactual="uniform")
-    output = method.look(images())
-    assert output.feature_map is not None
+    method = cal(counterfactual="uniform", num_crops=0)
+    output = method(images())
     pooled = output.feature_map.mean((2, 3)).repeat(1, 4)
     blind = method.head(method.feature_scale * power_normalize(pooled))
-    torch.testing.assert_close(method.effect(output), output.logits - blind)
+    effect = method.effect(output.logits, output.attention_maps, output.feature_map)
+    torch.testing.assert_close(effect, output.logits - blind)
 
 
 @torch.no_grad()
 def test_attention_that_says_nothing_has_no_effect() -> None:
-    method = cal(counterfactual="uniform")
-    output = method.look(images())
-    assert output.feature_map is not None
-    output.attention_maps = torch.ones_like(output.attention_maps)  # type: ignore[arg-type]
+    method = cal(counterfactual="uniform", num_crops=0)
+    output = method(images())
     embedding = power_normalize(output.feature_map.mean((2, 3)).repeat(1, 4))
-    output.logits = method.head(method.feature_scale * embedding)
-    torch.testing.assert_close(method.effect(output), torch.zeros(2, 7))
+    logits = method.head(method.feature_scale * embedding)
+    effect = method.effect(logits, torch.ones_like(output.attention_maps), output.feature_map)
+    torch.testing.assert_close(effect, torch.zeros(2, 7))
 
 
 @torch.no_grad()
 def test_one_photo_alone_has_nothing_to_be_shuffled_with() -> None:
-    method = cal(counterfactual="shuffled")
-    torch.testing.assert_close(method.effect(method.look(images(1))), torch.zeros(1, 7))
+    method = cal(counterfactual="shuffled", num_crops=0)
+    output = method(images(1))
+    effect = method.effect(output.logits, output.attention_maps, output.feature_map)
+    torch.testing.assert_close(effect, torch.zeros(1, 7))
 
 
 def test_the_loss_term_by_term() -> None:
@@ -120,10 +121,9 @@ def test_the_effect_teaches_the_maps_and_no_bias() -> None:
 @torch.no_grad()
 @pytest.mark.parametrize("num_crops", [0, 1, 3])
 def test_closer_looks_are_averaged(num_crops: int) -> None:
-    method = cal(num_crops=num_crops)
-    first = method.look(images())
-    looks = [first.logits]
-    if num_crops:
-        looks += [method.look(crop).logits for crop in method.crops(images(), first).chunk(num_crops)]
+    method, once = cal(num_crops=num_crops), cal(num_crops=0)
+    first = once(images())
+    closer = method.closer_looks(images(), first.attention_maps)
+    looks = [first.logits, *(once(look.images).logits for look in closer)]
     assert len(looks) == 1 + num_crops
     torch.testing.assert_close(method(images()).logits, torch.stack(looks).mean(0))

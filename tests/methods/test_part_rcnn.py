@@ -9,7 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from fieldmark.methods.base import Annotations
+from fieldmark.layers.regions.part_boxes import present
+from fieldmark.layers.regions.part_geometry import Configuration
+from fieldmark.methods.base import Annotations, ModelOutput
 from fieldmark.methods.build import build_method
 from fieldmark.methods.part_rcnn import PartRCNN
 
@@ -33,6 +35,12 @@ def truth(count: int) -> Tensor:
     return torch.tensor([[4.0, 4.0, 60.0, 60.0], [8.0, 8.0, 28.0, 28.0], [20.0, 20.0, 56.0, 56.0]]).repeat(count, 1, 1)
 
 
+def answer(method: PartRCNN, images: Tensor, boxes: Tensor) -> ModelOutput:
+    """With the object and parts at boxes (B, 1 + P, 4), NaN where missing."""
+    found = Configuration(boxes.nan_to_num(0.0), present(boxes))
+    return method.classify(method.crop_features(images, method.backbone(images), found))
+
+
 class MarkedPhotos:
     """Six photos with boxes and all points."""
 
@@ -50,8 +58,7 @@ class MarkedPhotos:
 
     def annotated(self) -> Iterator[tuple[Tensor, Tensor, Annotations]]:
         for part in (slice(0, 4), slice(4, 6)):
-            marked = Annotations(self.marked.boxes[part], self.marked.points[part])
-            yield self.images[part], self.labels[part], marked
+            yield self.images[part], self.labels[part], self.marked[part]
 
 
 def test_the_classifier_sees_a_missing_part_as_absent_whatever_the_pixels(method: PartRCNN) -> None:
@@ -60,21 +67,37 @@ def test_the_classifier_sees_a_missing_part_as_absent_whatever_the_pixels(method
     images = torch.randn(1, 3, SIDE, SIDE)
     with torch.no_grad():
         method.absent.fill_(0.5)
-        embedding = method.forward_with(images, boxes, parts=True).embedding.unflatten(1, (4, -1))
-        full = method.forward_with(images, truth(1), parts=True).embedding.unflatten(1, (4, -1))
+        embedding = answer(method, images, boxes).embedding.unflatten(1, (4, -1))
+        full = answer(method, images, truth(1)).embedding.unflatten(1, (4, -1))
     assert torch.equal(embedding[0, 2], method.absent[1])
     torch.testing.assert_close(embedding[0, [0, 1, 3]], full[0, [0, 1, 3]])
 
 
 def test_the_answer_with_given_parts_looks_at_them(method: PartRCNN) -> None:
-    images = torch.randn(2, 3, SIDE, SIDE)
+    photos = MarkedPhotos(method)
+    expected = method.true_regions(photos.marked, SIDE)
     with torch.no_grad():
-        output = method.forward_with(images, truth(2), parts=True)
-        around = method.forward_with(images, truth(2), parts=False)
+        output = method.forward_given(photos.images, photos.marked)
+        around = method.forward_given(photos.images, Annotations(photos.marked.boxes, None))
+        same = answer(method, photos.images, expected)
     assert output.regions is not None
     assert around.regions is not None
-    assert torch.equal(output.regions, truth(2))
-    assert torch.equal(around.regions[:, 0], truth(2)[:, 0])
+    assert torch.equal(output.regions, expected)
+    torch.testing.assert_close(output.logits, same.logits)
+    assert torch.equal(around.regions[:, 0], expected[:, 0])
+    assert not torch.equal(around.regions[:, 1:], expected[:, 1:])
+
+
+def test_marks_of_the_mirror_image() -> None:
+    nan = torch.nan
+    marked = Annotations(torch.tensor([[4.0, 5.0, 20.0, 30.0]]), torch.tensor([[[6.0, 7.0], [10.0, 8.0], [nan, nan]]]))
+    mirrored = marked.mirrored(64, [0, 2, 1])
+    assert mirrored.points is not None
+    torch.testing.assert_close(mirrored.boxes, torch.tensor([[44.0, 5.0, 60.0, 30.0]]))
+    expected = torch.tensor([[[58.0, 7.0], [nan, nan], [54.0, 8.0]]])
+    torch.testing.assert_close(mirrored.points, expected, equal_nan=True)
+    back = mirrored.mirrored(64, [0, 2, 1])
+    torch.testing.assert_close(back.points, marked.points, equal_nan=True)
 
 
 def test_found_parts_lie_in_the_object_under_the_box_constraint(method: PartRCNN) -> None:
@@ -106,7 +129,9 @@ def test_learning_with_annotations(method: PartRCNN) -> None:
 
 def test_unmarked_photos_teach_the_classifier_alone(method: PartRCNN) -> None:
     photos = MarkedPhotos(method)
-    nothing = Annotations(*(torch.full_like(part, torch.nan) for part in photos.marked))
+    assert photos.marked.points is not None
+    boxes, points = (torch.full_like(part, torch.nan) for part in (photos.marked.boxes, photos.marked.points))
+    nothing = Annotations(boxes, points)
     method.detection_weight = 1e6
     loss = method.annotated_loss(photos.images, photos.labels, nothing)
     assert loss < 10
@@ -119,8 +144,7 @@ def test_the_classifier_starts_from_a_regression_and_the_memory_is_filled(method
     method.begin_stage(1, photos)
     assert not torch.equal(before, method.head.weight)
     with torch.no_grad():
-        boxes = method.true_boxes(photos.marked, SIDE)
-        logits = method.forward_with(photos.images, boxes, parts=True).logits
+        logits = method.forward_given(photos.images, photos.marked).logits
     assert torch.equal(logits.argmax(1), photos.labels)
     method.finish(photos)
     method.constraint = "neighbours"

@@ -47,11 +47,13 @@ def test_the_answer_is_the_mean_of_all_classifiers(method: PMG) -> None:
 
 @torch.no_grad()
 def test_a_descriptor_is_the_largest_value_of_each_channel(method: PMG) -> None:
-    (finest, _, _), last = method.describe(images())
+    features = method.local_features(images())
+    finest = method.classify(features).embedding[:, :16]
     level = method.blocks[0](feature_levels(method.backbone, images(), 3)[0])
     slow = torch.stack([channel.max() for photo in level for channel in photo]).reshape(3, 16)
     torch.testing.assert_close(finest, 4 * slow / slow.norm(dim=1, keepdim=True))
-    assert last.shape[:2] == (3, 64)
+    assert features.feature_map is not None
+    assert features.feature_map.shape[:2] == (3, 64)
 
 
 def test_the_loss_counts_the_joined_classifier_twice(method: PMG) -> None:

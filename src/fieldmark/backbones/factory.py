@@ -37,6 +37,7 @@ class Backbone(nn.Module):
         config: dict[str, Any] = model.pretrained_cfg  # type: ignore[assignment]
         self.config = {key: config[key] for key in ("input_size", "mean", "std", "interpolation")}
         self.native_size = int(config["input_size"][-1])
+        self._readable: set[int] = set()  # sides of crops that are known to be read
         with torch.no_grad():
             side = image_size or self.native_size
             was_training = model.training
@@ -78,6 +79,34 @@ class Backbone(nn.Module):
     @property
     def _widens(self) -> bool:
         return all(hasattr(self.model, name) for name in ("conv_stem", "bn1", "blocks", "conv_head", "bn2"))
+
+    @property
+    def reads_one_size(self) -> bool:
+        """Whether it reads only images of the size that it was built for, as most vision transformers do."""
+        return bool(getattr(getattr(self.model, "patch_embed", None), "strict_img_size", False))
+
+    def check_side(self, side: int) -> None:
+        """Refuse crops that are too small, or of another size than the only one that the model reads.
+
+        Raises:
+            SettingError: The model cannot read square images of that side.
+        """
+        if side in self._readable or torch.onnx.is_in_onnx_export():
+            return
+        was_training = self.model.training
+        example = torch.zeros(1, 3, side, side, device=next(self.model.parameters()).device)
+        try:
+            with torch.no_grad():
+                self.model.eval()
+                self.maps(example)
+        except (AssertionError, RuntimeError, ValueError) as error:
+            raise SettingError(
+                f"backbone '{self.name}' cannot read crops of {side} pixels ({_first_line(error)}): "
+                "choose larger crops, a larger image_size or another backbone"
+            ) from error
+        finally:
+            self.model.train(was_training)
+        self._readable.add(side)
 
     @property
     def stages(self) -> dict[str, list[nn.Parameter]]:

@@ -35,7 +35,7 @@ def evaluate(
         bool, typer.Option("--retrieval", help="Measure retrieval instead, on unseen classes if the data have any.")
     ] = False,
     oracle: Annotated[
-        str | None, typer.Option(help="Give a part_rcnn model the true boxes: box (the object's) or parts (all).")
+        str | None, typer.Option(help="Give a model of parts the true boxes: box (the object's) or parts (all).")
     ] = None,
     open_set: Annotated[bool, typer.Option("--open-set", help="Measure how well unseen classes are detected.")] = False,
     stress: Annotated[

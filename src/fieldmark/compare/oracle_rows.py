@@ -12,12 +12,10 @@ import numpy as np
 from fieldmark.atomic import atomic_file
 from fieldmark.compare.runs import Run
 from fieldmark.evaluation.comparison import MethodRow
+from fieldmark.methods import METHODS
 from fieldmark.structures import RecordList
 
-__all__ = ["KNOWS_PARTS", "oracle_row"]
-
-KNOWS_PARTS = "part_rcnn"
-"""The method that can be told."""
+__all__ = ["oracle_row"]
 
 _KEPT = "test_true_parts.json"
 """In the model folder, which is written anew when the run is."""
@@ -33,8 +31,10 @@ def oracle_row(row: MethodRow, runs: Sequence[Run], test: RecordList) -> MethodR
         runs: Its runs.
         test: The test photos.
     """
-    done = [run for run in runs if run.facts is not None and run.facts.method == KNOWS_PARTS]
-    if not done or not any(record.box is not None and record.parts for record in test):
+    if not any(record.box is not None and record.parts for record in test):
+        return None
+    done = [run for run in runs if run.facts is not None and _learns_from_parts(run.facts.method)]
+    if not done:
         return None
     figures = [_measured(run.folder, test) for run in done]
     top1 = tuple(figure["top1_accuracy"] for figure in figures)
@@ -54,6 +54,10 @@ def oracle_row(row: MethodRow, runs: Sequence[Run], test: RecordList) -> MethodR
         ms_per_photo=None,
         class_top1=(),
     )
+
+
+def _learns_from_parts(method: str) -> bool:
+    return getattr(METHODS.load(method), "point_names", None) is not None
 
 
 def _measured(folder: Path, test: RecordList) -> dict[str, float]:

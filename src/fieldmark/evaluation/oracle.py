@@ -1,8 +1,8 @@
-"""What a method of parts would answer if it knew where they are, and how well it finds them."""
+"""Evaluate a method that learns from parts with the true boxes, and measure how well it finds them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from fieldmark.artifact.manifest import Manifest, MemberFacts
-    from fieldmark.methods.part_rcnn import PartRCNN
+    from fieldmark.methods.base import Annotations, Method
 
 __all__ = ["LEAST_OVERLAP", "OracleEvaluation", "Use", "evaluate_with_annotations"]
 
@@ -71,7 +71,7 @@ class _Tally:
 def evaluate_with_annotations(
     folder: Path, manifest: Manifest, records: RecordList, use: Use = "parts"
 ) -> OracleEvaluation:
-    """Measure a model of parts that is told the true boxes.
+    """Evaluate a model that is given the true boxes.
 
     Photos without a box of the object are left out. Probabilities are those of the model's calibration.
 
@@ -82,17 +82,19 @@ def evaluate_with_annotations(
         use: See `OracleEvaluation`.
 
     Raises:
-        SettingError: The model was not trained with parts.
+        SettingError: A method of the model does not learn from boxes and parts.
         DataError: No photo has a box.
         PhotoError: A photo cannot be read.
     """
+    from fieldmark.artifact.load_method import load_method
     from fieldmark.calibration.member_fusion import fuse
 
-    for facts in manifest.members:
-        if facts.method != "part_rcnn":
+    methods = [load_method(folder, manifest, facts) for facts in manifest.members]
+    for method, facts in zip(methods, manifest.members, strict=True):
+        if method.point_names is None:
             raise SettingError(
-                f"true boxes and parts are for models of 'part_rcnn', but {folder} holds '{facts.method}'; "
-                "fit one with --method part_rcnn or leave --oracle out"
+                f"'{facts.method}' of {folder} does not learn from boxes and parts, so it cannot use the true ones: "
+                "leave --oracle out, or fit a method that does"
             )
     marked = records.like(record for record in records if record.box is not None)
     if not marked or (use == "parts" and not any(record.parts for record in marked)):
@@ -100,7 +102,9 @@ def evaluate_with_annotations(
             f"--oracle {use} needs photos with true boxes{' and parts' if use == 'parts' else ''}, but none of the "
             f"{len(records)} photos has them; name data that have, such as CUB-200-2011, or leave --oracle out"
         )
-    answers = [_member_logits(folder, manifest, facts, marked, use) for facts in manifest.members]
+    answers = [
+        _member_logits(method, facts, marked, use) for method, facts in zip(methods, manifest.members, strict=True)
+    ]
     probabilities = fuse(
         [logits for logits, _ in answers],
         [facts.temperature for facts in manifest.members],
@@ -111,41 +115,40 @@ def evaluate_with_annotations(
 
 
 def _member_logits(
-    folder: Path, manifest: Manifest, facts: MemberFacts, records: RecordList, use: Use
+    method: Method, facts: MemberFacts, records: RecordList, use: Use
 ) -> tuple[NDArray[np.float32], dict[str, float]]:
     """Logits (n, K) with given boxes, and the fraction of photos on which each thing is found."""
     import torch
 
-    from fieldmark.artifact.load_method import load_method
-    from fieldmark.methods.part_rcnn import PartRCNN
+    from fieldmark.data.photos.annotations import mirror_order
+    from fieldmark.methods.base import Annotations
     from fieldmark.training.gradient.annotated_photos import annotated_batches
 
-    method = load_method(folder, manifest, facts)
-    assert isinstance(method, PartRCNN)
+    assert method.point_names is not None
     preprocess = facts.preprocess
+    order = mirror_order(method.point_names) if facts.views % 2 == 0 else None
     rows, tally = [], _Tally()
     with torch.no_grad():
         for images, _, marked in annotated_batches(records, method.point_names, preprocess, _BATCH):
-            truth = method.true_boxes(marked, preprocess.image_size)
-            logits, boxes = _answer(method, images, truth, use, mirror=facts.views % 2 == 0)
-            tally.add(boxes, truth)
+            given = marked if use == "parts" else Annotations(marked.boxes, None)
+            logits, boxes = _answer(method, images, given, order)
+            tally.add(boxes, method.true_regions(marked, preprocess.image_size))
             rows.append(logits.numpy())
-    names = ("object", *method.part_names)
-    counts = list(zip(names, tally.found, tally.marked, strict=True))[use == "box" :]  # a given object is not found
+    counts = list(zip(method.region_names, tally.found, tally.marked, strict=True))
+    counts = counts[use == "box" :]  # a given object is not found
     return np.concatenate(rows), {name: float(found / marked) for name, found, marked in counts if marked}
 
 
-def _answer(method: PartRCNN, images: Tensor, truth: Tensor, use: Use, *, mirror: bool) -> tuple[Tensor, Tensor]:
-    """Logits (B, K) with given boxes, of the photo and its mirror image if so, and the found boxes (B, 1 + P, 4)."""
-    from fieldmark.data.photos.annotations import mirror_order
-    from fieldmark.layers.regions.part_boxes import mirror_boxes
+def _answer(method: Method, images: Tensor, given: Annotations, order: Sequence[int] | None) -> tuple[Tensor, Tensor]:
+    """Return logits (B, K) with the given annotations, and the regions (B, R, 4) that the method finds itself.
 
-    output = method.forward_with(images, truth, parts=use == "parts")
+    `order` is the order of points in the mirror image, where the logits of that one count too.
+    """
+    output = method.forward_given(images, given)
     logits = output.logits
-    if mirror:
-        sides = [0, *(1 + place for place in mirror_order(method.part_names))]  # a left wing becomes a right one
-        other = mirror_boxes(truth, int(images.shape[3]))[:, sides]
-        logits = (logits + method.forward_with(images.flip(3), other, parts=use == "parts").logits) / 2
-    found = output.regions if use == "box" else method.find(images).boxes
+    if order is not None:
+        side = int(images.shape[3])
+        logits = (logits + method.forward_given(images.flip(3), given.mirrored(side, order)).logits) / 2
+    found = output.regions if given.points is None else method(images).regions
     assert found is not None
     return logits, found

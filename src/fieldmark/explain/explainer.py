@@ -24,8 +24,7 @@ from fieldmark.data.photos.views import CORNER, photo_views, whole_views
 from fieldmark.explain.enrolled_evidence import LinearForm
 from fieldmark.explain.evidence import Evidence
 from fieldmark.explain.geometry import Patch, common_frame, lay, smooth, strongest
-from fieldmark.explain.local_logits import Local
-from fieldmark.explain.local_readers import local_embedding, local_evidence
+from fieldmark.explain.local_evidence import LocalEvidence, embedding_evidence, logit_evidence
 from fieldmark.structures import Box
 
 if TYPE_CHECKING:
@@ -105,7 +104,7 @@ class Explainer:
             against: Index of the other class.
         """
         looks = [
-            (local_evidence(member.method, look.images, (label, against)), look, member.share)
+            (logit_evidence(member.method, look.images, (label, against)), look, member.share)
             for member in self._members
             for look in self._looks(member, image, size, member.views)
         ]
@@ -135,7 +134,7 @@ class Explainer:
             embeddings = [member.method(look.images).embedding[0].double().cpu().numpy() for look in looks]
         form = form_of(np.mean(embeddings, axis=0))
         weight = torch.from_numpy(form.weight).to(looks[0].images)
-        found = [(local_embedding(member.method, look.images, weight), look, 1 / len(looks)) for look in looks]
+        found = [(embedding_evidence(member.method, look.images, weight), look, 1 / len(looks)) for look in looks]
         evidence = self._evidence(found, (image, size, path), names, form.offset)
         how = (
             f"likeness to the photos that are remembered of each class, the vector's length held fixed: {evidence.how}"
@@ -144,7 +143,7 @@ class Explainer:
 
     def _evidence(
         self,
-        looks: Sequence[tuple[Local, _Look, float]],
+        looks: Sequence[tuple[LocalEvidence, _Look, float]],
         photo: tuple[Image.Image, tuple[int, int], str | None],
         names: tuple[str, str],
         constant: Float64s | None = None,
@@ -212,7 +211,7 @@ class Explainer:
         return _Own(regions, Patch(output.attention_maps[0].mean(0)[None].double().numpy(), on_photo))
 
 
-def _sharp(looks: Sequence[tuple[Local, _Look, float]], frame: Box) -> Float64s | None:
+def _sharp(looks: Sequence[tuple[LocalEvidence, _Look, float]], frame: Box) -> Float64s | None:
     """The contrast by earlier layers, (h, w): the finer one's and the late one's, each at unit strength, on average.
 
     The finer layer places well but is noisy, the late one is true but coarse. The mean is brought back to the finer

@@ -17,7 +17,7 @@ from fieldmark.backbones.onnx_export import Normalize
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.data.photos.views import view_side, whole_views
 from fieldmark.export.evidence_map import EvidenceMap, by_view, evidence_map
-from fieldmark.methods.base import Method, ModelOutput
+from fieldmark.methods.base import LocalFeatures, Method
 
 __all__ = ["FusedRecognizer", "Square", "squares_of"]
 
@@ -71,8 +71,8 @@ class _Member(nn.Module):
         self.side, self.views, self.whole, self.larger = preprocess.image_size, views, whole, larger
         self.temperature = temperature
 
-    def forward(self, squares: Sequence[Tensor]) -> tuple[Tensor, Tensor, ModelOutput]:
-        """Logits (B, K) divided by the temperature, embedding (B, D), and the output for all views, (V B, ...)."""
+    def forward(self, squares: Sequence[Tensor]) -> tuple[Tensor, Tensor, LocalFeatures]:
+        """Logits (B, K) divided by the temperature, embedding (B, D), and the local features of all views."""
         looks = [self.normalize(squares[self.whole])]
         if self.views > 2:
             large = self.normalize(squares[self.larger])
@@ -82,10 +82,11 @@ class _Member(nn.Module):
             ]
         if self.views % 2 == 0:
             looks = [view for look in looks for view in (look, look.flip(3))]
-        output: ModelOutput = self.method(torch.cat(looks))
+        features = self.method.local_features(torch.cat(looks))
+        output = self.method.classify(features)
         logits = by_view(output.logits, self.views).mean(0) / self.temperature
         embedding = by_view(output.embedding, self.views)[: whole_views(self.views)].mean(0)
-        return logits, embedding, output
+        return logits, embedding, features
 
 
 class FusedRecognizer(nn.Module):

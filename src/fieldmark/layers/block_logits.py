@@ -1,4 +1,4 @@
-"""One linear layer over joined features, read as one classifier for each of them."""
+"""Split one linear layer over joined features into one classifier for each feature."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ __all__ = ["block_logits"]
 
 
 def block_logits(head: nn.Linear, rows: Tensor, blocks: int) -> Tensor:
-    """What each block of the rows says by itself, such that the layer's logits are the mean of the blocks'.
+    """Return the logits of each block by itself; their mean over blocks is the logits of the layer.
 
     Args:
         head: P * C -> K.
         rows: (B, P * C), the features of P blocks joined.
-        blocks: P.
+        blocks: P, the number of features.
 
     Returns:
         (B, P, K).

@@ -1,4 +1,4 @@
-"""Embeddings that are remembered of each class, and how near others are to them."""
+"""A soft nearest-neighbour classifier over stored embeddings of each class."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __all__ = ["ClassMemory", "representatives"]
 
 
 class ClassMemory(nn.Module):
-    """As many embeddings of each class as there are places for; buffers of a shape that no training photo changes.
+    """Up to M stored embeddings for each class, in buffers of fixed shape.
 
-    A place of zeros is free. While a network trains, the newest embeddings push out the oldest of their class; at the
-    end `fill` sets them all from the final weights.
+    A row of zeros is empty. During training, the newest embeddings replace the oldest of their class; after training,
+    `fill` replaces all of them by embeddings of the final weights.
 
     Args:
         num_classes: K.
-        places: M, for each class.
+        places: M.
         dim: D.
         temperature: T of `forward`.
     """
@@ -32,11 +32,11 @@ class ClassMemory(nn.Module):
         self.register_buffer("embeddings", torch.zeros(num_classes, places, dim))
 
     def forward(self, embeddings: Tensor) -> Tensor:
-        """Embeddings (B, D) of unit length to logits (B, K), in float32 at least.
+        """Embeddings (B, D) of unit length to logits (B, K), in float32 or more.
 
-        The logit of a class is the logarithm of the mean of exp(cosine / T) over what is remembered of it: a soft vote
-        of the neighbours, in which classes of many photos weigh no more than others. It is the least that there can
-        be, -1 / T, for a class of which nothing is remembered.
+        The logit of a class is the logarithm of the mean of exp(cosine / T) over its stored embeddings: a soft vote of
+        the neighbours, in which the number of photos of a class does not count. A class without stored embeddings gets
+        the lowest possible logit, -1 / T.
         """
         with without_autocast(embeddings):
             remembered = F.normalize(self.embeddings, dim=2)  # (K, M, D)
@@ -50,7 +50,7 @@ class ClassMemory(nn.Module):
 
     @torch.no_grad()
     def push(self, embeddings: Tensor, labels: Tensor) -> None:
-        """Remember a batch (B, D) with labels (B,), its last photos first."""
+        """Store a batch (B, D) with labels (B,), the last photos first."""
         places = self.embeddings.shape[1]
         for label in set(labels.tolist()):
             newest = embeddings[labels == label].flip(0).to(self.embeddings.dtype)
@@ -58,7 +58,7 @@ class ClassMemory(nn.Module):
 
     @torch.no_grad()
     def fill(self, embeddings: Tensor, labels: Tensor) -> None:
-        """Remember nothing but `representatives` of embeddings (n, D) with labels (n,)."""
+        """Replace everything by `representatives` of embeddings (n, D) with labels (n,)."""
         self.embeddings.zero_()
         for label in set(labels.tolist()):
             chosen = representatives(embeddings[labels == label], self.embeddings.shape[1])
@@ -66,7 +66,7 @@ class ClassMemory(nn.Module):
 
 
 def representatives(embeddings: Tensor, count: int) -> Tensor:
-    """At most `count` embeddings of unit length that stand for all: themselves, or the centres of k-means."""
+    """Return at most `count` embeddings of unit length that represent all: themselves, or k-means centres."""
     if len(embeddings) <= count:
         return embeddings
     distinct: Tensor = torch.unique(embeddings, dim=0)  # copies of photos are no clusters

@@ -1,4 +1,4 @@
-"""Losses that compare embeddings with each other, or with learned vectors of the classes."""
+"""Losses of deep metric learning: pairs, triplets and proxies."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ OBJECTIVE_OPTIONS: dict[str, dict[str, Any]] = {
 
 
 class MetricLoss(nn.Module):
-    """A loss of pytorch-metric-learning, and the miner that picks the pairs or triplets that it sees.
+    """A loss of pytorch-metric-learning, and the miner that selects its pairs or triplets.
 
-    Vectors that the loss learns for each class are its parameters: they are saved, and they train like a head.
+    Proxies are parameters of the loss: they are saved, and they train like a head.
 
     Args:
         loss: The loss.
-        miner: None lets the loss see all.
+        miner: None uses all pairs or triplets.
     """
 
     def __init__(self, loss: nn.Module, miner: nn.Module | None = None) -> None:
@@ -40,9 +40,9 @@ class MetricLoss(nn.Module):
         self.miner = miner
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        """Embeddings (B, D) and labels (B,) to a scalar, in float32 at least.
+        """Embeddings (B, D) and labels (B,) to a scalar, in float32 or more.
 
-        It is zero, with zero gradients, where a batch holds nothing to compare.
+        A batch with nothing to compare gives zero, with zero gradients.
         """
         with without_autocast(embeddings):
             embeddings = at_least_float32(embeddings)
@@ -52,16 +52,16 @@ class MetricLoss(nn.Module):
 
 
 def create_metric_loss(objective: str, num_classes: int, dim: int, **options: Any) -> MetricLoss:
-    """A loss by the name of its objective, with its own values for options that are None.
+    """Create a loss by the name of its objective. Options that are None take the default of the objective.
 
     Args:
         objective: In `OBJECTIVE_OPTIONS`.
         num_classes: K.
         dim: D, of the embeddings.
-        **options: ``miner``, ``margin``, ``scale``, ``sub_centers``, where the objective knows them.
+        **options: ``miner``, ``margin``, ``scale``, ``sub_centers``, where the objective has them.
 
     Raises:
-        SettingError: There is no such objective, or it knows no such option.
+        SettingError: There is no such objective, or it has no such option.
     """
     if objective not in OBJECTIVE_OPTIONS:
         raise unknown_name("objective", objective, OBJECTIVE_OPTIONS)
@@ -127,7 +127,7 @@ def _subcenter_arcface(num_classes: int, dim: int, margin: float, scale: float, 
 def _euclidean() -> nn.Module:
     from pytorch_metric_learning.distances import LpDistance
 
-    distance: nn.Module = LpDistance(normalize_embeddings=False)  # they are of unit length already
+    distance: nn.Module = LpDistance(normalize_embeddings=False)  # they have unit length already
     return distance
 
 

@@ -1,8 +1,8 @@
-"""Softmax regression on rows that may be too many for memory.
+"""Multinomial logistic regression on rows that may not fit into memory.
 
-scikit-learn's ``LogisticRegression`` wants the whole matrix as one array and starts every fit from zero; here the rows
-come in chunks (half precision on disk, single in memory) and a fit can start from a neighbouring one. The objective
-is the same, and the tests hold the solutions against each other.
+scikit-learn's ``LogisticRegression`` needs the whole matrix as one array and starts every fit from zero. Here, rows
+come in chunks (half precision on disk, float32 in memory) and a fit can start from the solution of a similar one. The
+objective is the same; the tests compare both solutions.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _IN_MEMORY_BYTES = 72 << 20
 
 
 class RowSource(Protocol):
-    """Rows in chunks; `DesignMatrix` is one."""
+    """Rows (n, dim) in chunks, such as `DesignMatrix`."""
 
     dim: int
 
@@ -36,7 +36,7 @@ class RowSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LinearHead:
-    """logits = rows @ weight.T + bias; weight (K, D), bias (K,)."""
+    """A linear classifier: logits = rows @ weight.T + bias, with weight (K, D) and bias (K,)."""
 
     weight: Float32s
     bias: Float32s
@@ -60,10 +60,10 @@ def fit_softmax(
     Args:
         rows: (n, D), whole or in chunks.
         labels: Class of each row, (n,).
-        num_classes: K; a class without a row gets a low bias, no error.
+        num_classes: K. A class without rows gets a low bias; it is no error.
         C: Inverse strength of the penalty; the bias is not penalised.
         start: Where to start from; zeros for None.
-        max_iter: Iterations of L-BFGS at most.
+        max_iter: Maximum number of L-BFGS iterations.
     """
     source = _TensorChunks(rows)
     target = torch.from_numpy(np.ascontiguousarray(labels))
@@ -101,7 +101,7 @@ def fit_softmax(
 
 
 class _TensorChunks:
-    """Chunks of rows as tensors, as often as asked: kept in memory while they are few, read again otherwise."""
+    """Chunks of rows as tensors: kept in memory if they fit, read again in each pass otherwise."""
 
     def __init__(self, rows: RowSource | Float32s) -> None:
         self._source: RowSource | None = None

@@ -4,30 +4,65 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, Protocol
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone
+from fieldmark.layers.regions.part_boxes import mirror_boxes
 from fieldmark.methods.settings_base import FitSettings
 from fieldmark.structures import RecordList
 
-__all__ = ["Annotations", "Method", "ModelOutput", "ParameterGroup", "Photos", "Stage"]
+__all__ = [
+    "Annotations",
+    "LocalFeatures",
+    "LocalMap",
+    "Method",
+    "ModelOutput",
+    "ParameterGroup",
+    "Photos",
+    "Stage",
+]
 
 
-class Annotations(NamedTuple):
-    """What people marked on the photos of a batch, in pixels of the method's input.
+@dataclass(frozen=True, slots=True)
+class Annotations:
+    """The marked objects and part points of a batch, in pixels of the method's input.
 
     What a crop cut off keeps its place outside of it. Edges are at whole numbers: the first pixel's centre is at 0.5.
 
     Attributes:
         boxes: The object, xyxy, (B, 4), NaN without one.
-        points: (B, P, 2), x and y of the method's `point_names` in their order, NaN where not visible.
+        points: (B, P, 2), x and y of the method's `point_names` in their order, NaN where not visible. None: the
+            points are not given.
     """
 
     boxes: Tensor
-    points: Tensor
+    points: Tensor | None
+
+    def __getitem__(self, rows: slice) -> Annotations:
+        """The annotations of some images of the batch."""
+        return Annotations(self.boxes[rows], None if self.points is None else self.points[rows])
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Annotations:
+        """Copy to a device; see `Tensor.to`."""
+        points = None if self.points is None else self.points.to(device, non_blocking=non_blocking)
+        return Annotations(self.boxes.to(device, non_blocking=non_blocking), points)
+
+    def mirrored(self, width: int, order: Sequence[int]) -> Annotations:
+        """The same marks in the mirror image.
+
+        Args:
+            width: Of the images.
+            order: Which point takes each place: a left wing becomes a right one.
+        """
+        boxes = mirror_boxes(self.boxes, width)
+        if self.points is None:
+            return Annotations(boxes, None)
+        points = torch.stack([width - self.points[..., 0], self.points[..., 1]], -1)[..., list(order), :]
+        return Annotations(boxes, points)
 
 
 class Photos(Protocol):
@@ -38,6 +73,39 @@ class Photos(Protocol):
 
     def annotated(self) -> Iterator[tuple[Tensor, Tensor, Annotations]]:
         """The same with annotations, for a method with `point_names`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalMap:
+    """A feature map that a method pools, and what part of the image it shows.
+
+    Attributes:
+        features: (B * R, C, H, W) of R regions of each of B images; the regions of one image are consecutive.
+        boxes: (B, R, 4), xyxy in pixels of the method's input. None: each map shows the whole image, and R is 1.
+    """
+
+    features: Tensor
+    boxes: Tensor | None = None
+
+
+@dataclass(slots=True)
+class LocalFeatures:
+    """What `Method.local_features` computes and `Method.classify` reads.
+
+    A method that passes on more subclasses it. Evidence maps attribute the logits to the places of `maps` and treat
+    everything else, such as attention, as constant.
+
+    Attributes:
+        maps: Every feature map that is pooled.
+        attention_maps: See `ModelOutput`.
+        feature_map: See `ModelOutput`.
+        regions: See `ModelOutput`.
+    """
+
+    maps: list[LocalMap]
+    attention_maps: Tensor | None = None
+    feature_map: Tensor | None = None
+    regions: Tensor | None = None
 
 
 @dataclass(slots=True)
@@ -93,7 +161,9 @@ class ParameterGroup:
 
 
 class Method(nn.Module):
-    """Base of all methods. A subclass writes `Settings` and `forward`, and `loss` or `stages` where they differ.
+    """Base of all methods. A subclass writes `Settings`, `local_features` and `classify`.
+
+    It also writes `loss` or `stages` where they differ.
 
     Args:
         backbone: Turns images into feature maps.
@@ -127,7 +197,33 @@ class Method(nn.Module):
         return options
 
     def forward(self, images: Tensor) -> ModelOutput:
-        """Normalised images (B, 3, S, S) to a `ModelOutput`."""
+        """Classify normalised images (B, 3, S, S)."""
+        return self.classify(self.local_features(images))
+
+    def local_features(self, images: Tensor) -> LocalFeatures:
+        """Compute the feature maps that `classify` pools, from normalised images (B, 3, S, S)."""
+        raise NotImplementedError
+
+    def classify(self, features: LocalFeatures) -> ModelOutput:
+        """Pool the local features and compute logits (B, K) and embedding (B, D).
+
+        Use `unit_length` and `power_normalize` of `fieldmark.layers` to normalise descriptors: evidence maps then add
+        up to the logits.
+        """
+        raise NotImplementedError
+
+    @property
+    def evidence_note(self) -> str:
+        """How the evidence of each place is computed and what is held constant, as one phrase."""
+        return "gradient times feature at the maps that the method pools, to first order"
+
+    @property
+    def evidence_exports(self) -> bool:
+        """Whether `class_evidence` exists, so that an exported ONNX file can hold it."""
+        return False
+
+    def class_evidence(self, features: LocalFeatures, classes: Tensor) -> Tensor:
+        """Return what each place adds to the logit of one class (B,) for each image, (B, H, W), without gradients."""
         raise NotImplementedError
 
     def loss(self, output: ModelOutput, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
@@ -139,6 +235,24 @@ class Method(nn.Module):
     ) -> Tensor:
         """Scalar loss of a batch with annotations: what a method with `point_names` learns by."""
         return self.loss(self(images), labels, label_smoothing=label_smoothing)
+
+    def forward_given(self, images: Tensor, annotations: Annotations) -> ModelOutput:
+        """Classify images whose object, or object and parts, are known: an upper bound for better detection.
+
+        A method without `point_names` ignores the annotations. Without `annotations.points` a method looks for the
+        parts around the given object.
+        """
+        output: ModelOutput = self(images)
+        return output
+
+    @property
+    def region_names(self) -> tuple[str, ...]:
+        """Names of the regions that `true_regions` gives; empty for a method without `point_names`."""
+        return ()
+
+    def true_regions(self, annotations: Annotations, size: int) -> Tensor:
+        """Boxes (B, R, 4) of the annotated regions, on images of that side; NaN where missing."""
+        raise NotImplementedError
 
     def stages(self) -> list[Stage]:
         return [Stage("all layers")]

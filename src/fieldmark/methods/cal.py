@@ -16,12 +16,10 @@ from torch import Tensor
 
 from fieldmark.backbones.factory import Backbone
 from fieldmark.errors import unknown_name
-from fieldmark.layers.attention.guided_views import attention_box, crop_and_resize
-from fieldmark.layers.pooling.bilinear import bilinear_pool, power_normalize
 from fieldmark.methods import register_method
 from fieldmark.methods.base import ModelOutput
 from fieldmark.methods.settings_base import GradientSettings
-from fieldmark.methods.ws_dan import WSDAN, WSDANOutput, augment
+from fieldmark.methods.ws_dan import WSDAN, AttendedFeatures, Look, WSDANOutput, attended_crop
 
 __all__ = ["CAL", "CALOutput"]
 
@@ -105,34 +103,40 @@ class CAL(WSDAN):
         self.guided = guided
         self.num_crops = num_crops
 
-    def forward(self, images: Tensor) -> ModelOutput:
-        """Normalised images (B, 3, S, S) to logits (B, K), embedding (B, M * C) and attention_maps (B, M, H, W)."""
-        output = self.look(images)
+    def closer_looks(self, images: Tensor, attention: Tensor) -> list[Look]:
+        """As `WSDAN` in training; in evaluation, crops to what all maps together show, at falling thresholds."""
         if self.training:
-            return self._with_effects(images, output)
-        if self.num_crops:
-            closer = self.look(self.crops(images, output)).logits.reshape(self.num_crops, -1, self.num_classes)
-            output.logits = (output.logits + closer.sum(0)) / (1 + self.num_crops)
-        return output
+            return super().closer_looks(images, attention) if self.guided else []
+        return [attended_crop(images, attention, *crop) for crop in CROPS[: self.num_crops]]
 
-    def crops(self, images: Tensor, output: ModelOutput) -> Tensor:
-        """The photos cropped to what all maps together show, at falling thresholds: (num_crops * B, 3, S, S)."""
-        assert output.attention_maps is not None
-        attention = output.attention_maps.mean(1)
-        size = (images.shape[2], images.shape[3])
-        boxes = [
-            attention_box(attention, size, torch.full_like(attention[:, 0, 0], threshold), padding)
-            for threshold, padding in CROPS[: self.num_crops]
-        ]
-        return torch.cat([crop_and_resize(images, box) for box in boxes])
+    def join(self, logits: list[Tensor]) -> Tensor:
+        """The mean logits of all looks."""
+        return torch.stack(logits).mean(0)
 
-    def effect(self, output: ModelOutput) -> Tensor:
-        """Logits of a pass minus those of its feature map under counterfactual attention, (B, K)."""
-        assert output.attention_maps is not None
-        assert output.feature_map is not None
-        maps = counterfactual_maps(output.attention_maps, self.counterfactual)
-        embedding = power_normalize(bilinear_pool(maps, output.feature_map).flatten(1))
-        effect: Tensor = output.logits - self.head(self.feature_scale * embedding)
+    @property
+    def evidence_note(self) -> str:
+        held = "exactly, attention, signed root and the descriptor's length held fixed"
+        return f"a place's feature under each attention map, {held}"
+
+    def training_output(self, features: AttendedFeatures, embedding: Tensor, logits: list[Tensor]) -> CALOutput:
+        """The output of a training step; crops and erasures only where it is guided by them."""
+        looks = zip(logits, features.attended, features.maps, strict=True)
+        effects = [self.effect(own, attention, one.features) for own, attention, one in looks]
+        cropped, dropped = logits[1:] if self.guided else (None, None)
+        return CALOutput(
+            logits[0],
+            embedding,
+            features.attention_maps,
+            features.feature_map,
+            cropped_logits=cropped,
+            dropped_logits=dropped,
+            effects=torch.cat(effects),
+        )
+
+    def effect(self, logits: Tensor, attention: Tensor, feature_map: Tensor) -> Tensor:
+        """Logits of a look minus the logits of its feature map under counterfactual attention, (B, K)."""
+        embedding = self.describe(counterfactual_maps(attention, self.counterfactual), feature_map)
+        effect: Tensor = logits - self.head(self.feature_scale * embedding)
         return effect
 
     def loss(self, output: ModelOutput, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
@@ -142,18 +146,6 @@ class CAL(WSDAN):
             return loss
         repeated = torch.cat([labels] * (len(output.effects) // len(labels)))
         return loss + self.effect_weight * F.cross_entropy(output.effects, repeated, label_smoothing=label_smoothing)
-
-    def _with_effects(self, images: Tensor, output: ModelOutput) -> CALOutput:
-        assert output.attention_maps is not None
-        trained = CALOutput(output.logits, output.embedding, output.attention_maps, output.feature_map)
-        trained.effects = self.effect(output)
-        if self.guided:
-            with torch.no_grad():
-                cropped_and_dropped = torch.cat(augment(images, output.attention_maps))
-            second = self.look(cropped_and_dropped)
-            trained.cropped_logits, trained.dropped_logits = second.logits.chunk(2)
-            trained.effects = torch.cat([trained.effects, self.effect(second)])
-        return trained
 
 
 def counterfactual_maps(attention_maps: Tensor, kind: str) -> Tensor:

@@ -15,7 +15,7 @@ from fieldmark.backbones.factory import Backbone
 from fieldmark.errors import unknown_name
 from fieldmark.layers.attention.channel_spatial import BlockAttention, ChannelAttention
 from fieldmark.methods import register_method
-from fieldmark.methods.base import Method, ModelOutput
+from fieldmark.methods.base import LocalFeatures, LocalMap, Method, ModelOutput
 from fieldmark.methods.settings_base import GradientSettings
 
 __all__ = ["AttentionMethod"]
@@ -65,12 +65,21 @@ class AttentionMethod(Method):
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(backbone.channels, num_classes)
 
-    def forward(self, images: Tensor) -> ModelOutput:
-        """Normalised images (B, 3, S, S) to logits (B, K), embedding (B, C) and attention_maps (B, 1, H, W)."""
+    def local_features(self, images: Tensor) -> LocalFeatures:
+        """The weighted map (B, C, H, W); attention_maps (B, 1, H, W)."""
         feature_map = self.backbone(images)
         if isinstance(self.attention, BlockAttention):
             weighted, places = self.attention(feature_map)
         else:
             weighted, places = feature_map * self.attention(feature_map), None
-        embedding = weighted.mean((2, 3))
-        return ModelOutput(self.head(self.dropout(embedding)), embedding, places, weighted)
+        return LocalFeatures([LocalMap(weighted)], attention_maps=places, feature_map=weighted)
+
+    def classify(self, features: LocalFeatures) -> ModelOutput:
+        """Logits (B, K) and embedding (B, C)."""
+        embedding = features.maps[0].features.mean((2, 3))
+        logits = self.head(self.dropout(embedding))
+        return ModelOutput(logits, embedding, features.attention_maps, features.feature_map)
+
+    @property
+    def evidence_note(self) -> str:
+        return "average under attention: a place's weighted feature times the class's weights, exactly"

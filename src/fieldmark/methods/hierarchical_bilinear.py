@@ -6,6 +6,7 @@ Kim, On, Lim, Kim, Ha, Zhang, "Hadamard product for low-rank bilinear pooling" (
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Literal
 
@@ -19,11 +20,22 @@ from fieldmark.layers.pooling.bilinear import power_normalize
 from fieldmark.layers.pooling.stream_fusion import match_grids
 from fieldmark.layers.precision import at_least_float32, without_autocast
 from fieldmark.methods import register_method
-from fieldmark.methods.base import Method, ModelOutput, Stage
+from fieldmark.methods.base import LocalFeatures, LocalMap, Method, ModelOutput, Stage
 from fieldmark.methods.settings_base import GradientSettings
 from fieldmark.methods.two_stream import classifier_first
 
 __all__ = ["HierarchicalBilinear"]
+
+
+@dataclass(slots=True)
+class HierarchicalFeatures(LocalFeatures):
+    """The projected levels: `maps` holds the first factor of each product.
+
+    Attributes:
+        partners: (B, d, H, W) each, the second factors: all levels but the first.
+    """
+
+    partners: list[Tensor] = field(default_factory=list)
 
 
 @register_method("hierarchical_bilinear")
@@ -53,17 +65,27 @@ class HierarchicalBilinear(Method):
         self.pairs = list(combinations(range(len(factors)), 2))
         self.head = nn.Linear(rank * len(self.pairs), num_classes)
 
-    def forward(self, images: Tensor) -> ModelOutput:
-        """Normalised images (B, 3, S, S) to logits (B, K) and the descriptor (B, pairs * d)."""
+    def local_features(self, images: Tensor) -> HierarchicalFeatures:
+        """The projections of all levels on the grid of the last one, (B, d, H, W) each."""
         maps = feature_levels(self.backbone, images, self.levels)
         last = maps[-1]
         factors = [last, last] if self.levels == 1 else [match_grids(level, last)[0] for level in maps]
-        projected = [project(factor) for project, factor in zip(self.project, factors, strict=True)]
-        with without_autocast(images):
-            projected = [at_least_float32(one) for one in projected]
-            products = [(projected[i] * projected[j]).mean((2, 3)) for i, j in self.pairs]
+        projected = [at_least_float32(project(factor)) for project, factor in zip(self.project, factors, strict=True)]
+        return HierarchicalFeatures([LocalMap(one) for one in projected[:-1]], feature_map=last, partners=projected[1:])
+
+    def classify(self, features: LocalFeatures) -> ModelOutput:
+        """Logits (B, K) and the descriptor (B, pairs * d)."""
+        assert isinstance(features, HierarchicalFeatures)
+        firsts, partners = [one.features for one in features.maps], features.partners
+        with without_autocast(firsts[0]):
+            products = [(firsts[i] * partners[j - 1]).mean((2, 3)) for i, j in self.pairs]
         embedding = torch.cat([power_normalize(product) for product in products], 1)
-        return ModelOutput(self.head(embedding), embedding, feature_map=last)
+        return ModelOutput(self.head(embedding), embedding, feature_map=features.feature_map)
+
+    @property
+    def evidence_note(self) -> str:
+        held = "the signed root and the descriptor's length held fixed"
+        return f"products of two levels' features at one place, exactly, {held}"
 
     def stages(self) -> list[Stage]:
         return classifier_first()

@@ -16,7 +16,7 @@ from fieldmark.backbones.factory import Backbone
 from fieldmark.errors import unknown_name
 from fieldmark.layers.pooling.global_pooling import CovarianceRoot, principal_components
 from fieldmark.methods import register_method
-from fieldmark.methods.base import Method, ModelOutput, Photos
+from fieldmark.methods.base import LocalFeatures, LocalMap, Method, ModelOutput, Photos
 from fieldmark.methods.even_sample import EvenSample
 from fieldmark.methods.settings_base import GradientSettings
 
@@ -74,11 +74,19 @@ class ISqrtCov(Method):
         self.pool = CovarianceRoot(projected, iterations)
         self.head = nn.Linear(self.pool.dim, num_classes)
 
-    def forward(self, images: Tensor) -> ModelOutput:
-        """Normalised images (B, 3, S, S) to logits (B, K) and the descriptor (B, d (d + 1) / 2)."""
-        feature_map = self.reduce(self.backbone.local_map(images))  # (B, d, H, W)
-        embedding = self.pool(feature_map)
-        return ModelOutput(self.head(embedding), embedding, feature_map=feature_map)
+    def local_features(self, images: Tensor) -> LocalFeatures:
+        """The reduced map, (B, d, H, W)."""
+        feature_map = self.reduce(self.backbone.local_map(images))
+        return LocalFeatures([LocalMap(feature_map)], feature_map=feature_map)
+
+    def classify(self, features: LocalFeatures) -> ModelOutput:
+        """Logits (B, K) and the descriptor (B, d (d + 1) / 2)."""
+        embedding = self.pool(features.maps[0].features)
+        return ModelOutput(self.head(embedding), embedding, feature_map=features.feature_map)
+
+    @property
+    def evidence_note(self) -> str:
+        return "square root of the covariance: gradient times feature, which adds up since the root is homogeneous"
 
     @torch.no_grad()
     def begin_stage(self, index: int, photos: Photos) -> None:

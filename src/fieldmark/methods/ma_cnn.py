@@ -19,8 +19,9 @@ from fieldmark.backbones.factory import Backbone
 from fieldmark.layers.attention.channel_groups import channel_peaks, group_channels
 from fieldmark.layers.attention.part_maps import ChannelGrouping, distance_loss, diversity_loss, part_features
 from fieldmark.layers.block_logits import block_logits
+from fieldmark.layers.unit_length import unit_length
 from fieldmark.methods import register_method
-from fieldmark.methods.base import Method, ModelOutput, Photos, Stage
+from fieldmark.methods.base import LocalFeatures, LocalMap, Method, ModelOutput, Photos, Stage
 from fieldmark.methods.even_sample import EvenSample
 from fieldmark.methods.settings_base import GradientSettings
 
@@ -82,15 +83,26 @@ class MACNN(Method):
         self.feature_scale = feature_scale
         self.rounds = rounds
 
-    def forward(self, images: Tensor) -> ModelOutput:
-        """Normalised images (B, 3, S, S) to logits (B, K), embedding (B, (N + 1) * C), attention_maps (B, N, H, W)."""
+    def local_features(self, images: Tensor) -> LocalFeatures:
+        """The backbone's map (B, C, H, W); attention_maps (B, N, H, W)."""
         feature_map = self.backbone(images)
-        maps = self.grouping(feature_map)
+        return LocalFeatures([LocalMap(feature_map)], self.grouping(feature_map), feature_map)
+
+    def classify(self, features: LocalFeatures) -> ModelOutput:
+        """Logits (B, K) and embedding (B, (N + 1) * C)."""
+        feature_map, maps = features.maps[0].features, features.attention_maps
+        assert maps is not None
         whole = feature_map.float().mean((2, 3))[:, None]
-        features = torch.cat([whole, part_features(feature_map, maps)], 1)  # (B, N + 1, C)
-        embedding = F.normalize(features, dim=2, eps=1e-5).flatten(1) / math.sqrt(self.blocks)
+        rows = torch.cat([whole, part_features(feature_map, maps)], 1)  # (B, N + 1, C)
+        embedding = unit_length(rows, dim=2).flatten(1) / math.sqrt(self.blocks)
         logits = self.head(self.feature_scale * embedding)
-        return ModelOutput(logits, embedding, attention_maps=maps, feature_map=feature_map)
+        return ModelOutput(logits, embedding, attention_maps=maps, feature_map=features.feature_map)
+
+    @property
+    def evidence_note(self) -> str:
+        return (
+            "a place's feature in the photo and under each part's map, exactly, maps and features' lengths held fixed"
+        )
 
     def head_rows(self, output: ModelOutput) -> Tensor:
         return self.feature_scale * output.embedding

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 from torch import Tensor, nn
@@ -17,9 +16,10 @@ from torch import Tensor, nn
 from fieldmark.backbones.factory import Backbone
 from fieldmark.layers.class_memory import ClassMemory
 from fieldmark.layers.metric import OBJECTIVE_OPTIONS, create_metric_loss
-from fieldmark.layers.pooling.global_pooling import create_pooling
+from fieldmark.layers.pooling.global_pooling import GeneralizedMeanPool, create_pooling
+from fieldmark.layers.unit_length import unit_length
 from fieldmark.methods import register_method
-from fieldmark.methods.base import Method, ModelOutput, Photos
+from fieldmark.methods.base import LocalFeatures, LocalMap, Method, ModelOutput, Photos
 from fieldmark.methods.settings_base import GradientSettings
 
 __all__ = ["MetricLearning", "ObjectiveName"]
@@ -134,12 +134,22 @@ class MetricLearning(Method):
         )
         self.memory = ClassMemory(num_classes, remembered, embedding_dim, temperature)
 
-    def forward(self, images: Tensor) -> ModelOutput:
-        """Normalised images (B, 3, S, S) to logits (B, K) and an embedding (B, D) of unit length."""
+    def local_features(self, images: Tensor) -> LocalFeatures:
+        """The backbone's map, (B, C, H, W)."""
         feature_map = self.backbone(images)
-        embedding = F.normalize(self.project(self.pool(feature_map)), dim=1)
-        # The memory changes between steps and teaches nothing: no gradient goes through the logits.
-        return ModelOutput(self.memory(embedding.detach()), embedding, feature_map=feature_map)
+        return LocalFeatures([LocalMap(feature_map)], feature_map=feature_map)
+
+    def classify(self, features: LocalFeatures) -> ModelOutput:
+        """Logits (B, K) and an embedding (B, D) of unit length."""
+        embedding = unit_length(self.project(self.pool(features.maps[0].features)), eps=1e-12)
+        # The memory changes between steps and teaches nothing: no gradient of training goes through the logits.
+        logits = self.memory(embedding.detach() if self.training else embedding)
+        return ModelOutput(logits, embedding, feature_map=features.feature_map)
+
+    @property
+    def evidence_note(self) -> str:
+        kind = "gradient times feature" if isinstance(self.pool, GeneralizedMeanPool) else "a place's feature"
+        return f"likeness to what is remembered of the class, to first order: {kind}, the embedding's length held fixed"
 
     def loss(self, output: ModelOutput, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
         """The objective; in training the batch is then remembered.

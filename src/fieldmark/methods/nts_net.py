@@ -19,8 +19,9 @@ from fieldmark.layers.regions.anchor_boxes import anchor_boxes
 from fieldmark.layers.regions.crop_regions import choose_regions, crop_regions
 from fieldmark.layers.regions.navigator import Navigator
 from fieldmark.layers.regions.ranking import ranking_loss
+from fieldmark.layers.unit_length import unit_length
 from fieldmark.methods import register_method
-from fieldmark.methods.base import Method, ModelOutput, Stage
+from fieldmark.methods.base import LocalFeatures, LocalMap, Method, ModelOutput, Stage
 from fieldmark.methods.settings_base import GradientSettings
 
 __all__ = ["NTSNet", "NTSNetOutput"]
@@ -45,6 +46,17 @@ class NTSNetOutput(ModelOutput):
 
     raw_logits: Tensor | None = None
     part_logits: Tensor | None = None
+    scores: Tensor | None = None
+
+
+@dataclass(slots=True)
+class NTSNetFeatures(LocalFeatures):
+    """The maps of the photo and of its regions.
+
+    Attributes:
+        scores: (B, M) of the navigator, one for each region.
+    """
+
     scores: Tensor | None = None
 
 
@@ -105,25 +117,39 @@ class NTSNet(Method):
         self.part_head = nn.Linear(backbone.channels, num_classes)
         self.head = nn.Linear((1 + num_parts) * backbone.channels, num_classes)
 
-    def forward(self, images: Tensor) -> ModelOutput:
-        """Normalised images (B, 3, S, S) to logits (B, K), embedding (B, (1 + R) * D) and regions (B, R, 4)."""
+    def local_features(self, images: Tensor) -> NTSNetFeatures:
+        """The maps of the photo and of its regions; in training, of all M proposals."""
         local, final = self.backbone.maps(images)
         regions, scores = self.propose(images, local, self.num_proposals if self.training else self.num_parts)
-        whole = describe(final)  # (B, D)
-        parts = self.look(images, regions)  # (B, M, D)
+        crops = crop_regions(images, regions, self.crop_side(images))
+        maps = [LocalMap(final), LocalMap(self.backbone(crops), regions)]
+        return NTSNetFeatures(maps, feature_map=final, regions=regions, scores=scores)
+
+    def classify(self, features: LocalFeatures) -> ModelOutput:
+        """Logits (B, K) and embedding (B, (1 + R) * D); in training, the logits of the photo and of each part too."""
+        assert isinstance(features, NTSNetFeatures)
+        assert features.regions is not None
+        whole = describe(features.maps[0].features)  # (B, D)
+        parts = describe(features.maps[1].features).reshape(-1, features.regions.shape[1], self.backbone.channels)
         embedding = torch.cat([whole, parts[:, : self.num_parts].flatten(1)], 1)
         logits = self.head(self.dropout(embedding))
         if not self.training:
-            return ModelOutput(logits, embedding, feature_map=final, regions=regions)
-        raw_logits, part_logits = self.raw_head(self.dropout(whole)), self.part_head(self.dropout(parts))
+            return ModelOutput(logits, embedding, feature_map=features.feature_map, regions=features.regions)
         return NTSNetOutput(
             logits,
             embedding,
-            feature_map=final,
-            regions=regions,
-            raw_logits=raw_logits,
-            part_logits=part_logits,
-            scores=scores,
+            feature_map=features.feature_map,
+            regions=features.regions,
+            raw_logits=self.raw_head(self.dropout(whole)),
+            part_logits=self.part_head(self.dropout(parts)),
+            scores=features.scores,
+        )
+
+    @property
+    def evidence_note(self) -> str:
+        return (
+            "a place's feature in the photo and in each part times the class's weights, exactly, "
+            "the features' lengths held fixed"
         )
 
     def propose(self, images: Tensor, feature_map: Tensor, count: int) -> tuple[Tensor, Tensor]:
@@ -139,11 +165,6 @@ class NTSNet(Method):
         scores = self.navigator(feature_map.detach())  # (B, A)
         chosen = choose_regions(boxes, scores, count, self.max_iou)
         return boxes[chosen], scores.gather(1, chosen)
-
-    def look(self, images: Tensor, regions: Tensor) -> Tensor:
-        """Features of what the boxes (B, M, 4) show, (B, M, D)."""
-        crops = crop_regions(images, regions, self.crop_side(images))
-        return describe(self.backbone(crops)).reshape(-1, regions.shape[1], self.backbone.channels)
 
     def loss(self, output: ModelOutput, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
         """Cross-entropies of the joined answer, of the whole photo and of the parts, and the ranking of the parts."""
@@ -163,16 +184,15 @@ class NTSNet(Method):
 
     def crop_side(self, images: Tensor) -> int:
         """Side in pixels at which parts are read."""
-        if self.part_size:
-            return self.part_size
-        patches = getattr(self.backbone.model, "patch_embed", None)
-        fixed = bool(getattr(patches, "strict_img_size", False))  # a vision transformer of one image size
-        return int(images.shape[2]) if fixed else int(images.shape[2]) // 2
+        side = int(images.shape[2])
+        chosen = self.part_size or (side if self.backbone.reads_one_size else side // 2)
+        self.backbone.check_side(chosen)
+        return chosen
 
 
 def describe(feature_map: Tensor) -> Tensor:
     """Mean over places, at a fixed length: (B, D, H, W) -> (B, D)."""
-    return FEATURE_LENGTH * F.normalize(feature_map.mean((2, 3)).float(), dim=1, eps=1e-5)
+    return FEATURE_LENGTH * unit_length(feature_map.mean((2, 3)).float())
 
 
 def part_losses(part_logits: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -31,7 +32,7 @@ from fieldmark.layers.regions.part_detector import Detections, PartDetector
 from fieldmark.layers.regions.part_geometry import SLACK, Configuration, PartMemory, best_configuration, inside
 from fieldmark.layers.softmax_regression import fit_softmax
 from fieldmark.methods import register_method
-from fieldmark.methods.base import Annotations, Method, ModelOutput, Photos, Stage
+from fieldmark.methods.base import Annotations, LocalFeatures, LocalMap, Method, ModelOutput, Photos, Stage
 from fieldmark.methods.settings_base import GradientSettings
 from fieldmark.structures import RecordList
 
@@ -53,6 +54,17 @@ JITTER = 0.05
 """Spread of the shifts of true boxes in training, as a share of their sides."""
 
 
+@dataclass(slots=True)
+class PartFeatures(LocalFeatures):
+    """The maps of the photo and of the object and its parts.
+
+    Attributes:
+        present: (B, 1 + P), which of the object and its parts were found.
+    """
+
+    present: Tensor | None = None
+
+
 @register_method("part_rcnn")
 class PartRCNN(Method):
     """Object and parts by a detector under a geometric constraint; a descriptor of each crop; one linear layer.
@@ -62,6 +74,8 @@ class PartRCNN(Method):
         num_classes: K.
         **options: See `Settings`.
     """
+
+    point_names: tuple[str, ...] = ()
 
     class Settings(GradientSettings):
         """A detector of the object and its parts, and a classifier of their crops."""
@@ -125,7 +139,7 @@ class PartRCNN(Method):
     ) -> None:
         super().__init__(backbone, num_classes)
         self.part_boxes = PartBoxes(BIRD_PARTS if parts is None else parts, part_fraction)
-        self.point_names: tuple[str, ...] = self.part_boxes.points
+        self.point_names = self.part_boxes.points
         self.part_size = part_size
         self.constraint = constraint
         self.detection_weight = detection_weight
@@ -157,8 +171,12 @@ class PartRCNN(Method):
 
     @property
     def part_names(self) -> tuple[str, ...]:
-        """In the order of the boxes after the object's."""
+        """Names of the parts, in the order of the boxes after the object's."""
         return tuple(self.part_boxes.parts)
+
+    @property
+    def region_names(self) -> tuple[str, ...]:
+        return ("object", *self.part_names)
 
     @property
     def linear_head(self) -> None:
@@ -170,38 +188,66 @@ class PartRCNN(Method):
             Stage("classifier and detector", 0.4),
         ]
 
-    def forward(self, images: Tensor) -> ModelOutput:
-        """Normalised images (B, 3, S, S) to logits (B, K), embedding (B, (2 + P) D) and regions (B, 1 + P, 4)."""
+    def local_features(self, images: Tensor) -> PartFeatures:
+        """The maps of the photo and of the crops of the object and its parts, where the detector finds them."""
         whole, detections, merged = self.look(images)
         with torch.no_grad():
             found = self.locate(detections, merged)
-        return self.classify(images, whole, found)
+        return self.crop_features(images, whole, found)
+
+    def crop_features(self, images: Tensor, whole: Tensor, found: Configuration) -> PartFeatures:
+        """The maps of the photo and of the crops of a configuration; anything where a part is missing."""
+        size = (int(images.shape[3]), int(images.shape[2]))
+        boxes = clip_boxes(widen_boxes(found.boxes, CONTEXT), size)
+        side = self.part_size or (size[0] if self.backbone.reads_one_size else size[0] // 2)
+        self.backbone.check_side(side)
+        crops = crop_regions(images, boxes, side)
+        close = self.backbone(crops.contiguous(memory_format=torch.channels_last))
+        maps = [LocalMap(whole), LocalMap(close, boxes)]
+        return PartFeatures(maps, feature_map=whole, regions=found.boxes, present=found.present)
+
+    def classify(self, features: LocalFeatures) -> ModelOutput:
+        """Logits (B, K), embedding (B, (2 + P) D) and regions (B, 1 + P, 4)."""
+        assert isinstance(features, PartFeatures)
+        assert features.present is not None
+        embedding = (self.descriptors(features) - self.center) * self.scale  # (B, 2 + P, D)
+        kept = torch.where(features.present[..., None], embedding[:, 1:], self.absent.to(embedding.dtype))
+        joined = torch.cat([embedding[:, :1], kept], 1).flatten(1)
+        logits = self.head(self.dropout(joined))
+        return ModelOutput(logits, joined, feature_map=features.feature_map, regions=features.regions)
+
+    def descriptors(self, features: PartFeatures) -> Tensor:
+        """Mean of the feature map of the photo and of each crop, (B, 2 + P, D)."""
+        whole, close = (one.features.mean((2, 3)) for one in features.maps)
+        return torch.cat([whole[:, None], close.reshape(-1, 1 + len(self.part_names), close.shape[1])], 1)
+
+    @property
+    def evidence_note(self) -> str:
+        return "a place's feature in the photo, the object and each part times the class's weights, exactly"
+
+    def forward_given(self, images: Tensor, annotations: Annotations) -> ModelOutput:
+        """Classify with the true boxes; see `Method.forward_given`."""
+        truth = self._truth(images, annotations)
+        whole, detections, merged = self.look(images)
+        if annotations.points is not None:
+            return self.classify(self.crop_features(images, whole, _configuration(truth)))
+        return self.classify(self.crop_features(images, whole, self.locate(detections, merged, truth[:, 0])))
 
     def find(self, images: Tensor) -> Configuration:
         """Where object and parts are, without an answer."""
         _, detections, merged = self.look(images)
         return self.locate(detections, merged)
 
-    def forward_with(self, images: Tensor, truth: Tensor, *, parts: bool) -> ModelOutput:
-        """The answer to photos whose object, or object and parts, are known.
+    def true_regions(self, annotations: Annotations, size: int) -> Tensor:
+        """Object and parts; see `Method.true_regions`."""
+        boxes, points = annotations.boxes, annotations.points
+        if points is None:
+            points = boxes.new_full((len(boxes), len(self.point_names), 2), torch.nan)
+        return self.part_boxes(boxes, points, (size, size))
 
-        Args:
-            images: (B, 3, S, S).
-            truth: (B, 1 + P, 4), NaN where missing; see `true_boxes`.
-            parts: Take the true parts too; otherwise they are looked for around the true object.
-        """
-        if parts:
-            return self.classify(images, self.backbone(images), _configuration(truth))
-        whole, detections, merged = self.look(images)
-        return self.classify(images, whole, self.locate(detections, merged, truth[:, 0]))
-
-    def true_boxes(self, annotations: Annotations, size: int) -> Tensor:
-        """Object and parts (B, 1 + P, 4) of annotated photos of that side, NaN where missing."""
-        return self.part_boxes(annotations.boxes, annotations.points, (size, size))
-
-    def _truth(self, images: Tensor, marked: Annotations) -> Tensor:
-        """`true_boxes` where the images are."""
-        return self.true_boxes(Annotations(*(part.to(images.device) for part in marked)), int(images.shape[3]))
+    def _truth(self, images: Tensor, annotations: Annotations) -> Tensor:
+        """`true_regions` on the device of the images."""
+        return self.true_regions(annotations.to(images.device), int(images.shape[3]))
 
     def look(self, images: Tensor) -> tuple[Tensor, Detections, Tensor]:
         """The whole photo's feature map, what the detector says, and the map that it says it by."""
@@ -232,23 +278,6 @@ class PartRCNN(Method):
         step = merged.shape[3] / size[0]
         return crop_regions(merged.float(), (root * step)[:, None], POOLED).flatten(1)
 
-    def classify(self, images: Tensor, whole: Tensor, found: Configuration) -> ModelOutput:
-        """The answer from the whole photo and the crops of a configuration."""
-        embedding = (self.descriptors(images, whole, found) - self.center) * self.scale  # (B, 2 + P, D)
-        there = found.present[..., None]
-        kept = torch.where(there, embedding[:, 1:], self.absent.to(embedding.dtype))
-        joined = torch.cat([embedding[:, :1], kept], 1).flatten(1)
-        return ModelOutput(self.head(self.dropout(joined)), joined, feature_map=whole, regions=found.boxes)
-
-    def descriptors(self, images: Tensor, whole: Tensor, found: Configuration) -> Tensor:
-        """Mean of the feature map of the photo and of each crop, (B, 2 + P, D); anything where one is missing."""
-        size = (int(images.shape[3]), int(images.shape[2]))
-        boxes = clip_boxes(widen_boxes(found.boxes, CONTEXT), size)
-        side = self.part_size or size[0] // 2
-        crops = crop_regions(images, boxes, side).contiguous(memory_format=torch.channels_last)
-        close = self.backbone(crops).mean((2, 3)).unflatten(0, (-1, boxes.shape[1]))  # (B, 1 + P, D)
-        return torch.cat([whole.mean((2, 3))[:, None], close], 1)
-
     def annotated_loss(
         self, images: Tensor, labels: Tensor, annotations: Annotations, *, label_smoothing: float = 0.0
     ) -> Tensor:
@@ -256,7 +285,7 @@ class PartRCNN(Method):
 
         Half of the photos show it their true boxes, a little moved, the others those that the detector finds.
         """
-        truth = self.true_boxes(annotations, int(images.shape[3]))
+        truth = self.true_regions(annotations, int(images.shape[3]))
         whole, detections, merged = self.look(images)
         detection = self.detection_weight * self.detector.loss(detections, truth)
         if not self.head.weight.requires_grad:
@@ -267,7 +296,7 @@ class PartRCNN(Method):
             known = _configuration(_jittered(truth, int(images.shape[3])))
             boxes = torch.where(given[:, None, None], known.boxes, found.boxes)
             there = torch.where(given[:, None], known.present, found.present)
-        output = self.classify(images, whole, Configuration(boxes, there))
+        output = self.classify(self.crop_features(images, whole, Configuration(boxes, there)))
         return detection + self.loss(output, labels, label_smoothing=label_smoothing)
 
     def begin_stage(self, index: int, photos: Photos) -> None:
@@ -310,7 +339,7 @@ class PartRCNN(Method):
             truth = self._truth(images, marked)
             whole, detections, merged = self.look(images)
             for kind in (_configuration(truth), self.locate(detections, merged)):
-                rows.append(self.descriptors(images, whole, kind))
+                rows.append(self.descriptors(self.crop_features(images, whole, kind)))
                 masks.append(torch.cat([torch.ones_like(kind.present[:, :1]), kind.present], 1))
                 labels.append(classes.to(device))
         return torch.cat(rows), torch.cat(masks), torch.cat(labels)

@@ -6,7 +6,7 @@ training of jigsaw patches" (ECCV 2020).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from fieldmark.backbones.factory import Backbone
 from fieldmark.backbones.levels import feature_levels, level_channels
 from fieldmark.layers.regions.jigsaw import jigsaw
+from fieldmark.layers.unit_length import unit_length
 from fieldmark.methods import register_method
-from fieldmark.methods.base import Method, ModelOutput, Stage
+from fieldmark.methods.base import LocalFeatures, LocalMap, Method, ModelOutput, Stage
 from fieldmark.methods.settings_base import GradientSettings
 
 __all__ = ["PMG", "PMGOutput"]
@@ -43,6 +44,19 @@ class PMGOutput(ModelOutput):
     """
 
     jigsaw_logits: Tensor | None = None
+
+
+@dataclass(slots=True)
+class PMGFeatures(LocalFeatures):
+    """The maps of all stages' blocks.
+
+    Attributes:
+        shuffled: (B, d, H, W) each, the same maps of the shuffled photos, in training.
+        level: (B,), the stage whose classifier learns from each shuffled photo; None in evaluation.
+    """
+
+    shuffled: list[Tensor] = field(default_factory=list)
+    level: Tensor | None = None
 
 
 @register_method("pmg")
@@ -75,27 +89,41 @@ class PMG(Method):
         self.stage_heads = nn.ModuleList(nn.Linear(channels, num_classes) for _ in range(levels))
         self.head = nn.Linear(levels * channels, num_classes)
 
-    def forward(self, images: Tensor) -> ModelOutput:
-        """Normalised images (B, 3, S, S) to logits (B, K) and the joined descriptors (B, L * d).
+    def local_features(self, images: Tensor) -> PMGFeatures:
+        """The map of each stage's block, (B, d, H, W), the finest first; in training, of the shuffled photos too."""
+        maps, last = self._block_maps(images)
+        if not self.training:
+            return PMGFeatures(maps, feature_map=last)
+        batch = torch.arange(len(images), device=images.device)
+        start = torch.randint(self.levels, (), device=images.device)  # a batch of one trains every stage in turn
+        level = (batch + start) % self.levels
+        shuffled, _ = self._block_maps(shuffle_by_level(images, level, self.levels))
+        return PMGFeatures(maps, feature_map=last, shuffled=[one.features for one in shuffled], level=level)
 
-        In evaluation the logits are the mean of those of all classifiers.
+    def classify(self, features: LocalFeatures) -> ModelOutput:
+        """Logits (B, K) and the joined descriptors (B, L * d).
+
+        In evaluation the logits are the mean of the logits of all classifiers.
         """
-        descriptors, last = self.describe(images)
+        assert isinstance(features, PMGFeatures)
+        descriptors = [describe(one.features) for one in features.maps]
         embedding = torch.cat(descriptors, 1)
         logits = self.head(embedding)
-        if self.training:
-            return PMGOutput(logits, embedding, feature_map=last, jigsaw_logits=self._shuffled_logits(images))
-        answers = torch.stack([*self.classify(descriptors), logits])
-        return ModelOutput(answers.mean(0), embedding, feature_map=last)
+        if features.level is not None:
+            each = torch.stack(self.stage_logits([describe(one) for one in features.shuffled]), 1)  # (B, L, K)
+            jigsaw = each[torch.arange(len(each), device=each.device), features.level]
+            return PMGOutput(logits, embedding, feature_map=features.feature_map, jigsaw_logits=jigsaw)
+        answers = torch.stack([*self.stage_logits(descriptors), logits])
+        return ModelOutput(answers.mean(0), embedding, feature_map=features.feature_map)
 
-    def describe(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
-        """The descriptor of each stage, (B, d), the finest first, and the last map."""
-        maps = feature_levels(self.backbone, images, self.levels)
-        strongest = [block(level).amax((2, 3)).float() for block, level in zip(self.blocks, maps, strict=True)]
-        return [DESCRIPTOR_LENGTH * F.normalize(one, dim=1, eps=1e-5) for one in strongest], maps[-1]
+    @property
+    def evidence_note(self) -> str:
+        return (
+            "maxima over places: a channel's weight where it is highest, exactly, the descriptors' lengths held fixed"
+        )
 
-    def classify(self, descriptors: list[Tensor]) -> list[Tensor]:
-        """Each stage's logits, (B, K)."""
+    def stage_logits(self, descriptors: list[Tensor]) -> list[Tensor]:
+        """Each stage's logits (B, K) from its descriptor (B, d)."""
         return [head(descriptor) for head, descriptor in zip(self.stage_heads, descriptors, strict=True)]
 
     def loss(self, output: ModelOutput, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
@@ -109,13 +137,15 @@ class PMG(Method):
     def stages(self) -> list[Stage]:
         return [Stage("blocks and classifiers", HEADS_SHARE, freeze="all"), Stage("all layers", 1 - HEADS_SHARE)]
 
-    def _shuffled_logits(self, images: Tensor) -> Tensor:
-        """Each photo shuffled in the granularity of one stage, and what that stage says of it, (B, K)."""
-        batch = torch.arange(len(images), device=images.device)
-        start = torch.randint(self.levels, (), device=images.device)  # a batch of one trains every stage in turn
-        level = (batch + start) % self.levels
-        descriptors, _ = self.describe(shuffle_by_level(images, level, self.levels))
-        return torch.stack(self.classify(descriptors), 1)[batch, level]
+    def _block_maps(self, images: Tensor) -> tuple[list[LocalMap], Tensor]:
+        """What each stage's block gives, and the backbone's last map."""
+        levels = feature_levels(self.backbone, images, self.levels)
+        return [LocalMap(block(level)) for block, level in zip(self.blocks, levels, strict=True)], levels[-1]
+
+
+def describe(block_map: Tensor) -> Tensor:
+    """Maximum over places at a fixed length: (B, d, H, W) -> (B, d)."""
+    return DESCRIPTOR_LENGTH * unit_length(block_map.amax((2, 3)).float())
 
 
 def shuffle_by_level(images: Tensor, level: Tensor, levels: int) -> Tensor:

@@ -9,9 +9,16 @@ from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone
 from fieldmark.layers.pooling.descriptors import DescriptorPool
-from fieldmark.methods.base import Method, ModelOutput
+from fieldmark.layers.pooling.global_pooling import AveragePool, GeneralizedMeanPool
+from fieldmark.methods.base import LocalFeatures, LocalMap, Method, ModelOutput
 
 __all__ = ["PooledMethod"]
+
+_EVIDENCE_NOTES = {
+    "avg": "average: a place's feature times the class's weights, exactly",
+    "gem": "generalised mean: gradient times feature, which adds up since the pooling is homogeneous",
+    "cov": "square root of the covariance: gradient times feature, which adds up since the root is homogeneous",
+}
 
 
 class PooledMethod(Method):
@@ -45,15 +52,43 @@ class PooledMethod(Method):
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(sum(self.pool.dims.values()), num_classes)
 
-    def forward(self, images: Tensor) -> ModelOutput:
-        """Normalised images (B, 3, S, S) to logits (B, K) and the embedding (B, D)."""
+    def local_features(self, images: Tensor) -> LocalFeatures:
+        """The final map for every pooling but ``cov``, the narrow map for that one; only those that are pooled."""
         local, final = self.backbone.maps(images)
+        maps = [LocalMap(final)] if set(self.pool.names) - {"cov"} else []
+        maps += [LocalMap(local)] if "cov" in self.pool.names else []
+        return LocalFeatures(maps, feature_map=final)
+
+    def classify(self, features: LocalFeatures) -> ModelOutput:
+        """Logits (B, K) and the embedding (B, D)."""
+        final, local = features.maps[0].features, features.maps[-1].features
         scaled = [
             (descriptor - getattr(self, f"center_{name}")) * getattr(self, f"scale_{name}")
             for name, descriptor in self.pool(local, final).items()
         ]
         embedding = torch.cat(scaled, 1)
-        return ModelOutput(self.head(self.dropout(embedding)), embedding, feature_map=final)
+        return ModelOutput(self.head(self.dropout(embedding)), embedding, feature_map=features.feature_map)
+
+    @property
+    def evidence_note(self) -> str:
+        return "; ".join(_EVIDENCE_NOTES[name] for name in self.pool.names)
+
+    @property
+    def evidence_exports(self) -> bool:
+        return set(self.pool.names) <= {"avg", "gem"}
+
+    def class_evidence(self, features: LocalFeatures, classes: Tensor) -> Tensor:
+        """The class's weight times each place's share of the descriptors, (B, H, W)."""
+        feature_map = features.maps[0].features
+        weights = torch.split(self.head.weight[classes], list(self.pool.dims.values()), 1)  # (B, D_name) each
+        parts = []
+        for name, weight in zip(self.pool.names, weights, strict=True):
+            pooling = self.pool.poolings[name]
+            assert isinstance(pooling, AveragePool | GeneralizedMeanPool)
+            scaled = (weight * getattr(self, f"scale_{name}"))[:, :, None, None]
+            parts.append((pooling.shares(feature_map) * scaled).sum(1))
+        evidence: Tensor = parts[0] if len(parts) == 1 else parts[0] + parts[1]
+        return evidence
 
     @torch.no_grad()
     def set_scaling(self, name: str, center: Tensor, scale: float) -> None:

@@ -30,8 +30,9 @@ from fieldmark.layers.attention.attention_proposal import (
 from fieldmark.layers.block_logits import block_logits
 from fieldmark.layers.precision import at_least_float32
 from fieldmark.layers.regions.boxcar import boxcar_crop
+from fieldmark.layers.unit_length import unit_length
 from fieldmark.methods import register_method
-from fieldmark.methods.base import Method, ModelOutput, Photos, Stage
+from fieldmark.methods.base import LocalFeatures, LocalMap, Method, ModelOutput, Photos, Stage
 from fieldmark.methods.even_sample import EvenSample
 from fieldmark.methods.settings_base import GradientSettings
 
@@ -122,27 +123,44 @@ class RACNN(Method):
         self.rounds = rounds
         self.aim = aim
 
-    def forward(self, images: Tensor) -> ModelOutput:
-        """Normalised images (B, 3, S, S) to logits (B, K), embedding (B, scales * C) and regions (B, scales - 1, 4)."""
+    def local_features(self, images: Tensor) -> LocalFeatures:
+        """The map of each scale, (B, C, H, W); regions (B, scales - 1, 4)."""
         local, feature_map = self.backbone.maps(images)
-        features, regions = [_unit_mean(feature_map)], []
+        maps, regions = [LocalMap(feature_map)], []
         square: Tensor | None = None
         for index, proposal in enumerate(self.proposals):
-            proposed = proposal(local.detach())  # the backbones learn from their classifiers alone
+            proposed = proposal(local.detach())  # the backbones learn only from their classifiers
             square = proposed if square is None else square_in_square(square, proposed)
             regions.append(squares_to_boxes(square, images.shape[3]))
             local, inner_map = self._look(images, regions[-1], index)
-            features.append(_unit_mean(inner_map))
-        embedding = torch.cat(features, 1) / math.sqrt(self.num_scales)
+            maps.append(LocalMap(inner_map, regions[-1][:, None]))
+        return LocalFeatures(maps, feature_map=feature_map, regions=torch.stack(regions, 1))
+
+    def classify(self, features: LocalFeatures) -> ModelOutput:
+        """Logits (B, K) and embedding (B, scales * C)."""
+        embedding = torch.cat([_unit_mean(one.features) for one in features.maps], 1) / math.sqrt(self.num_scales)
         logits = self.head(self.feature_scale * embedding)
-        return ModelOutput(logits, embedding, feature_map=feature_map, regions=torch.stack(regions, 1))
+        return ModelOutput(logits, embedding, feature_map=features.feature_map, regions=features.regions)
+
+    @property
+    def evidence_note(self) -> str:
+        return "a place's feature at each scale times the class's weights, exactly, the features' lengths held fixed"
 
     def head_rows(self, output: ModelOutput) -> Tensor:
         return self.feature_scale * output.embedding
 
     def crop_side(self, side: int) -> int:
-        """Pixels at which crops of a photo of so many are read: half as many, but no map of a single place."""
-        return self.crop_size or max(side // 2, 2 * self.backbone.reduction)
+        """Side in pixels at which crops of a photo are read: half of the photo's, but no map of a single place.
+
+        A backbone that reads only one size reads crops at the photo's side.
+
+        Raises:
+            SettingError: The backbone cannot read crops of that side.
+        """
+        half = side if self.backbone.reads_one_size else max(side // 2, 2 * self.backbone.reduction)
+        chosen = self.crop_size or half
+        self.backbone.check_side(chosen)
+        return chosen
 
     def scale_logits(self, output: ModelOutput) -> Tensor:
         """What each scale says by itself, (B, scales, K)."""
@@ -211,7 +229,7 @@ class RACNN(Method):
         """Both maps of the scale whose proposal is at a depth."""
         if depth == 0:
             return self.backbone.maps(images)
-        regions = self(images).regions
+        regions = self.local_features(images).regions
         assert regions is not None
         return self._look(images, regions[:, depth - 1], depth - 1)
 
@@ -242,4 +260,4 @@ def rank_loss(scale_logits: Tensor, labels: Tensor, margin: float) -> Tensor:
 
 def _unit_mean(feature_map: Tensor) -> Tensor:
     """Mean over places, of unit length: (B, C, H, W) -> (B, C)."""
-    return F.normalize(feature_map.float().mean((2, 3)), dim=1, eps=1e-5)
+    return unit_length(feature_map.float().mean((2, 3)))

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone
-from fieldmark.layers.pooling.bilinear import power_normalize
+from fieldmark.layers.pooling.bilinear import BilinearPool, power_normalize
+from fieldmark.layers.pooling.sketches import RandomMaclaurin, TensorSketch
 from fieldmark.layers.pooling.stream_fusion import match_grids
-from fieldmark.methods.base import Method, ModelOutput, Stage
+from fieldmark.methods.base import LocalFeatures, LocalMap, Method, ModelOutput, Stage
 
-__all__ = ["TwoStreamMethod", "classifier_first"]
+__all__ = ["TwoStreamFeatures", "TwoStreamMethod", "classifier_first"]
 
 CLASSIFIER_SHARE = 0.25
 """Share of the epochs in which the classifier learns alone."""
 
 CLASSIFIER_LR_SCALE = 4.0
 """Descriptors have unit length, so that a classifier which starts at zero needs large steps."""
+
+
+@dataclass(slots=True)
+class TwoStreamFeatures(LocalFeatures):
+    """The local features of both streams.
+
+    Attributes:
+        partner: (B, D, H, W), the second stream where `maps` holds only the first one: of a product of two features at
+            one place, the evidence counts once.
+    """
+
+    partner: Tensor | None = None
 
 
 class TwoStreamMethod(Method):
@@ -48,11 +63,32 @@ class TwoStreamMethod(Method):
             self.channels_b = projected or second_backbone.local_channels
             self.renormalize = _Renormalize(backbone, second_backbone)
 
-    def forward(self, images: Tensor) -> ModelOutput:
-        """Normalised images (B, 3, S, S) to logits (B, K) and the descriptor (B, D) of unit length."""
-        a, b = self.streams(images)
-        embedding = power_normalize(self.pool(*match_grids(a, b)))
-        return ModelOutput(self.head(embedding), embedding, feature_map=a)
+    def local_features(self, images: Tensor) -> TwoStreamFeatures:
+        """The maps of both streams on one grid."""
+        first, second = self.streams(images)
+        a, b = match_grids(first, second)
+        if self._pools_by_place:
+            return TwoStreamFeatures([LocalMap(a)], feature_map=first, partner=b)
+        return TwoStreamFeatures([LocalMap(a), LocalMap(b)], feature_map=first)
+
+    def classify(self, features: LocalFeatures) -> ModelOutput:
+        """Logits (B, K) and the descriptor (B, D) of unit length."""
+        assert isinstance(features, TwoStreamFeatures)
+        partner = features.maps[1].features if features.partner is None else features.partner
+        embedding = power_normalize(self.pool(features.maps[0].features, partner))
+        return ModelOutput(self.head(embedding), embedding, feature_map=features.feature_map)
+
+    @property
+    def evidence_note(self) -> str:
+        held = "the signed root and the descriptor's length held fixed"
+        if self._pools_by_place:
+            return f"products of two features at one place, exactly, {held}"
+        return f"gradient times feature, which adds up since the pooling is homogeneous, {held}"
+
+    @property
+    def _pools_by_place(self) -> bool:
+        """Whether the pooling is a sum over places of products of both streams at the same place."""
+        return isinstance(self.pool, BilinearPool | TensorSketch | RandomMaclaurin)
 
     def streams(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Both reduced maps, (B, M, H, W) and (B, D, H', W')."""

@@ -7,8 +7,8 @@ classification" (2019).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -19,11 +19,12 @@ from fieldmark.backbones.factory import Backbone
 from fieldmark.layers.attention.guided_views import attention_box, choose_maps, crop_and_resize, drop_attended
 from fieldmark.layers.class_centers import ClassCenters
 from fieldmark.layers.pooling.bilinear import bilinear_pool, power_normalize
+from fieldmark.layers.unit_length import factors_are_constant
 from fieldmark.methods import register_method
-from fieldmark.methods.base import Method, ModelOutput
+from fieldmark.methods.base import LocalFeatures, LocalMap, Method, ModelOutput
 from fieldmark.methods.settings_base import GradientSettings
 
-__all__ = ["WSDAN", "WSDANOutput"]
+__all__ = ["WSDAN", "AttendedFeatures", "Look", "WSDANOutput", "attended_crop"]
 
 CROP_THRESHOLDS = (0.4, 0.6)
 DROP_THRESHOLDS = (0.2, 0.5)
@@ -43,6 +44,24 @@ class WSDANOutput(ModelOutput):
 
     cropped_logits: Tensor | None = None
     dropped_logits: Tensor | None = None
+
+
+class Look(NamedTuple):
+    """Changed photos (B, 3, S, S), and what each shows: boxes (B, 1, 4), xyxy pixels; None for the whole photo."""
+
+    images: Tensor
+    boxes: Tensor | None = None
+
+
+@dataclass(slots=True)
+class AttendedFeatures(LocalFeatures):
+    """The maps of the photo and of each closer look.
+
+    Attributes:
+        attended: (B, M, H, W), the attention over each of `maps`.
+    """
+
+    attended: list[Tensor] = field(default_factory=list)
 
 
 @register_method("ws_dan")
@@ -89,33 +108,70 @@ class WSDAN(Method):
         self.center_weight = center_weight
         self.refine = refine
 
-    def forward(self, images: Tensor) -> ModelOutput:
-        """Normalised images (B, 3, S, S) to logits (B, K), embedding (B, M * C) and attention_maps (B, M, H, W)."""
-        output = self.look(images)
-        if self.training:
-            return self._with_augmented(images, output)
-        if self.refine:
-            output.logits = _mean_of_probabilities(output.logits, self.look(self.closer(images, output)).logits)
-        return output
+    def local_features(self, images: Tensor) -> AttendedFeatures:
+        """The maps of the photo and of each closer look, with the attention over each."""
+        feature_map, attention = self._attended(images)
+        features = AttendedFeatures([LocalMap(feature_map)], attention, feature_map, attended=[attention])
+        looks = self.closer_looks(images, attention)
+        if looks:
+            found = self._attended(torch.cat([look.images for look in looks]))
+            closer, closer_attention = (one.reshape(len(looks), -1, *one.shape[1:]) for one in found)
+            for index, look in enumerate(looks):
+                features.maps.append(LocalMap(closer[index], look.boxes))
+                features.attended.append(closer_attention[index])
+        return features
 
-    def look(self, images: Tensor) -> ModelOutput:
-        """A single pass."""
-        feature_map = self.backbone.local_map(images)  # (B, C, H, W)
-        attention_maps = self.attend(feature_map)  # (B, M, H, W)
-        embedding = power_normalize(bilinear_pool(attention_maps, feature_map).flatten(1))
-        logits = self.head(self.feature_scale * embedding)
-        return ModelOutput(logits, embedding, attention_maps, feature_map)
+    def classify(self, features: LocalFeatures) -> ModelOutput:
+        """Logits (B, K) and embedding (B, M * C), that of the whole photo."""
+        assert isinstance(features, AttendedFeatures)
+        looks = zip(features.attended, features.maps, strict=True)
+        embeddings = [self.describe(attention, one.features) for attention, one in looks]
+        logits = [self.head(self.feature_scale * embedding) for embedding in embeddings]
+        if self.training:
+            return self.training_output(features, embeddings[0], logits)
+        joined = self.join(logits) if len(logits) > 1 else logits[0]
+        return ModelOutput(joined, embeddings[0], features.attention_maps, features.feature_map)
+
+    @property
+    def evidence_note(self) -> str:
+        held = "exactly, attention, signed root and the descriptor's length held fixed"
+        note = f"a place's feature under each attention map, {held}"
+        mean = "; the mean logits of both looks, of which the answer averages the probabilities"
+        return note + mean * self.refine
+
+    def describe(self, attention: Tensor, feature_map: Tensor) -> Tensor:
+        """Attention (B, M, H, W) and feature map (B, C, H, W) to the descriptor (B, M * C) of unit length."""
+        return power_normalize(bilinear_pool(attention, feature_map).flatten(1))
+
+    def closer_looks(self, images: Tensor, attention: Tensor) -> list[Look]:
+        """Cropped and erased photos in training; in evaluation, the photo cropped to what all maps together show."""
+        if self.training:
+            with torch.no_grad():
+                return augment(images, attention)
+        return [attended_crop(images, attention, REFINE_THRESHOLD, REFINE_PADDING)] if self.refine else []
+
+    def join(self, logits: list[Tensor]) -> Tensor:
+        """One answer of all looks: logits whose softmax is the mean of their softmaxes.
+
+        Evidence must be additive, so it explains the mean logits instead.
+        """
+        if factors_are_constant():
+            return torch.stack(logits).mean(0)
+        return torch.stack([one.log_softmax(1) for one in logits]).logsumexp(0) - math.log(len(logits))
+
+    def training_output(self, features: AttendedFeatures, embedding: Tensor, logits: list[Tensor]) -> ModelOutput:
+        """The output of a training step, from the logits of the photo, its crop and its erasure."""
+        return WSDANOutput(
+            logits[0],
+            embedding,
+            features.attention_maps,
+            features.feature_map,
+            cropped_logits=logits[1],
+            dropped_logits=logits[2],
+        )
 
     def head_rows(self, output: ModelOutput) -> Tensor:
         return self.feature_scale * output.embedding
-
-    def closer(self, images: Tensor, output: ModelOutput) -> Tensor:
-        """The photos cropped to what all attention maps together show, (B, 3, S, S)."""
-        assert output.attention_maps is not None
-        attention = output.attention_maps.mean(1)
-        threshold = torch.full_like(attention[:, 0, 0], REFINE_THRESHOLD)
-        size = (images.shape[2], images.shape[3])
-        return crop_and_resize(images, attention_box(attention, size, threshold, REFINE_PADDING))
 
     def loss(self, output: ModelOutput, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
         """Mean cross-entropy of all passes, and the distance from the centres; in training those move afterwards.
@@ -132,32 +188,27 @@ class WSDAN(Method):
             self.centers.update(output.embedding, classes)
         return torch.stack(entropies).mean() + self.center_weight * distance
 
-    def _with_augmented(self, images: Tensor, output: ModelOutput) -> WSDANOutput:
-        assert output.attention_maps is not None
-        with torch.no_grad():
-            cropped, dropped = augment(images, output.attention_maps)
-        of_cropped, of_dropped = self.look(torch.cat([cropped, dropped])).logits.chunk(2)
-        return WSDANOutput(
-            output.logits,
-            output.embedding,
-            output.attention_maps,
-            output.feature_map,
-            cropped_logits=of_cropped,
-            dropped_logits=of_dropped,
-        )
+    def _attended(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Feature map (B, C, H, W) and attention maps (B, M, H, W)."""
+        feature_map = self.backbone.local_map(images)
+        return feature_map, self.attend(feature_map)
 
 
-def augment(images: Tensor, attention_maps: Tensor) -> tuple[Tensor, Tensor]:
-    """Each photo cropped to one of its maps, and without another: (B, 3, S, S) and (B, M, H, W) -> two (B, 3, S, S)."""
+def augment(images: Tensor, attention_maps: Tensor) -> list[Look]:
+    """Each photo cropped to one of its maps, and each without another map's pixels."""
     crop_threshold, drop_threshold = (
         torch.empty(len(images), device=images.device).uniform_(*between)
         for between in (CROP_THRESHOLDS, DROP_THRESHOLDS)
     )
     size = (images.shape[2], images.shape[3])
     boxes = attention_box(choose_maps(attention_maps), size, crop_threshold, CROP_PADDING)
-    return crop_and_resize(images, boxes), drop_attended(images, choose_maps(attention_maps), drop_threshold)
+    cropped = Look(crop_and_resize(images, boxes), boxes[:, None])
+    return [cropped, Look(drop_attended(images, choose_maps(attention_maps), drop_threshold))]
 
 
-def _mean_of_probabilities(one: Tensor, other: Tensor) -> Tensor:
-    """Logits (B, K) whose softmax is the mean of both softmaxes."""
-    return torch.stack([one.log_softmax(1), other.log_softmax(1)]).logsumexp(0) - math.log(2)
+def attended_crop(images: Tensor, attention_maps: Tensor, threshold: float, padding: float) -> Look:
+    """Photos cropped to the box where the mean of all maps reaches a share of its maximum."""
+    attention = attention_maps.mean(1)
+    size = (images.shape[2], images.shape[3])
+    boxes = attention_box(attention, size, torch.full_like(attention[:, 0, 0], threshold), padding)
+    return Look(crop_and_resize(images, boxes), boxes[:, None])

@@ -17,6 +17,7 @@ from fieldmark.layers.regions.part_geometry import (
     SPREAD,
     PartMemory,
     best_configuration,
+    boxes_at,
     inside,
     relative_geometry,
 )
@@ -158,3 +159,8 @@ def test_mirroring_twice_and_widening_back_change_nothing() -> None:
     boxes = random_boxes(4, 3)
     torch.testing.assert_close(mirror_boxes(mirror_boxes(boxes, 100), 100), boxes)
     torch.testing.assert_close(widen_boxes(widen_boxes(boxes, 1.25), 0.8), boxes)
+
+
+def test_boxes_come_back_from_their_geometry() -> None:
+    roots, parts = random_boxes(2, 3), random_boxes(2, 3, seed=1)
+    torch.testing.assert_close(boxes_at(roots, relative_geometry(roots, parts)), parts)

@@ -42,6 +42,11 @@ def test_it_takes_the_given_photos_and_a_batch_that_fits(birds: Path, monkeypatc
     assert (step.batch_size, step.wanted_batch_size) == (2, 6)
 
 
+def test_a_method_with_annotations_takes_a_step() -> None:
+    settings = build_settings("part_rcnn", overrides=("backbone=test_efficientnet", "image_size=64", "batch_size=2"))
+    assert dry_run(settings, 3, 10).loss > 0
+
+
 def test_methods_without_steps_are_refused() -> None:
     with pytest.raises(SettingError) as caught:
         dry_run(build_settings("linear_probe"), 3, 10, RecordList([], ["a"]))

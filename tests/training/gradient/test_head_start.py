@@ -46,7 +46,7 @@ def test_the_head_answers_as_scikit_learns_regression_on_the_same_rows(cls: type
     images = torch.cat([both for images, _ in batches() for both in (images, images.flip(3))])
     labels = torch.cat([labels.repeat(2) for _, labels in batches()]).numpy()
     with torch.no_grad():
-        output = method.look(images) if isinstance(method, WSDAN) else method(images)
+        output = method(images)
         rows = method.head_rows(output).double().numpy()
     rows -= rows.mean(0)
     rows /= np.sqrt(np.square(rows).sum(1).mean())

@@ -1,6 +1,6 @@
-"""Where to look closer: a small network that proposes a square, and the square that it starts from.
+"""Attention proposal network: propose the square of an image to zoom into, and compute its initial target.
 
-A square is (centre x, centre y, half side) as shares of the side of the image that it lies in.
+A square is (centre x, centre y, half side), as fractions of the side of the image that it lies in.
 
 Source: Fu, Zheng, Mei, "Look closer to see better: recurrent attention convolutional neural network for fine-grained
 image recognition" (CVPR 2017), sections 3.2 and 3.4.
@@ -24,29 +24,29 @@ __all__ = [
 ]
 
 GRID = 7
-"""Side of the grid that maps of any size are read on, since a dense layer needs a fixed one."""
+"""Side of the grid that maps are resized to: a dense layer needs a fixed one."""
 _FINE = 28
 _FIT_STEPS = 200
 _FIT_BATCH = 64
 
 
 class AttentionProposal(nn.Module):
-    """Feature map to a square: channels squeezed, two dense layers, a sigmoid.
+    """Feature map to a square: a 1x1 convolution, two dense layers, a sigmoid.
 
-    The centre is bounded so that the square lies inside the image whatever its size. It starts as the central square
-    halfway between the smallest and the whole.
+    The centre is bounded so that the square lies inside the image. The network starts with the central square whose
+    side is halfway between the smallest and the whole.
 
     Args:
         channels: C.
-        smallest: Least side of the square, as a share of the image's.
-        squeezed: Channels that are left for the dense layers.
+        smallest: Minimum side of the square, as a fraction of the image's.
+        squeezed: Channels after the convolution.
         hidden: Units of the first dense layer.
     """
 
     def __init__(self, channels: int, smallest: float = 0.5, squeezed: int = 32, hidden: int = 256) -> None:
         super().__init__()
         self.smallest = smallest
-        self.even = nn.GroupNorm(1, channels, affine=False)  # backbones differ in the size of their activations
+        self.even = nn.GroupNorm(1, channels, affine=False)  # backbones differ in the scale of their activations
         self.squeeze = nn.Conv2d(channels, squeezed, 1)
         self.hidden = nn.Linear(squeezed * GRID**2, hidden)
         self.square = nn.Linear(hidden, 3)
@@ -55,7 +55,7 @@ class AttentionProposal(nn.Module):
 
     def forward(self, feature_map: Tensor) -> Tensor:
         """(B, C, H, W) -> squares (B, 3)."""
-        with without_autocast(feature_map):  # bfloat16 rounds a place in the photo to a whole pixel
+        with without_autocast(feature_map):  # bfloat16 would round a position to whole pixels
             places = on_grid(self.squeeze(self.even(at_least_float32(feature_map))))
             share = self.square(self.hidden(places.flatten(1)).tanh()).sigmoid()  # (B, 3)
             half = 0.5 * (self.smallest + (1 - self.smallest) * share[:, 2:])
@@ -63,28 +63,28 @@ class AttentionProposal(nn.Module):
 
 
 def on_grid(maps: Tensor) -> Tensor:
-    """Maps of any size on the proposal's grid: (B, C, H, W) -> (B, C, 7, 7)."""
+    """Resize maps to the grid of the proposal: (B, C, H, W) -> (B, C, 7, 7)."""
     return F.interpolate(maps, size=(GRID, GRID), mode="bilinear", align_corners=False)
 
 
 def squares_to_boxes(squares: Tensor, side: int) -> Tensor:
-    """Squares (B, 3) in an image of `side` pixels to x1, y1, x2, y2 in pixels, (B, 4)."""
+    """Convert squares (B, 3) in an image of `side` pixels to boxes (B, 4), xyxy pixels."""
     centre, half = squares[:, :2], squares[:, 2:]
     return side * torch.cat([centre - half, centre + half], 1)
 
 
 def square_in_square(outer: Tensor, inner: Tensor) -> Tensor:
-    """Squares (B, 3) that lie in crops, as squares of the photo that the crops were cut from."""
+    """Convert squares (B, 3) inside crops `outer` to squares of the image that the crops were cut from."""
     half = outer[:, 2:]
     return torch.cat([outer[:, :2] + half * (2 * inner[:, :2] - 1), 2 * half * inner[:, 2:]], 1)
 
 
 def peak_square(feature_map: Tensor, share: float) -> Tensor:
-    """The square of a given size where the mean response over channels is highest.
+    """Return the square of a given size where the mean response over channels is highest.
 
     Args:
         feature_map: (B, C, H, W); negative responses count as zero.
-        share: Side of the square as a share of the map's.
+        share: Side of the square as a fraction of the map's.
 
     Returns:
         Squares (B, 3).
@@ -93,11 +93,11 @@ def peak_square(feature_map: Tensor, share: float) -> Tensor:
 
 
 def strongest_square(response: Tensor, share: float) -> Tensor:
-    """The square of a given size in which a map of any sign adds up to most.
+    """Return the square of a given size with the largest sum of a map.
 
     Args:
-        response: (B, H, W).
-        share: Side of the square as a share of the map's.
+        response: (B, H, W), of any sign.
+        share: Side of the square as a fraction of the map's.
 
     Returns:
         Squares (B, 3).
@@ -112,15 +112,15 @@ def strongest_square(response: Tensor, share: float) -> Tensor:
 
 
 def fit_proposal(proposal: AttentionProposal, maps: Tensor, squares: Tensor) -> float:
-    """Teach a proposal given squares by regression (smooth L1, Adam); draws batches from torch's random state.
+    """Train a proposal to predict given squares (smooth L1, Adam). Draws batches from torch's random state.
 
     Args:
-        proposal: Trained in place, whether its parameters are frozen just now or not.
+        proposal: Trained in place, even if its parameters are frozen at the moment.
         maps: (n, C, H, W) of any precision.
         squares: (n, 3).
 
     Returns:
-        Mean absolute distance at the end, as a share of the image's side.
+        Final mean absolute error, as a fraction of the image's side.
     """
     frozen = [parameter for parameter in proposal.parameters() if not parameter.requires_grad]
     proposal.requires_grad_(True)

@@ -1,4 +1,4 @@
-"""Channels that fire at the same places of the photos, found by where each of them peaks.
+"""Group channels that respond at the same places, by k-means of their peak positions.
 
 Source: Zheng, Fu, Mei, Luo, "Learning multi-attention convolutional neural network for fine-grained image recognition"
 (ICCV 2017), section 3.1.
@@ -15,9 +15,9 @@ __all__ = ["channel_peaks", "group_channels"]
 
 
 def channel_peaks(feature_map: Tensor) -> Tensor:
-    """Where each channel is highest: (B, C, H, W) -> x and y between 0 and 1, (B, C, 2).
+    """Return where each channel is highest: (B, C, H, W) -> x and y between 0 and 1, (B, C, 2).
 
-    A channel that is the same everywhere has no peak; its place is NaN.
+    A channel that is constant over the image has no peak: NaN.
     """
     height, width = feature_map.shape[2:]
     flat = feature_map.flatten(2)  # (B, C, H * W)
@@ -28,17 +28,17 @@ def channel_peaks(feature_map: Tensor) -> Tensor:
 
 
 def group_channels(peaks: Tensor, num_groups: int, seed: int = 0) -> Tensor:
-    """K-means of the channels by their peaks in all photos.
+    """Cluster the channels by their peaks in all images.
 
-    A missing peak is taken to be where the channel peaks on average, so that silence does not make a group.
+    A missing peak is replaced by the channel's mean peak, so that channels without response do not form a group.
 
     Args:
-        peaks: (n, C, 2) of n photos; NaN for a channel without one.
+        peaks: (n, C, 2) of n images; NaN for a channel without a peak.
         num_groups: At most C.
-        seed: Of the starts of k-means.
+        seed: For the starts of k-means.
 
     Returns:
-        Each channel's group, (C,), 0 to `num_groups` - 1.
+        Group of each channel, (C,), 0 to `num_groups` - 1.
     """
     from sklearn.cluster import KMeans
 

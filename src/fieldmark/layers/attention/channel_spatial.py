@@ -1,7 +1,7 @@
-"""Gates that weigh the channels and the places of a feature map. Each begins as the identity.
+"""Gates that weight the channels and the places of a feature map. Each starts as the identity.
 
-A gate is 2 sigmoid(g) instead of the papers' sigmoid(g), with g = 0 at the start: pretrained maps pass unchanged, and
-training decides from there what to raise (up to twofold) and what to lower.
+A gate is 2 sigmoid(g) instead of the papers' sigmoid(g), with g = 0 at the start: pretrained maps pass unchanged at
+first, and training learns what to raise (up to twofold) and what to lower.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ __all__ = ["BlockAttention", "ChannelAttention", "SpatialAttention"]
 
 
 class ChannelAttention(nn.Module):
-    """One weight for each channel, from what the whole photo shows.
+    """One weight for each channel, from the globally pooled map.
 
     With ``pools=("avg",)`` this is squeeze-and-excitation; with ``("avg", "max")`` the channel half of CBAM, whose
     pooled vectors pass the same small network and are added.
@@ -24,7 +24,7 @@ class ChannelAttention(nn.Module):
     Args:
         channels: C.
         reduction: The hidden layer has C / reduction units, at least one.
-        pools: Out of ``avg`` and ``max``.
+        pools: ``avg``, ``max`` or both.
     """
 
     def __init__(self, channels: int, reduction: int = 16, pools: tuple[str, ...] = ("avg", "max")) -> None:
@@ -47,7 +47,7 @@ class ChannelAttention(nn.Module):
 
 
 class SpatialAttention(nn.Module):
-    """One weight for each place, from the mean and the maximum over channels around it.
+    """One weight for each place, from the mean and the maximum over channels in its neighbourhood.
 
     Source: Woo, Park, Lee, Kweon, "CBAM: convolutional block attention module" (ECCV 2018), eq. 3.
 
@@ -59,7 +59,7 @@ class SpatialAttention(nn.Module):
         super().__init__()
         self.convolution = nn.Conv2d(2, 1, kernel_size, padding=kernel_size // 2, bias=False)
         self.norm = nn.BatchNorm2d(1)
-        nn.init.zeros_(self.norm.weight)  # not the convolution: what batch norm divides by must not be zero
+        nn.init.zeros_(self.norm.weight)  # not the convolution: batch norm must not divide by zero
 
     def forward(self, feature_map: Tensor) -> Tensor:
         """(B, C, H, W) -> weights (B, 1, H, W) between 0 and 2."""
@@ -69,7 +69,7 @@ class SpatialAttention(nn.Module):
 
 
 class BlockAttention(nn.Module):
-    """CBAM: channels first, then places.
+    """CBAM: channel attention, then spatial attention.
 
     Args:
         channels: C.

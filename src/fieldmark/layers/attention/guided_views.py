@@ -1,4 +1,4 @@
-"""Crops around what an attention map shows, and photos without it. No gradient passes through the choice of either.
+"""Attention-guided cropping and dropping. No gradient passes through the choice of either.
 
 Source: Hu, Qi, "See better before looking closer: weakly supervised data augmentation network for fine-grained visual
 classification" (2019), sections 3.2 and 3.3.
@@ -14,31 +14,31 @@ __all__ = ["attention_box", "choose_maps", "crop_and_resize", "drop_attended", "
 
 
 def map_probabilities(attention_maps: Tensor) -> Tensor:
-    """How likely each map is chosen to guide: proportional to the root of its mean, (B, M, H, W) -> (B, M).
+    """Return the probability to choose each map, proportional to the root of its mean: (B, M, H, W) -> (B, M).
 
-    Where all maps are zero, all are equally likely.
+    If all maps are zero, all are equally likely.
     """
     weight = attention_maps.detach().float().mean((2, 3)).clamp_min(0).sqrt() + 1e-6
     return weight / weight.sum(1, keepdim=True)
 
 
 def choose_maps(attention_maps: Tensor) -> Tensor:
-    """One map for each photo, drawn by `map_probabilities`: (B, M, H, W) -> (B, H, W)."""
+    """Draw one map for each image by `map_probabilities`: (B, M, H, W) -> (B, H, W)."""
     chosen = torch.multinomial(map_probabilities(attention_maps), 1)[:, 0]
     return attention_maps.detach()[torch.arange(len(chosen), device=chosen.device), chosen]
 
 
 def attention_box(attention: Tensor, size: tuple[int, int], threshold: Tensor, padding: float) -> Tensor:
-    """The box around all pixels whose attention reaches a share of the maximum.
+    """Return the box around all pixels whose attention is at least a fraction of the maximum.
 
     Args:
         attention: (B, H, W), not negative.
-        size: Height and width of the photo in pixels.
-        threshold: Share of each photo's maximum, (B,), between 0 and 1.
-        padding: Share of the photo's side that is added on each side of the box, as far as the photo reaches.
+        size: Height and width of the image in pixels.
+        threshold: Fraction of each image's maximum, (B,), between 0 and 1.
+        padding: Margin on each side of the box, as a fraction of the image's side; clipped to the image.
 
     Returns:
-        (B, 4), x1, y1, x2, y2 in pixels; x2 and y2 lie outside. The whole photo where the attention is zero.
+        (B, 4), xyxy pixels; x2 and y2 are exclusive. The whole image if the attention is zero.
     """
     fine = _upsample(attention, size)
     inside = (fine >= threshold[:, None, None] * fine.amax((1, 2), keepdim=True)).float()
@@ -48,9 +48,9 @@ def attention_box(attention: Tensor, size: tuple[int, int], threshold: Tensor, p
 
 
 def crop_and_resize(images: Tensor, boxes: Tensor) -> Tensor:
-    """What each box shows, in the size of the whole: (B, 3, H, W) and xyxy pixels (B, 4) -> (B, 3, H, W)."""
+    """Crop each image to its box and resize to the size of the whole: (B, 3, H, W), boxes (B, 4) -> (B, 3, H, W)."""
     height, width = images.shape[2:]
-    x = _sample_places(boxes[:, 0], boxes[:, 2], width)  # (B, W), -1 and 1 are the outer edges of the photo
+    x = _sample_places(boxes[:, 0], boxes[:, 2], width)  # (B, W); -1 and 1 are the outer edges of the image
     y = _sample_places(boxes[:, 1], boxes[:, 3], height)  # (B, H)
     columns = x[:, None, :].expand(-1, height, -1)
     rows = y[:, :, None].expand(-1, -1, width)
@@ -59,12 +59,12 @@ def crop_and_resize(images: Tensor, boxes: Tensor) -> Tensor:
 
 
 def drop_attended(images: Tensor, attention: Tensor, threshold: Tensor) -> Tensor:
-    """Photos without the pixels whose attention exceeds a share of the maximum; those become zero.
+    """Set the pixels whose attention exceeds a fraction of the maximum to zero.
 
     Args:
         images: (B, 3, H, W), normalised: zero is the mean colour.
-        attention: (B, H', W'), not negative. Where it is all zero, nothing is dropped.
-        threshold: Share of each photo's maximum, (B,).
+        attention: (B, H', W'), not negative. If it is all zero, nothing is dropped.
+        threshold: Fraction of each image's maximum, (B,).
     """
     fine = _upsample(attention, (images.shape[2], images.shape[3]))
     kept = fine <= threshold[:, None, None] * fine.amax((1, 2), keepdim=True)
@@ -77,7 +77,7 @@ def _upsample(attention: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _extent(inside: Tensor, padding: float) -> tuple[Tensor, Tensor]:
-    """First and one past the last place that is 1 in (B, n), moved apart by the padding."""
+    """Return the first and one past the last 1 of each row (B, n), moved apart by the padding."""
     count = inside.shape[1]
     places = torch.arange(count, device=inside.device, dtype=inside.dtype)
     first = torch.where(inside > 0, places, float(count)).amin(1)

@@ -1,4 +1,4 @@
-"""Maps of parts as weighted groups of channels, features under them, and what makes them compact and different.
+"""Part attention maps as weighted groups of channels, and the losses that make them compact and diverse.
 
 Source: Zheng, Fu, Mei, Luo, "Learning multi-attention convolutional neural network for fine-grained image recognition"
 (ICCV 2017), sections 3.1 and 3.2.
@@ -20,10 +20,10 @@ _EPS = 1e-6
 
 
 class ChannelGrouping(nn.Module):
-    """A weight between 0 and 1 for each channel and part, from what the photo shows; their sums are the parts' maps.
+    """A weight between 0 and 1 for each channel and part, predicted from the image; weighted sums give the part maps.
 
-    A sum of hundreds of channels would drive the paper's sigmoid to 1 everywhere. So each map is standardised over
-    the photo's places first, and the sigmoid passes its middle one standard deviation above the mean.
+    A sum of hundreds of channels would drive the paper's sigmoid to 1 everywhere. So each map is standardised over the
+    places first, and the midpoint of the sigmoid is one standard deviation above the mean.
 
     Args:
         channels: C.
@@ -57,26 +57,26 @@ class ChannelGrouping(nn.Module):
 
     @torch.no_grad()
     def start_from(self, groups: Tensor) -> None:
-        """Weigh channels by their groups (C,) alone, whatever the photo shows: near 1 in the own part, else near 0."""
+        """Set the weights from groups (C,), the same for every image: near 1 in a channel's own part, else near 0."""
         inside = groups[None] == torch.arange(self.num_parts, device=groups.device)[:, None]  # (N, C)
         self.weigh.bias.copy_(torch.where(inside, _INDICATOR, -_INDICATOR).flatten())
         self.weigh.weight.zero_()
 
 
 def part_features(feature_map: Tensor, maps: Tensor) -> Tensor:
-    """The mean feature under each map: (B, C, H, W) and (B, N, H, W) -> (B, N, C)."""
+    """Return the mean feature under each map: (B, C, H, W) and (B, N, H, W) -> (B, N, C)."""
     with without_autocast(feature_map):
         return _shares(at_least_float32(maps)) @ at_least_float32(feature_map).flatten(2).transpose(1, 2)
 
 
 def distance_loss(maps: Tensor) -> Tensor:
-    """How far each map spreads from its highest place, the paper's Dis.
+    """Return how far each map spreads from its peak (Dis in the paper).
 
     Args:
-        maps: (B, N, H, W), positive; each counts by its shares, so that a map cannot gain by being weak.
+        maps: (B, N, H, W), positive. Each is normalised to sum 1, so that a weak map has no advantage.
 
     Returns:
-        Scalar: squared distance, the sides of the map being 1, on average over photos and parts.
+        Scalar: mean squared distance over images and parts, in units of the map's sides.
     """
     height, width = maps.shape[2:]
     places = torch.cartesian_prod(_centres(height, maps), _centres(width, maps))  # (H * W, 2), y and x
@@ -87,14 +87,14 @@ def distance_loss(maps: Tensor) -> Tensor:
 
 
 def diversity_loss(maps: Tensor, margin: float) -> Tensor:
-    """How high the highest other map stands where each map lies, the paper's Div.
+    """Return the overlap of each map with the highest other map (Div in the paper).
 
     Args:
         maps: (B, N, H, W) between 0 and 1, at least two.
-        margin: What is forgiven at every place.
+        margin: Overlap that costs nothing.
 
     Returns:
-        Scalar between -margin and 1 - margin, on average over photos and parts.
+        Scalar: mean over images and parts, between -margin and 1 - margin.
     """
     flat = maps.flatten(2)
     parts = range(flat.shape[1])
@@ -103,7 +103,7 @@ def diversity_loss(maps: Tensor, margin: float) -> Tensor:
 
 
 def _shares(maps: Tensor) -> Tensor:
-    """Positive maps (B, N, H, W) as shares of their sum, (B, N, H * W)."""
+    """Normalise positive maps (B, N, H, W) to sum 1, (B, N, H * W)."""
     flat = maps.flatten(2)
     return flat / flat.sum(2, keepdim=True).clamp_min(_EPS)
 

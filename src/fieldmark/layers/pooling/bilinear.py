@@ -1,4 +1,4 @@
-"""Bilinear pooling: how often each channel of one map fires together with each channel of another.
+"""Bilinear pooling: the correlation of each channel of one map with each channel of another, over places.
 
 Source: Lin, RoyChowdhury, Maji, "Bilinear CNN models for fine-grained visual recognition" (ICCV 2015), section 3.
 """
@@ -11,35 +11,40 @@ from torch import Tensor, nn
 
 from fieldmark.layers.pooling.global_pooling import matrix_sqrt
 from fieldmark.layers.precision import at_least_float32, without_autocast
+from fieldmark.layers.unit_length import with_factors
 
 __all__ = ["BilinearPool", "RootBilinearPool", "bilinear_pool", "power_normalize", "signed_sqrt"]
 
 
 def bilinear_pool(a: Tensor, b: Tensor) -> Tensor:
-    """Mean over locations of the outer products: (B, M, H, W) and (B, D, H, W) -> (B, M, D).
+    """Return the mean over places of the outer products: (B, M, H, W) and (B, D, H, W) -> (B, M, D).
 
-    One matrix product a photo, in float32 at least: nothing of the size of locations times M times D is ever made.
+    It is one matrix product for each image, in float32 or more, so memory does not grow with places times M times D.
     """
     with without_autocast(a):
         a, b = at_least_float32(a).flatten(2), at_least_float32(b).flatten(2)  # (B, M, N), (B, D, N)
-        # divides within the product: a second pass would hold the matrix twice
+        # divide within the product: a second operation would hold the matrix twice
         return torch.baddbmm(a.new_zeros(1, 1, 1), a, b.transpose(1, 2), beta=0, alpha=1 / a.shape[2])
 
 
 def signed_sqrt(x: Tensor, eps: float = 1e-5) -> Tensor:
-    """sign(x) (sqrt(|x| + eps) - sqrt(eps)), in a form whose slope at zero is finite: 1 / (2 sqrt(eps))."""
+    """Return sign(x) (sqrt(|x| + eps) - sqrt(eps)), whose slope at zero is finite: 1 / (2 sqrt(eps))."""
     divisor: Tensor = (x.abs() + eps).sqrt() + eps**0.5
     return x / divisor
 
 
 def power_normalize(x: Tensor, eps: float = 1e-5) -> Tensor:
-    """Signed square root, then unit length: (B, D) -> (B, D). Zeros stay zeros, with finite gradients."""
+    """Take the signed square root, then scale to unit length: (B, D) -> (B, D).
+
+    Zeros stay zeros, with finite gradients. See `constant_factors` for evidence.
+    """
     with without_autocast(x):
-        return F.normalize(signed_sqrt(at_least_float32(x), eps), dim=1, eps=eps)
+        values = at_least_float32(x)
+        return with_factors(values, F.normalize(signed_sqrt(values, eps), dim=1, eps=eps))
 
 
 class BilinearPool(nn.Module):
-    """Two maps on one grid to their bilinear descriptor; D = M * D'.
+    """Bilinear descriptor of two maps on one grid; D = M * D'.
 
     Args:
         channels_a: M, of the first map.
@@ -56,13 +61,13 @@ class BilinearPool(nn.Module):
 
 
 class RootBilinearPool(nn.Module):
-    """The square root of the matrix of a map with itself, which evens out its spectrum; D = M * M.
+    """Matrix square root of the bilinear matrix of a map with itself, which flattens its spectrum; D = M * M.
 
     Source: Lin, Maji, "Improved bilinear pooling with CNNs" (BMVC 2017).
 
     Args:
         channels: M.
-        iterations: Of Newton-Schulz.
+        iterations: Newton-Schulz iterations.
     """
 
     def __init__(self, channels: int, iterations: int = 7) -> None:

@@ -1,4 +1,4 @@
-"""Several poolings of one backbone side by side, each giving a descriptor by its name."""
+"""Several poolings of one backbone side by side."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["DescriptorPool"]
 
 
 class DescriptorPool(nn.Module):
-    """Both maps of `Backbone.maps` to one descriptor for each pooling.
+    """One descriptor for each pooling, from both maps of `Backbone.maps`.
 
     ``cov`` pools the narrow map before the backbone's last 1x1 convolution, the others the final one.
 
     Args:
-        backbone: Only its channel counts are read; it does not become part of this module.
+        backbone: Gives the channel counts. It does not become part of this module.
         names: Out of ``avg``, ``gem``, ``cov``.
-        cov_channels: d of the covariance; never more than the map has.
+        cov_channels: d of the covariance; at most the channels of the map.
     """
 
     def __init__(self, backbone: Backbone, names: Sequence[str], cov_channels: int = 96) -> None:

@@ -1,4 +1,4 @@
-"""Pooling: a feature map (B, C, H, W) becomes one descriptor (B, D) a photo."""
+"""Global pooling: a feature map (B, C, H, W) to one descriptor (B, D) for each image."""
 
 from __future__ import annotations
 
@@ -19,9 +19,12 @@ __all__ = [
     "principal_components",
 ]
 
+_SMALLEST = 1e-6
+"""Activations are cut off below this value: a negative number has no p-th power."""
+
 
 class AveragePool(nn.Module):
-    """Mean over locations; D = C."""
+    """Mean over places; D = C."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -31,9 +34,13 @@ class AveragePool(nn.Module):
         """(B, C, H, W) -> (B, C)."""
         return feature_map.mean((-2, -1))
 
+    def shares(self, feature_map: Tensor) -> Tensor:
+        """Return what each place adds to the descriptor: (B, C, H, W) -> (B, C, H, W), summing to (B, C)."""
+        return feature_map / (feature_map.shape[2] * feature_map.shape[3])
+
 
 class GeneralizedMeanPool(nn.Module):
-    """The p-th root of the mean of p-th powers: p = 1 is the average, p -> infinity the maximum.
+    """Generalised mean (GeM): the p-th root of the mean of p-th powers, D = C. p = 1 is the mean, p -> inf the maximum.
 
     Source: Radenović, Tolias, Chum, "Fine-tuning CNN image retrieval with no human annotation" (2018), eq. 3.
     """
@@ -45,22 +52,28 @@ class GeneralizedMeanPool(nn.Module):
 
     def forward(self, feature_map: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C); negative activations count as zero."""
-        return feature_map.clamp_min(1e-6).pow(self.p).mean((-2, -1)).pow(1.0 / self.p)
+        return feature_map.clamp_min(_SMALLEST).pow(self.p).mean((-2, -1)).pow(1.0 / self.p)
+
+    def shares(self, feature_map: Tensor) -> Tensor:
+        """Return what each place adds to the descriptor, in proportion to its p-th power; shapes as `AveragePool`."""
+        powers = feature_map.clamp_min(_SMALLEST).pow(self.p)
+        shares: Tensor = powers / powers.sum((2, 3), keepdim=True) * self(feature_map)[:, :, None, None]
+        return shares
 
 
 class CovarianceRoot(nn.Module):
-    """Square root of the covariance of local features, upper triangle; D = d (d + 1) / 2.
+    """Upper triangle of the matrix square root of the covariance of local features; D = d (d + 1) / 2.
 
     Off-diagonal entries are scaled by sqrt(2), so that the inner product of two descriptors is that of the two
-    matrices. The matrix square root is the Newton-Schulz iteration, matrix products alone, so that it runs and
-    exports everywhere; it computes in float32 at least.
+    matrices. The Newton-Schulz iteration computes the root by matrix products only, so it runs and exports everywhere.
+    It computes in float32 or more.
 
     Source: Li, Xie, Wang, Gao, "Towards faster training of global covariance pooling networks by iterative
     matrix square root normalization" (CVPR 2018), eq. 2-6.
 
     Args:
         channels: d.
-        iterations: Of Newton-Schulz.
+        iterations: Newton-Schulz iterations.
     """
 
     scale: Tensor
@@ -91,12 +104,12 @@ class CovarianceRoot(nn.Module):
 
 
 class CovariancePool(nn.Module):
-    """`CovarianceRoot` after a 1x1 convolution C -> d (for frozen features: the principal components).
+    """`CovarianceRoot` after a 1x1 convolution C -> d; for frozen features, the principal components.
 
     Args:
         channels: C.
         projected: d.
-        iterations: Of Newton-Schulz.
+        iterations: Newton-Schulz iterations.
     """
 
     def __init__(self, channels: int, projected: int = 96, iterations: int = 7) -> None:
@@ -121,7 +134,10 @@ class CovariancePool(nn.Module):
 
 
 def principal_components(local_features: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The strongest directions (count, C) of features (n, C), and their mean (C,); each one's largest entry is > 0."""
+    """Return the first principal components (count, C) of features (n, C), and their mean (C,).
+
+    The entry of largest magnitude of each component is positive.
+    """
     mean = local_features.mean(0)
     centred = local_features - mean
     _, vectors = torch.linalg.eigh(centred.T @ centred / len(centred))
@@ -131,9 +147,9 @@ def principal_components(local_features: Tensor, count: int) -> tuple[Tensor, Te
 
 
 def matrix_sqrt(matrix: Tensor, iterations: int = 7) -> Tensor:
-    """Square root of symmetric positive semi-definite matrices (B, d, d) by coupled Newton-Schulz.
+    """Return the square root of symmetric positive semi-definite matrices (B, d, d) by coupled Newton-Schulz.
 
-    The trace normalises beforehand, without which the iteration diverges, and is compensated after. Small
+    The matrix is divided by its trace first, since the iteration diverges otherwise, and multiplied back after. Small
     eigenvalues converge last: few iterations damp them, which regularises. A zero matrix gives zeros.
     """
     trace = matrix.diagonal(dim1=-2, dim2=-1).sum(-1).clamp_min(1e-12)[:, None, None]
@@ -156,7 +172,7 @@ POOLINGS: dict[str, type[AveragePool] | type[GeneralizedMeanPool] | type[Covaria
 
 
 def create_pooling(name: str, channels: int, **options: float) -> AveragePool | GeneralizedMeanPool | CovariancePool:
-    """A pooling by name.
+    """Create a pooling by name.
 
     Raises:
         SettingError: There is no such pooling.

@@ -1,7 +1,7 @@
 """Compact bilinear pooling: random sketches whose inner products estimate those of bilinear descriptors.
 
-For local features x and y of two photos the sketch s keeps E[<s(x), s(y)>] = <x, y>^2, with a variance that falls as
-1 / dim. What is drawn at random is a buffer: it is saved with the weights, since another draw would be another space.
+For local features x and y of two images, the sketch s has E[<s(x), s(y)>] = <x, y>^2, with a variance proportional to
+1 / dim. The random numbers are buffers, saved with the weights: another draw would be another space.
 
 Source: Gao, Beijbom, Zhang, Darrell, "Compact bilinear pooling" (CVPR 2016), algorithms 1 and 2.
 """
@@ -21,17 +21,17 @@ __all__ = ["SKETCHES", "RandomMaclaurin", "TensorSketch", "create_sketch"]
 
 
 class TensorSketch(nn.Module):
-    """Count sketches of two maps, convolved location by location and averaged.
+    """Count sketches of two maps, convolved at each place and averaged.
 
-    The convolution of two count sketches is the count sketch of the outer product, whose bins are the sums of both
-    hashes modulo `dim` and whose signs are the products of both signs. So the mean over locations is a count sketch of
-    the bilinear matrix: one matrix product and one scatter, exact, without Fourier transforms, and it exports.
+    The convolution of two count sketches is the count sketch of the outer product: its bins are the sums of both
+    hashes modulo `dim`, its signs the products of both signs. So the mean over places is a count sketch of the bilinear
+    matrix: one matrix product and one scatter, exact, without Fourier transforms. It exports to ONNX.
 
     Args:
         channels_a: M, of the first map.
         channels_b: D, of the second one.
         dim: Length of the sketch.
-        generator: Draws the hashes; torch's global one for None.
+        generator: For the hashes; torch's global one for None.
     """
 
     hash_a: Tensor
@@ -60,13 +60,13 @@ class TensorSketch(nn.Module):
 
 
 class RandomMaclaurin(nn.Module):
-    """Products of two random projections with entries of -1 and 1, averaged over locations.
+    """Products of two random projections with entries -1 and 1, averaged over places.
 
     Args:
         channels_a: M, of the first map.
         channels_b: D, of the second one.
         dim: Length of the sketch.
-        generator: Draws the projections; torch's global one for None.
+        generator: For the projections; torch's global one for None.
     """
 
     weight_a: Tensor
@@ -78,7 +78,7 @@ class RandomMaclaurin(nn.Module):
         super().__init__()
         self.dim = dim
         for name, channels in (("a", channels_a), ("b", channels_b)):
-            # one byte an entry: the two matrices are larger than most backbones otherwise
+            # one byte for each entry: in float32 the two matrices are larger than most backbones
             self.register_buffer(f"weight_{name}", _signs((dim, channels), generator).to(torch.int8))
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
@@ -96,7 +96,7 @@ SKETCHES: dict[str, type[TensorSketch] | type[RandomMaclaurin]] = {
 
 
 def create_sketch(name: str, channels_a: int, channels_b: int, dim: int) -> TensorSketch | RandomMaclaurin:
-    """A sketch by name, of maps with so many channels.
+    """Create a sketch by name, for maps with these numbers of channels.
 
     Raises:
         SettingError: There is no such sketch.

@@ -1,4 +1,4 @@
-"""Two feature maps become one descriptor: bilinear pooling, and the plainer fusions that it is argued against."""
+"""Fuse two feature maps to one descriptor: bilinear pooling and its baselines (concatenation, sum, maximum)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["FUSIONS", "ConcatFusion", "Fusion", "MaxFusion", "SumFusion", "creat
 
 
 def match_grids(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """Two maps (B, M, H, W) and (B, D, H', W') on the coarser of both grids; the finer one is interpolated."""
+    """Bring maps (B, M, H, W) and (B, D, H', W') to the coarser of both grids by interpolation."""
     if a.shape[2:] == b.shape[2:]:
         return a, b
     if a.shape[2] * a.shape[3] > b.shape[2] * b.shape[3]:
@@ -26,7 +26,7 @@ def _resize(finer: Tensor, coarser: Tensor) -> Tensor:
 
 
 class ConcatFusion(nn.Module):
-    """Both means over locations, joined; the length is M + D."""
+    """Concatenate the means of both maps over places; the length is M + D."""
 
     def __init__(self, channels_a: int, channels_b: int) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class ConcatFusion(nn.Module):
 
 
 class SumFusion(nn.Module):
-    """The mean over locations of the sum of both maps."""
+    """Mean over places of the sum of both maps."""
 
     def __init__(self, channels_a: int, channels_b: int) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class SumFusion(nn.Module):
 
 
 class MaxFusion(nn.Module):
-    """The mean over locations of the larger of both maps."""
+    """Mean over places of the maximum of both maps."""
 
     def __init__(self, channels_a: int, channels_b: int) -> None:
         super().__init__()
@@ -72,10 +72,10 @@ FUSIONS: dict[str, type[Fusion]] = {
 
 
 def create_fusion(name: str, channels_a: int, channels_b: int) -> Fusion:
-    """A fusion by name, of maps with so many channels.
+    """Create a fusion by name, for maps with these numbers of channels.
 
     Raises:
-        SettingError: There is no such fusion, or it needs equally many channels.
+        SettingError: There is no such fusion, or it needs equal numbers of channels.
     """
     if name not in FUSIONS:
         raise unknown_name("fusion", name, FUSIONS)

@@ -1,4 +1,4 @@
-"""The boxes that a navigator may choose from: several sizes and shapes around each place of its maps.
+"""Anchor boxes of the navigator: several sizes and shapes around each place of its maps.
 
 Source: Yang, Luo, Wang, Hu, Gao, Wang, "Learning to navigate for fine-grained classification" (ECCV 2018), section 3.2.
 """
@@ -15,7 +15,7 @@ from torch import Tensor
 __all__ = ["PAPER_LEVELS", "AnchorLevel", "anchor_boxes", "level_grids"]
 
 SIZE_IN_STRIDES = 1.5
-"""Side of a box of scale 1, in steps of its map: 48, 96 and 192 pixels for steps of 32, 64 and 128."""
+"""Side of a box of scale 1, in strides of its map: 48, 96 and 192 pixels for strides of 32, 64 and 128."""
 
 Grid = tuple[int, int]
 """Height and width of a map, or of a photo in pixels."""
@@ -47,7 +47,7 @@ PAPER_LEVELS = (
 
 
 def level_grids(grid: Grid, count: int) -> list[Grid]:
-    """Sizes of `count` maps, each half of the one before, rounded up: that of a 3x3 convolution of stride 2."""
+    """Return the sizes of `count` maps, each half of the one before, rounded up (a 3x3 convolution of stride 2)."""
     grids = [grid]
     while len(grids) < count:
         height, width = grids[-1]
@@ -56,13 +56,13 @@ def level_grids(grid: Grid, count: int) -> list[Grid]:
 
 
 def anchor_boxes(image_size: Grid, grid: Grid, levels: Sequence[AnchorLevel] = PAPER_LEVELS) -> Tensor:
-    """All boxes (A, 4) as x1, y1, x2, y2 in pixels; those at the rim reach outside of the photo.
+    """Return all boxes (A, 4), xyxy pixels; boxes near the border reach outside of the image.
 
     They are ordered by level, then by row, column and shape, as `Navigator` orders its scores.
 
     Args:
-        image_size: Height and width of the photo.
-        grid: Height and width of the finest map; each further level halves it and doubles its step.
+        image_size: Height and width of the image.
+        grid: Height and width of the finest map; each further level halves it and doubles its stride.
         levels: The shapes at each level, the finest first.
     """
     boxes = []

@@ -1,4 +1,4 @@
-"""A crop that gradients pass through: a soft box over the photo, then a bilinear zoom into it.
+"""A differentiable crop: a soft box mask over the image, then a bilinear zoom into the box.
 
 Source: Fu, Zheng, Mei, "Look closer to see better: recurrent attention convolutional neural network for fine-grained
 image recognition" (CVPR 2017), section 3.2.
@@ -14,11 +14,11 @@ __all__ = ["boxcar_crop", "boxcar_mask"]
 
 
 def boxcar_mask(boxes: Tensor, size: tuple[int, int], sharpness: float = 10.0) -> Tensor:
-    """Near 1 inside each box and near 0 outside, with a slope at its edges that gradients pass through.
+    """Return a mask that is near 1 inside each box and near 0 outside, with soft edges for gradients.
 
     Args:
-        boxes: (B, 4), x1, y1, x2, y2 in pixels; x2 and y2 lie outside.
-        size: Height and width of the photo in pixels.
+        boxes: (B, 4), xyxy pixels; x2 and y2 are exclusive.
+        size: Height and width of the image in pixels.
         sharpness: k of the logistic function, per pixel.
 
     Returns:
@@ -30,11 +30,11 @@ def boxcar_mask(boxes: Tensor, size: tuple[int, int], sharpness: float = 10.0) -
 
 
 def boxcar_crop(images: Tensor, boxes: Tensor, side: int, sharpness: float = 10.0) -> Tensor:
-    """What each box shows, zoomed to a square; differentiable in the boxes as well as in the images.
+    """Crop each image to its box and resize to a square; differentiable in the boxes and in the images.
 
     Args:
-        images: (B, 3, H, W), normalised: zero, which surrounds the box, is the mean colour.
-        boxes: (B, 4), x1, y1, x2, y2 in pixels, inside the photo.
+        images: (B, 3, H, W), normalised: outside of the box they become zero, the mean colour.
+        boxes: (B, 4), xyxy pixels, inside the image.
         side: Of the crops in pixels.
         sharpness: Of the mask.
 
@@ -51,14 +51,14 @@ def boxcar_crop(images: Tensor, boxes: Tensor, side: int, sharpness: float = 10.
 
 
 def _boxcar(start: Tensor, stop: Tensor, count: int, sharpness: float) -> Tensor:
-    """One axis of the mask: edges (B,) to values (B, count) at the pixels' centres."""
+    """Return one axis of the mask: edges (B,) to values (B, count) at the pixel centres."""
     centres = torch.arange(count, device=start.device, dtype=start.dtype) + 0.5
     rising = torch.sigmoid(sharpness * (centres - start[:, None]))
     return rising - torch.sigmoid(sharpness * (centres - stop[:, None]))
 
 
 def _places(start: Tensor, stop: Tensor, side: int, count: int) -> Tensor:
-    """Centres of `side` equal pieces of an axis, (B, side); -1 and 1 are the photo's outer edges."""
+    """Return the centres of `side` equal pieces of an axis, (B, side); -1 and 1 are the image's outer edges."""
     centres = (torch.arange(side, device=start.device, dtype=start.dtype) + 0.5) / side
     pixels = start[:, None] + centres * (stop - start)[:, None]
     return 2 * pixels / count - 1

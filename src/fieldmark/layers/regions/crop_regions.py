@@ -1,4 +1,4 @@
-"""Choosing few boxes among many that overlap, and cutting out what they show."""
+"""Select a few boxes that do not overlap, and crop them."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ __all__ = ["choose_regions", "crop_regions"]
 
 
 def choose_regions(boxes: Tensor, scores: Tensor, count: int, max_iou: float) -> Tensor:
-    """Hard non-maximum suppression: the best box, then the best that overlaps none of those chosen before, and so on.
+    """Hard non-maximum suppression: choose the best box, then the best one that overlaps none of the chosen, and so on.
 
-    All photos of a batch share their boxes, so that `count` steps over the whole batch are all it takes, whatever the
-    scores are; the exported graph has no loop and no shape that depends on them. Where the boxes that do not overlap
-    run out, the best of the others follow: there are always `count`, and none twice.
+    All images of a batch share their boxes, so `count` steps over the whole batch suffice; the exported graph has no
+    loop and no shape that depends on the scores. When no box without overlap is left, the best of the others follow, so
+    the result always has `count` different boxes.
 
     Args:
         boxes: (A, 4), xyxy; at least `count`.
         scores: (B, A).
         count: R.
-        max_iou: Two boxes overlap if the intersection exceeds this share of their union.
+        max_iou: Two boxes overlap if their IoU exceeds this value.
 
     Returns:
-        Indices (B, R) into `boxes`, by falling score as far as they do not overlap.
+        Indices (B, R) into `boxes`, by decreasing score.
     """
     from torchvision.ops import box_iou
 
@@ -39,10 +39,9 @@ def choose_regions(boxes: Tensor, scores: Tensor, count: int, max_iou: float) ->
 
 
 def crop_regions(images: Tensor, boxes: Tensor, size: int) -> Tensor:
-    """What each box shows, as squares: (B, C, H, W) and xyxy pixels (B, R, 4) -> (B * R, C, size, size).
+    """Crop boxes (B, R, 4), xyxy pixels, of images (B, C, H, W) and resize them to (B * R, C, size, size).
 
-    Each pixel of a crop is the mean over its part of the box, so that shrinking does not alias. No gradient reaches
-    the boxes.
+    Each pixel of a crop is the mean over its part of the box, which avoids aliasing. No gradient reaches the boxes.
     """
     from torchvision.ops import roi_align
 

@@ -1,4 +1,4 @@
-"""Photos cut into squares that change places: parts finer than a square stay, everything coarser is gone.
+"""Jigsaw puzzles: shuffle the patches of an image, which keeps details smaller than a patch and removes the rest.
 
 Source: Du, Chang, Bhunia, Xie, Ma, Song, Guo, "Fine-grained visual classification via progressive multi-granularity
 training of jigsaw patches" (ECCV 2020), section 3.3.
@@ -13,9 +13,9 @@ __all__ = ["jigsaw"]
 
 
 def jigsaw(images: Tensor, count: int) -> Tensor:
-    """Cut each photo into `count` times `count` patches and shuffle them, each photo in an order of its own.
+    """Cut each image into `count` times `count` patches and shuffle them, in a different order for each image.
 
-    Where a side does not divide, what remains at its end stays where it is, so that no pixel is lost or resampled.
+    If a side is not divisible by `count`, the remainder at its end stays in place: no pixel is lost or resampled.
 
     Args:
         images: (B, C, H, W).

@@ -1,4 +1,4 @@
-"""How telling each anchor box is, read off a feature map."""
+"""Navigator: score how informative each anchor box is."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ __all__ = ["Navigator"]
 
 
 class Navigator(nn.Module):
-    """A few convolutions with ever larger steps; on each of their maps a 1x1 convolution scores the boxes there.
+    """Convolutions with increasing strides; on each of their maps, a 1x1 convolution scores the boxes there.
 
-    Group norm, which the paper does not have, keeps the scores in the range of the ranking's margin whatever the units
-    of the feature map are.
+    Group norm, which the paper does not use, keeps the scores in the range of the ranking margin for any backbone.
 
     Source: Yang, Luo, Wang, Hu, Gao, Wang, "Learning to navigate for fine-grained classification" (ECCV 2018).
 
     Args:
         channels: C of the feature map.
-        hidden: Channels of the own maps.
+        hidden: Channels of the navigator's maps.
         levels: The shapes of the boxes at each level; see `anchor_boxes`.
     """
 
@@ -37,8 +36,8 @@ class Navigator(nn.Module):
     def forward(self, feature_map: Tensor) -> Tensor:
         """(B, C, H, W) -> scores (B, A) of the boxes, in the order of `anchor_boxes`.
 
-        In float32 at least: bfloat16 would tie neighbours, and in it torch 2.14 fills the gradient of a 3x3 convolution
-        over a map of a single place with whatever lies in memory, on CPUs.
+        In float32 or more: bfloat16 would give neighbours equal scores, and in bfloat16 torch 2.14 returns
+        uninitialised memory as the gradient of a 3x3 convolution over a 1x1 map on the CPU.
         """
         scores = []
         with without_autocast(feature_map):

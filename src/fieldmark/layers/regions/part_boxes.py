@@ -1,4 +1,4 @@
-"""Boxes of parts out of annotated points, and what is done with boxes everywhere: moving, clipping, widening."""
+"""Part boxes from annotated points; clip, widen and mirror boxes."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ BIRD_PARTS: dict[str, tuple[str, ...]] = {
         "tail",
     ),
 }
-"""The two parts of the paper, out of the 15 points of CUB-200-2011."""
+"""The two parts of Zhang et al. (ECCV 2014), from the 15 points of CUB-200-2011."""
 
 _PADDING = 0.1
-"""Margin around the points of a part, as a share of the object's side."""
+"""Margin around the points of a part, as a fraction of the object's side."""
 
 _LEAST_SHARE = 0.3
-"""A part of which a crop shows less does not count as shown."""
+"""A part of which less than this fraction is inside the image counts as missing."""
 
 
 def part_groups(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Part -> points, for points of these names: head and body for the points of birds, else each its own part."""
+    """Return part -> points for these point names: head and body for birds, else each point is its own part."""
     birds = {part: tuple(name for name in names if name in group) for part, group in BIRD_PARTS.items()}
     if all(len(group) >= 2 for group in birds.values()):
         return birds
@@ -40,15 +40,15 @@ def part_groups(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
 
 
 class PartBoxes:
-    """The box of each part, out of the object's box and the points.
+    """Compute the box of each part from the object's box and the points.
 
     A part of several points is the box around the visible ones, with a margin of a tenth of the object's side (the
-    root of its area), inside of the object's box; with less than two visible points there is none. A part of one point
-    is a square around it.
+    square root of its area), inside of the object's box. With fewer than two visible points, the part is missing. A
+    part of one point is a square around it.
 
     Args:
         parts: Part -> names of its points.
-        fraction: Side of a square around a single point, as a share of the object's side.
+        fraction: Side of the square around a single point, as a fraction of the object's side.
     """
 
     def __init__(self, parts: Mapping[str, Sequence[str]], fraction: float = 0.3) -> None:
@@ -57,15 +57,15 @@ class PartBoxes:
         self.fraction = fraction
 
     def __call__(self, boxes: Tensor, points: Tensor, size: tuple[int, int]) -> Tensor:
-        """Object and parts of photos.
+        """Return the boxes of the object and its parts.
 
         Args:
-            boxes: Of the object, (B, 4), NaN without one.
+            boxes: The object, (B, 4), NaN without one.
             points: (B, number of `points`, 2), NaN where not visible.
-            size: Width and height of the photos.
+            size: Width and height of the images.
 
         Returns:
-            (B, 1 + P, 4), the object first, as far as they lie on the photo; NaN where missing.
+            (B, 1 + P, 4), the object first, clipped to the image; NaN where missing.
         """
         side = ((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])).sqrt()
         found = [self._part(points[:, self._places(part)], boxes, side) for part in self.parts]
@@ -77,7 +77,7 @@ class PartBoxes:
         return [self.points.index(point) for point in self.parts[part]]
 
     def _part(self, points: Tensor, boxes: Tensor, side: Tensor) -> Tensor:
-        """Points (B, n, 2) of one part to its box (B, 4), NaN where missing."""
+        """Return the box (B, 4) of one part from its points (B, n, 2); NaN where missing."""
         visible = ~points.isnan().any(2)  # (B, n)
         single = points.shape[1] == 1
         margin = (self.fraction / 2 if single else _PADDING) * side[:, None]
@@ -91,24 +91,24 @@ class PartBoxes:
 
 
 def present(boxes: Tensor) -> Tensor:
-    """Whether there is a box: (..., 4) -> (...)."""
+    """Return whether there is a box: (..., 4) -> (...)."""
     return ~boxes.isnan().any(-1)
 
 
 def clip_boxes(boxes: Tensor, size: tuple[int, int]) -> Tensor:
-    """What of boxes (..., 4) lies on a photo of that width and height."""
+    """Clip boxes (..., 4) to an image of that width and height."""
     x, y = boxes[..., 0::2].clamp(0, size[0]), boxes[..., 1::2].clamp(0, size[1])
     return torch.stack([x[..., 0], y[..., 0], x[..., 1], y[..., 1]], -1)
 
 
 def widen_boxes(boxes: Tensor, factor: float) -> Tensor:
-    """Boxes (..., 4) with the same centre and sides that are `factor` times as long."""
+    """Scale boxes (..., 4) around their centres; sides become `factor` times as long."""
     centre, half = (boxes[..., :2] + boxes[..., 2:]) / 2, (boxes[..., 2:] - boxes[..., :2]) * (factor / 2)
     return torch.cat([centre - half, centre + half], -1)
 
 
 def mirror_boxes(boxes: Tensor, width: int) -> Tensor:
-    """Boxes (..., 4) in the mirror image of a photo of that width."""
+    """Return boxes (..., 4) in the mirror image of an image of that width."""
     x1, y1, x2, y2 = boxes.unbind(-1)
     return torch.stack([width - x2, y1, width - x1, y2], -1)
 

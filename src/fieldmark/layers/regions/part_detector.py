@@ -1,7 +1,9 @@
-"""A dense one-stage detector of one object and its parts: for each anchor box the scores and shifts of all of them.
+"""A dense one-stage detector of one object and its parts: scores and shifts of each for every anchor box.
 
-Its pieces are those of torchvision's RetinaNet: anchor boxes, box coder, matcher, focal loss. Every shape depends on
-the size of the photo alone, so that it exports to a graph without loops.
+It is built like RetinaNet: anchor boxes, shifts relative to them, focal loss. Every shape depends only on the size of
+the photo, so that it exports to a graph without loops.
+
+Source: Lin, Goyal, Girshick, He, Dollár, "Focal loss for dense object detection" (ICCV 2017).
 """
 
 from __future__ import annotations
@@ -15,33 +17,34 @@ from torch import Tensor, nn
 
 from fieldmark.layers.precision import without_autocast
 from fieldmark.layers.regions.part_boxes import clip_boxes, present
+from fieldmark.layers.regions.part_geometry import boxes_at, relative_geometry
 
 __all__ = ["Candidates", "Detections", "PartDetector", "anchor_grid"]
 
 SIDES = (0.12, 0.2, 0.32, 0.5, 0.75)
-"""Of anchor boxes, as shares of the photo's side."""
+"""Sides of the anchor boxes, as fractions of the image's side."""
 
 RATIOS = (0.5, 1.0, 2.0)
 """Height over width."""
 
 PRIOR = 0.01
-"""Score before anything is learned."""
+"""Initial score of every anchor box."""
 
 POSITIVE, NEGATIVE = 0.5, 0.4
-"""Anchor boxes that overlap the true box as much are to find it; those below the other are to find nothing."""
+"""IoU with the true box from which on an anchor box must find it, and below which it must find nothing."""
 
 EARLY, DUPLICATE = 64, 0.7
-"""Candidates of highest score, of which those go that overlap a better one as much."""
+"""Number of candidates with the highest scores; those that overlap a better one by this IoU are dropped."""
 
 
 class Detections(NamedTuple):
-    """What is said of every anchor box: R = 1 + P things, the object first.
+    """The output for every anchor box, for R = 1 + P things, the object first.
 
     Attributes:
         logits: (B, R, A), before the sigmoid.
-        shifts: (B, R, A, 4), as the box coder reads them.
+        shifts: (B, R, A, 4), as `relative_geometry` gives them.
         anchors: (A, 4), xyxy pixels.
-        size: Width and height of the photos.
+        size: Width and height of the images.
     """
 
     logits: Tensor
@@ -51,25 +54,23 @@ class Detections(NamedTuple):
 
 
 class Candidates(NamedTuple):
-    """The best boxes (B, R, N, 4) of each thing and their scores (B, R, N) between 0 and 1, by falling score."""
+    """The best boxes (B, R, N, 4) of each thing and their scores (B, R, N) between 0 and 1, by decreasing score."""
 
     boxes: Tensor
     scores: Tensor
 
 
 class PartDetector(nn.Module):
-    """Two convolutions shared by all things, then one for scores and one for shifts.
+    """A shared tower, then one convolution for scores and one for shifts.
 
     Args:
-        channels: Of each map, the finest first.
-        num_things: R, object and parts.
-        width: Channels between.
+        channels: Channels of each map, the finest first.
+        num_things: R, the object and its parts.
+        width: Channels of the tower.
     """
 
     def __init__(self, channels: list[int], num_things: int, width: int = 128) -> None:
         super().__init__()
-        from torchvision.models.detection._utils import BoxCoder, Matcher
-
         shapes = len(SIDES) * len(RATIOS)
         self.num_things = num_things
         self.width = width
@@ -82,18 +83,16 @@ class PartDetector(nn.Module):
             nn.init.normal_(layer.weight, std=0.01)
         nn.init.constant_(self.scores.bias, -math.log((1 - PRIOR) / PRIOR))  # type: ignore[arg-type]
         nn.init.zeros_(self.shifts.bias)  # type: ignore[arg-type]
-        self.coder = BoxCoder((1.0, 1.0, 1.0, 1.0))
-        self.matcher = Matcher(POSITIVE, NEGATIVE, allow_low_quality_matches=True)
 
     def pyramid(self, maps: list[Tensor]) -> Tensor:
-        """The maps (B, C_i, H_i, W_i) in one of the finest's size, (B, width, H, W)."""
+        """Merge maps (B, C_i, H_i, W_i) into one of the size of the finest, (B, width, H, W)."""
         merged = self.lateral[0](maps[0])
         for convolve, coarse in zip(list(self.lateral)[1:], maps[1:], strict=True):
             merged = merged + F.interpolate(convolve(coarse), size=merged.shape[2:], mode="bilinear")
         return F.relu(self.norm(merged))
 
     def forward(self, merged: Tensor, size: tuple[int, int]) -> Detections:
-        """What the map of `pyramid` says of photos of that width and height."""
+        """Score all anchor boxes from the map of `pyramid`, for images of that width and height."""
         features = self.tower(merged)
         logits = self._by_anchor(self.scores(features), 1)[..., 0]
         shifts = self._by_anchor(self.shifts(features), 4)
@@ -101,26 +100,25 @@ class PartDetector(nn.Module):
         return Detections(logits, shifts, anchor_grid(size, grid).to(merged.device), size)
 
     def candidates(self, detections: Detections, count: int) -> Candidates:
-        """The best boxes of each thing, without those that nearly repeat a better one, on the photo."""
+        """Return the best boxes of each thing, clipped to the image, without near-duplicates."""
         from torchvision.ops import box_iou
 
         anchors = detections.anchors
         early = min(EARLY, len(anchors))
         scores, best = detections.logits.sigmoid().topk(early, 2)  # (B, R, E)
         shifts = detections.shifts.gather(2, best[..., None].expand(-1, -1, -1, 4))
-        decoded = self.coder.decode_single(shifts.reshape(-1, 4), anchors[best.reshape(-1)])
-        boxes = clip_boxes(decoded.reshape(-1, self.num_things, early, 4), detections.size)
+        boxes = clip_boxes(boxes_at(anchors[best], shifts), detections.size)
         overlaps = box_iou(boxes, boxes).triu(1).amax(2)  # with any better one, (B, R, E)
         scores, order = scores.masked_fill(overlaps > DUPLICATE, 0.0).topk(min(count, early), 2)
         return Candidates(boxes.gather(2, order[..., None].expand(-1, -1, -1, 4)), scores)
 
     def loss(self, detections: Detections, truth: Tensor) -> Tensor:
-        """Focal loss of the scores and L1 of the shifts, for each true box.
+        """Return the focal loss of the scores plus the smooth L1 loss of the shifts, for each true box.
 
         Args:
-            detections: Of B photos.
-            truth: (B, R, 4), NaN where missing. A photo without an object counts for nothing; a missing part is to
-                be found nowhere.
+            detections: Of B images.
+            truth: (B, R, 4), NaN where missing. An image without an object does not count; a missing part must be
+                found nowhere.
         """
         from torchvision.ops import sigmoid_focal_loss
 
@@ -136,26 +134,23 @@ class PartDetector(nn.Module):
 
     @torch.no_grad()
     def _targets(self, anchors: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-        """Which anchor boxes are to find each thing, and which count at all: two masks (B, R, A)."""
+        """Return which anchor boxes must find each thing, and which count in the loss: two masks (B, R, A)."""
         from torchvision.ops import box_iou
 
         there = present(truth)  # (B, R)
         overlaps = box_iou(truth.nan_to_num(0.0), anchors)  # (B, R, A)
-        matched = torch.stack([self.matcher(row[None]) for row in overlaps.flatten(0, 1)]).reshape_as(overlaps)
-        wanted = (matched >= 0) & there[..., None]
-        undecided = (matched == self.matcher.BETWEEN_THRESHOLDS) & there[..., None]
+        best = overlaps == overlaps.amax(2, keepdim=True)  # at least one anchor box must find each thing
+        wanted = ((overlaps >= POSITIVE) | best) & there[..., None]
+        undecided = (overlaps >= NEGATIVE) & ~wanted & there[..., None]
         return wanted, ~undecided & there[:, :1, None]
 
     @torch.no_grad()
     def _aims(self, anchors: Tensor, truth: Tensor) -> Tensor:
-        """The shifts that turn each anchor box into each true box, (B, R, A, 4); zero where that is missing."""
-        batch, things = truth.shape[:2]
-        boxes = truth[:, :, None].expand(-1, -1, len(anchors), -1).reshape(-1, 4)
-        aims: Tensor = self.coder.encode_single(boxes, anchors.repeat(batch * things, 1))
-        return aims.nan_to_num(0.0).reshape(batch, things, len(anchors), 4)
+        """Return the shifts from each anchor box to each true box, (B, R, A, 4); zero where missing."""
+        return relative_geometry(anchors, truth[:, :, None]).nan_to_num(0.0)
 
     def _by_anchor(self, output: Tensor, values: int) -> Tensor:
-        """(B, shapes * R * values, H, W) -> (B, R, H * W * shapes, values), in the order of `anchor_grid`."""
+        """Reshape (B, shapes * R * values, H, W) to (B, R, H * W * shapes, values), in the order of `anchor_grid`."""
         batch, _, height, width = output.shape
         split = output.reshape(batch, -1, self.num_things, values, int(height), int(width))
         places = int(height) * int(width) * int(split.shape[1])
@@ -163,10 +158,10 @@ class PartDetector(nn.Module):
 
 
 def anchor_grid(size: tuple[int, int], grid: tuple[int, int]) -> Tensor:
-    """All anchor boxes (A, 4), by row, column and shape.
+    """Return all anchor boxes (A, 4), by row, column and shape.
 
     Args:
-        size: Width and height of the photo.
+        size: Width and height of the image.
         grid: Height and width of the map.
     """
     from torchvision.models.detection.anchor_utils import AnchorGenerator

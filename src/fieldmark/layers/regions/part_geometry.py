@@ -1,4 +1,4 @@
-"""Which candidates belong together: the geometric constraints of Part R-CNN and the choice of the best configuration.
+"""Geometric constraints of Part R-CNN, and the best configuration of object and parts.
 
 Source: Zhang, Donahue, Girshick, Darrell, "Part-based R-CNNs for fine-grained category detection" (ECCV 2014),
 sections 3.1 and 3.2.
@@ -6,25 +6,30 @@ sections 3.1 and 3.2.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Configuration", "PartMemory", "best_configuration", "inside", "relative_geometry"]
+__all__ = ["Configuration", "PartMemory", "best_configuration", "boxes_at", "inside", "relative_geometry"]
 
 SLACK = 0.02
-"""How far a part may reach out of the object, as a share of the photo's side: 10 pixels of 500."""
+"""How far a part may reach out of the object, as a fraction of the image's side: 10 pixels of 500."""
 
 MISSING = 0.05
-"""A part whose best candidate scores less is missing; the configuration counts this much for it."""
+"""A part whose best candidate scores less is missing; it then counts with this score."""
 
 SPREAD = 0.1
-"""Least standard deviation of the neighbours' geometry, in sides of the object."""
+"""Minimum standard deviation of the neighbours' geometry, in sides of the object."""
+
+
+LARGEST = math.log(62.5)
+"""Logarithm of the largest ratio of sides in `boxes_at`: larger numbers would overflow."""
 
 
 class Configuration(NamedTuple):
-    """One object and its parts.
+    """An object and its parts.
 
     Attributes:
         boxes: (B, 1 + P, 4), the object first; zeros where a part is missing.
@@ -38,16 +43,16 @@ class Configuration(NamedTuple):
 def best_configuration(
     roots: Tensor, root_scores: Tensor, parts: Tensor, part_scores: Tensor, geometry: Tensor
 ) -> Configuration:
-    """The object and parts whose product of scores and geometric terms is largest, over all combinations.
+    """Return the object and parts with the largest product of scores and geometric terms, over all combinations.
 
-    Given the object, each part's term stands alone; so its best candidate is found for each object by itself.
+    Given the object, the terms of the parts are independent, so the best candidate of each part is found separately.
 
     Args:
-        roots: Candidates for the object, (B, N, 4).
+        roots: Candidates of the object, (B, N, 4).
         root_scores: (B, N).
-        parts: Candidates for each part, (B, P, M, 4).
+        parts: Candidates of each part, (B, P, M, 4).
         part_scores: (B, P, M).
-        geometry: Of each candidate with each object, (B, N, P, M).
+        geometry: Geometric term of each candidate with each object, (B, N, P, M).
     """
     best, chosen = (part_scores[:, None] * geometry).max(3)  # (B, N, P)
     total = root_scores.clamp_min(1e-12).log() + best.clamp_min(MISSING).log().sum(2)  # (B, N)
@@ -61,7 +66,7 @@ def best_configuration(
 
 
 def inside(roots: Tensor, parts: Tensor, slack: float) -> Tensor:
-    """Whether each part lies in each object, but for `slack` pixels: (B, N, 4) and (B, P, M, 4) -> (B, N, P, M)."""
+    """Return whether each part lies in each object, up to `slack` pixels: (B, N, 4), (B, P, M, 4) -> (B, N, P, M)."""
     root, part = roots[:, :, None, None], parts[:, None]
     low = (part[..., :2] >= root[..., :2] - slack).all(-1)
     high = (part[..., 2:] <= root[..., 2:] + slack).all(-1)
@@ -69,9 +74,9 @@ def inside(roots: Tensor, parts: Tensor, slack: float) -> Tensor:
 
 
 def relative_geometry(roots: Tensor, parts: Tensor) -> Tensor:
-    """Place and size of parts relative to objects, boxes (..., 4) -> (..., 4).
+    """Return position and size of parts relative to objects, boxes (..., 4) -> (..., 4).
 
-    Centre to centre in the object's width and height, then the logarithms of both sides' ratios.
+    The offset of the centres in units of the object's width and height, then the logarithms of the ratios of the sides.
     """
     root_size = (roots[..., 2:] - roots[..., :2]).clamp_min(1.0)
     part_size = (parts[..., 2:] - parts[..., :2]).clamp_min(1.0)
@@ -79,16 +84,24 @@ def relative_geometry(roots: Tensor, parts: Tensor) -> Tensor:
     return torch.cat([shift, (part_size / root_size).log()], -1)
 
 
-class PartMemory(nn.Module):
-    """Where the parts of the training photos lie, and what those photos look like: the neighbours' prior.
+def boxes_at(roots: Tensor, geometry: Tensor) -> Tensor:
+    """Return the boxes (..., 4) with a given `relative_geometry` to `roots`; sides grow at most 62.5-fold."""
+    size = roots[..., 2:] - roots[..., :2]
+    centre = (roots[..., :2] + roots[..., 2:]) / 2 + geometry[..., :2] * size
+    half = geometry[..., 2:].clamp(max=LARGEST).exp() * size / 2
+    return torch.cat([centre - half, centre + half], -1)
 
-    For a photo, a Gaussian (a variance for each of the four numbers of `relative_geometry`) is fitted to the parts of
-    the K training photos whose features are most similar; its value at the candidate, 1 at the mean, is the term.
-    A part that none of them shows has the term 1. Empty until `remember`.
+
+class PartMemory(nn.Module):
+    """The nearest-neighbour prior: where the parts of similar training photos lie.
+
+    For each image, a diagonal Gaussian over `relative_geometry` is fitted to the parts of the K training photos with
+    the most similar features. Its value at a candidate, 1 at the mean, is the geometric term. A part that none of these
+    photos shows has the term 1. The memory is empty until `remember`.
 
     Args:
         num_parts: P.
-        dim: Of the features.
+        dim: Length of the features.
         neighbours: K.
         alpha: Exponent of the term, between 0 (off) and 1.
     """
@@ -111,14 +124,14 @@ class PartMemory(nn.Module):
 
     @torch.no_grad()
     def remember(self, features: Tensor, truth: Tensor) -> None:
-        """Keep n photos: features (n, D) and true boxes (n, 1 + P, 4), NaN where missing."""
+        """Store n photos: features (n, D) and true boxes (n, 1 + P, 4), NaN where missing."""
         geometry = relative_geometry(truth[:, :1], truth[:, 1:])
         self.shown = (~geometry.isnan().any(2)).float()
         self.geometry = geometry.nan_to_num(0.0)
         self.features = nn.functional.normalize(features, dim=1)
 
     def forward(self, features: Tensor, roots: Tensor, parts: Tensor) -> Tensor:
-        """The term of each candidate with each object.
+        """Return the geometric term of each candidate with each object.
 
         Args:
             features: (B, D).
@@ -142,7 +155,7 @@ class PartMemory(nn.Module):
 
 
 def _take_shapes(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
-    """Give the buffers as many rows as those that are about to be loaded."""
+    """Resize the buffers to the rows that are about to be loaded."""
     for name in ("features", "geometry", "shown"):
         if prefix + name in state:
             setattr(module, name, torch.empty_like(state[prefix + name], device=getattr(module, name).device))

@@ -47,13 +47,13 @@ class Batch:
     def to(self, device: torch.device) -> Batch:
         marked = self.annotations
         if marked is not None:
-            marked = Annotations(*(part.to(device, non_blocking=True) for part in marked))
+            marked = marked.to(device, non_blocking=True)
         images = self.images.pin_memory() if device.type == "cuda" and not self.images.is_cuda else self.images
         return Batch(images.to(device, non_blocking=True), self.labels.to(device, non_blocking=True), marked)
 
     def first(self, count: int) -> Batch:
         """The first photos of it."""
-        marked = None if self.annotations is None else Annotations(*(part[:count] for part in self.annotations))
+        marked = None if self.annotations is None else self.annotations[:count]
         return Batch(self.images[:count], self.labels[:count], marked)
 
 
@@ -206,4 +206,4 @@ class PlainPhotos:
 
     def annotated(self) -> Iterator[tuple[Tensor, Tensor, Annotations]]:
         for images, labels, marked in annotated_batches(self.records, self.names, self.preprocess, self.batch_size):
-            yield images.to(self.device), labels, Annotations(*(part.to(self.device) for part in marked))
+            yield images.to(self.device), labels, marked.to(self.device)
