@@ -56,7 +56,7 @@ def build(name: str, changed: dict[str, Any]) -> Method:
     options = method_options(METHODS.load(name).Settings(**changed))
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(3)
-        method = build_method(name, CLASSES, {"backbone": "test_efficientnet", **options}, SIDE)
+        method = build_method(name, CLASSES, {"backbone": changed.get("backbone", "test_efficientnet"), **options}, SIDE)
         if isinstance(method, MetricLearning):
             method.memory.embeddings.normal_()
         if isinstance(method, PooledMethod):
