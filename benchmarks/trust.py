@@ -25,7 +25,7 @@ from fieldmark.calibration.temperature import expected_calibration_error
 from fieldmark.evaluation.evaluate import photos_of_split
 from fieldmark.evaluation.guarantee_metrics import back_off_figures
 from fieldmark.recognizer.specimen import fuse_photos
-from fieldmark.uncertainty.conformal import conformity_scores, score_quantile
+from fieldmark.uncertainty.conformal import conformity_scores, prediction_sets, score_quantile
 from fieldmark.uncertainty.raps import choose_conformity_score
 
 Floats = NDArray[np.float64]

@@ -53,10 +53,10 @@ def photo() -> Tensor:
 
 
 def build(name: str, changed: dict[str, Any]) -> Method:
-    options = method_options(METHODS.load(name).Settings(**changed))
+    options = {"backbone": "test_efficientnet", **method_options(METHODS.load(name).Settings(**changed)), **changed}
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(3)
-        method = build_method(name, CLASSES, {"backbone": changed.get("backbone", "test_efficientnet"), **options}, SIDE)
+        method = build_method(name, CLASSES, options, SIDE)
         if isinstance(method, MetricLearning):
             method.memory.embeddings.normal_()
         if isinstance(method, PooledMethod):
