@@ -23,21 +23,25 @@ Item = TypeVar("Item")
 class Registry(Generic[T]):
     """Objects by name. Built-in ones are the modules of a package; other packages announce theirs as entry points.
 
-    A module registers its object with the decorator `register`. It is imported when somebody asks for its name, so
-    listing the names costs nothing.
+    A module registers its object with the decorator `register`. It is imported when its name is asked for, so that
+    listing the names imports nothing.
 
     Args:
         kind: What the objects are, for error messages: ``method``.
         group: Entry point group of other packages: ``fieldmark.methods``.
-        package: Package whose modules are named after the built-in objects; None where they register themselves.
+        package: Package whose modules are named after the built-in objects; None where all register on import.
         shared: Modules of that package that hold no object. Modules that start with ``_`` never do.
+        lazy: False imports every module before the first answer: names then come from the decorators.
     """
 
-    def __init__(self, kind: str, group: str, package: str | None = None, shared: Container[str] = ()) -> None:
+    def __init__(
+        self, kind: str, group: str, package: str | None = None, shared: Container[str] = (), *, lazy: bool = True
+    ) -> None:
         self.kind = kind
         self.group = group
         self._package = package
         self._shared = shared
+        self._lazy = lazy
         self._objects: dict[str, T] = {}
         self._before: dict[str, str] = {}
 
@@ -68,11 +72,11 @@ class Registry(Generic[T]):
 
     @property
     def names(self) -> list[str]:
-        """All names, sorted. Nothing is imported for them."""
-        return sorted({*self._objects, *self._modules, *self._plugins})
+        """All names: sorted, or in the order of `load_all` where the registry is not lazy."""
+        return sorted({*self._objects, *self._modules, *self._plugins}) if self._lazy else list(self.load_all())
 
     def __contains__(self, name: object) -> bool:
-        return name in self._objects or name in self._modules or name in self._plugins
+        return name in self.names
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)
@@ -83,6 +87,8 @@ class Registry(Generic[T]):
         Raises:
             SettingError: There is no such object, or the package that announces it is broken.
         """
+        if not self._lazy:
+            self.load_all()
         if name in self._modules and name in self._plugins:
             raise SettingError(
                 f"the {self.kind} '{name}' is built in, but {_package_of(self._plugins[name])} announces another one "
@@ -151,16 +157,14 @@ class Registry(Generic[T]):
                 f"({type(error).__name__}: {error}): repair or uninstall that package"
             ) from error
 
-    def _place(self, name: str, order: list[str]) -> None:
-        """Insert a name before the one that it must precede, that one first where it is not there yet."""
+    def _place(self, name: str, order: list[str], waiting: tuple[str, ...] = ()) -> None:
+        """Insert a name before the one that it must precede, after that one has found its place."""
         if name in order:
             return
         after = self._before.get(name)
-        if after is None or after not in self._objects:
-            order.append(name)
-            return
-        self._place(after, order)
-        order.insert(order.index(after), name)
+        if after in self._objects and after not in waiting:
+            self._place(after, order, (*waiting, name))
+        order.insert(order.index(after) if after in order else len(order), name)
 
 
 def _home(item: object) -> tuple[str, str]:

@@ -8,7 +8,7 @@ import pytest
 
 from fieldmark.data import fetch as module
 from fieldmark.data.fetch import BY_HAND, FETCHABLE, fetch
-from fieldmark.data.read import READERS
+from fieldmark.data.readers import READERS
 from fieldmark.errors import DataError, SettingError
 
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from fieldmark.data.read import READERS, read
+from fieldmark.data.read import FALLBACK, read
+from fieldmark.data.readers import READERS, register_reader
 from fieldmark.errors import DataError, SettingError
+from fieldmark.structures import RecordList
 
 
 def _photos(root: Path, *names: str) -> Path:
@@ -18,11 +20,34 @@ def _photos(root: Path, *names: str) -> Path:
     return root
 
 
-def test_every_reader_is_in_the_table() -> None:
+def test_every_file_registers_a_reader() -> None:
     folder = Path(__file__).parents[2] / "src/fieldmark/data/readers"
     modules = {path.stem for path in folder.glob("[!_]*.py")}
-    assert {reader.__name__.rsplit(".")[-1] for reader in READERS.values()} == modules  # type: ignore[attr-defined]
-    assert list(READERS)[-2:] == ["csv", "image_folder"]
+    homes = {reader.read.__module__.rsplit(".")[-1] for reader in READERS.load_all().values()}
+    assert homes == modules
+
+
+def test_the_order_of_recognition() -> None:
+    names = list(READERS)
+    assert names.index("nabirds") < names.index("cub200_2011")
+    assert names[-2:] == ["csv", FALLBACK]
+
+
+def test_an_added_reader_that_recognises_nothing_is_not_the_fallback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    READERS.load_all()
+    for part in ("_objects", "_before"):
+        monkeypatch.setattr(READERS, part, dict(getattr(READERS, part)))
+
+    @register_reader("zoo", recognises=lambda root: False)
+    def read_zoo(root: Path) -> RecordList:
+        raise AssertionError(root)
+
+    assert "zoo" in READERS
+    assert read(_photos(tmp_path, "gull/1.jpg", "tern/2.jpg")).name == "image_folder"
+    with pytest.raises(AssertionError, match="tern"):
+        read(tmp_path / "tern", "zoo")
 
 
 @pytest.mark.parametrize(
@@ -37,7 +62,7 @@ def test_every_reader_is_in_the_table() -> None:
     }.items(),
 )
 def test_true_annotations_are_recognised_by_one_reader(annotations: Path, folder: str, layout: str) -> None:
-    found = [name for name, reader in READERS.items() if reader.recognises(annotations / folder)]
+    found = [name for name, reader in READERS.load_all().items() if reader.recognises(annotations / folder)]
     assert found == [layout, "image_folder"]
 
 

@@ -16,14 +16,16 @@ __all__ = ["compare"]
 
 def compare(
     data: Annotated[Path, typer.Argument(help="A folder of class folders, a CSV, or a known data set.")],
-    out: Annotated[Path, typer.Option(help="Folder for the runs and the result; give it again to go on.")],
+    out: Annotated[Path, typer.Option(help="Folder for the runs and the result; give it again to continue.")],
     methods: Annotated[
         str | None,
-        typer.Option(help="With commas: name, name[key=value,...] or label:name[...]; all methods if left out."),
+        typer.Option(help="Separated by commas: name, name[key=value,...] or label:name[...]; all methods by default."),
     ] = None,
     seeds: Annotated[int, typer.Option(help="Number of seeds; they count from 0.")] = 1,
-    baseline: Annotated[str | None, typer.Option(help="What the others are held against; plain fine-tuning.")] = None,
-    classes: Annotated[str | None, typer.Option(help="A range such as 0:20, or names with commas.")] = None,
+    baseline: Annotated[
+        str | None, typer.Option(help="Method that the others are compared with; plain fine-tuning by default.")
+    ] = None,
+    classes: Annotated[str | None, typer.Option(help="A range such as 0:20, or names separated by commas.")] = None,
     backbone: Annotated[str | None, typer.Option(help="Any timm model, the same for all.")] = None,
     image_size: Annotated[int | None, typer.Option(help="Side in pixels, the same for all.")] = None,
     epochs: Annotated[int | None, typer.Option(help="The same for all; 10 where no budget is given.")] = None,
@@ -32,7 +34,7 @@ def compare(
     markdown: Annotated[Path | None, typer.Option(help="File for the table as Markdown.")] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")] = False,
 ) -> None:
-    """Train methods alike and measure them on the same photos. Exits with 1 where a run is missing."""
+    """Train methods in the same way and measure them on the same photos. Exits with 1 where a run is missing."""
     from fieldmark.compare.study import compare as run
     from fieldmark.progress import say
 
@@ -51,7 +53,7 @@ def compare(
             budget=budget,
         )
     except KeyboardInterrupt:
-        say("finished runs stay; to go on, give the same command again")
+        say("finished runs stay; to continue, give the same command again")
         raise
     if markdown is not None:
         from fieldmark.report.comparison.comparison_page import write_markdown

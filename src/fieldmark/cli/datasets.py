@@ -29,16 +29,15 @@ def list_known(
 ) -> None:
     """List the layouts that Fieldmark recognizes."""
     from fieldmark.data.fetch import BY_HAND, FETCHABLE
-    from fieldmark.data.read import READERS
+    from fieldmark.data.readers import READERS
     from fieldmark.progress import console
 
-    for name, reader in READERS.items():
-        about = (reader.__doc__ or "").strip().splitlines()[0]
+    for name, reader in READERS.load_all().items():
         how = "fetch" if name in FETCHABLE else "by hand" if name in BY_HAND else "your own"
         if json_output:
-            typer.echo(json.dumps({"name": name, "about": about, "source": how}))
+            typer.echo(json.dumps({"name": name, "about": reader.about, "source": how}))
         else:
-            console.print(f"{name:18} {how:8} {about}", markup=False)
+            console.print(f"{name:18} {how:8} {reader.about}", markup=False)
 
 
 @datasets.command("fetch")

@@ -13,19 +13,20 @@ __all__ = ["fit"]
 def fit(
     data: Annotated[Path | None, typer.Argument(help="A folder of class folders, a CSV, or a known data set.")] = None,
     out: Annotated[Path | None, typer.Option(help="The model folder to write.")] = None,
-    method: Annotated[
-        str | None, typer.Option(help="auto, linear_probe, fine_tune, bilinear_cnn, ws_dan …; see the README.")
-    ] = None,
+    method: Annotated[str | None, typer.Option(help="One of the methods below; auto by default.")] = None,
     backbone: Annotated[str | None, typer.Option(help="Any timm model; lite0 and lite2 need no internet.")] = None,
     image_size: Annotated[int | None, typer.Option(help="Side in pixels that the network sees.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Of a fine-tune.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training photos.")] = None,
     budget: Annotated[str | None, typer.Option(help="Time that may be spent, such as 90s, 10m or 1h30m.")] = None,
     classes: Annotated[
-        str | None, typer.Option(help="Train on these alone: a range such as 0:25, or names with commas.")
+        str | None,
+        typer.Option(help="Train on these classes only: a range such as 0:25, or names with commas."),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same numbers.")] = None,
     recipe: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
-    overrides: Annotated[list[str] | None, typer.Option("--set", help="Any setting, as key=value.")] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="Any setting, as key=value; see fieldmark settings METHOD.")
+    ] = None,
     device: Annotated[
         str | None, typer.Option(help="What trains the network: auto, cpu, cuda or mps; auto takes a GPU.")
     ] = None,
@@ -34,7 +35,7 @@ def fit(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted fine-tune.")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Take one step only, and tell memory and time; needs no photos.")
+        bool, typer.Option("--dry-run", help="Take one step and print its memory and time; needs no photos.")
     ] = False,
 ) -> None:
     """Turn a folder of labelled photos into a recognizer."""
@@ -61,7 +62,7 @@ def fit(
         try_one_step(data, method, options, recipe, overrides or ())
         return
     if data is None or out is None:
-        raise typer.BadParameter("fit needs DATA and --out; only --dry-run goes without")
+        raise typer.BadParameter("fit needs DATA and --out; only --dry-run needs neither")
     try:
         recognizer = run(data, out, method=method, recipe=recipe, resume=resume, overrides=overrides or (), **options)
     except KeyboardInterrupt:
@@ -69,6 +70,6 @@ def fit(
             say("to continue where it stopped, give the same command again with --resume")
         raise
     top1 = recognizer.manifest.figures.get("val_top1")
-    val = "" if top1 is None else f"; {top1:.1%} right on the {recognizer.manifest.data.photos['val']} val photos"
+    val = "" if top1 is None else f"; {top1:.1%} correct on the {recognizer.manifest.data.photos['val']} val photos"
     say(f"wrote {out} after {time.monotonic() - started:.0f} s{val}")
     say(f"next: fieldmark evaluate {out}   or   fieldmark predict {out} PHOTO...")

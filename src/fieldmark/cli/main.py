@@ -23,9 +23,11 @@ from fieldmark.cli.explain import explain
 from fieldmark.cli.export import export
 from fieldmark.cli.fit import fit
 from fieldmark.cli.guide import guide
+from fieldmark.cli.methods import ListsMethods, methods
 from fieldmark.cli.predict import predict
 from fieldmark.cli.search import search
 from fieldmark.cli.serve import serve
+from fieldmark.cli.settings import settings
 from fieldmark.cli.synth import synth
 from fieldmark.cli.verb import Quiet, Verb, VerbGroup, Verbose, choose_verbosity, with_verbosity
 from fieldmark.errors import FieldmarkError
@@ -67,9 +69,11 @@ for verb in (
     export,
     serve,
     compare,
+    methods,
+    settings,
     synth,
 ):
-    app.command(cls=Verb)(with_verbosity(verb))
+    app.command(cls=ListsMethods if verb in (fit, compare) else Verb)(with_verbosity(verb))
 app.add_typer(datasets, name="datasets")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from fieldmark.data.read import READERS
+from fieldmark.data.readers import READERS
 from fieldmark.errors import DataError, unknown_name
 
 __all__ = ["BY_HAND", "FETCHABLE", "fetch"]
@@ -68,5 +68,5 @@ def fetch(name: str, root: Path) -> Path:
         raise DataError(
             f"{name} could not be downloaded into {root} ({reason}); check the connection, then repeat"
         ) from error
-    READERS[name].read(root / folder)
+    READERS.load(name).read(root / folder)
     return root / folder

@@ -1,55 +1,19 @@
-"""The one place where a path becomes records: recognises the layout and calls its reader."""
+"""Read a data set: recognise its layout and call its reader. Only here does a path become records."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Protocol
 
-from fieldmark.data.readers import (
-    csv_file,
-    cub200_2011,
-    fgvc_aircraft,
-    image_folder,
-    inaturalist,
-    nabirds,
-    oxford_flowers17,
-    oxford_flowers102,
-    oxford_pets,
-    stanford_cars,
-    stanford_dogs,
-)
+from fieldmark.data.readers import READERS
 from fieldmark.errors import DataError, unknown_name
 from fieldmark.structures import RecordList
 
-__all__ = ["READERS", "Reader", "read"]
+__all__ = ["FALLBACK", "read"]
 
-
-class Reader(Protocol):
-    """What the module of a layout offers."""
-
-    def recognises(self, root: Path) -> bool:
-        """Whether `root` has this layout, by the files that are there."""
-
-    def read(self, root: Path) -> RecordList:
-        """The records in `root`."""
-
-
-READERS: dict[str, Reader] = {
-    "nabirds": nabirds,
-    "cub200_2011": cub200_2011,
-    "stanford_cars": stanford_cars,
-    "fgvc_aircraft": fgvc_aircraft,
-    "oxford_flowers102": oxford_flowers102,
-    "oxford_flowers17": oxford_flowers17,
-    "stanford_dogs": stanford_dogs,
-    "oxford_pets": oxford_pets,
-    "inaturalist": inaturalist,
-    "csv": csv_file,
-    "image_folder": image_folder,
-}
-"""The readers by layout, the most particular first: the first that recognises a folder reads it."""
+FALLBACK = "image_folder"
+"""Layout of a folder that no other reader recognises."""
 
 _MAX_WRAPPERS = 2
 
@@ -59,41 +23,42 @@ def read(data: str | Path, layout: str | None = None, *, require_files: bool = T
 
     Args:
         data: A folder or a CSV.
-        layout: A name out of `READERS`; by default the layout is recognised by the files.
-        require_files: Whether at least one of the listed photos has to be on disk. Single missing photos stay
-            in the list either way: the check of the data reports them.
+        layout: In `READERS`; by default the layout is recognised by the files.
+        require_files: Whether at least one of the listed photos must be on disk. Single missing photos stay in the
+            list in any case: the check of the data reports them.
 
     Returns:
-        The records, with the classes that their labels count through.
+        The records with their classes.
 
     Raises:
-        DataError: There is nothing at `data`, it does not hold what its layout needs, none of its photos is
-            on disk, or it has fewer than two classes.
-        SettingError: There is no such layout.
+        DataError: There is nothing at `data`, it does not hold what its layout needs, none of its photos is on
+            disk, or it has fewer than two classes.
+        SettingError: There is no such layout, or an installed package with a reader is broken.
     """
     root = Path(data).expanduser()
     if layout is not None and layout not in READERS:
         raise unknown_name("layout", layout, READERS)
     if not root.exists():
         raise _nothing_there(root)
-    if root.is_file() and layout != "csv" and not (layout is None and csv_file.recognises(root)):
+    found = _recognise(root, list(READERS) if layout is None else [layout])
+    if found is None and root.is_file() and layout != "csv":  # any text file may be read as a CSV on request
         raise DataError(f"expected a folder or a .csv file, found the file {root}: give the folder it lies in")
-    name, place = _recognise(root, READERS if layout is None else (layout,))
-    records = READERS[name].read(place)
+    name, place = found or (layout or FALLBACK, root)
+    records = READERS.load(name).read(place)
     _check_classes(records, root)
     if require_files:
         _check_files(records, root)
     return records
 
 
-def _recognise(root: Path, layouts: Collection[str]) -> tuple[str, Path]:
-    """The first of the layouts that fits, and where it begins: archives often wrap a data set in folders."""
+def _recognise(root: Path, layouts: Collection[str]) -> tuple[str, Path] | None:
+    """Find the first layout that fits and where it begins: archives often wrap a data set in folders."""
     for place in _wrapped(root):
         for name in layouts:
-            # Any folder is an image_folder, so that one has to wait until no place has shown another layout.
-            if name != "image_folder" and READERS[name].recognises(place):
+            # Any folder may be an image_folder, so it is chosen only where no other layout fits at any place.
+            if name != FALLBACK and READERS.load(name).recognises(place):
                 return name, place
-    return list(layouts)[-1], root
+    return None
 
 
 def _wrapped(root: Path) -> Iterator[Path]:

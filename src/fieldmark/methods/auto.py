@@ -1,4 +1,4 @@
-"""``auto``: frozen features first, larger backbones and fine-tuning only where cross-validation says that they pay."""
+"""``auto``: frozen features; larger backbones and fine-tuning only where cross-validation says they pay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``bilinear_cnn``: the quadruple of two streams, a pooling and a classifier.
+"""``bilinear_cnn``: bilinear pooling of two streams of local features.
 
 Source: Lin, RoyChowdhury, Maji, "Bilinear CNN models for fine-grained visual recognition" (ICCV 2015).
 """

@@ -1,4 +1,4 @@
-"""``cal``: attention that has to be of use: what counts is the difference that it makes to the answer.
+"""``cal``: attention that learns from the difference it makes to the answer.
 
 Source: Rao, Chen, Lu, Zhou, "Counterfactual attention learning for fine-grained visual categorization and
 re-identification" (ICCV 2021).

@@ -1,4 +1,4 @@
-"""``cbam``: attention over channels and places after the backbone, or over channels alone.
+"""``cbam``: attention over channels and places, or only over channels, after the backbone.
 
 Source: Woo, Park, Lee, Kweon, "CBAM: convolutional block attention module" (ECCV 2018); Hu, Shen, Sun,
 "Squeeze-and-excitation networks" (CVPR 2018).

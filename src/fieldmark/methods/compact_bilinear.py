@@ -1,4 +1,4 @@
-"""``compact_bilinear``: two streams, a random sketch of their bilinear descriptor, a linear classifier.
+"""``compact_bilinear``: a random sketch of the bilinear descriptor, a hundredth as long.
 
 Source: Gao, Beijbom, Zhang, Darrell, "Compact bilinear pooling" (CVPR 2016).
 """

@@ -1,4 +1,4 @@
-"""``ensemble``: trained models that answer together, each with the weight that val gives it."""
+"""``ensemble``: trained models that answer together, weighted on val."""
 
 from __future__ import annotations
 

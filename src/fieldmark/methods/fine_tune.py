@@ -1,4 +1,4 @@
-"""``fine_tune``: backbone, poolings side by side and one linear layer, trained end to end."""
+"""``fine_tune``: backbone, poolings and one linear layer, trained end to end."""
 
 from __future__ import annotations
 

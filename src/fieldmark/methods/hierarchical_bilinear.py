@@ -1,4 +1,4 @@
-"""``hierarchical_bilinear``: low-rank bilinear pooling of each pair of a backbone's last stages.
+"""``hierarchical_bilinear``: low-rank bilinear pooling of pairs of a backbone's last stages.
 
 Source: Yu, Zhao, Zheng, Zhang, You, "Hierarchical bilinear pooling for fine-grained visual recognition" (ECCV 2018);
 Kim, On, Lim, Kim, Ha, Zhang, "Hadamard product for low-rank bilinear pooling" (ICLR 2017).

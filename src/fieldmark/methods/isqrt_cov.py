@@ -1,4 +1,4 @@
-"""``isqrt_cov``: the square root of the covariance of local features, by matrix products alone.
+"""``isqrt_cov``: the matrix square root of the covariance of local features.
 
 Source: Li, Xie, Wang, Gao, "Towards faster training of global covariance pooling networks by iterative matrix square
 root normalization" (CVPR 2018).

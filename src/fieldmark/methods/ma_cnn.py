@@ -1,4 +1,4 @@
-"""``ma_cnn``: channels that peak together make a part; each part answers, and all of them together.
+"""``ma_cnn``: channels that peak together form parts; each part is classified, and all together.
 
 Source: Zheng, Fu, Mei, Luo, "Learning multi-attention convolutional neural network for fine-grained image recognition"
 (ICCV 2017).

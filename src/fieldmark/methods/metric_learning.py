@@ -1,4 +1,4 @@
-"""``metric_learning``: an embedding of unit length in which classes gather, and answers by the nearest remembered ones.
+"""``metric_learning``: an embedding in which classes form clusters; the nearest photos answer.
 
 Source: Schroff, Kalenichenko, Philbin, "FaceNet: a unified embedding for face recognition and clustering" (CVPR 2015);
 Kim, Kim, Cho, Kwak, "Proxy anchor loss for deep metric learning" (CVPR 2020); and those that the losses name.

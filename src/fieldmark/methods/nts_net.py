@@ -1,4 +1,4 @@
-"""``nts_net``: a navigator proposes regions, a teacher says which of them tell, a scrutinizer reads the best.
+"""``nts_net``: a navigator proposes regions, a teacher ranks them, a scrutinizer reads the best.
 
 Source: Yang, Luo, Wang, Hu, Gao, Wang, "Learning to navigate for fine-grained classification" (ECCV 2018).
 """

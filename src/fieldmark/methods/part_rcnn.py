@@ -1,4 +1,4 @@
-"""``part_rcnn``: find the object and its parts, look at each closely, classify all of them together.
+"""``part_rcnn``: detect the object and its parts, crop them, classify all together.
 
 Source: Zhang, Donahue, Girshick, Darrell, "Part-based R-CNNs for fine-grained category detection" (ECCV 2014). The
 detector is a dense one in place of selective search with support vector machines.

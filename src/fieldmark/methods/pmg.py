@@ -1,4 +1,4 @@
-"""``pmg``: fine stages learn from small shuffled patches, coarse ones from large ones, all of them answer together.
+"""``pmg``: fine stages learn from small shuffled patches, coarse stages from large ones.
 
 Source: Du, Chang, Bhunia, Xie, Ma, Song, Guo, "Fine-grained visual classification via progressive multi-granularity
 training of jigsaw patches" (ECCV 2020).

@@ -1,4 +1,4 @@
-"""``ra_cnn``: the photo, a closer look at a square of it, and a closer one still; each has to be surer than the last.
+"""``ra_cnn``: the photo, a crop of it and a crop of that; each must be more certain than the last.
 
 Source: Fu, Zheng, Mei, "Look closer to see better: recurrent attention convolutional neural network for fine-grained
 image recognition" (CVPR 2017).

@@ -1,4 +1,4 @@
-"""``ws_dan``: many attention maps, one descriptor for each, and training photos cropped and erased by them.
+"""``ws_dan``: attention maps that guide crops and erasures of the training photos.
 
 Source: Hu, Qi, "See better before looking closer: weakly supervised data augmentation network for fine-grained visual
 classification" (2019).

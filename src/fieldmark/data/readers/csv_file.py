@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
+from fieldmark.data.readers import register_reader
 from fieldmark.data.readers._boxes import from_xywh
 from fieldmark.data.readers._splits import split_named
 from fieldmark.data.readers._text import read_text
@@ -46,6 +47,7 @@ def recognises(root: Path) -> bool:
     return root.suffix.lower() in _SUFFIXES if root.is_file() else bool(_candidates(root))
 
 
+@register_reader("csv", recognises=recognises, before="image_folder")
 def read(root: Path) -> RecordList:
     """Read a CSV with columns ``path``, ``label`` and, where known, ``split``, ``group``, box and ancestors.
 

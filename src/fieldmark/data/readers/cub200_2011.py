@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from fieldmark.data.readers import register_reader
 from fieldmark.data.readers._birds import read_class_ids, read_photos
 from fieldmark.data.readers._classes import contiguous
 from fieldmark.data.readers._official import check_official
@@ -21,6 +22,7 @@ def recognises(root: Path) -> bool:
     return all((root / name).is_file() for name in lists) and not (root / "hierarchy.txt").exists()
 
 
+@register_reader("cub200_2011", recognises=recognises)
 def read(root: Path) -> RecordList:
     """Read CUB-200-2011, or a subset in its layout with ids of its own.
 

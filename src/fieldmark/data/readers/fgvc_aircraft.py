@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, get_args
 
+from fieldmark.data.readers import register_reader
 from fieldmark.data.readers._boxes import from_inclusive
 from fieldmark.data.readers._official import check_official
 from fieldmark.data.readers._text import four_numbers, lookup, read_text, table
@@ -30,6 +31,7 @@ def recognises(root: Path) -> bool:
     return (_data(root) / "images_variant_test.txt").is_file()
 
 
+@register_reader("fgvc_aircraft", recognises=recognises)
 def read(root: Path, level: Level = "variant") -> RecordList:
     """Read FGVC-Aircraft at one of its three levels.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fieldmark.data.photos.photo_files import Folder, scan
+from fieldmark.data.readers import register_reader
 from fieldmark.data.readers._splits import split_named
 from fieldmark.data.readers._tree import Chain, qualify
 from fieldmark.errors import DataError
@@ -29,6 +30,7 @@ def recognises(root: Path) -> bool:
     return root.is_dir()
 
 
+@register_reader("image_folder", recognises=recognises, before=None)
 def read(root: Path) -> RecordList:
     """Read a folder of class folders.
 

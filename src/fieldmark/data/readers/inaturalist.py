@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from fieldmark.data.readers import register_reader
 from fieldmark.data.readers._boxes import from_xywh, largest
 from fieldmark.data.readers._classes import contiguous
 from fieldmark.data.readers._splits import split_named
@@ -41,6 +42,7 @@ def recognises(root: Path) -> bool:
     return any(_begins_as_coco(path) for path in _split_files(root).values())
 
 
+@register_reader("inaturalist", recognises=recognises)
 def read(root: Path) -> RecordList:
     """Read an iNaturalist set.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fieldmark.data.readers import register_reader
 from fieldmark.data.readers._birds import read_class_ids, read_photos
 from fieldmark.data.readers._classes import contiguous
 from fieldmark.data.readers._official import check_official
@@ -23,6 +24,7 @@ def recognises(root: Path) -> bool:
     return all((root / name).is_file() for name in lists)
 
 
+@register_reader("nabirds", recognises=recognises, before="cub200_2011")
 def read(root: Path) -> RecordList:
     """Read NABirds.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fieldmark.data.readers import register_reader
 from fieldmark.data.readers._classes import contiguous
 from fieldmark.data.readers._matlab import integers, read_mat
 from fieldmark.data.readers._official import check_official
@@ -42,6 +43,7 @@ def recognises(root: Path) -> bool:
     return (root / "imagelabels.mat").is_file() and (root / "setid.mat").is_file()
 
 
+@register_reader("oxford_flowers102", recognises=recognises)
 def read(root: Path) -> RecordList:
     """Read Oxford Flowers-102 with its official split: the test split is the large one.
 

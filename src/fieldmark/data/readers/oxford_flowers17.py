@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from fieldmark.data.photos.photo_files import is_photo
+from fieldmark.data.readers import register_reader
 from fieldmark.data.readers._classes import contiguous
 from fieldmark.data.readers._matlab import integers, read_mat
 from fieldmark.errors import DataError, SettingError
@@ -43,6 +44,7 @@ def recognises(root: Path) -> bool:
     return (root / "jpg" / "image_0001.jpg").is_file() or (root / "datasplits.mat").is_file()
 
 
+@register_reader("oxford_flowers17", recognises=recognises)
 def read(root: Path, partition: int = 1) -> RecordList:
     """Read Oxford Flowers-17 in its official layout.
 

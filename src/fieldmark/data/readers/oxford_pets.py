@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fieldmark.data.readers import register_reader
 from fieldmark.data.readers._classes import contiguous
 from fieldmark.data.readers._official import check_official
 from fieldmark.data.readers._text import lookup, read_rows
@@ -21,6 +22,7 @@ def recognises(root: Path) -> bool:
     return all((root / "annotations" / name).is_file() for name in _LISTS)
 
 
+@register_reader("oxford_pets", recognises=recognises)
 def read(root: Path) -> RecordList:
     """Read Oxford-IIIT Pets.
 

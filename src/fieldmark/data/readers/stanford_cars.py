@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fieldmark.data.readers import register_reader
 from fieldmark.data.readers._boxes import from_inclusive
 from fieldmark.data.readers._classes import contiguous
 from fieldmark.data.readers._matlab import read_mat, strings, variable
@@ -35,6 +36,7 @@ def recognises(root: Path) -> bool:
     return any(_find(root, name) for name in ("cars_train_annos.mat", "cars_annos.mat"))
 
 
+@register_reader("stanford_cars", recognises=recognises)
 def read(root: Path) -> RecordList:
     """Read Stanford Cars in either edition.
 

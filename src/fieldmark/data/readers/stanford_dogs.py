@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fieldmark.data.readers import register_reader
 from fieldmark.data.readers._boxes import largest, objects_of_xml
 from fieldmark.data.readers._classes import contiguous
 from fieldmark.data.readers._matlab import integers, read_mat, strings
@@ -21,6 +22,7 @@ def recognises(root: Path) -> bool:
     return all((_lists(root) / name).is_file() for name in _LISTS)
 
 
+@register_reader("stanford_dogs", recognises=recognises)
 def read(root: Path) -> RecordList:
     """Read Stanford Dogs.
 
