@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fieldmark.data.read import READERS
+from fieldmark.data.readers import READERS
 
 PAGE = Path(__file__).parents[3] / "docs" / "extend" / "dataset.md"
 
@@ -18,12 +18,13 @@ PAGE = Path(__file__).parents[3] / "docs" / "extend" / "dataset.md"
 def test_the_reader_of_the_page_passes_the_test_of_the_page(
     write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reader, _, test = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
+    _, reader, test = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
+    READERS.load_all()
+    for part in ("_objects", "_before"):
+        monkeypatch.setattr(READERS, part, dict(getattr(READERS, part)))
     module = types.ModuleType("food101")
     monkeypatch.setitem(sys.modules, "food101", module)
     exec(compile(reader, "food101.py", "exec"), module.__dict__)
-    others = dict(READERS)
-    monkeypatch.setattr("fieldmark.data.read.READERS", {"food101": module, **others})
     page: dict[str, Callable[..., None]] = {}
     exec(compile(test, "test_reader_food101.py", "exec"), page)
     page["test_food101"](write)
