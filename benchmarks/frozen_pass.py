@@ -23,7 +23,7 @@ from fieldmark.backbones.onnx_export import export_graph
 from fieldmark.data.photos.preprocess import load_array
 from fieldmark.data.read import read
 from fieldmark.layers.pooling.descriptors import DescriptorPool
-from fieldmark.training.frozen.frozen_heads import FrozenModule
+from fieldmark.training.frozen.frozen_backbone import FrozenModule
 
 
 def bare_loop(graph: bytes, arrays: np.ndarray, batch: int) -> float:

@@ -20,7 +20,7 @@ from scipy.stats import betabinom
 
 from fieldmark import load
 from fieldmark.api import Recognizer
-from fieldmark.calibration.logit_scaling import log_softmax
+from fieldmark.arrays import log_softmax
 from fieldmark.calibration.temperature import expected_calibration_error
 from fieldmark.evaluation.evaluate import photos_of_split
 from fieldmark.evaluation.guarantee_metrics import back_off_figures

@@ -1,11 +1,11 @@
-"""Array types that many files share."""
+"""Array types, and small functions of arrays that many files share."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Bools", "Float32s", "Float64s", "Floats", "Ints", "Pixels", "evenly"]
+__all__ = ["Bools", "Float32s", "Float64s", "Floats", "Ints", "Pixels", "evenly", "log_softmax", "softmax"]
 
 Floats = NDArray[np.floating]
 """Real numbers of any precision."""
@@ -20,3 +20,14 @@ Pixels = NDArray[np.uint8]
 def evenly(count: int, limit: int) -> Ints:
     """Positions of at most `limit` of `count` things, evenly taken."""
     return np.unique(np.linspace(0, count - 1, min(count, limit)).astype(np.int64)) if count else np.zeros(0, np.int64)
+
+
+def log_softmax(logits: Floats) -> Float64s:
+    """Return log-probabilities (n, K) of logits (n, K), in double precision."""
+    shifted = logits.astype(np.float64) - logits.max(1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(1, keepdims=True)))
+
+
+def softmax(logits: Floats) -> Float64s:
+    """Return probabilities (n, K) of logits (n, K), in double precision."""
+    return np.asarray(np.exp(log_softmax(logits)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +11,15 @@ import numpy as np
 from fieldmark.arrays import Floats, Ints
 from fieldmark.artifact.load import verified_file
 from fieldmark.artifact.load_method import load_method
-from fieldmark.backbones.runners.onnx_runner import OnnxRunner
 from fieldmark.calibration.member_fusion import fuse
 from fieldmark.data.photo_table import PhotoTable
 from fieldmark.errors import SettingError
+from fieldmark.member_spec import MemberSpec
 from fieldmark.methods.ensemble import Ensemble
 from fieldmark.recognizer.predictor import Predictor
 from fieldmark.structures import RecordList
-from fieldmark.training.graph_outputs import graph_logits
-from fieldmark.training.member import Member, Trained
+from fieldmark.training.member import Trained, TrainedMember
+from fieldmark.training.method_graph import MethodGraph
 
 __all__ = ["combine", "select_greedily"]
 
@@ -52,7 +51,7 @@ def combine(
         raise SettingError("an ensemble weighs its models by val photos, but the data hold none; add photos")
     labels = val.labels[choice]
     members = [_members(recognizer, val.records) for recognizer in recognizers]
-    answers = [_answers(recognizer, own)[choice] for recognizer, own in zip(recognizers, members, strict=True)]
+    answers = [_answers(own)[choice] for own in members]
     picks = select_greedily(answers, labels, settings.rounds)
     shares = np.bincount(picks, minlength=len(answers)) / len(picks)
     steps = _account(settings.models, answers, shares, labels)
@@ -111,29 +110,28 @@ def _demand_alike(recognizers: Sequence[Predictor], fingerprint: str) -> None:
         )
 
 
-def _members(recognizer: Predictor, val: RecordList) -> list[Member]:
-    """The methods of a model, with what its own graphs say of the val photos."""
+def _members(recognizer: Predictor, val: RecordList) -> list[TrainedMember]:
+    """Return the members of a model as trained members, with the logits of its own graphs on val."""
     members = []
     for facts in recognizer.manifest.members:
-        preprocess = facts.preprocess
-        runner = OnnxRunner(verified_file(recognizer.folder, recognizer.manifest, facts.graph))
-        logits = graph_logits(runner, val, preprocess, facts.views)
+        content = verified_file(recognizer.folder, recognizer.manifest, facts.graph).read_bytes()
         method = load_method(recognizer.folder, recognizer.manifest, facts)
-        member = Member(method, facts.method, facts.options, preprocess, facts.views, logits, facts.weight)
-        members.append(replace(member, temperature=facts.temperature))
+        graph = MethodGraph(method, facts.preprocess, content)
+        spec = MemberSpec(**{name: getattr(facts, name) for name in MemberSpec.model_fields})
+        members.append(TrainedMember(spec, graph, graph.mean_logits(val, facts.views), calibrated=True))
     return members
 
 
-def _answers(recognizer: Predictor, members: Sequence[Member]) -> Floats:
-    """Calibrated probabilities of the val photos, (n, K)."""
-    temperatures = [facts.temperature for facts in recognizer.manifest.members]
-    return fuse([member.val_logits for member in members], temperatures, [member.weight for member in members])
+def _answers(members: Sequence[TrainedMember]) -> Floats:
+    """Return the calibrated probabilities of the val photos, (n, K)."""
+    temperatures, weights = zip(*((member.spec.temperature, member.spec.weight) for member in members), strict=True)
+    return fuse([member.val_logits for member in members], temperatures, weights)
 
 
-def _weighed(members: Sequence[Member], share: float) -> list[Member]:
-    """The members of one model, their weights scaled to add up to its share."""
-    total = sum(member.weight for member in members)
-    return [replace(member, weight=float(share * member.weight / total)) for member in members]
+def _weighed(members: Sequence[TrainedMember], share: float) -> list[TrainedMember]:
+    """Return the members of one model, their weights scaled to sum to its share."""
+    total = sum(member.spec.weight for member in members)
+    return [member.weighing(float(share * member.spec.weight / total)) for member in members]
 
 
 def _account(models: Sequence[Path], answers: Sequence[Floats], shares: Floats, labels: Ints) -> list[str]:

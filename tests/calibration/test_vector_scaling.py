@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fieldmark.calibration.logit_scaling import log_softmax
+from fieldmark.arrays import log_softmax
 from fieldmark.calibration.temperature import fit_temperature, negative_log_likelihood, pooled_temperature
 from fieldmark.calibration.vector_scaling import MIN_PHOTOS_PER_CLASS, choose_scaling, fit_vector_scaling
 

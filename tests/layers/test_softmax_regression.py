@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from fieldmark.calibration.logit_scaling import log_softmax
+from fieldmark.arrays import log_softmax
 from fieldmark.layers import softmax_regression
 from fieldmark.layers.softmax_regression import LinearHead, fit_softmax
 

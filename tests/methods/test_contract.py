@@ -21,7 +21,7 @@ from fieldmark.methods.base import Method
 from fieldmark.methods.build import build_method, method_class, method_options
 from fieldmark.methods.pooled import PooledMethod
 from fieldmark.methods.settings_base import FitSettings
-from fieldmark.training.graph_outputs import NamedOutputs
+from fieldmark.training.method_graph import NamedOutputs
 
 CLASSES = 7
 SIDE = 64

@@ -123,7 +123,7 @@ def test_calibration_photos_choose_nothing(
     assert wrong.labels != photos.records.labels
     monkeypatch.setattr("fieldmark.combine_models._demand_alike", lambda *_: None)  # other labels, other fingerprint
     honest, misled = (combine(table, settings) for table in (photos, replace(photos, records=wrong)))
-    assert [member.weight for member in honest.members] == [member.weight for member in misled.members]
+    assert [one.spec.weight for one in honest.members] == [one.spec.weight for one in misled.members]
     assert honest.members[0].val_logits.shape == (len(photos.of_split("val")), 4)
 
 

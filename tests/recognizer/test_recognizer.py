@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from fieldmark import Answer, Recognizer, SettingError
-from fieldmark.calibration.logit_scaling import log_softmax
+from fieldmark.arrays import log_softmax
 from fieldmark.calibration.member_fusion import fuse
 from fieldmark.recognizer.inputs import is_single, to_image
 from fieldmark.structures import Record

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from fieldmark import Recognizer, SettingError, fit
+from fieldmark.arrays import log_softmax
+from fieldmark.artifact.load_method import load_method
 from fieldmark.backbones.runners.onnx_runner import OnnxRunner
-from fieldmark.calibration.logit_scaling import log_softmax
 from fieldmark.data.photos.open_photo import open_photo
 from fieldmark.data.photos.views import photo_views
 from fieldmark.data.read import read
-from fieldmark.training.graph_outputs import graph_logits
+from fieldmark.training.method_graph import MethodGraph
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +44,9 @@ def test_val_took_the_same_looks(recognizer: Recognizer, birds: Path) -> None:
     records = read(birds)
     val = [record for record in records if record.path.relative_to(birds).as_posix() in in_val]
     facts = recognizer.manifest.members[0]
-    runner = OnnxRunner(recognizer.folder / facts.graph)
-    logits = graph_logits(runner, val, facts.preprocess, 10)
+    method = load_method(recognizer.folder, recognizer.manifest, facts)
+    content = (recognizer.folder / facts.graph).read_bytes()
+    logits = MethodGraph(method, facts.preprocess, content).mean_logits(val, 10)
     top1 = float((logits.argmax(1) == np.array([record.label for record in val])).mean())
     assert recognizer.manifest.figures["val_top1"] == pytest.approx(top1)
 

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from safetensors.torch import save_file
 
 from fieldmark.artifact.card import write_card
 from fieldmark.artifact.checksums import checksum
-from fieldmark.artifact.manifest import MANIFEST, Manifest, MemberFacts
+from fieldmark.artifact.fitted_model import FittedModel
+from fieldmark.artifact.manifest import MANIFEST
 from fieldmark.atomic import atomic_folder
-from fieldmark.backbones.onnx_export import export_graph
 from fieldmark.data.photo_table import PhotoTable
 from fieldmark.errors import SettingError
-from fieldmark.structures import relative_path
-from fieldmark.training.graph_outputs import NamedOutputs
-from fieldmark.training.member import Member
+from fieldmark.openset.fit_openset import FittedOpenSet
+from fieldmark.openset.gallery import GALLERY_FOLDER, TABLE, Gallery, GalleryFacts
+from fieldmark.openset.open_set_state import OPEN_SET_FILE
 
-__all__ = ["SPLIT_COLUMNS", "check_out", "member_facts", "save_artifact"]
+__all__ = ["SPLIT_COLUMNS", "check_out", "save_artifact"]
 
 SPLIT_COLUMNS = ("path", "label", "split", "content")
 
@@ -38,58 +37,34 @@ def check_out(out: Path) -> None:
         raise SettingError(f"--out {out} cannot be made: {parent} is no folder that may be written to; name another")
 
 
-def member_facts(index: int, member: Member, temperature: float) -> MemberFacts:
-    return MemberFacts(
-        method=member.method_name,
-        options=dict(member.options),
-        preprocess=member.preprocess,
-        views=member.views,
-        weight=member.weight,
-        temperature=temperature,
-        graph=f"model-{index}.onnx",
-        weights=f"weights-{index}.safetensors",
-    )
-
-
-def save_artifact(
-    out: Path,
-    manifest: Manifest,
-    members: Sequence[Member],
-    photos: PhotoTable,
-    complete: Callable[[Path, Manifest], Manifest] | None = None,
-) -> None:
-    """Write the folder; it appears whole or not at all, and replaces an older model there.
-
-    Args:
-        out: The model folder.
-        manifest: Its `members` in the order of `members`; checksums are filled in here.
-        members: Trained methods.
-        photos: All photos with their splits, for ``split.csv``.
-        complete: Gets the draft of the folder with its graphs, adds files, and returns the manifest that knows them.
-    """
+def save_artifact(out: Path, model: FittedModel) -> None:
+    """Write a model folder. It appears whole or not at all, and replaces an older model there."""
     check_out(out)
     with atomic_folder(out) as folder:
-        for facts, member in zip(manifest.members, members, strict=True):
-            method = member.method.eval()
-            (folder / facts.graph).write_bytes(
-                export_graph(NamedOutputs(method), member.preprocess, ["logits", "embedding"])
-            )
-            state = {name: tensor.detach().contiguous() for name, tensor in method.state_dict().items()}
+        for facts, member in zip(model.members, model.trained.members, strict=True):
+            (folder / facts.graph).write_bytes(member.graph.content)
+            state = {name: tensor.detach().contiguous() for name, tensor in member.graph.method.state_dict().items()}
             save_file(state, folder / facts.weights)
-        _write_split(folder / "split.csv", photos)
-        if complete is not None:
-            manifest = complete(folder, manifest)
+        _write_split(folder / "split.csv", model.prepared.photos)
+        model.certificate.tables.save(folder / model.certificate.facts.file)
+        model.open_set.state.save(folder / OPEN_SET_FILE)
+        gallery = _write_gallery(folder, model.open_set, model.settings.gallery_uri)
         sums = {path.name: checksum(path) for path in sorted(folder.iterdir()) if path.is_file()}
-        finished = manifest.model_copy(update={"checksums": sums})
-        (folder / "README.md").write_text(write_card(finished), encoding="utf-8")
-        (folder / MANIFEST).write_text(finished.model_dump_json(indent=1), encoding="utf-8")
+        manifest = model.manifest(gallery, sums)
+        (folder / "README.md").write_text(write_card(manifest), encoding="utf-8")
+        (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
+
+
+def _write_gallery(folder: Path, open_set: FittedOpenSet, uri: str | None) -> GalleryFacts:
+    """Write the gallery into the folder, or to a URI, where the table is named after the model's projection."""
+    key = open_set.state.projection.key
+    table = TABLE if uri is None else f"{TABLE}-{key}"
+    return Gallery.create(uri or GALLERY_FOLDER, folder, open_set.rows, open_set.vectors, key, table)
 
 
 def _write_split(path: Path, photos: PhotoTable) -> None:
-    records = photos.records
     with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file)
         writer.writerow(SPLIT_COLUMNS)
-        for record, content in zip(records, photos.content_keys, strict=True):
-            name = records.classes[record.label]
-            writer.writerow((relative_path(record.path, records.root), name, record.split, content))
+        for name, record, key in zip(photos.names, photos.records, photos.content_keys, strict=True):
+            writer.writerow((name, photos.classes[record.label], record.split, key))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from fieldmark.arrays import Bools, Floats, Ints
+from fieldmark.arrays import Floats, Ints
 from fieldmark.calibration.logit_scaling import LogitScaling
-from fieldmark.calibration.member_fusion import fuse
+from fieldmark.calibration.member_fusion import fuse, mean_logits
 from fieldmark.calibration.temperature import (
     expected_calibration_error,
     fit_temperature,
@@ -17,7 +16,9 @@ from fieldmark.calibration.temperature import (
     pooled_temperature,
 )
 from fieldmark.calibration.vector_scaling import choose_scaling
-from fieldmark.training.member import Member
+from fieldmark.data.photo_table import PhotoTable
+from fieldmark.member_spec import MemberSpec
+from fieldmark.training.member import Trained, TrainedMember
 
 __all__ = ["Calibration", "calibrate"]
 
@@ -27,36 +28,43 @@ class Calibration:
     """The result of calibration, fitted on the val photos outside the calibration set.
 
     Attributes:
-        temperatures: One for each member.
+        members: The members with their final temperatures.
         scaling: Scaling of the fused logits; None where the temperatures are enough.
-        probabilities: (n_val, K) calibrated, of all val photos.
+        probabilities: (n_val, K) calibrated, of all photos of the split val.
+        logits: (n_val, K) weighted mean over the members, divided by their temperatures.
         figures: Calibration errors and losses on all val photos, before and after.
         top1: Top-1 accuracy on all val photos; None without any.
     """
 
-    temperatures: tuple[float, ...]
+    members: tuple[MemberSpec, ...]
     scaling: LogitScaling | None
     probabilities: Floats
+    logits: Floats
     figures: dict[str, float]
     top1: float | None
 
 
-def calibrate(members: Sequence[Member], labels: Ints, free: Bools) -> Calibration:
-    """Fit on the val photos outside the calibration set, and on out-of-fold logits where members have them.
+def calibrate(trained: Trained, val: PhotoTable) -> Calibration:
+    """Fit on the photos of the role val, and on out-of-fold logits where members have them.
 
     Args:
-        members: Trained members with their `val_logits`.
-        labels: (n_val,).
-        free: (n_val,) True for val photos that may be fitted on; the others are the calibration set.
+        trained: Members with their `val_logits`.
+        val: The photos of the split val.
     """
-    temperatures = tuple(_member_temperature(member, labels, free) for member in members)
-    logits, weights = [member.val_logits for member in members], [member.weight for member in members]
+    labels, free = val.labels, val.positions("val")
+    temperatures = [_member_temperature(member, labels, free) for member in trained.members]
+    specs = [
+        member.spec.model_copy(update={"temperature": temperature})
+        for member, temperature in zip(trained.members, temperatures, strict=True)
+    ]
+    logits, weights = [member.val_logits for member in trained.members], [spec.weight for spec in specs]
     fused = np.log(np.maximum(fuse(logits, temperatures, weights), 1e-30))
-    common = 1.0 if len(members) == 1 or not free.any() else fit_temperature(fused[free], labels[free])
+    common = 1.0 if len(specs) == 1 or not len(free) else fit_temperature(fused[free], labels[free])
     scaling = choose_scaling(fused[free], labels[free], common)
     after = scaling(fused) if len(fused) else np.exp(fused)
+    mean = mean_logits(logits, temperatures, weights)
     if not len(labels):
-        return Calibration(temperatures, None, after, {}, None)
+        return Calibration(tuple(specs), None, after, mean, {}, None)
     before = np.log(np.maximum(fuse(logits, [1.0] * len(logits), weights), 1e-12))
     figures = {
         "val_photos": float(len(labels)),
@@ -67,12 +75,12 @@ def calibrate(members: Sequence[Member], labels: Ints, free: Bools) -> Calibrati
     }
     plain = scaling.kind == "temperature" and common == 1.0
     kept = None if plain else scaling
-    return Calibration(temperatures, kept, after, figures, float((after.argmax(1) == labels).mean()))
+    return Calibration(tuple(specs), kept, after, mean, figures, float((after.argmax(1) == labels).mean()))
 
 
-def _member_temperature(member: Member, labels: Ints, free: Bools) -> float:
-    if member.temperature is not None:
-        return member.temperature
+def _member_temperature(member: TrainedMember, labels: Ints, free: Ints) -> float:
+    if member.calibrated:
+        return member.spec.temperature
     logits, truth = member.val_logits[free], labels[free]
     if member.fold_logits is None or member.fold_labels is None:
         return fit_temperature(logits, truth)

@@ -7,15 +7,9 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from fieldmark.arrays import Float64s, Floats
+from fieldmark.arrays import Float64s, Floats, softmax
 
-__all__ = ["LogitScaling", "log_softmax"]
-
-
-def log_softmax(logits: Floats) -> Float64s:
-    """Return log-probabilities (n, K) in double precision."""
-    shifted = logits.astype(np.float64) - logits.max(1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(1, keepdims=True)))
+__all__ = ["LogitScaling"]
 
 
 class LogitScaling(BaseModel):
@@ -40,4 +34,4 @@ class LogitScaling(BaseModel):
 
     def __call__(self, logits: Floats) -> Float64s:
         """Return calibrated probabilities (n, K)."""
-        return np.asarray(np.exp(log_softmax(logits * np.array(self.scale) + np.array(self.shift))))
+        return softmax(logits * np.array(self.scale) + np.array(self.shift))

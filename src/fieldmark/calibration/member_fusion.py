@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fieldmark.arrays import Floats
-from fieldmark.calibration.logit_scaling import log_softmax
+from fieldmark.arrays import Floats, softmax
 
 __all__ = ["fuse", "mean_logits"]
 
@@ -25,7 +24,7 @@ def fuse(logits: Sequence[Floats], temperatures: Sequence[float], weights: Seque
     """
     total = sum(weights)
     parts = zip(logits, temperatures, weights, strict=True)
-    mixed = [np.exp(log_softmax(values / temperature)) * (weight / total) for values, temperature, weight in parts]
+    mixed = [softmax(values / temperature) * (weight / total) for values, temperature, weight in parts]
     return np.asarray(np.sum(mixed, axis=0))
 
 

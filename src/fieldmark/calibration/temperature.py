@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fieldmark.arrays import Floats, Ints
-from fieldmark.calibration.logit_scaling import log_softmax
+from fieldmark.arrays import Floats, Ints, log_softmax
 
 __all__ = [
     "SIGNIFICANT_SHIFT",

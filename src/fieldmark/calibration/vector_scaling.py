@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from fieldmark.arrays import Float64s, Floats, Ints
-from fieldmark.calibration.logit_scaling import LogitScaling, log_softmax
+from fieldmark.arrays import Float64s, Floats, Ints, log_softmax
+from fieldmark.calibration.logit_scaling import LogitScaling
 from fieldmark.calibration.temperature import fit_temperature
 
 __all__ = ["MIN_PHOTOS_PER_CLASS", "choose_scaling", "fit_vector_scaling"]

@@ -82,13 +82,15 @@ class Facts:
 def do(job: Job) -> Facts:
     """Fit, measure, and write the facts into the model folder."""
     from fieldmark.compare.measure import count_parameters, cpu_seconds, milliseconds_per_photo, peak_bytes
-    from fieldmark.fit import run_folder, train_and_save
+    from fieldmark.fit import fit_prepared, run_folder
+    from fieldmark.recognizer.predictor import Predictor
 
     settings = settings_class(job.settings["method"]).model_validate(job.settings)
     shutil.rmtree(run_folder(job.out), ignore_errors=True)
     started, cpu_before = time.monotonic(), cpu_seconds()
     with _own_cache():
-        recognizer = train_and_save(job.prepared, settings, job.out)
+        fit_prepared(job.prepared, settings, job.out)
+    recognizer = Predictor(job.out)
     seconds, cpu, peak = time.monotonic() - started, cpu_seconds() - cpu_before, peak_bytes()
     photos = job.prepared.photos
     facts = Facts(

@@ -12,7 +12,7 @@ import numpy as np
 
 from fieldmark.arrays import Ints
 from fieldmark.data.calibration_split import assign_roles
-from fieldmark.structures import RecordList, Role, Split
+from fieldmark.structures import RecordList, Role, Split, relative_path
 
 __all__ = ["PhotoTable"]
 
@@ -50,6 +50,16 @@ class PhotoTable:
     @property
     def classes(self) -> tuple[str, ...]:
         return self.records.classes
+
+    @cached_property
+    def taxonomy(self) -> dict[str, list[str]]:
+        """Class -> names of its ancestors, coarsest first, for classes that have any."""
+        return {self.classes[record.label]: list(record.taxonomy) for record in self.records if record.taxonomy}
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Path of each photo below the root of the data set, with forward slashes."""
+        return [relative_path(record.path, self.records.root) for record in self.records]
 
     @cached_property
     def key_of(self) -> Mapping[Path, str]:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
-from fieldmark.arrays import Bools, Float32s, Floats, Ints, evenly
-from fieldmark.backbones.runners.batches import in_batches
-from fieldmark.backbones.runners.onnx_runner import OnnxRunner
-from fieldmark.calibration.member_fusion import mean_logits
-from fieldmark.data.photos.preprocess import Preprocess, load_array
-from fieldmark.data.photos.views import whole_views
+from fieldmark.arrays import Float32s, Floats, Ints, evenly
+from fieldmark.calibration.calibrate import Calibration
+from fieldmark.data.photo_table import PhotoTable
 from fieldmark.openset.class_gaussians import ClassGaussians
 from fieldmark.openset.enrolled_classes import EnrolmentGate
 from fieldmark.openset.enrolment_gate import fit_gates
@@ -22,10 +18,9 @@ from fieldmark.openset.leave_class_out import auroc_by_score, choose_score, leav
 from fieldmark.openset.open_set_state import OpenSetState, ValPredictions
 from fieldmark.openset.projection import Projection
 from fieldmark.openset.unknown_scores import DEFAULT_SCORE, OpenSetFeatures, UnknownThreshold, fit_threshold
-from fieldmark.structures import RecordList, relative_path
-from fieldmark.training.member import Member
+from fieldmark.training.member import Trained, TrainedMember
 
-__all__ = ["FittedOpenSet", "KnownPhotos", "fit_openset", "gallery_rows", "graph_embeddings", "known_photos"]
+__all__ = ["FittedOpenSet", "fit_openset"]
 
 Embed = Callable[[Ints], Float32s]
 
@@ -41,29 +36,6 @@ _IN_MEMORY_BYTES = 96 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class KnownPhotos:
-    """The photos that a model was made from.
-
-    Attributes:
-        records: Train photos, then val photos.
-        num_train: Number of train photos.
-        embed: Positions in `records` to embeddings (n, D) of the first member, the mean over its views.
-        val_probabilities: (n_val, K), calibrated.
-        val_logits: (n_val, K), divided by the temperature; the weighted mean over the members.
-        free: (n_val,) True for val photos outside the calibration set.
-        groups: (n,) photos with equal numbers show the same moment.
-    """
-
-    records: RecordList
-    num_train: int
-    embed: Embed
-    val_probabilities: Floats
-    val_logits: Floats
-    free: Bools
-    groups: Ints
-
-
-@dataclass(frozen=True, slots=True)
 class FittedOpenSet:
     """The result of `fit_openset`.
 
@@ -71,103 +43,64 @@ class FittedOpenSet:
         state: What a recognizer keeps of the photos.
         threshold: How unknowns are detected; None without val photos.
         gates: How enrolled classes compete, for each number of photos.
-        vectors: (n, d) unit vectors of the known photos, for the gallery.
+        rows: The train and val photos, for the gallery.
+        vectors: (n, d) unit vectors of these.
     """
 
     state: OpenSetState
     threshold: UnknownThreshold | None
     gates: list[EnrolmentGate]
+    rows: list[GalleryRow]
     vectors: Float32s
 
 
-def fit_openset(photos: KnownPhotos, *, seed: int) -> FittedOpenSet:
-    """Fit everything that open-set recognition, enrolment and the gallery need.
+def fit_openset(trained: Trained, calibration: Calibration, known: PhotoTable, *, seed: int) -> FittedOpenSet:
+    """Fit everything that open-set recognition, enrolment and the gallery need, on embeddings of the first member.
 
     Args:
-        photos: What the model was made from.
+        trained: The trained members.
+        calibration: Their calibrated results on the split val.
+        known: Train photos, then those of the split val.
         seed: Seed of the simulations.
     """
-    count, num_train = len(photos.records), photos.num_train
-    photos = replace(photos, embed=_embed_once(photos.embed, count))
-    projection = Projection.fit(photos.embed(evenly(num_train, _PROJECTION_PHOTOS)))
-    vectors = np.empty((count, projection.dim), dtype=np.float32)
-    for start in range(0, count, _CHUNK):
-        positions = np.arange(start, min(start + _CHUNK, count))
-        vectors[positions] = projection(photos.embed(positions))
-    state, kept = _state(photos, projection, vectors)
-    labels = np.array(photos.records.labels, dtype=np.int64)
-    few, some = _simulated(labels[:num_train], seed), kept[evenly(len(kept), _SIMULATED_PHOTOS)]
-    own = photos.embed(num_train + some) if len(some) else np.zeros((0, projection.width), dtype=np.float32)
-    folds = leave_class_out(
-        photos.embed(few), labels[few], own, labels[num_train + some], photos.groups[few], seed=seed
-    )
+    labels, num_train = known.labels, len(known.positions("train"))
+    embed = _embed_once(_embedder(trained.members[0], known), len(known))
+    projection = Projection.fit(embed(evenly(num_train, _PROJECTION_PHOTOS)))
+    vectors = np.empty((len(known), projection.dim), dtype=np.float32)
+    for start in range(0, len(known), _CHUNK):
+        positions = np.arange(start, min(start + _CHUNK, len(known)))
+        vectors[positions] = projection(embed(positions))
+    kept = _kept_val(known)
+    probabilities, in_table = calibration.probabilities[kept], num_train + kept
+    val = _val_predictions(vectors[in_table], labels[in_table], probabilities)
+    state = _state(projection, vectors[:num_train], labels[:num_train], len(known.classes), val)
+    few, some = _simulated(labels[:num_train], seed), in_table[evenly(len(kept), _SIMULATED_PHOTOS)]
+    own = embed(some) if len(some) else np.zeros((0, projection.width), dtype=np.float32)
+    groups = np.array(known.groups, dtype=np.int64)[few]
+    folds = leave_class_out(embed(few), labels[few], own, labels[some], groups, seed=seed)
     simulated = auroc_by_score(folds)
     features = OpenSetFeatures(
-        photos.val_probabilities[kept],
-        photos.val_logits[kept],
-        state.val.vectors,
-        state.reference_vectors,
-        state.gaussians,
+        probabilities, calibration.logits[kept], val.vectors, state.reference_vectors, state.gaussians
     )
     means = {name: float(np.mean(values)) for name, values in simulated.items()}
     threshold = fit_threshold(features, means, choose_score(simulated) if simulated else DEFAULT_SCORE)
-    return FittedOpenSet(state, threshold, fit_gates(folds, seed=seed), vectors)
+    return FittedOpenSet(state, threshold, fit_gates(folds, seed=seed), _gallery_rows(known), vectors)
 
 
-def known_photos(
-    graph: Path,
-    temperatures: Sequence[float],
-    records: RecordList,
-    members: Sequence[Member],
-    val_probabilities: Floats,
-    free: Bools,
-    groups: Sequence[int],
-) -> KnownPhotos:
-    """Return train and val photos with the members' results; embeddings of the first member are computed lazily.
-
-    Args:
-        graph: ONNX file of the first member.
-        temperatures: One for each member.
-        records: All photos with their splits.
-        members: The trained members.
-        val_probabilities: (n_val, K), calibrated.
-        free: (n_val,) True for val photos outside the calibration set.
-        groups: A number for each of `records`; photos with equal numbers show the same moment.
-    """
-    train, val = records.of_split("train"), records.of_split("val")
-    own = records.like([*train, *val])
-    first = members[0]
-    embed = first.embed or graph_embeddings(graph, first.preprocess, first.views, own)
-    logits = mean_logits([member.val_logits for member in members], temperatures, [member.weight for member in members])
-    moments = [
-        group
-        for split in ("train", "val")
-        for group, record in zip(groups, records, strict=True)
-        if record.split == split
-    ]
-    return KnownPhotos(own, len(train), embed, val_probabilities, logits, free, np.array(moments, dtype=np.int64))
-
-
-def graph_embeddings(graph: Path, preprocess: Preprocess, views: int, records: RecordList) -> Embed:
-    """Return a function from positions to embeddings of the exported graph, for methods without cached embeddings."""
-    runner = OnnxRunner(graph)
-
-    def work(positions: Sequence[int]) -> Float32s:
-        arrays = np.stack([load_array(records[position], preprocess) for position in positions])
-        return np.asarray(runner.run_views(arrays, whole_views(views))["embedding"].mean(1))
-
-    def embed(positions: Ints) -> Float32s:
-        return np.concatenate(list(in_batches(positions.tolist(), work)))
-
-    return embed
-
-
-def gallery_rows(records: RecordList) -> list[GalleryRow]:
-    """Return the gallery's row of each record."""
+def _gallery_rows(photos: PhotoTable) -> list[GalleryRow]:
     return [
-        GalleryRow(relative_path(record.path, records.root), records.classes[record.label], str(record.split))
-        for record in records
+        GalleryRow(name, photos.classes[record.label], str(record.split))
+        for name, record in zip(photos.names, photos.records, strict=True)
     ]
+
+
+def _embedder(member: TrainedMember, photos: PhotoTable) -> Embed:
+    """Return a function from rows of the table to embeddings: out of the cache, or by the graph."""
+
+    def by_graph(positions: Ints) -> Float32s:
+        return member.graph.mean_embeddings([photos.records[row] for row in positions], member.spec.views)
+
+    return member.embed or by_graph
 
 
 def _embed_once(embed: Embed, count: int) -> Embed:
@@ -179,20 +112,30 @@ def _embed_once(embed: Embed, count: int) -> Embed:
     return lambda positions: np.asarray(rows[positions])
 
 
-def _state(photos: KnownPhotos, projection: Projection, vectors: Float32s) -> tuple[OpenSetState, Ints]:
-    """Return the state, and the positions of its val photos: those outside the calibration set, or all if few."""
-    labels, num_train = np.array(photos.records.labels, dtype=np.int64), photos.num_train
-    order = np.argsort(labels[:num_train], kind="stable")  # by class, so that a sample is stratified
-    fitted = order[evenly(num_train, _GAUSSIAN_PHOTOS)]
-    gaussians = ClassGaussians.fit(vectors[fitted], labels[fitted], len(photos.records.classes))
-    reference = vectors[order[evenly(num_train, _REFERENCE_VECTORS)]].astype(np.float16).astype(np.float32)
-    usable = np.flatnonzero(photos.free | (photos.free.sum() < _FEW))
-    kept = usable[evenly(len(usable), _VAL_PHOTOS)]
-    probabilities = photos.val_probabilities[kept]
-    answers = probabilities.argmax(1) if len(kept) else np.zeros(0, np.int64)
-    confidence = probabilities.max(1) if len(kept) else np.zeros(0)
-    val = ValPredictions(vectors[num_train + kept], labels[num_train + kept], answers, confidence)
-    return OpenSetState(projection, gaussians, reference, val), kept
+def _kept_val(photos: PhotoTable) -> Ints:
+    """Return positions in the split val of at most 4096 photos of the role val; of all val photos if they are few."""
+    val = photos.of_split("val")
+    usable = val.positions("val")
+    if len(usable) < _FEW:
+        usable = np.arange(len(val))
+    return usable[evenly(len(usable), _VAL_PHOTOS)]
+
+
+def _val_predictions(vectors: Float32s, labels: Ints, probabilities: Floats) -> ValPredictions:
+    if not len(labels):
+        return ValPredictions(vectors, labels, np.zeros(0, np.int64), np.zeros(0))
+    return ValPredictions(vectors, labels, probabilities.argmax(1), probabilities.max(1))
+
+
+def _state(
+    projection: Projection, vectors: Float32s, labels: Ints, num_classes: int, val: ValPredictions
+) -> OpenSetState:
+    """Return the state, from the unit vectors (n, d) and labels (n,) of train photos."""
+    order = np.argsort(labels, kind="stable")  # by class, so that a sample is stratified
+    fitted = order[evenly(len(labels), _GAUSSIAN_PHOTOS)]
+    gaussians = ClassGaussians.fit(vectors[fitted], labels[fitted], num_classes)
+    reference = vectors[order[evenly(len(labels), _REFERENCE_VECTORS)]].astype(np.float16).astype(np.float32)
+    return OpenSetState(projection, gaussians, reference, val)
 
 
 def _simulated(labels: Ints, seed: int) -> Ints:

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from fieldmark.arrays import Float32s
 from fieldmark.errors import ModelError
 
-__all__ = ["GALLERY_FOLDER", "INDEX_FROM", "Gallery", "GalleryFacts", "GalleryRow", "Neighbour"]
+__all__ = ["GALLERY_FOLDER", "INDEX_FROM", "TABLE", "Gallery", "GalleryFacts", "GalleryRow", "Neighbour"]
 
 
 GALLERY_FOLDER = "gallery"

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fieldmark.arrays import Bools, Float32s, Float64s, Ints
-from fieldmark.calibration.logit_scaling import log_softmax
+from fieldmark.arrays import Bools, Float32s, Float64s, Ints, log_softmax
 from fieldmark.calibration.temperature import SIGNIFICANT_SHIFT, calibration_shift, pooled_temperature
 from fieldmark.layers.softmax_regression import fit_softmax
 from fieldmark.openset.class_gaussians import ClassGaussians

@@ -14,7 +14,6 @@ from fieldmark.data.photos.preprocess import load_array
 from fieldmark.data.prepare import prepare
 from fieldmark.data.read import read
 from fieldmark.methods.linear_probe import LinearProbe
-from fieldmark.training.graph_outputs import method_logits
 from fieldmark.training.member import Trained
 from fieldmark.training.train import train
 
@@ -34,7 +33,7 @@ def trained(photos: PhotoTable, tmp_path_factory: pytest.TempPathFactory) -> Tra
 def test_it_learns(trained: Trained, photos: PhotoTable) -> None:
     (member,) = trained.members
     records = photos.records.of_split("train")
-    logits = method_logits(member.method, records, member.preprocess, member.views)
+    logits = member.graph.mean_logits(records, member.spec.views)
     assert (logits.argmax(1) == records.labels).mean() > 0.9
 
 
@@ -46,7 +45,7 @@ def test_the_account_holds_the_figure_that_the_choice_was_made_by(trained: Train
 def test_val_logits_from_the_cache_are_those_of_the_shipped_graph(trained: Trained, photos: PhotoTable) -> None:
     """Temperatures are fitted on the former and used on the latter."""
     (member,) = trained.members
-    shipped = method_logits(member.method, photos.records.of_split("val"), member.preprocess, member.views)
+    shipped = member.graph.mean_logits(photos.records.of_split("val"), member.spec.views)
     np.testing.assert_allclose(member.val_logits, shipped, atol=0.02 * np.abs(shipped).max())
 
 
@@ -54,10 +53,10 @@ def test_the_embedding_carries_the_logits(trained: Trained, photos: PhotoTable) 
     """Logits are linear in the embedding, and each descriptor has a mean squared norm near 1 over train."""
     (member,) = trained.members
     records = photos.records.of_split("train")
-    images = np.stack([load_array(record, member.preprocess) for record in records])
+    images = np.stack([load_array(record, member.spec.preprocess) for record in records])
     with torch.no_grad():
-        output = member.method(Normalize(member.preprocess)(torch.from_numpy(images)))
-        torch.testing.assert_close(member.method.head(output.embedding), output.logits)
+        output = member.graph.method(Normalize(member.spec.preprocess)(torch.from_numpy(images)))
+        torch.testing.assert_close(member.graph.method.head(output.embedding), output.logits)
     split = 1280
     for part in (output.embedding[:, :split], output.embedding[:, split:]):
         assert part.square().sum(1).mean() == pytest.approx(1.0, rel=0.05)

@@ -1,4 +1,4 @@
-"""Frozen backbones that answer together, and what cross-validation and val say of them."""
+"""Frozen backbones that answer together, and their accuracy in cross-validation and on val."""
 
 from __future__ import annotations
 
@@ -8,57 +8,54 @@ from functools import cached_property
 
 import numpy as np
 
-from fieldmark.arrays import Float32s, Ints
+from fieldmark.arrays import Floats, Ints, softmax
 from fieldmark.data.photo_table import PhotoTable
-from fieldmark.training.frozen.frozen_heads import FrozenBackbone, Look
-from fieldmark.training.member import Member
+from fieldmark.training.frozen.frozen_backbone import FrozenPass
+from fieldmark.training.member import TrainedMember
 
-__all__ = ["BackboneEnsemble", "softmax", "top1_on_val"]
+__all__ = ["BackboneEnsemble", "top1_on_val"]
 
 
 @dataclass(frozen=True)
 class BackboneEnsemble:
-    """Frozen backbones that answer together, by the mean of their probabilities."""
+    """Frozen backbones whose probabilities are averaged.
 
-    parts: tuple[tuple[FrozenBackbone, Look], ...]
-    probabilities: Float32s
+    Attributes:
+        passes: One for each backbone.
+        probabilities: (n, K) out of folds.
+        accuracy: Out-of-fold top-1.
+    """
+
+    passes: tuple[FrozenPass, ...]
+    probabilities: Floats
     accuracy: float
 
     @classmethod
-    def of(cls, parts: tuple[tuple[FrozenBackbone, Look], ...], labels: Ints) -> BackboneEnsemble:
-        probabilities = np.asarray(np.mean([softmax(look.choice.logits) for _, look in parts], axis=0))
-        truth = labels[parts[0][1].choice.positions]
-        return cls(parts, probabilities, float((probabilities.argmax(1) == truth).mean()))
+    def of(cls, passes: tuple[FrozenPass, ...], labels: Ints) -> BackboneEnsemble:
+        probabilities = np.asarray(np.mean([softmax(one.choice.logits) for one in passes], axis=0))
+        truth = labels[passes[0].choice.positions]
+        return cls(passes, probabilities, float((probabilities.argmax(1) == truth).mean()))
 
     @property
     def label(self) -> str:
-        return " and ".join(f"{frozen.label}, {look.choice.label}" for frozen, look in self.parts)
+        return " and ".join(one.label for one in self.passes)
 
     @cached_property
-    def members(self) -> list[Member]:
-        """The parts, fitted on all train photos."""
-        members = [frozen.member(look, frozen.settings.method) for frozen, look in self.parts]
-        for member in members:
-            member.weight = 1.0 / len(members)
-        return members
+    def members(self) -> list[TrainedMember]:
+        """The backbones with their heads, fitted on all train photos."""
+        return [one.member().weighing(1.0 / len(self.passes)) for one in self.passes]
 
     def standard_error(self, other: BackboneEnsemble, labels: Ints) -> float:
-        """Of the difference between two teams' accuracies on the same photos."""
-        truth = labels[self.parts[0][1].choice.positions]
+        """Return the standard error of the difference of two accuracies on the same photos."""
+        truth = labels[self.passes[0].choice.positions]
         disagree = (self.probabilities.argmax(1) == truth) != (other.probabilities.argmax(1) == truth)
         return float(np.sqrt(disagree.mean() / len(truth)))
 
 
-def top1_on_val(photos: PhotoTable, members: Sequence[Member]) -> float:
-    """Top-1 of the weighted mean of the members' probabilities, on the val photos that may choose."""
-    total = sum(member.weight for member in members)
-    mixed = [softmax(member.val_logits) * (member.weight / total) for member in members]
+def top1_on_val(photos: PhotoTable, members: Sequence[TrainedMember]) -> float:
+    """Return the top-1 of the weighted mean of the members' probabilities, on the photos of the role val."""
+    total = sum(member.spec.weight for member in members)
+    mixed = [softmax(member.val_logits) * (member.spec.weight / total) for member in members]
     val = photos.of_split("val")
     correct = np.sum(mixed, axis=0).argmax(1) == val.labels
     return float(correct[val.positions("val")].mean())
-
-
-def softmax(logits: Float32s) -> Float32s:
-    """Probabilities (n, K) of logits (n, K)."""
-    shifted = np.exp(logits - logits.max(1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(1, keepdims=True), dtype=np.float32)

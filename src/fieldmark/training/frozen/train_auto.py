@@ -1,10 +1,10 @@
-"""``auto``: the cheap pass first, then more of everything only while it pays and the budget allows it."""
+"""``auto``: one cheap pass first, then larger backbones and images while they pay and the budget allows it."""
 
 from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +17,9 @@ from fieldmark.data.photo_table import PhotoTable
 from fieldmark.methods.auto import Auto
 from fieldmark.methods.fine_tune import FineTune
 from fieldmark.training.frozen.backbone_ensemble import BackboneEnsemble, top1_on_val
-from fieldmark.training.frozen.frozen_heads import FrozenBackbone, photos_key
+from fieldmark.training.frozen.frozen_backbone import FrozenBackbone, FrozenPass, photos_key
 from fieldmark.training.gradient.train_by_gradient import train_by_gradient
-from fieldmark.training.member import Member, Trained
+from fieldmark.training.member import Trained, TrainedMember
 
 __all__ = ["CANDIDATES", "train_auto"]
 
@@ -30,36 +30,36 @@ CANDIDATES: tuple[tuple[str, ...], ...] = (("avg",), ("gem",), ("cov",), ("gem",
 """Sets of descriptors that cross-validation chooses from."""
 
 DEFAULT_BUDGET = 180.0
-"""Seconds for frozen features where the user names none."""
+"""Seconds for frozen features if the user gives no budget."""
 
 GOOD_ENOUGH = 0.95
-"""Within the default budget, nothing more expensive is tried beyond this accuracy."""
+"""Within the default budget, the search stops at this accuracy."""
 
 CONTRADICTION = 5.0
-"""Standard errors by which val must lie below cross-validation to be believed instead. A val of few bursts strays by
-3 or 4 of them, one that was taken in another place by 20."""
+"""If val lies below cross-validation by this many standard errors, val counts. A val of few bursts differs by 3 or 4,
+one from another place by 20."""
 
 FINE_TUNE_SECONDS = 240.0
-"""Less time than that makes no fine-tune on a laptop that beats frozen features."""
+"""Minimum seconds for fine-tuning to beat frozen features."""
 
 FINE_TUNE_RESERVE = 15.0
-"""Seconds kept for writing the model."""
+"""Seconds reserved for writing the model."""
 
 PILOT_PHOTOS = 480
 PILOT_GAIN = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class _Rung:
-    """A backbone at an image size, next in line."""
+class _Candidate:
+    """A backbone at an image size."""
 
     backbone: str
     image_size: int
 
 
 @dataclass(slots=True)
-class _Climb:
-    """State of the search: what is best so far, what was said, how much time is left."""
+class _Search:
+    """State of the search: settings, log and clock."""
 
     photos: PhotoTable
     settings: Auto.Settings
@@ -76,7 +76,7 @@ class _Climb:
 
     @property
     def patient(self) -> bool:
-        """Whether the user gives more time than is spent anyway."""
+        """Whether the user gives more time than the default."""
         return self.budget > DEFAULT_BUDGET
 
     @property
@@ -84,10 +84,10 @@ class _Climb:
         return time.monotonic() - self.started
 
     def remembered(self, frozen: FrozenBackbone, what: str, seconds: float) -> float:
-        """The seconds that `what` took the first time, remembered beside the cached features.
+        """Return the seconds that `what` took the first time; they are stored beside the cached features.
 
-        A repeat reads features from the cache in no time. If it went by its own clock it would climb further and
-        end with other numbers; so it decides by the clock of the first run.
+        A repeated fit reads features from the cache at once. By its own clock it would search further and end with
+        other numbers, so it decides by the clock of the first fit.
         """
         folder = cache_root() / "clock"
         folder.mkdir(parents=True, exist_ok=True)
@@ -100,9 +100,9 @@ class _Climb:
 
 
 def train_auto(photos: PhotoTable, settings: Auto.Settings, run_dir: Path, *, resume: bool = False) -> Trained:
-    """Climb from frozen features of the smallest backbone upwards; each step says its gain and its cost.
+    """Start with frozen features of the smallest backbone, and try larger ones while they pay.
 
-    What a budget of the user's leaves after that goes into fine-tuning, which is kept where val says that it helps.
+    Time that a budget of the user leaves goes into fine-tuning, which is kept if val shows that it helps.
 
     Args:
         photos: All photos of the fit; those of the test split are not used.
@@ -110,113 +110,116 @@ def train_auto(photos: PhotoTable, settings: Auto.Settings, run_dir: Path, *, re
         run_dir: Where checkpoints of the fine-tune go.
         resume: Not used: every fit starts anew.
     """
-    climb = _Climb(photos.for_training(), settings)
-    rungs = _ladder(settings)
-    team = _first(climb, rungs[0])
-    for rung in rungs[1:]:
-        if not climb.patient and _known_accuracy(climb.photos, team) >= GOOD_ENOUGH:
-            climb.note(f"stopped: {GOOD_ENOUGH:.0%} is reached; a larger backbone is tried with --budget 10m")
+    search = _Search(photos.for_training(), settings)
+    candidates = _candidates(settings)
+    ensemble = _first(search, candidates[0])
+    for candidate in candidates[1:]:
+        if not search.patient and _known_accuracy(search.photos, ensemble) >= GOOD_ENOUGH:
+            search.note(f"stopped: {GOOD_ENOUGH:.0%} is reached; a larger backbone is tried with --budget 10m")
             break
-        taken = _try(climb, team, rung)
+        taken = _try(search, ensemble, candidate)
         if taken is None:
             break
-        team = taken
-    members = team.members
-    if climb.patient:
-        members = _fine_tune(climb, members, run_dir)
-    return Trained(members, climb.steps, team.accuracy)
+        ensemble = taken
+    members = ensemble.members
+    if search.patient:
+        members = _fine_tune(search, members, run_dir)
+    return Trained(members, search.steps, ensemble.accuracy)
 
 
-def _ladder(settings: Auto.Settings) -> list[_Rung]:
-    """The user's own backbone at growing sizes, or the packaged ones from cheap to dear."""
+def _candidates(settings: Auto.Settings) -> list[_Candidate]:
+    """Return the user's backbone at growing sizes, or the packaged ones, the cheapest first."""
     small, large = BUNDLED
     if settings.backbone is None and settings.image_size is None and settings.weights is None:
-        return [_Rung(small, 224), _Rung(large, 320), _Rung(large, 416)]
+        return [_Candidate(small, 224), _Candidate(large, 320), _Candidate(large, 416)]
     name = resolve_name(settings.backbone)
     if settings.image_size is not None:
-        return [_Rung(name, settings.image_size)]
+        return [_Candidate(name, settings.image_size)]
     native = _native_size(name)
-    return [_Rung(name, native), _Rung(name, _larger(native))]
+    return [_Candidate(name, native), _Candidate(name, _larger(native))]
 
 
-def _first(climb: _Climb, rung: _Rung) -> BackboneEnsemble:
+def _first(search: _Search, candidate: _Candidate) -> BackboneEnsemble:
     started = time.monotonic()
-    frozen = _frozen(climb, rung)
-    look = frozen.look(CANDIDATES, folds=climb.settings.folds)
-    team = BackboneEnsemble.of(((frozen, look),), climb.photos.labels)
-    climb.note(f"{team.label}: {team.accuracy:.3f} by cross-validation ({time.monotonic() - started:.0f} s)")
-    return team
+    frozen = _backbone(search, candidate)
+    found = frozen.run(CANDIDATES, folds=search.settings.folds)
+    ensemble = BackboneEnsemble.of((found,), search.photos.labels)
+    search.note(f"{ensemble.label}: {ensemble.accuracy:.3f} by cross-validation ({time.monotonic() - started:.0f} s)")
+    return ensemble
 
 
-def _try(climb: _Climb, team: BackboneEnsemble, rung: _Rung) -> BackboneEnsemble | None:
-    """The team with this rung, or in place of it, or None where it does not pay or does not fit the budget."""
+def _try(search: _Search, ensemble: BackboneEnsemble, candidate: _Candidate) -> BackboneEnsemble | None:
+    """Return the ensemble with the candidate, or the candidate only; None if it does not pay or exceeds the budget."""
     started = time.monotonic()
-    frozen = _frozen(climb, rung)
-    gain, error, seconds_a_photo = _pilot(climb, team, frozen)
-    seconds_a_photo = climb.remembered(frozen, "photo", seconds_a_photo)
-    left = climb.budget - climb.remembered(frozen, "before", climb.elapsed)
+    frozen = _backbone(search, candidate)
+    gain, error, seconds_a_photo = _pilot(search, ensemble, frozen)
+    seconds_a_photo = search.remembered(frozen, "photo", seconds_a_photo)
+    left = search.budget - search.remembered(frozen, "before", search.elapsed)
     if gain < max(PILOT_GAIN, error):
-        climb.note(f"not taken: {frozen.label} gains {gain:+.3f} ± {error:.3f} on a few photos")
+        search.note(f"not taken: {frozen.label} gains {gain:+.3f} ± {error:.3f} on a few photos")
         return None
-    cost = seconds_a_photo * min(2, climb.settings.test_views) * len(climb.photos)
+    cost = seconds_a_photo * min(2, search.settings.test_views) * len(search.photos)
     if cost > left:
-        climb.note(
+        search.note(
             f"not taken: {frozen.label} promises {gain:+.3f} for {cost:.0f} s more, "
             f"and {max(0.0, left):.0f} s of the budget are left"
         )
         return None
-    look = frozen.look(CANDIDATES, folds=climb.settings.folds)
-    labels = climb.photos.labels
-    alone = BackboneEnsemble.of(((frozen, look),), labels)
-    joined = BackboneEnsemble.of((*team.parts, (frozen, look)), labels)
-    best = max((team, alone), key=lambda one: one.accuracy)
+    found = frozen.run(CANDIDATES, folds=search.settings.folds)
+    labels = search.photos.labels
+    alone = BackboneEnsemble.of((found,), labels)
+    joined = BackboneEnsemble.of((*ensemble.passes, found), labels)
+    best = max((ensemble, alone), key=lambda one: one.accuracy)
     if joined.accuracy > best.accuracy + best.standard_error(joined, labels):
         best = joined
-    climb.note(
-        f"{frozen.label}, {look.choice.label}: {alone.accuracy:.3f} alone, {joined.accuracy:.3f} with what was there "
+    search.note(
+        f"{found.label}: {alone.accuracy:.3f} alone, {joined.accuracy:.3f} with what was there "
         f"({time.monotonic() - started:.0f} s); kept: {best.label}"
     )
-    return None if best is team else best
+    return None if best is ensemble else best
 
 
-def _pilot(climb: _Climb, team: BackboneEnsemble, frozen: FrozenBackbone) -> tuple[float, float, float]:
-    """Gain over the team's last part on a few photos, its standard error, and seconds for one view of one photo."""
-    photos = _few_of_each_class(climb.photos, PILOT_PHOTOS, climb.settings.seed)
-    current, look = team.parts[-1]
-    folds = climb.settings.folds
-    before = current.look([look.choice.names], photos=photos, mirror=False, folds=folds).choice
-    after_look = frozen.look([look.choice.names], photos=photos, mirror=False, folds=folds)
-    truth = climb.photos.labels[photos]
-    better = (after_look.choice.logits.argmax(1) == truth).astype(float)
-    worse = (before.logits.argmax(1) == truth).astype(float)
+def _pilot(search: _Search, ensemble: BackboneEnsemble, frozen: FrozenBackbone) -> tuple[float, float, float]:
+    """Return gain over the last backbone on a few photos, its standard error, and seconds for one view of a photo."""
+    photos = _few_of_each_class(search.photos, PILOT_PHOTOS, search.settings.seed)
+    last = ensemble.passes[-1]
+    names = [last.choice.names]
+
+    def pilot(backbone: FrozenBackbone) -> FrozenPass:
+        return backbone.run(names, photos=photos, mirror=False, folds=search.settings.folds)
+
+    before, after = pilot(last.backbone), pilot(frozen)
+    truth = search.photos.labels[photos]
+    better = (after.choice.logits.argmax(1) == truth).astype(float)
+    worse = (before.choice.logits.argmax(1) == truth).astype(float)
     difference = better - worse
-    return float(difference.mean()), float(difference.std() / np.sqrt(len(photos))), after_look.seconds / len(photos)
+    return float(difference.mean()), float(difference.std() / np.sqrt(len(photos))), after.seconds / len(photos)
 
 
-def _frozen(climb: _Climb, rung: _Rung) -> FrozenBackbone:
+def _backbone(search: _Search, candidate: _Candidate) -> FrozenBackbone:
     names = sorted({name for names in CANDIDATES for name in names})
-    return FrozenBackbone(climb.photos, climb.settings, rung.backbone, rung.image_size, names)
+    return FrozenBackbone(search.photos, search.settings, candidate.backbone, candidate.image_size, names)
 
 
-def _known_accuracy(photos: PhotoTable, team: BackboneEnsemble) -> float:
-    """Cross-validation's accuracy, unless val contradicts it: val may have been taken on another day."""
+def _known_accuracy(photos: PhotoTable, ensemble: BackboneEnsemble) -> float:
+    """Return the cross-validated accuracy, or that on val if it is far lower: val may show another place or day."""
     count = len(photos.positions("val"))
-    if not count or team.accuracy < GOOD_ENOUGH:
-        return team.accuracy
-    on_val = top1_on_val(photos, team.members)
-    error = np.sqrt(max(team.accuracy * (1.0 - team.accuracy), 1e-4) / count)
-    return on_val if on_val < team.accuracy - CONTRADICTION * error else team.accuracy
+    if not count or ensemble.accuracy < GOOD_ENOUGH:
+        return ensemble.accuracy
+    on_val = top1_on_val(photos, ensemble.members)
+    error = np.sqrt(max(ensemble.accuracy * (1.0 - ensemble.accuracy), 1e-4) / count)
+    return on_val if on_val < ensemble.accuracy - CONTRADICTION * error else ensemble.accuracy
 
 
-def _fine_tune(climb: _Climb, members: list[Member], run_dir: Path) -> list[Member]:
-    """Members after the rest of the budget went into fine-tuning: the old, the new, or both, as val says."""
-    left = climb.budget - climb.elapsed - FINE_TUNE_RESERVE
-    if left < FINE_TUNE_SECONDS or not len(climb.photos.positions("val")):
-        climb.note(
+def _fine_tune(search: _Search, members: list[TrainedMember], run_dir: Path) -> list[TrainedMember]:
+    """Spend the rest of the budget on fine-tuning; return the old members, the new ones or both, as val decides."""
+    left = search.budget - search.elapsed - FINE_TUNE_RESERVE
+    if left < FINE_TUNE_SECONDS or not len(search.photos.positions("val")):
+        search.note(
             f"no fine-tuning: it needs {FINE_TUNE_SECONDS:.0f} s and val photos, {max(0.0, left):.0f} s are left"
         )
         return members
-    settings = climb.settings
+    settings = search.settings
     chosen = FineTune.Settings(
         backbone=settings.backbone,
         weights=settings.weights,
@@ -226,21 +229,21 @@ def _fine_tune(climb: _Climb, members: list[Member], run_dir: Path) -> list[Memb
         test_views=settings.test_views,
         budget=left,
     )
-    tuned = train_by_gradient(climb.photos, chosen, run_dir)
-    climb.steps += tuned.steps
-    joined = [replace(one, weight=1.0) for one in (*members, *tuned.members)]
+    tuned = train_by_gradient(search.photos, chosen, run_dir)
+    search.steps += tuned.steps
+    joined = [one.weighing(1.0) for one in (*members, *tuned.members)]
     choices = {"frozen features": members, "the fine-tuned one": tuned.members, "both together": joined}
-    on_val = {name: top1_on_val(climb.photos, team) for name, team in choices.items()}
-    # both together answer slower, so they must gain more than chance
-    error = np.sqrt(0.25 / len(climb.photos.positions("val")))
+    on_val = {name: top1_on_val(search.photos, members) for name, members in choices.items()}
+    # both together are slower, so their gain must exceed chance
+    error = np.sqrt(0.25 / len(search.photos.positions("val")))
     best = max(on_val, key=lambda name: on_val[name] - (0.25 * error if name == "both together" else 0.0))
     figures = ", ".join(f"{name} {accuracy:.3f}" for name, accuracy in on_val.items())
-    climb.note(f"on val: {figures}; kept: {best}")
+    search.note(f"on val: {figures}; kept: {best}")
     return choices[best]
 
 
 def _few_of_each_class(photos: PhotoTable, limit: int, seed: int) -> Ints:
-    """Train photos, as many of each class as the limit allows, at least 4."""
+    """Return train photos, as many of each class as the limit allows, at least 4."""
     each = max(4, limit // len(photos.classes))
     generator = np.random.default_rng(seed)
     labels = photos.labels[photos.positions("train")]
@@ -256,5 +259,5 @@ def _native_size(name: str) -> int:
 
 
 def _larger(size: int) -> int:
-    """About 1.4 times the size, on the grid of 32 pixels."""
+    """Return about 1.4 times the size, on a grid of 32 pixels."""
     return round(size * 1.43 / 32) * 32

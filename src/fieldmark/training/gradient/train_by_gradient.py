@@ -9,13 +9,14 @@ from typing import Any
 
 from fieldmark.data.photo_table import PhotoTable
 from fieldmark.data.photos.preprocess import Preprocess
+from fieldmark.member_spec import MemberSpec
 from fieldmark.methods.base import Method
 from fieldmark.methods.build import build_method, method_class, method_options
 from fieldmark.methods.pooled import PooledMethod
 from fieldmark.methods.settings_base import GradientSettings
-from fieldmark.training.frozen.frozen_heads import FrozenBackbone
-from fieldmark.training.graph_outputs import method_logits
-from fieldmark.training.member import Member, Trained
+from fieldmark.training.frozen.frozen_backbone import FrozenBackbone
+from fieldmark.training.member import Trained, TrainedMember
+from fieldmark.training.method_graph import MethodGraph
 
 __all__ = ["initial_method", "probed_method", "train_by_gradient"]
 
@@ -61,7 +62,8 @@ def train_by_gradient(
         budget=settings.budget,
         probe_start=probe_start,
     )
-    logits = method_logits(method, val.records, preprocess, settings.test_views)
+    graph = MethodGraph(method, preprocess)
+    logits = graph.mean_logits(val.records, settings.test_views)
     correct = logits.argmax(1) == val.labels
     accuracy = float(correct[val.positions("val")].mean()) if len(choice) else None
     step = f"{_deed(settings, method, preprocess)} for {history.epochs} epochs"
@@ -69,9 +71,15 @@ def train_by_gradient(
         step += f": {accuracy:.3f} on val"
     step += f" ({time.monotonic() - started:.0f} s)"
     logger.info(f"  {step}")
-    return Trained(
-        [Member(method, settings.method, options, preprocess, settings.test_views, logits)], [step], accuracy
+    spec = MemberSpec(
+        method=settings.method,
+        options=options,
+        preprocess=preprocess,
+        views=settings.test_views,
+        weight=1.0,
+        temperature=1.0,
     )
+    return Trained([TrainedMember(spec, graph, logits)], [step], accuracy)
 
 
 def initial_method(settings: GradientSettings, options: dict[str, Any], num_classes: int) -> Method:
@@ -98,14 +106,14 @@ def probed_method(photos: PhotoTable, settings: GradientSettings) -> Method:
     options = method_options(settings)
     poolings = tuple(options["poolings"])
     frozen = FrozenBackbone(photos.for_training(), settings, settings.backbone, settings.image_size, poolings)
-    look = frozen.look([poolings])
-    method = frozen.member(look, settings.method).method
+    run = frozen.run([poolings])
+    method = run.member().graph.method
     assert isinstance(method, PooledMethod)
     with torch.no_grad():
         method.head.weight.mul_(settings.probe_start)
         method.head.bias.mul_(settings.probe_start)
     method.dropout.p = options["dropout"]
-    logger.info(f"  starts from a linear probe: {look.choice.accuracy:.3f} by cross-validation")
+    logger.info(f"  starts from a linear probe: {run.choice.accuracy:.3f} by cross-validation")
     return method
 
 

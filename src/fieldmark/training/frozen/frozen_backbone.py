@@ -1,4 +1,4 @@
-"""Heads on frozen features: descriptors once through the cache, then regressions that take seconds."""
+"""A frozen backbone: read descriptors once through the cache, then fit heads on them in seconds."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fieldmark.arrays import Ints
+from fieldmark.arrays import Float32s, Ints
 from fieldmark.backbones.factory import Backbone, create_backbone
 from fieldmark.backbones.feature_cache import cache_root
 from fieldmark.backbones.frozen_features import FeatureTable, FrozenFeatures
@@ -21,16 +20,17 @@ from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.data.photos.views import whole_views
 from fieldmark.layers.pooling.descriptors import DescriptorPool
 from fieldmark.layers.pooling.global_pooling import CovariancePool
+from fieldmark.member_spec import MemberSpec
 from fieldmark.methods.pooled import PooledMethod
 from fieldmark.methods.settings_base import FitSettings
 from fieldmark.training.frozen.choice_cache import choice_key, remembered_choice
 from fieldmark.training.frozen.choose_head import HeadChoice, choose_head, refit
 from fieldmark.training.frozen.design_matrix import DesignMatrix
 from fieldmark.training.frozen.single_thread import one_thread_each
-from fieldmark.training.graph_outputs import method_logits
-from fieldmark.training.member import Member
+from fieldmark.training.member import TrainedMember
+from fieldmark.training.method_graph import MethodGraph
 
-__all__ = ["FrozenBackbone", "FrozenModule", "Look", "photos_key"]
+__all__ = ["FrozenBackbone", "FrozenModule", "FrozenPass", "photos_key"]
 
 
 PROJECTION_PHOTOS = 100
@@ -38,23 +38,34 @@ PROJECTION_PHOTOS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What cross-validation saw through one frozen backbone, and what it cost.
+class FrozenPass:
+    """One pass of photos through a frozen backbone, and the head that cross-validation chose.
 
     Attributes:
+        backbone: The backbone.
         table: Descriptors of `photos`.
         photos: Rows of the photo table that were read.
-        seconds: For reading the photos, without the cross-validation.
+        choice: Descriptors and regularisation of the head.
+        seconds: Time for reading the photos, without the cross-validation.
     """
 
+    backbone: FrozenBackbone
     table: FeatureTable
     photos: Ints
     choice: HeadChoice
     seconds: float
 
+    @property
+    def label(self) -> str:
+        return f"{self.backbone.label}, {self.choice.label}"
+
+    def member(self) -> TrainedMember:
+        """Fit the chosen head on all train photos and views, as a method of its own."""
+        return self.backbone.fit_member(self)
+
 
 class FrozenModule(nn.Module):
-    """Images to descriptors, as `FrozenFeatures` wants it."""
+    """Images to descriptors by name, for `FrozenFeatures`."""
 
     def __init__(self, backbone: Backbone, pool: DescriptorPool) -> None:
         super().__init__()
@@ -88,9 +99,9 @@ class FrozenBackbone:
 
     Args:
         photos: Train photos, then those of the split val; see `PhotoTable.for_training`.
-        settings: Seed, folds, weights, resize and views are read.
-        backbone: timm's name, None for the default.
-        image_size: None for the backbone's own.
+        settings: Seed, weights, resize and views are used.
+        backbone: Name in timm; None for the default.
+        image_size: Side in pixels; None for the backbone's own.
         descriptors: Poolings to compute; the principal components of ``cov`` come from a few of the photos.
     """
 
@@ -116,16 +127,16 @@ class FrozenBackbone:
     def label(self) -> str:
         return f"{self.backbone.name} at {self.preprocess.image_size} px"
 
-    def look(
+    def run(
         self, candidates: Sequence[tuple[str, ...]], *, photos: Ints | None = None, mirror: bool = True, folds: int = 4
-    ) -> Look:
+    ) -> FrozenPass:
         """Read photos, then choose among sets of descriptors by cross-validation inside train.
 
         Args:
             candidates: Sets of descriptors, the simplest first.
-            photos: Only these train photos, for a quick look; train and val for None.
+            photos: Only these train photos, for a pilot; train and val for None.
             mirror: Also read the mirror images.
-            folds: Of the cross-validation.
+            folds: Number of cross-validation folds.
         """
         started = time.monotonic()
         chosen = np.arange(len(self.photos)) if photos is None else photos
@@ -145,49 +156,54 @@ class FrozenBackbone:
             cache_root() / "choices" / f"{key}.npz",
             lambda: choose_head(table, train, labels, groups, candidates, num_classes, folds=folds, seed=seed),
         )
-        return Look(table, chosen, choice, seconds)
+        return FrozenPass(self, table, chosen, choice, seconds)
 
-    def member(self, look: Look, method_name: str) -> Member:
-        """The chosen head, fitted on all train photos and views, as a method of its own."""
-        photos, names = self.photos, look.choice.names
+    def fit_member(self, run: FrozenPass) -> TrainedMember:
+        """Fit the head that a pass over train and val chose; see `FrozenPass.member`."""
+        photos, names = self.photos, run.choice.names
         train, val = photos.positions("train"), photos.positions("val", "calibration")
         num_classes = len(photos.classes)
-        scalings, head = refit(look.table, train, photos.labels[train], look.choice, num_classes)
+        scalings, head = refit(run.table, train, photos.labels[train], run.choice, num_classes)
         method = PooledMethod(self.backbone, num_classes, poolings=names)
         for name in names:
             method.pool.poolings[name].load_state_dict(self.pool.poolings[name].state_dict())
             method.set_scaling(name, torch.from_numpy(scalings[name].center), scalings[name].scale)
         method.set_head(torch.from_numpy(head.weight), torch.from_numpy(head.bias))
+        graph = MethodGraph(method, self.preprocess)
         views = self.settings.test_views
-        if views <= look.table.views:
-            per_view = [head(DesignMatrix(look.table, val, scalings, [view]).read()) for view in range(views)]
-            val_logits: NDArray[np.float32] = np.asarray(np.mean(per_view, axis=0, dtype=np.float32))
+        if views <= run.table.views:
+            per_view = [head(DesignMatrix(run.table, val, scalings, [view]).read()) for view in range(views)]
+            val_logits: Float32s = np.asarray(np.mean(per_view, axis=0, dtype=np.float32))
         else:  # corners were not read for training
-            val_logits = method_logits(method, photos.take(val).records, self.preprocess, views)
-        options = {"backbone": self.backbone.name, "poolings": list(names)}
+            val_logits = graph.mean_logits(photos.take(val).records, views)
+        spec = MemberSpec(
+            method=self.settings.method,
+            options={"backbone": self.backbone.name, "poolings": list(names)},
+            preprocess=self.preprocess,
+            views=self.settings.test_views,
+            weight=1.0,
+            temperature=1.0,
+        )
 
-        def embed(positions: Ints) -> NDArray[np.float32]:
-            each = [DesignMatrix(look.table, positions, scalings, [view]).read() for view in range(whole_views(views))]
+        def embed(positions: Ints) -> Float32s:
+            each = [DesignMatrix(run.table, positions, scalings, [view]).read() for view in range(whole_views(views))]
             return np.asarray(np.mean(each, axis=0, dtype=np.float32))
 
-        return Member(
-            method.eval(),
-            method_name,
-            options,
-            self.preprocess,
-            views,
+        return TrainedMember(
+            spec,
+            graph,
             val_logits,
-            fold_logits=look.choice.logits,
-            fold_labels=photos.labels[look.photos[look.choice.positions]],
+            fold_logits=run.choice.logits,
+            fold_labels=photos.labels[run.photos[run.choice.positions]],
             embed=embed,
         )
 
     def _fit_projection(self) -> None:
-        """Principal components of the local features of a few photos.
+        """Compute the principal components of the local features of a few photos.
 
-        They come from train and val together, by their content, so that another seed carves another val but finds
-        the same components and so the same rows in the cache. Labels play no part in it, and calibration photos none
-        either; those have the largest keys, so that only tiny data would come to them at all.
+        The photos are those with the smallest content keys, from train and val together. So another seed, which carves
+        another val, gets the same components and the same rows in the cache. Labels and calibration photos are not
+        used; calibration photos have the largest keys, so it is only on tiny data that they make a difference.
         """
         known = self.photos.key_of
         allowed = self.photos.of_role("train", "val").records
