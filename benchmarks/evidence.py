@@ -27,7 +27,7 @@ from PIL import Image, ImageFilter
 
 from fieldmark.api import Recognizer, fit, load
 from fieldmark.data.read import read
-from fieldmark.explain import Evidence
+from fieldmark.explain import PhotoEvidence
 from fieldmark.explain.geometry import smooth, strongest
 from fieldmark.recognizer.inputs import to_image
 from fieldmark.structures import Box, Record, RecordList
@@ -76,7 +76,7 @@ def evenly(records: RecordList, count: int) -> RecordList:
     return records.like(records[index] for index in np.unique(np.linspace(0, len(records) - 1, count).astype(int)))
 
 
-def point(found: Evidence, record: Record, truth: FieldMarks, root: Path, bird: Box) -> Pointing | None:
+def point(found: PhotoEvidence, record: Record, truth: FieldMarks, root: Path, bird: Box) -> Pointing | None:
     """None where the separating part is hidden. The tolerance is half a place of the map that the peak is read from."""
     parts = truth.separating_parts(found.label, found.against)
     known = truth.part_boxes[record.path.relative_to(root).as_posix()]
@@ -139,7 +139,7 @@ def report_pointing(model: Recognizer, test: RecordList, root: Path) -> None:
           f"of the bird {bird:.3f} ({hits / bird:.1f} x)", flush=True)  # fmt: skip
 
 
-def orders(found: Evidence, rng: np.random.Generator) -> dict[str, Floats]:
+def orders(found: PhotoEvidence, rng: np.random.Generator) -> dict[str, Floats]:
     """What is taken away first, (BLOCKS, BLOCKS), the highest first."""
     row, column = np.mgrid[:BLOCKS, :BLOCKS] - (BLOCKS - 1) / 2
     return {

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from fieldmark import Answer, Candidate, Record, RecordList, load
-from fieldmark.explain.evidence import Evidence
+from fieldmark.explain.evidence import PhotoEvidence
 from fieldmark.notebook import evidence_picture, thumbnail_uri
 
 EVIL = "<script>alert('Parus')</script>"
@@ -67,7 +67,7 @@ def test_records_show_the_largest_classes(photo: Path) -> None:
 
 def test_evidence_is_drawn_where_it_is(photo: Path) -> None:
     values = np.array([[1.0, 0.1], [-0.5, 0.0]])
-    evidence = Evidence(
+    evidence = PhotoEvidence(
         str(photo), EVIL, "Tern", values, values, values, 1.0, 0.0, 1.0, 0.0, (400, 100), (0, 0, 400, 100),
         (0, 0, 200, 50), (100, 25), "how",
     )  # fmt: skip

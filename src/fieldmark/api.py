@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fieldmark.check import CheckReport
     from fieldmark.compare.study import Comparison
     from fieldmark.evaluation.evaluate import Evaluation
-    from fieldmark.explain.evidence import Evidence
+    from fieldmark.explain.evidence import PhotoEvidence
     from fieldmark.export.export_onnx import ExportReport
     from fieldmark.openset.gallery import Neighbour
     from fieldmark.recognizer.enroll import Enrolment
@@ -163,7 +163,7 @@ class Recognizer(Predictor):
 
         return evaluate(self, data, split=split, coverage=coverage, target_accuracy=target_accuracy)
 
-    def explain(self, photo: PhotoInput, against: str | None = None) -> Evidence:
+    def explain(self, photo: PhotoInput, against: str | None = None) -> PhotoEvidence:
         """Find where in a photo the evidence for the winner lies, by itself and against another class.
 
         Args:

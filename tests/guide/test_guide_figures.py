@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fieldmark.evaluation.labelled_predictions import Predictions
-from fieldmark.explain import Evidence
+from fieldmark.explain import PhotoEvidence
 from fieldmark.guide.advice import ClassCounts, advise
 from fieldmark.guide.evidence_parts import BACKGROUND, merged_name, net_on_photo, part_shares
 from fieldmark.guide.guide_photos import evenly_by_class
@@ -73,8 +73,8 @@ def test_a_class_without_photos_is_judged_by_the_other_way() -> None:
     assert pair.likeness == pytest.approx(0.4)
 
 
-def _evidence(contrast: np.ndarray, frame: Box, size: tuple[int, int]) -> Evidence:
-    return Evidence(
+def _evidence(contrast: np.ndarray, frame: Box, size: tuple[int, int]) -> PhotoEvidence:
+    return PhotoEvidence(
         path=None, label="a", against="b", map=contrast, contrast=contrast, fine=contrast, score=0.0, offset=0.0,
         margin=0.0, margin_offset=0.0, size=size, frame=frame, box=(0, 0, 1, 1), peak=(0, 0), how="",
     )  # fmt: skip

@@ -15,7 +15,7 @@ from PIL import Image
 
 from fieldmark import DataError, Recognizer, SettingError
 from fieldmark.evaluation.labelled_predictions import Predictions
-from fieldmark.explain import Evidence
+from fieldmark.explain import PhotoEvidence
 from fieldmark.guide.advice import ClassCounts
 from fieldmark.guide.evidence_parts import PartShare
 from fieldmark.guide.guide_photos import PredictedPhotos
@@ -86,7 +86,7 @@ def _guide(folder: Path, names: tuple[str, ...], photos: int = 4, plates: int = 
     tested = PredictedPhotos(RecordList(records, names), predictions, f"{len(labels)} test photos", False)
     pairs = tuple(find_look_alikes(predictions))
     contrast = np.array([[0.0, 1.0], [0.0, -1.0]])
-    evidence = Evidence(
+    evidence = PhotoEvidence(
         path="", label="a", against="b", map=contrast, contrast=contrast, fine=contrast, score=1, offset=0, margin=1,
         margin_offset=0, size=(64, 48), frame=(8, 0, 56, 48), box=(32, 0, 56, 24), peak=(44, 12), how="weights",
     )  # fmt: skip

@@ -1,5 +1,5 @@
 """Where on a photo the evidence for an answer lies."""
 
-from fieldmark.explain.evidence import Evidence
+from fieldmark.explain.evidence import PhotoEvidence
 
-__all__ = ["Evidence"]
+__all__ = ["PhotoEvidence"]

@@ -8,11 +8,11 @@ from typing import Any
 from fieldmark.arrays import Float64s
 from fieldmark.structures import Box
 
-__all__ = ["Evidence"]
+__all__ = ["PhotoEvidence"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Evidence:
+class PhotoEvidence:
     """Where on one photo the evidence for the winner lies, alone and against another class.
 
     All boxes are xyxy in pixels of the upright photo. The maps cover `frame`, row 0 at the top: a place's value is what
@@ -59,7 +59,7 @@ class Evidence:
     attention: Float64s | None = None
 
     def __repr__(self) -> str:
-        return f"Evidence({self.label} against {self.against}, margin {self.margin:.2f}, {self.path})"
+        return f"PhotoEvidence({self.label} against {self.against}, margin {self.margin:.2f}, {self.path})"
 
     def _repr_html_(self) -> str:
         """Return the photo under its evidence map: warm for the winner, cold for the other class."""

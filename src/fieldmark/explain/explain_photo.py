@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fieldmark.data.photos.views import view_side
 from fieldmark.errors import ModelError, PhotoError, SettingError, unknown_name
 from fieldmark.explain.enrolled_evidence import LinearForm, likeness_form
-from fieldmark.explain.evidence import Evidence
+from fieldmark.explain.evidence import PhotoEvidence
 from fieldmark.openset.enrolled_classes import gate_for
 from fieldmark.recognizer.inputs import PhotoInput, path_of, to_image
 from fieldmark.recognizer.predictor import Predictor
@@ -36,7 +36,7 @@ def explainer_of(recognizer: Predictor) -> Explainer:
     return _EXPLAINERS[recognizer]
 
 
-def explain_photo(recognizer: Predictor, photo: PhotoInput, against: str | None = None) -> Evidence:
+def explain_photo(recognizer: Predictor, photo: PhotoInput, against: str | None = None) -> PhotoEvidence:
     """Find where in a photo the evidence for the winner lies, by itself and against another class.
 
     Args:

@@ -1,4 +1,4 @@
-"""From a model folder and a photo to `Evidence`: every look of every member, each at its place on the photo."""
+"""From a model folder and a photo to `PhotoEvidence`: every look of every member, each at its place on the photo."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from fieldmark.backbones.onnx_export import Normalize
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.data.photos.views import CORNER, photo_views, whole_views
 from fieldmark.explain.enrolled_evidence import LinearForm
-from fieldmark.explain.evidence import Evidence
+from fieldmark.explain.evidence import PhotoEvidence
 from fieldmark.explain.geometry import Patch, common_frame, lay, smooth, strongest
 from fieldmark.explain.local_evidence import LocalEvidence, embedding_evidence, logit_evidence
 from fieldmark.structures import Box
@@ -93,7 +93,7 @@ class Explainer:
 
     def __call__(
         self, image: Image.Image, size: tuple[int, int], path: str | None, label: int, against: int
-    ) -> Evidence:
+    ) -> PhotoEvidence:
         """The evidence for one class of the head, and for it against another one.
 
         Args:
@@ -118,7 +118,7 @@ class Explainer:
         path: str | None,
         names: tuple[str, str],
         form_of: Callable[[Float64s], LinearForm],
-    ) -> Evidence:
+    ) -> PhotoEvidence:
         """The evidence where a class joined later: what each place adds to the likeness, see `likeness_form`.
 
         Args:
@@ -147,7 +147,7 @@ class Explainer:
         photo: tuple[Image.Image, tuple[int, int], str | None],
         names: tuple[str, str],
         constant: Float64s | None = None,
-    ) -> Evidence:
+    ) -> PhotoEvidence:
         """What all looks say together, each with its share of the scores; `constant` (2,) is added to them."""
         image, size, path = photo
         patches = [look.on_photo(patch).scaled(share) for local, look, share in looks for patch in local.patches]
@@ -161,7 +161,7 @@ class Explainer:
         sharp = contrast if sharp is None else sharp
         box, peak = strongest(sharp, frame, size)
         own = self._own(image, size)
-        return Evidence(
+        return PhotoEvidence(
             path=path,
             label=names[0],
             against=names[1],

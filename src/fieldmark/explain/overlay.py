@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from fieldmark.arrays import Float64s
-from fieldmark.explain.evidence import Evidence
+from fieldmark.explain.evidence import PhotoEvidence
 from fieldmark.explain.geometry import smooth
 from fieldmark.structures import Box
 
@@ -29,19 +29,19 @@ _FAINT = 0.15
 """Evidence below this share of the strongest is left out, so that the photo stays a photo."""
 
 
-def contrast_overlay(evidence: Evidence, photo: Image.Image) -> Image.Image:
+def contrast_overlay(evidence: PhotoEvidence, photo: Image.Image) -> Image.Image:
     """For the winner (warm) and for the other class (cold) on the finest grid, the strongest evidence boxed."""
     lines = [("for", evidence.label, _WARM), ("for", evidence.against, _COLD)]
     return _picture(evidence, photo, evidence.fine, [evidence.box], lines)
 
 
-def map_overlay(evidence: Evidence, photo: Image.Image) -> Image.Image:
+def map_overlay(evidence: PhotoEvidence, photo: Image.Image) -> Image.Image:
     """For the winner (warm) and against it (cold)."""
     lines = [("for", evidence.label, _WARM), ("against", evidence.label, _COLD)]
     return _picture(evidence, photo, evidence.map, [], lines)
 
 
-def attention_overlay(evidence: Evidence, photo: Image.Image) -> Image.Image:
+def attention_overlay(evidence: PhotoEvidence, photo: Image.Image) -> Image.Image:
     """Where the method itself says that it looked: its attention, above its least, and its regions."""
     attention = np.zeros((1, 1)) if evidence.attention is None else evidence.attention - evidence.attention.min()
     return _picture(evidence, photo, attention, list(evidence.regions), [("attention of the method", "", _WARM)])
@@ -61,7 +61,7 @@ def heat_on(values: Float64s, frame: Box, size: tuple[int, int], out: tuple[int,
 
 
 def _picture(
-    evidence: Evidence,
+    evidence: PhotoEvidence,
     photo: Image.Image,
     values: Float64s,
     boxes: Sequence[Box],

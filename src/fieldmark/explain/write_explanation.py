@@ -9,7 +9,7 @@ from PIL import Image
 
 from fieldmark.atomic import atomic_folder, require_empty
 from fieldmark.errors import SettingError
-from fieldmark.explain.evidence import Evidence
+from fieldmark.explain.evidence import PhotoEvidence
 from fieldmark.explain.overlay import attention_overlay, contrast_overlay, map_overlay
 
 __all__ = ["JSON_FILE", "check_explanation_folder", "write_evidence"]
@@ -33,7 +33,7 @@ def check_explanation_folder(out: Path) -> None:
         )
 
 
-def write_evidence(evidence: Evidence, photo: Image.Image, out: Path) -> list[Path]:
+def write_evidence(evidence: PhotoEvidence, photo: Image.Image, out: Path) -> list[Path]:
     """Write ``contrast.png``, ``map.png``, ``explain.json``, and ``attention.png`` where a method says where it looked.
 
     Args:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fieldmark.arrays import Bools, Float64s
-from fieldmark.explain import Evidence
+from fieldmark.explain import PhotoEvidence
 from fieldmark.structures import Record
 
 __all__ = ["BACKGROUND", "PartShare", "merged_name", "net_on_photo", "part_shares"]
@@ -46,7 +46,7 @@ def merged_name(name: str) -> str:
     return _SIDE.sub("", name).replace("_", " ")
 
 
-def part_shares(found: Sequence[tuple[Evidence, Record]]) -> list[PartShare]:
+def part_shares(found: Sequence[tuple[PhotoEvidence, Record]]) -> list[PartShare]:
     """Return the share of each part, the largest excess first and the background last.
 
     Positive and negative contributions of a part cancel, within a photo and over the photos, before parts with a
@@ -65,7 +65,7 @@ def part_shares(found: Sequence[tuple[Evidence, Record]]) -> list[PartShare]:
     return sorted(shares, key=lambda one: (one.name == BACKGROUND, -one.excess))
 
 
-def net_on_photo(evidence: Evidence, record: Record) -> dict[str, tuple[float, float]]:
+def net_on_photo(evidence: PhotoEvidence, record: Record) -> dict[str, tuple[float, float]]:
     """Return part -> its sum of the fine contrast, and its share of the object's area.
 
     Each map cell is divided into small squares. A square counts for the nearest visible part, or for the background if
@@ -90,7 +90,7 @@ def net_on_photo(evidence: Evidence, record: Record) -> dict[str, tuple[float, f
     return table
 
 
-def _samples(evidence: Evidence, weights: Float64s) -> tuple[Float64s, Float64s, Float64s]:
+def _samples(evidence: PhotoEvidence, weights: Float64s) -> tuple[Float64s, Float64s, Float64s]:
     """x, y and evidence of the small squares."""
     rows, columns = (count * _FINE for count in weights.shape)
     x1, y1, x2, y2 = evidence.frame
@@ -101,6 +101,6 @@ def _samples(evidence: Evidence, weights: Float64s) -> tuple[Float64s, Float64s,
     return grid_x.ravel(), grid_y.ravel(), each.ravel()
 
 
-def _inside(evidence: Evidence, record: Record, x: Float64s, y: Float64s) -> Bools:
+def _inside(evidence: PhotoEvidence, record: Record, x: Float64s, y: Float64s) -> Bools:
     x1, y1, x2, y2 = record.box or (0.0, 0.0, float(evidence.size[0]), float(evidence.size[1]))
     return (x >= x1) & (x < x2) & (y >= y1) & (y < y2)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fieldmark.errors import PhotoError
-from fieldmark.explain import Evidence
+from fieldmark.explain import PhotoEvidence
 from fieldmark.explain.explain_photo import explain_photo
 from fieldmark.guide.evidence_parts import PartShare, part_shares
 from fieldmark.guide.guide_photos import PredictedPhotos
@@ -24,7 +24,7 @@ class Sighting:
     """A correctly predicted photo with its evidence against the look-alike."""
 
     record: Record
-    evidence: Evidence
+    evidence: PhotoEvidence
 
 
 @dataclass(frozen=True, slots=True)

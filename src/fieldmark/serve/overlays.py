@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fieldmark.explain import Evidence
+from fieldmark.explain import PhotoEvidence
 from fieldmark.explain.overlay import heat_on
 
 __all__ = ["overlay", "png", "png_uri"]
@@ -21,7 +21,7 @@ _WARM, _COLD = (213, 94, 0), (0, 114, 178)
 _FAINT = 0.1
 
 
-def overlay(evidence: Evidence, values: NDArray[np.float64]) -> Image.Image:
+def overlay(evidence: PhotoEvidence, values: NDArray[np.float64]) -> Image.Image:
     """A map of the evidence, RGBA, with the proportions of the photo: warm above 0, cold below.
 
     Args:

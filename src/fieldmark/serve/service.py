@@ -20,7 +20,7 @@ from fieldmark.backbones.blas_threads import single_threaded_blas
 from fieldmark.backbones.runners.batches import available_cpus
 from fieldmark.data.photos.open_photo import open_photo
 from fieldmark.errors import ModelError, PhotoError
-from fieldmark.explain import Evidence
+from fieldmark.explain import PhotoEvidence
 from fieldmark.explain.explain_photo import explain_photo, explainer_of
 from fieldmark.recognizer.inputs import to_image
 from fieldmark.recognizer.predictor import Predictor
@@ -90,10 +90,10 @@ class Service:
                 raise each
         return [each for each in found if isinstance(each, PhotoReading | PhotoError)]
 
-    async def explain(self, photo: bytes, against: str | None) -> tuple[Evidence, Image.Image]:
+    async def explain(self, photo: bytes, against: str | None) -> tuple[PhotoEvidence, Image.Image]:
         """The evidence and the upright photo; explanations are computed one after the other."""
 
-        def run() -> tuple[Evidence, Image.Image]:
+        def run() -> tuple[PhotoEvidence, Image.Image]:
             return explain_photo(self.recognizer, photo, against), to_image(photo)
 
         return await asyncio.get_running_loop().run_in_executor(self._alone, run)
