@@ -1,4 +1,4 @@
-"""Where on a photo the evidence for an answer lies."""
+"""Evidence maps: where in a photo the evidence for an answer lies."""
 
 from fieldmark.explain.evidence import PhotoEvidence
 

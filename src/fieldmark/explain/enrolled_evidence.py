@@ -1,4 +1,4 @@
-"""Classes that joined after training: their score as a linear function of the photo's embedding."""
+"""Evidence for enrolled classes: their score as a linear function of the photo's embedding."""
 
 from __future__ import annotations
 

@@ -13,31 +13,30 @@ __all__ = ["PhotoEvidence"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PhotoEvidence:
-    """Where on one photo the evidence for the winner lies, alone and against another class.
+    """Where in one photo the evidence for the winner lies, by itself and against another class.
 
-    All boxes are xyxy in pixels of the upright photo. The maps cover `frame`, row 0 at the top: a place's value is what
-    it adds to the score. Scores are the logits, divided by the model's temperature and averaged over its looks and
-    members.
+    All boxes are xyxy in pixels of the upright photo. The maps cover `frame`, row 0 at the top: the value of a place is
+    what it adds to the score. Scores are logits divided by the model's temperature, averaged over views and members.
 
     Attributes:
-        path: The photo's path; None where it came as pixels.
+        path: The photo's path; None if it was given as pixels.
         label: The winner.
-        against: The class that it is held against.
+        against: The class that it is compared with.
         map: (h, w) contributions to the winner's score; they add up to `score` - `offset`.
         contrast: (h, w) contributions to `margin`: above 0 for the winner, below 0 for the other class.
-        fine: (h', w') the contrast on a finer grid, where the backbone has one: gradient times feature in two earlier
-            layers, a first-order approximation that does not add up; else `contrast` itself.
+        fine: (h', w') the contrast on a finer grid, if the backbone has one: gradient times feature in two earlier
+            layers, a first-order approximation that does not add up. Otherwise `contrast` itself.
         score: The winner's.
         offset: The part of it that belongs to no place: biases.
         margin: The winner's score minus the other's.
         margin_offset: The part of that which belongs to no place.
         size: Width and height of the upright photo.
-        frame: The part of the photo that the maps cover. It reaches beyond the photo where that was padded.
-        box: Around the strongest evidence of `fine`: what is joined to its peak and at least half as strong.
+        frame: The part of the photo that the maps cover. It reaches beyond the photo if the photo was padded.
+        box: Around the strongest evidence of `fine`: the connected places at least half as strong as the peak.
         peak: x and y of the strongest evidence.
-        how: How the contributions were found, a sentence for each kind of member.
-        regions: What the method looked at more closely, the most telling first; empty where it does not.
-        attention: (h', w') mean of the method's own attention maps over `frame`; None where it has none.
+        how: How the contributions were computed, one phrase for each kind of member.
+        regions: The crops that the method proposed, the most informative first; empty if it proposes none.
+        attention: (h', w') mean of the method's own attention maps over `frame`; None if it has none.
     """
 
     path: str | None

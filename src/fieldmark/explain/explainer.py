@@ -1,4 +1,4 @@
-"""From a model folder and a photo to `PhotoEvidence`: every look of every member, each at its place on the photo."""
+"""Explain a photo: the evidence of every view of every member, each at its place in the photo."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class _Member:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """One view of a photo, (1, 3, S, S) normalised, and how its places lie on the photo."""
+    """One view of a photo, (1, 3, S, S) normalised, and where its places lie in the photo."""
 
     images: Tensor
     square: Box
@@ -59,7 +59,7 @@ class _Look:
 
 @dataclass(frozen=True, slots=True)
 class _Own:
-    """What a method itself says of where it looked, on the photo."""
+    """The regions and attention of a method, in the photo."""
 
     regions: tuple[Box, ...]
     attention: Patch | None
@@ -76,7 +76,7 @@ class Explainer:
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self._folder = folder
         self._manifest = manifest
-        self._silent = False  # whether the first member is known to say nothing of where it looked
+        self._silent = False  # whether the first member is known to have neither regions nor attention
 
     @cached_property
     def _members(self) -> list[_Member]:
@@ -94,12 +94,12 @@ class Explainer:
     def __call__(
         self, image: Image.Image, size: tuple[int, int], path: str | None, label: int, against: int
     ) -> PhotoEvidence:
-        """The evidence for one class of the head, and for it against another one.
+        """Return the evidence for one class of the head, and for it against another one.
 
         Args:
             image: The upright photo, perhaps scaled down while it was decoded.
-            size: Width and height of the photo as it is.
-            path: Of the photo.
+            size: Width and height of the original photo.
+            path: The photo's path.
             label: Index of the winner.
             against: Index of the other class.
         """
@@ -119,7 +119,7 @@ class Explainer:
         names: tuple[str, str],
         form_of: Callable[[Float64s], LinearForm],
     ) -> PhotoEvidence:
-        """The evidence where a class joined later: what each place adds to the likeness, see `likeness_form`.
+        """Return the evidence where a class was enrolled: what each place adds to the score of `likeness_form`.
 
         Args:
             image: As above.
@@ -148,7 +148,7 @@ class Explainer:
         names: tuple[str, str],
         constant: Float64s | None = None,
     ) -> PhotoEvidence:
-        """What all looks say together, each with its share of the scores; `constant` (2,) is added to them."""
+        """Add up all views, each with its share of the scores; `constant` (2,) is added to the scores."""
         image, size, path = photo
         patches = [look.on_photo(patch).scaled(share) for local, look, share in looks for patch in local.patches]
         frame = common_frame(patches)
@@ -212,10 +212,10 @@ class Explainer:
 
 
 def _sharp(looks: Sequence[tuple[LocalEvidence, _Look, float]], frame: Box) -> Float64s | None:
-    """The contrast by earlier layers, (h, w): the finer one's and the late one's, each at unit strength, on average.
+    """Return the contrast by earlier layers, (h, w): the mean of the finer and the late one, each at unit strength.
 
-    The finer layer places well but is noisy, the late one is true but coarse. The mean is brought back to the finer
-    one's strength. None where no layer was watched.
+    The finer layer localises well but is noisy; the late one is reliable but coarse. The mean is scaled back to the
+    strength of the finer one. None if no layer was watched.
     """
     maps: list[Float64s] = []
     for several in ([one.fine for one, _, _ in looks], [one.late for one, _, _ in looks]):
@@ -237,7 +237,7 @@ def _sharp(looks: Sequence[tuple[LocalEvidence, _Look, float]], frame: Box) -> F
 
 
 def _squares(side: int, views: int) -> list[tuple[Box, bool]]:
-    """What of the whole square each of `photo_views` shows, and whether mirrored; see there."""
+    """Return what part of the whole square each of `photo_views` shows, and whether it is mirrored."""
     inner = CORNER * side
     rest = side - inner
     whole = (0.0, 0.0, float(side), float(side))

@@ -1,4 +1,4 @@
-"""Grids of contributions on a photo: laid over each other without loss, read as a smooth map, boxed at their peak."""
+"""Place grids of contributions on a photo: add them without loss, smooth them, find the box of the peak."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _STRONG = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """Contributions that one look at a photo gives.
+    """Contributions of the places of one feature map.
 
     Attributes:
         values: (T, h, w), for each of T classes.
@@ -37,12 +37,12 @@ class Patch:
     box: Box
 
     def mirrored(self, width: float) -> Patch:
-        """The same seen in the mirror image of something of that width."""
+        """Return the patch in the mirror image, of an image of that width."""
         x1, y1, x2, y2 = self.box
         return Patch(self.values[:, :, ::-1], (width - x2, y1, width - x1, y2))
 
     def moved(self, to: Box, side: float) -> Patch:
-        """The same on what a square of that side shows: `to`."""
+        """Return the patch in the coordinates of `to`, the box that a square of that side shows."""
         x_scale, y_scale = (to[2] - to[0]) / side, (to[3] - to[1]) / side
         x1, y1, x2, y2 = self.box
         return Patch(
@@ -54,7 +54,7 @@ class Patch:
 
 
 def common_frame(patches: Sequence[Patch]) -> Box:
-    """The smallest box around all patches."""
+    """Return the smallest box around all patches."""
     boxes = np.array([patch.box for patch in patches])
     x1, y1 = boxes[:, :2].min(0)
     x2, y2 = boxes[:, 2:].max(0)
@@ -62,10 +62,10 @@ def common_frame(patches: Sequence[Patch]) -> Box:
 
 
 def lay(patches: Sequence[Patch], frame: Box) -> Float64s:
-    """The sum of all patches on one grid over the frame, (T, H, W); what lies inside of it is kept to the last bit.
+    """Add all patches on one grid over the frame, (T, H, W); the sum over places inside the frame stays the same.
 
-    Where all patches cover the frame with equal grids, the grid is theirs. Otherwise each place of a patch is shared
-    out among the places of a fine grid by the area in which they overlap.
+    If all patches cover the frame with equal grids, the result has that grid. Otherwise the value of each place is
+    distributed over the places of a fine grid in proportion to the overlap.
     """
     shape = patches[0].values.shape
     if all(patch.values.shape == shape and np.allclose(patch.box, frame, atol=1e-3) for patch in patches):
@@ -80,13 +80,13 @@ def lay(patches: Sequence[Patch], frame: Box) -> Float64s:
 
 
 def smooth(values: Float64s, size: tuple[int, int]) -> Float64s:
-    """A grid (h, w), interpolated to (height, width) of a (width, height)."""
+    """Interpolate a grid (h, w) to a size given as (width, height)."""
     image = Image.fromarray(np.ascontiguousarray(values, dtype=np.float32))
     return np.asarray(image.resize(size, Image.Resampling.BICUBIC), dtype=np.float64)
 
 
 def strongest(values: Float64s, frame: Box, size: tuple[int, int]) -> tuple[Box, tuple[float, float]]:
-    """The box around the strongest evidence of a grid (h, w) over the frame, and its peak, on a photo of that size."""
+    """Return the box around the strongest evidence of a grid (h, w) over the frame, and its peak, inside the photo."""
     from scipy.ndimage import label
 
     height, width = (count * -(-_SMOOTH // count) for count in values.shape)
@@ -110,7 +110,7 @@ def strongest(values: Float64s, frame: Box, size: tuple[int, int]) -> tuple[Box,
 
 
 def _shares(count: int, span: tuple[float, float], length: float) -> Float64s:
-    """Of each of `count` equal cells of a span, the share that lies in each fine cell of a side: (fine, count)."""
+    """Return which fraction of each of `count` equal cells of a span lies in each fine cell: (fine, count)."""
     edges = np.linspace(span[0], span[1], count + 1) * (_FINE / length)
     cells = np.arange(_FINE)[:, None]
     overlap = np.minimum(edges[1:], cells + 1) - np.maximum(edges[:-1], cells)

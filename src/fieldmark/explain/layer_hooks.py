@@ -1,4 +1,4 @@
-"""Earlier layers of the backbones, watched while a photo passes."""
+"""Record the maps of earlier backbone layers during a forward pass."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from fieldmark.methods.base import Method
 __all__ = ["Watched", "late_block", "watched"]
 
 STEP = 16
-"""Pixels of the image for one step on the finer map that is watched. The last map's step is 32 in most backbones, half
-of which is more than many field marks measure."""
+"""Stride in pixels of the finer map that is recorded. The last map has a stride of 32 in most backbones, larger
+than many field marks."""
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ class Watched:
 
 @contextlib.contextmanager
 def watched(method: Method) -> Iterator[Watched]:
-    """Nothing is watched in a backbone whose last map is as fine."""
+    """Record the maps of all backbones inside the block; none in a backbone whose last map is as fine."""
     seen = Watched()
 
     def cut(_layer: nn.Module, _inputs: object, output: Tensor) -> Tensor:
@@ -63,7 +63,7 @@ def watched(method: Method) -> Iterator[Watched]:
 
 
 def _stages(backbone: Backbone) -> tuple[str, str] | None:
-    """The last stage whose steps are `STEP` pixels at most, where later ones are coarser, and the last of all."""
+    """Return the last stage with a stride of at most `STEP` before coarser ones, and the last stage of all."""
     stages = list(getattr(backbone.model, "feature_info", ()))
     fine = [stage for stage in stages if stage["reduction"] <= STEP]
     if not fine or len(fine) == len(stages):
@@ -72,7 +72,7 @@ def _stages(backbone: Backbone) -> tuple[str, str] | None:
 
 
 def late_block(model: nn.Module, fine: str, last: str) -> nn.Module | None:
-    """The last block but one between a stage and the end of the last stage; None where there is one block alone.
+    """Return the last block but one between a stage and the end of the last stage; None if there is only one block.
 
     Args:
         model: The backbone.

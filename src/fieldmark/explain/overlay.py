@@ -1,4 +1,4 @@
-"""Evidence as pictures of the photo: warm where it speaks for a class, cold where it speaks against it."""
+"""Draw evidence over the photo: warm colours for a class, cold colours against it."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ _FAINT = 0.15
 
 
 def contrast_overlay(evidence: PhotoEvidence, photo: Image.Image) -> Image.Image:
-    """For the winner (warm) and for the other class (cold) on the finest grid, the strongest evidence boxed."""
+    """Draw the evidence for the winner (warm) and for the other class (cold), with a box around the strongest."""
     lines = [("for", evidence.label, _WARM), ("for", evidence.against, _COLD)]
     return _picture(evidence, photo, evidence.fine, [evidence.box], lines)
 
 
 def map_overlay(evidence: PhotoEvidence, photo: Image.Image) -> Image.Image:
-    """For the winner (warm) and against it (cold)."""
+    """Draw the evidence for the winner (warm) and against it (cold)."""
     lines = [("for", evidence.label, _WARM), ("against", evidence.label, _COLD)]
     return _picture(evidence, photo, evidence.map, [], lines)
 
 
 def attention_overlay(evidence: PhotoEvidence, photo: Image.Image) -> Image.Image:
-    """Where the method itself says that it looked: its attention, above its least, and its regions."""
+    """Draw the attention of the method, above its minimum, and its regions."""
     attention = np.zeros((1, 1)) if evidence.attention is None else evidence.attention - evidence.attention.min()
     return _picture(evidence, photo, attention, list(evidence.regions), [("attention of the method", "", _WARM)])
 

@@ -1,4 +1,4 @@
-"""A model folder as one ONNX file that answers the same."""
+"""Export a model folder as one ONNX file with the same answers."""
 
 from __future__ import annotations
 

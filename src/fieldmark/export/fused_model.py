@@ -1,4 +1,4 @@
-"""A whole recognizer as one torch module: every member, every view, and the calibration."""
+"""A whole recognizer as one torch module: all members, all views, and the calibration."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ __all__ = ["FusedRecognizer", "Square", "squares_of"]
 
 @dataclass(frozen=True, slots=True)
 class Square:
-    """One input of the graph: how a photo becomes it, without mean and std."""
+    """One input of the graph, and how a photo is converted to it; mean and std are inside the graph."""
 
     name: str
     preprocess: Preprocess
 
 
 def squares_of(manifest: Manifest) -> list[Square]:
-    """The different squares of a photo that the members read; one where they agree, as a single member mostly does."""
+    """Return the different squares of a photo that the members read; one if they agree."""
     found: list[Preprocess] = []
     for facts in manifest.members:
         for wanted in _wanted(facts.preprocess, facts.views):
