@@ -14,9 +14,9 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from fieldmark.uncertainty.given_probabilities import GivenProbabilities
 from numpy.typing import NDArray
 from scipy.stats import betabinom
+from sklearn.base import BaseEstimator, ClassifierMixin
 
 from fieldmark import load
 from fieldmark.api import Recognizer
@@ -31,6 +31,27 @@ from fieldmark.uncertainty.raps import choose_conformity_score
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+
+
+class GivenProbabilities(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A fitted classifier whose input is the probabilities (n, K) themselves, for MAPIE."""
+
+    def __init__(self, num_classes: int = 2) -> None:
+        self.num_classes = num_classes
+        self.classes_ = np.arange(num_classes)
+
+    def fit(self, X: Floats, y: Ints) -> GivenProbabilities:
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def predict_proba(self, X: Floats) -> Floats:
+        return np.asarray(X)
+
+    def predict(self, X: Floats) -> Ints:
+        return np.asarray(X).argmax(1)
+
 
 MAX_DRAWN = 150
 SCORE_DRAWS = 50

@@ -1,4 +1,4 @@
-"""The records that travel between the parts: what is on disk, what a network sees, what a person is told."""
+"""Records that the parts of the package exchange: labelled photos, data sets, answers."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One labelled photo, in the one form that every reader gives.
+    """One labelled photo, in the form that every reader returns.
 
     Attributes:
         path: The image file.
         label: 0-based index into the classes of the `RecordList`.
-        split: Which split the data set itself puts the photo in; None where it names none.
+        split: The split that the data set assigns; None if it has none.
         box: The object, xyxy pixels.
         parts: Annotated keypoints.
         taxonomy: Names of the ancestors, coarsest first, without the class itself.
-        group: Photos with one group (a specimen, a patient, a burst) never part between splits.
+        group: Photos of one group (a specimen, a patient, a burst) are never split.
         trim_bottom: Pixels to cut off at the bottom before anything else (FGVC-Aircraft's banner: 20).
     """
 
@@ -69,7 +69,7 @@ class Record:
 
 
 class RecordList(list[Record]):
-    """A list of records together with what their labels mean.
+    """A list of records with the names of their classes.
 
     Args:
         records: The photos.
@@ -107,7 +107,7 @@ class RecordList(list[Record]):
         return [record.label for record in self]
 
     def like(self, records: Iterable[Record]) -> RecordList:
-        """Other records of the same data set: same classes, name, root and ranks."""
+        """Return other records of the same data set: same classes, name, root and ranks."""
         return RecordList(records, self.classes, name=self.name, root=self.root, ranks=self.ranks)
 
     def of_split(self, split: Split | None) -> RecordList:
@@ -150,19 +150,20 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a recognizer says of one photo. The fields are those of ``predict --json``.
+    """The answer for one photo or one specimen. The fields are those of ``predict --json``.
 
     Attributes:
-        path: The photo's path, or None where it came as an array, or the answer is of several photos.
-        candidates: Classes by falling probability.
-        set: Conformal candidate set; None where too few held-out photos vouch for any.
-        rank: Taxonomic level of the answer: ``class``, or the rank of `ancestor`; None where no level is sure enough.
-        ancestor: The name at that rank where the answer backs off from the class.
-        unknown: True where the photo lies outside of what the model knows; None where that was not fitted.
-        error: Why the photo could not be read; then there are no candidates.
-        coverage: Share of such sets that hold the truth, at least.
-        group: Name of the specimen where the answer is of several photos.
-        photos: The photos that the answer is of, where they are several.
+        path: The photo's path; None for arrays and for answers about several photos.
+        candidates: The most probable classes, in descending order.
+        set: Conformal prediction set; None if the calibration set is too small.
+        rank: Taxonomic level of the answer: ``class``, or the rank of `ancestor`; None if no level meets the target
+            accuracy.
+        ancestor: The name at that rank if the answer backs off from the class.
+        unknown: Whether the photo shows none of the classes; None if the model has no threshold.
+        error: Why the photo cannot be read; then there are no candidates.
+        coverage: Guaranteed share of such sets that contain the correct class.
+        group: Name of the specimen, for answers about several photos.
+        photos: Paths of the photos, for answers about several photos.
     """
 
     path: str | None
@@ -178,12 +179,12 @@ class Answer:
 
     @property
     def label(self) -> str | None:
-        """The best candidate's name."""
+        """Name of the most probable class."""
         return self.candidates[0].label if self.candidates else None
 
     @property
     def confidence(self) -> float | None:
-        """The best candidate's calibrated probability."""
+        """Calibrated probability of the most probable class."""
         return self.candidates[0].probability if self.candidates else None
 
     def _repr_html_(self) -> str:
@@ -202,7 +203,7 @@ class Answer:
         return card(self.error or str(self.label), notes=notes, bars=bars, pictures=[picture])
 
     def to_dict(self) -> dict[str, Any]:
-        """The object that ``predict --json`` prints; `error`, `coverage`, `group`, `photos` only where there is one."""
+        """Return the object that ``predict --json`` prints; `error`, `coverage`, `group`, `photos` if not empty."""
         optional = ("error", "coverage", "group", "photos")
         answer = asdict(self)
         return {name: value for name, value in answer.items() if name not in optional or value not in (None, ())}

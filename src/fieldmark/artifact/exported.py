@@ -1,4 +1,4 @@
-"""A whole model in one ONNX file: the graph, and what an answer needs besides it, as texts beside the graph."""
+"""A whole model in one ONNX file: the graph, with everything else that answering needs in its metadata."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fieldmark.errors import FieldmarkError, ModelError
 __all__ = ["EXPORT_FORMAT", "ExportFacts", "Exported", "InputFacts", "is_exported", "open_exported", "pack_model"]
 
 EXPORT_FORMAT = 1
-"""Version of the file's texts. Raised when an older Fieldmark could not read them."""
+"""Version of the metadata. It is raised when old versions of Fieldmark could not read it."""
 
 _FACTS, _MANIFEST, _FILES = "fieldmark.export", "fieldmark.manifest", "fieldmark.files"
 
@@ -30,8 +30,8 @@ class InputFacts(BaseModel):
     """One input of the graph: uint8 (batch, S, S, 3), RGB.
 
     Attributes:
-        name: Of the input.
-        preprocess: `Preprocess.to_dict`: how a photo becomes it. Mean and std are applied inside the graph.
+        name: Name of the input.
+        preprocess: `Preprocess.to_dict` of this input. The graph itself applies mean and std.
     """
 
     name: str
@@ -39,14 +39,14 @@ class InputFacts(BaseModel):
 
 
 class ExportFacts(BaseModel):
-    """How the file came about.
+    """How the file was made.
 
     Attributes:
         format: See `EXPORT_FORMAT`.
         precision: ``float32`` or ``int8``.
-        inputs: In the order of the graph's.
-        outputs: Names, in the order of the graph's.
-        check: What the comparison with the model folder gave.
+        inputs: In the order of the graph's inputs.
+        outputs: Names, in the order of the graph's outputs.
+        check: Results of the comparison with the model folder.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -60,14 +60,14 @@ class ExportFacts(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """An opened file.
+    """An open file.
 
     Attributes:
-        facts: How it came about.
-        manifest: Of the model, without gallery.
+        facts: How it was made.
+        manifest: Manifest of the model, without gallery.
         runner: The graph.
-        squares: Input's name -> how a photo becomes it.
-        unpacked: Holds the folder on disk as long as this object lives.
+        squares: Input name -> preprocessing of that input.
+        unpacked: Temporary folder; it is removed together with this object.
     """
 
     facts: ExportFacts
@@ -78,17 +78,17 @@ class Exported:
 
     @property
     def folder(self) -> Path:
-        """What the model folder held besides graphs and weights."""
+        """Folder with the files of the model besides graphs and weights."""
         return Path(self.unpacked.name)
 
 
 def is_exported(path: Path) -> bool:
-    """Whether a path names an ONNX file rather than a model folder."""
+    """Return whether a path names an ONNX file rather than a model folder."""
     return path.suffix.lower() == ".onnx" and not path.is_dir()
 
 
 def pack_model(folder: Path, manifest: Manifest, facts: ExportFacts) -> dict[str, str]:
-    """The texts that go beside the graph: for any reader as JSON, and for `open_exported`."""
+    """Return the metadata of the file: JSON for any reader, and what `open_exported` reads."""
     members = {facts.graph for facts in manifest.members} | {facts.weights for facts in manifest.members}
     packed = {name: value for name, value in manifest.checksums.items() if name not in members}
     plain = {
@@ -114,7 +114,7 @@ def pack_model(folder: Path, manifest: Manifest, facts: ExportFacts) -> dict[str
 
 
 def open_exported(path: Path) -> Exported:
-    """Open an ONNX file that `pack_model` wrote its texts into.
+    """Open an ONNX file with the metadata of `pack_model`.
 
     Raises:
         ModelError: There is no file, it is damaged, or it was not written by Fieldmark, or by a newer one.
@@ -123,7 +123,7 @@ def open_exported(path: Path) -> Exported:
         raise ModelError(f"expected an ONNX file made by 'fieldmark export', but there is no file {path}")
     try:
         runner = OnnxRunner(path)
-    except Exception as error:  # ONNX Runtime has a class of its own for each way to fail
+    except Exception as error:  # ONNX Runtime has many error classes
         raise ModelError(f"the file {path} is damaged (no ONNX graph can be read from it); export it again") from error
     texts = runner.metadata
     if not {_FACTS, _MANIFEST, _FILES} <= texts.keys():
