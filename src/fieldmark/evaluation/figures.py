@@ -106,7 +106,7 @@ def coverage_figure(levels: Sequence[CoverageLevel]) -> Figure:
     figure = _figure(380, 300)
     axes = figure.subplots()
     start = min(0.75, *(one.coverage.low for one in levels)) - 0.03
-    axes.plot([start, 1], [start, 1], color=PALETTE["base"], linestyle="--", linewidth=1.5)
+    axes.plot([max(start, 0.75), 1], [max(start, 0.75), 1], color=PALETTE["base"], linestyle="--", linewidth=1.5)
     for one in levels:
         axes.plot([one.target] * 2, [one.coverage.low, one.coverage.high], color=PALETTE["ink"], linewidth=1.5)
         (dot,) = axes.plot([one.target], [one.coverage.value], "o", color=PALETTE["good"], markersize=8)
@@ -161,7 +161,7 @@ def methods_figure(rows: Sequence[MethodRow], baseline: str) -> Figure:
     Dots rather than bars, because the scale does not always start at zero.
     """
     order = sorted(rows, key=lambda row: -(row.mean or 0.0))
-    figure = _figure(720, 60 + 30 * len(rows))
+    figure = _figure(560, 60 + 30 * len(rows))
     axes = figure.subplots()
     for place, row in enumerate(order):
         mean, is_baseline = row.mean or 0.0, row.label == baseline
@@ -170,7 +170,7 @@ def methods_figure(rows: Sequence[MethodRow], baseline: str) -> Figure:
         axes.plot([min(row.top1), max(row.top1)], [place] * 2, "|-", color=PALETTE["ink"], linewidth=1.5)
         (dot,) = axes.plot([mean], [place], "o", color=PALETTE["base" if is_baseline else "bar"], markersize=11)
         _tip(dot, f"{row.label}: {mean:.1%}")
-        axes.annotate(f"{mean:.1%}", (1.01, place), xycoords=("axes fraction", "data"), va="center")
+        axes.annotate(f"{mean:.1%}", (1.03, place), xycoords=("axes fraction", "data"), va="center")
     start, stop, step = accuracy_scale([value for row in rows for value in row.top1])
     axes.set(xlim=(start, stop), ylim=(len(rows) - 0.5, -0.5), xlabel="top-1 accuracy")
     axes.set_xticks(np.arange(start, stop + step / 2, step))
