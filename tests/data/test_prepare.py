@@ -208,7 +208,7 @@ def test_flowers17_keeps_its_bursts_together(flowers17: Path) -> None:
     prepared = carved(flowers17)
     number = Counter((record.label, record.split) for record in prepared.photos.records)
     assert {count for (_, split), count in number.items() if split == "test"} == {16}
-    assert {count for (_, split), count in number.items() if split == "val"} == {10}
+    assert {count for (_, split), count in number.items() if split == "val"} == {6}
     assert [(finding.code, finding.count) for finding in prepared.findings] == [("near_duplicates", 72)]
     photos = prepared.photos
     split_of_group = {(group, record.split) for group, record in zip(photos.groups, photos.records, strict=True)}

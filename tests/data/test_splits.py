@@ -108,7 +108,7 @@ def test_without_groups_the_numbers_are_exact(sizes: list[int], seed: int) -> No
     number = counts(carve(records, groups=range(len(records)), seed=seed))
     for label, size in enumerate(sizes):
         test = max(1, int(size * 0.2 + 0.5)) if size >= 3 else 0
-        val = max(1, int((size - test) * 0.15 + 0.5)) if size - test >= 3 else 0
+        val = max(1, int((size - test) * 0.1 + 0.5)) if size - test >= 3 else 0
         assert (number[label, "test"], number[label, "val"]) == (test, val)
 
 
@@ -130,7 +130,7 @@ def test_an_official_test_split_is_never_touched() -> None:
     carved = carve(official, groups=range(40))
     for before, after in zip(official, carved, strict=True):
         assert (after.split == "test") == (before.split == "test")
-    assert counts(carved)[0, "val"] == 2  # 15 % of the ten in train
+    assert counts(carved)[0, "val"] == 1  # 10 % of the ten in train
 
 
 def test_official_train_val_test_stay_as_they_are() -> None:

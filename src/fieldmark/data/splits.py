@@ -17,7 +17,7 @@ from fieldmark.structures import RecordList, Split
 
 __all__ = ["MIN_PHOTOS", "TEST_FRACTION", "VAL_FRACTION", "carve", "join_groups"]
 
-VAL_FRACTION = 0.15
+VAL_FRACTION = 0.1
 TEST_FRACTION = 0.2
 MIN_PHOTOS = 3
 """A class with fewer photos to train on gives none of them away."""

@@ -156,7 +156,7 @@ def _try(search: _Search, ensemble: BackboneEnsemble, candidate: _Candidate) -> 
     seconds_a_photo = search.remembered(frozen, "photo", seconds_a_photo)
     left = search.budget - search.remembered(frozen, "before", search.elapsed)
     if gain < max(PILOT_GAIN, error):
-        search.note(f"not taken: {frozen.label} gains {gain:+.3f} ± {error:.3f} on a few photos")
+        search.note(f"not taken: {frozen.label} gains {gain:+.3f} ± {error:.3f} on a subset of the photos")
         return None
     cost = seconds_a_photo * min(2, search.settings.test_views) * len(search.photos)
     if cost > left:
@@ -180,7 +180,7 @@ def _try(search: _Search, ensemble: BackboneEnsemble, candidate: _Candidate) -> 
 
 
 def _pilot(search: _Search, ensemble: BackboneEnsemble, frozen: FrozenBackbone) -> tuple[float, float, float]:
-    """Return gain over the last backbone on a few photos, its standard error, and seconds for one view of a photo."""
+    """Return gain over the last backbone on a subset of the photos, its standard error, and seconds for one view of a photo."""
     photos = _few_of_each_class(search.photos, PILOT_PHOTOS, search.settings.seed)
     last = ensemble.passes[-1]
     names = [last.choice.names]
