@@ -180,7 +180,7 @@ def _try(search: _Search, ensemble: BackboneEnsemble, candidate: _Candidate) -> 
 
 
 def _pilot(search: _Search, ensemble: BackboneEnsemble, frozen: FrozenBackbone) -> tuple[float, float, float]:
-    """Return gain over the last backbone on a subset of the photos, its standard error, and seconds for one view of a photo."""
+    """Return gain over the last backbone on a few photos, its standard error, and seconds for a view of a photo."""
     photos = _few_of_each_class(search.photos, PILOT_PHOTOS, search.settings.seed)
     last = ensemble.passes[-1]
     names = [last.choice.names]
