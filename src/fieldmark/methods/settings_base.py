@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from fieldmark.backbones.runners.device import Device
 from fieldmark.structures import ConformalName
 
 __all__ = ["FitSettings", "GradientSettings", "Pooling"]
@@ -34,9 +35,7 @@ class FitSettings(BaseModel):
     classes: str | None = Field(
         None, description="train on these classes only: a range such as 0:25, or names separated by commas"
     )
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
-        "auto", description="what trains the network; auto takes a GPU if there is one"
-    )
+    device: Device = Field("auto", description="what trains the network; auto takes a GPU if there is one")
     seed: int = Field(0, ge=0, lt=2**32, description="decides splits, initial weights and the order of photos")
     val_fraction: float = Field(0.1, gt=0, lt=0.5, description="fraction of train that becomes val")
     test_fraction: float = Field(0.2, gt=0, lt=0.8, description="fraction that becomes test where the data name none")

@@ -121,7 +121,7 @@ class FrozenBackbone:
         if "cov" in descriptors:
             self._fit_projection()
         module = FrozenModule(self.backbone, self.pool)
-        self.features = FrozenFeatures(module, self.pool.dims, self.preprocess)
+        self.features = FrozenFeatures(module, self.pool.dims, self.preprocess, device=settings.device)
 
     @property
     def label(self) -> str:
@@ -169,7 +169,7 @@ class FrozenBackbone:
             method.pool.poolings[name].load_state_dict(self.pool.poolings[name].state_dict())
             method.set_scaling(name, torch.from_numpy(scalings[name].center), scalings[name].scale)
         method.set_head(torch.from_numpy(head.weight), torch.from_numpy(head.bias))
-        graph = MethodGraph(method, self.preprocess)
+        graph = MethodGraph(method, self.preprocess, device=self.settings.device)
         views = self.settings.test_views
         if views <= run.table.views:
             per_view = [head(DesignMatrix(run.table, val, scalings, [view]).read()) for view in range(views)]
@@ -212,7 +212,9 @@ class FrozenBackbone:
             side = self.preprocess.image_size
             local, _ = self.backbone.maps(torch.zeros(1, 3, side, side))
         width = int(local[0].numel())
-        frozen = FrozenFeatures(_LocalFeatures(self.backbone), {"local": width}, self.preprocess)
+        frozen = FrozenFeatures(
+            _LocalFeatures(self.backbone), {"local": width}, self.preprocess, device=self.settings.device
+        )
         table = frozen.extract(sample, mirror=False, content_keys=known, description="principal components")
         rows = torch.from_numpy(table.read("local"))
         pooling = self.pool.poolings["cov"]

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from fieldmark.arrays import Float32s, Ints
+from fieldmark.backbones.runners.batches import available_cpus
 from fieldmark.data.photos.annotations import in_square, mirror_order, place_annotations, upright_size
 from fieldmark.data.photos.preprocess import Preprocess, load_array
 from fieldmark.errors import SettingError
@@ -17,7 +18,6 @@ from fieldmark.methods.base import Annotations
 from fieldmark.methods.settings_base import GradientSettings
 from fieldmark.structures import Record
 from fieldmark.training.gradient.augment import Crops, normalize
-from fieldmark.training.gradient.hardware import cpu_cores
 from fieldmark.training.gradient.photo_store import larger_preprocess
 
 __all__ = ["Marks", "annotated_batches", "check_annotated", "plain_batches"]
@@ -90,7 +90,7 @@ def plain_batches(
     Raises:
         PhotoError: A photo cannot be read.
     """
-    with ThreadPoolExecutor(cpu_cores()) as pool:
+    with ThreadPoolExecutor(available_cpus()) as pool:
         for start in range(0, len(records), batch_size):
             batch = records[start : start + batch_size]
             photos = pool.map(lambda record: load_array(record, preprocess), batch)

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fieldmark.backbones.runners.batches import available_cpus
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.methods.base import Annotations
 from fieldmark.methods.settings_base import GradientSettings
@@ -20,7 +21,7 @@ from fieldmark.training.frozen.single_thread import one_thread_each
 from fieldmark.training.gradient.annotated_photos import Marks, annotated_batches, plain_batches
 from fieldmark.training.gradient.augment import crop_each, distort_each, draw_crops, normalize
 from fieldmark.training.gradient.device_photos import DevicePhotos
-from fieldmark.training.gradient.hardware import cpu_cores, room_for_photos
+from fieldmark.training.gradient.hardware import room_for_photos
 from fieldmark.training.gradient.photo_store import larger_preprocess, train_store, val_store
 from fieldmark.training.gradient.samplers import Draw, EpochBatches, EpochDraws, mix_seed
 
@@ -115,7 +116,7 @@ class TrainingPhotos:
         return EpochBatches(draws, settings.batch_size, self.fabric.global_rank, self.fabric.world_size)
 
     def _cropped_ahead(self, order: EpochBatches) -> Iterator[tuple[Batch, list[Draw]]]:
-        threads = cpu_cores()
+        threads = available_cpus()
         with one_thread_each(threads) as pool:
             waiting: deque[Future[tuple[Batch, list[Draw]]]] = deque()
             for draws in order:

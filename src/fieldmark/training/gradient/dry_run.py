@@ -14,7 +14,7 @@ from fieldmark.methods.build import build_method, method_options
 from fieldmark.methods.settings_base import FitSettings, GradientSettings
 from fieldmark.structures import RecordList
 from fieldmark.training.gradient.batches import TrainingPhotos
-from fieldmark.training.gradient.hardware import choose_device, half_precision, peak_memory, start_fabric
+from fieldmark.training.gradient.hardware import half_precision, peak_memory, start_fabric, training_device
 from fieldmark.training.gradient.learner import Learner, freeze_for
 from fieldmark.training.gradient.optim import WarmupCosine
 
@@ -110,7 +110,7 @@ class _Trial:
     """The longest stage of a method, ready for single steps."""
 
     def __init__(self, method: Method, settings: GradientSettings, records: RecordList) -> None:
-        self.device = choose_device(settings.device)
+        self.device = training_device(settings.device)
         half = half_precision(settings.precision, self.device)
         fabric = start_fabric(self.device, half=half)
         stage = max(method.stages(), key=lambda stage: stage.share)

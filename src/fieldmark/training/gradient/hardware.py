@@ -12,42 +12,31 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor, nn
 
-from fieldmark.errors import SettingError
+from fieldmark.backbones.runners.device import Device, choose_device
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
 __all__ = [
-    "choose_device",
-    "cpu_cores",
     "depthwise_in_float32",
     "half_precision",
     "peak_memory",
     "room_for_photos",
     "start_fabric",
+    "training_device",
 ]
-
-DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 
 _ROOM = 0.3
 """Share of a GPU's free memory that the photos may take; the rest belongs to the network."""
 
 
-def choose_device(asked: DeviceName) -> torch.device:
-    """The device that trains: for ``auto`` a GPU where there is one; under torchrun, each process has its own.
+def training_device(asked: Device) -> torch.device:
+    """The device that trains: see `choose_device`; under torchrun, each process has a GPU of its own.
 
     Raises:
-        SettingError: The machine has no such device.
+        SettingError: The device is not there.
     """
-    there: dict[DeviceName, bool] = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    name = next(name for name, found in there.items() if found) if asked == "auto" else asked
-    if not there[name]:
-        what = "NVIDIA GPU" if name == "cuda" else "Apple GPU"
-        raise SettingError(f"device is '{name}', but torch finds no {what} here: use --device auto or --device cpu")
+    name = choose_device(asked)
     return torch.device(name, int(os.environ.get("LOCAL_RANK", 0))) if name == "cuda" else torch.device(name)
 
 
@@ -83,11 +72,6 @@ def half_precision(asked: Literal["auto", "32", "bf16"], device: torch.device) -
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
     return device.type == "cpu" and torch.cpu._is_amx_tile_supported()
-
-
-def cpu_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def room_for_photos(device: torch.device) -> int:

@@ -22,11 +22,11 @@ from fieldmark.training.gradient.batches import PlainPhotos, TrainingPhotos, Val
 from fieldmark.training.gradient.checkpoints import RunFolder, describe_run
 from fieldmark.training.gradient.epoch_plan import BudgetClock, stage_epochs
 from fieldmark.training.gradient.hardware import (
-    choose_device,
     depthwise_in_float32,
     half_precision,
     peak_memory,
     start_fabric,
+    training_device,
 )
 from fieldmark.training.gradient.head_start import start_head
 from fieldmark.training.gradient.journal import Journal
@@ -78,7 +78,7 @@ def train_method(
     """
     deadline = None if budget is None else time.monotonic() + budget
     _check(train, val, settings)
-    device = choose_device(settings.device)
+    device = training_device(settings.device)
     half = half_precision(settings.precision, device)
     description = describe_run(method, train, val, preprocess, settings)
     fitted_head = probe_start > 0 and method.linear_head is not None

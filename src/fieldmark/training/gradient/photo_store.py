@@ -10,11 +10,11 @@ import numpy as np
 from PIL import Image
 
 from fieldmark.arrays import Pixels
+from fieldmark.backbones.runners.batches import available_cpus
 from fieldmark.data.photos.open_photo import open_photo
 from fieldmark.data.photos.preprocess import Preprocess, load_array
 from fieldmark.progress import progress_bar
 from fieldmark.structures import Record
-from fieldmark.training.gradient.hardware import cpu_cores
 
 __all__ = ["KEEP_BYTES", "PhotoStore", "larger_preprocess", "train_store", "val_store"]
 
@@ -47,7 +47,7 @@ class PhotoStore:
         self.load = load
         self.kept: list[Pixels] = []
         size = 0
-        with ThreadPoolExecutor(cpu_cores()) as pool, progress_bar() as bar:
+        with ThreadPoolExecutor(available_cpus()) as pool, progress_bar() as bar:
             task = bar.add_task("decoding photos", total=len(self.records))
             for start in range(0, len(self.records), 64):
                 if size > keep_bytes:

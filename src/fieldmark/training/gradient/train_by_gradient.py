@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 def train_by_gradient(
     photos: PhotoTable, settings: GradientSettings, run_dir: Path, *, resume: bool = False
 ) -> Trained:
-    """Train through the one loop, then take the val logits by the graph that is shipped.
+    """Train through the one loop, then take the val logits.
 
     Args:
         photos: All photos of the fit; those of the test split are not used.
@@ -62,7 +62,7 @@ def train_by_gradient(
         budget=settings.budget,
         probe_start=probe_start,
     )
-    graph = MethodGraph(method, preprocess)
+    graph = MethodGraph(method, preprocess, device=settings.device)
     logits = graph.mean_logits(val.records, settings.test_views)
     correct = logits.argmax(1) == val.labels
     accuracy = float(correct[val.positions("val")].mean()) if len(choice) else None
