@@ -33,6 +33,7 @@ class MemberSpec(BaseModel):
         views: Number of views of a photo that its logits are averaged over; see `fieldmark.data.photos.views`.
         weight: Share of its probabilities in the common answer.
         temperature: Divides its logits before the softmax.
+        history: Figures of each epoch by name (``train_loss``, ``val_loss``, ``val_top1``); empty without epochs.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -43,3 +44,4 @@ class MemberSpec(BaseModel):
     views: Views
     weight: float = Field(gt=0)
     temperature: float = Field(gt=0)
+    history: dict[str, list[float]] = Field(default_factory=dict)

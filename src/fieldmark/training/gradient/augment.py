@@ -6,6 +6,7 @@ crops, and an interrupted run continues with the ones that it would have had.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -134,10 +135,15 @@ def mix_photos(
 
 def normalize(images: Tensor, preprocess: Preprocess) -> Tensor:
     """(B, 3, S, S) uint8 to normalised float32 in channels-last memory, which convolutions read fastest."""
-    mean = torch.tensor(preprocess.mean, device=images.device)[:, None, None]
-    std = torch.tensor(preprocess.std, device=images.device)[:, None, None]
-    pixels = images.to(torch.float32, memory_format=torch.channels_last)
-    return pixels.div_(255).sub_(mean).div_(std)
+    mean, std = _statistics(preprocess, images.device)
+    return images.to(torch.float32, memory_format=torch.channels_last).sub_(mean).div_(std)
+
+
+@functools.cache
+def _statistics(preprocess: Preprocess, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of pixels up to 255, copied to the device once: each copy waits for all steps."""
+    mean, std = 255 * torch.tensor([preprocess.mean, preprocess.std])[:, :, None, None]
+    return mean.to(device), std.to(device)
 
 
 def _window(height: int, width: int, kept: float, random: np.random.Generator) -> tuple[int, int, int, int]:

@@ -25,7 +25,11 @@ class WeightAverage:
         self.method = method
         self.decay = decay
         self.updates = 0
-        self.tensors = {name: tensor.clone() for name, tensor in method.state_dict().items()} if decay else {}
+        now = method.state_dict() if decay else {}
+        real = [name for name, tensor in now.items() if tensor.is_floating_point()]
+        # Whole numbers, such as counts of batches, have no average: they stay those of the method.
+        self.tensors = now | {name: now[name].clone() for name in real}
+        self._averages, self._weights = [self.tensors[name] for name in real], [now[name] for name in real]
 
     @torch.no_grad()
     def update(self) -> None:
@@ -34,11 +38,7 @@ class WeightAverage:
             return
         kept = min(self.decay, (1 + self.updates) / (10 + self.updates)) if self.updates else 0.0
         self.updates += 1
-        now = self.method.state_dict()
-        real = [name for name, tensor in now.items() if tensor.is_floating_point()]
-        torch._foreach_lerp_([self.tensors[name] for name in real], [now[name] for name in real], 1 - kept)
-        for name in now.keys() - real:
-            self.tensors[name].copy_(now[name])
+        torch._foreach_lerp_(self._averages, self._weights, 1 - kept)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:

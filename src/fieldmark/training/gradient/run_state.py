@@ -36,6 +36,11 @@ class History:
     stopped_early: bool
     peak_memory: int | None
 
+    def curves(self) -> dict[str, list[float]]:
+        """The figures of each epoch by name; those of val are missing without val."""
+        named = {"train_loss": self.train_loss, "val_loss": self.val_loss, "val_top1": self.val_top1}
+        return {name: list(values) for name, values in named.items() if values}
+
 
 @dataclass(slots=True)
 class RunState:

@@ -78,6 +78,7 @@ def train_by_gradient(
         views=settings.test_views,
         weight=1.0,
         temperature=1.0,
+        history=history.curves(),
     )
     return Trained([TrainedMember(spec, graph, logits)], [step], accuracy)
 
