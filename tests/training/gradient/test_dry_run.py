@@ -14,6 +14,7 @@ from fieldmark.recipe import build_settings, recipe_dataset
 from fieldmark.structures import RecordList
 from fieldmark.training.gradient import dry_run as module
 from fieldmark.training.gradient.dry_run import dry_run
+from fieldmark_synth import synthesize
 
 RECIPE = Path(__file__).resolve().parents[3] / "recipes" / "cub_isqrt_cov_resnet50.toml"
 SMALL = ("backbone=test_efficientnet", "image_size=64", "batch_size=4", "projected=8")
@@ -42,9 +43,10 @@ def test_it_takes_the_given_photos_and_a_batch_that_fits(birds: Path, monkeypatc
     assert (step.batch_size, step.wanted_batch_size) == (2, 6)
 
 
-def test_a_method_with_annotations_takes_a_step() -> None:
+def test_a_method_with_annotations_takes_a_step(tmp_path: Path) -> None:
     settings = build_settings("part_rcnn", overrides=("backbone=test_efficientnet", "image_size=64", "batch_size=2"))
-    assert dry_run(settings, 3, 10).loss > 0
+    photos = synthesize(tmp_path / "photos", 3, 4, "cub", 0, 128, test_fraction=0.0)
+    assert dry_run(settings, 3, 10, photos).loss > 0
 
 
 def test_methods_without_steps_are_refused() -> None:
