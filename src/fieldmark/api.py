@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from fieldmark.arrays import Float64s
+from fieldmark.backbones.runners.device import Device
 from fieldmark.data.read import read
 from fieldmark.errors import PhotoError
 from fieldmark.recognizer.inputs import PhotoInput, as_list, is_single
@@ -74,13 +75,18 @@ def fit(
     return Recognizer(out)
 
 
-def load(model: str | Path) -> Recognizer:
+def load(model: str | Path, *, device: Device = "auto") -> Recognizer:
     """Return the recognizer in a model folder, or in an ONNX file that ``fieldmark export`` wrote.
 
+    Args:
+        model: The folder or file.
+        device: Where a model folder computes: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+
     Raises:
+        SettingError: The device is not there.
         ModelError: There is no model, it is damaged, or it comes from a newer Fieldmark.
     """
-    return Recognizer(model)
+    return Recognizer(model, device=device)
 
 
 def compare(data: str | Path | RecordList, out: str | Path, **options: Any) -> Comparison:
@@ -108,7 +114,12 @@ class Recognizer(Predictor):
     Args:
         model: The model folder, or an ONNX file that ``fieldmark export`` wrote.
 
+    Args:
+        model: The folder or file.
+        device: Where a model folder computes: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+
     Raises:
+        SettingError: The device is not there.
         ModelError: There is no model, it is damaged, or it comes from a newer Fieldmark.
     """
 

@@ -11,8 +11,9 @@ import numpy as np
 from PIL import Image
 
 from fieldmark.arrays import Floats
-from fieldmark.artifact.load import verified_file
 from fieldmark.artifact.manifest import Manifest
+from fieldmark.artifact.open_member import open_member
+from fieldmark.backbones.runners.device import Device
 from fieldmark.backbones.runners.onnx_runner import OnnxRunner
 from fieldmark.calibration.member_fusion import fuse, mean_logits
 from fieldmark.data.photos.preprocess import Preprocess
@@ -43,6 +44,10 @@ class Graphs(Protocol):
     def draft_side(self) -> int:
         """Side in pixels that photos need at least."""
 
+    @property
+    def batch_size(self) -> int:
+        """How many photos one call should hold."""
+
     def run(self, images: Sequence[Image.Image]) -> GraphOutputs:
         """Return all outputs."""
 
@@ -56,19 +61,25 @@ class MemberGraphs:
     Args:
         folder: The model folder.
         manifest: Its description.
+        device: Where they compute; see `choose_device`.
 
     Raises:
         ModelError: A graph is missing or has changed.
+        SettingError: The device is not there.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest) -> None:
+    def __init__(self, folder: Path, manifest: Manifest, device: Device = "auto") -> None:
         self._members = manifest.members
-        self._runners = [OnnxRunner(verified_file(folder, manifest, member.graph)) for member in manifest.members]
+        self._runners = [open_member(folder, manifest, member, device) for member in manifest.members]
         self._scaling = manifest.scaling
 
     @property
     def draft_side(self) -> int:
         return max(view_side(member.preprocess, member.views) for member in self._members)
+
+    @property
+    def batch_size(self) -> int:
+        return min(runner.batch_size(self.draft_side) for runner in self._runners)
 
     def run(self, images: Sequence[Image.Image]) -> GraphOutputs:
         outputs = []
@@ -106,6 +117,10 @@ class FusedGraph:
     @property
     def draft_side(self) -> int:
         return max(square.image_size for square in self._squares.values())
+
+    @property
+    def batch_size(self) -> int:
+        return self._runner.batch_size(self.draft_side)
 
     def run(self, images: Sequence[Image.Image]) -> GraphOutputs:
         feeds = {name: np.stack([square(image) for image in images]) for name, square in self._squares.items()}

@@ -1,4 +1,4 @@
-"""The class that answers, without PyTorch. `fieldmark.Recognizer` adds the verbs of the higher layers."""
+"""The class that answers photos. `fieldmark.Recognizer` adds the verbs of the higher layers."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from fieldmark.artifact.card import write_card
 from fieldmark.artifact.exported import is_exported, open_exported
 from fieldmark.artifact.load import SplitRow, load_manifest, load_split
 from fieldmark.artifact.load_fitted import load_guarantees, load_open_set
+from fieldmark.backbones.runners.device import Device
 from fieldmark.errors import ModelError, SettingError
 from fieldmark.openset.gallery import Gallery, Neighbour
 from fieldmark.openset.open_set_classifier import OpenSetOutputs
@@ -31,10 +32,11 @@ __all__ = ["Embeddings", "Predictor", "Scores"]
 
 
 class Predictor:
-    """A trained model that answers through ONNX Runtime; the base class of `fieldmark.Recognizer`.
+    """A trained model that answers photos; the base class of `fieldmark.Recognizer`.
 
     Args:
         model: The model folder, or an ONNX file that ``fieldmark export`` wrote.
+        device: Where the model folder computes: ``auto``, ``cpu``, ``cuda`` or ``mps``.
 
     Attributes:
         path: The argument `model`.
@@ -48,12 +50,12 @@ class Predictor:
         ModelError: There is no model, it is damaged, or it comes from a newer version of Fieldmark.
     """
 
-    def __init__(self, model: str | Path) -> None:
+    def __init__(self, model: str | Path, *, device: Device = "auto") -> None:
         self.path = Path(model)
         self._exported = open_exported(self.path) if is_exported(self.path) else None
         if self._exported is None:
             self.folder, self.manifest = self.path, load_manifest(self.path)
-            self.graphs: Graphs = MemberGraphs(self.folder, self.manifest)
+            self.graphs: Graphs = MemberGraphs(self.folder, self.manifest, device)
         else:
             self.folder, self.manifest = self._exported.folder, self._exported.manifest
             self.graphs = FusedGraph(self._exported.runner, self._exported.squares)
@@ -204,12 +206,12 @@ class Predictor:
 
     def scores(self, photos: Sequence[PhotoInput], description: str = "recognizing") -> Scores:
         """Return calibrated probabilities of many photos; some of them may be unreadable."""
-        found = run_all(photos, self.classify, self.graphs.draft_side, description)
+        found = run_all(photos, self.classify, *self._sizes, description)
         return Scores.of(found, len(photos), len(self.classes))
 
     def embeddings(self, photos: Sequence[PhotoInput], description: str = "embedding") -> Embeddings:
         """Return embeddings of many photos by the first member: the mean over its views, at unit length."""
-        return Embeddings.of(run_all(photos, self.graphs.embed, self.graphs.draft_side, description), len(photos))
+        return Embeddings.of(run_all(photos, self.graphs.embed, *self._sizes, description), len(photos))
 
     def nearest(self, photos: Sequence[PhotoInput], k: int = 5) -> tuple[list[list[Neighbour]], dict[int, str]]:
         """Return the nearest known photos of each photo, and position -> why a photo cannot be read.
@@ -221,7 +223,7 @@ class Predictor:
         if k < 1:
             raise SettingError(f"the number of neighbours must be at least 1, but is {k}")
         gallery = self.gallery
-        found = run_all(photos, self.graphs.embed, self.graphs.draft_side, "searching")
+        found = run_all(photos, self.graphs.embed, *self._sizes, "searching")
         neighbours: list[list[Neighbour]] = [[] for _ in photos]
         if found.outputs is not None:
             vectors = self.open_set.state.projection(found.outputs.astype(np.float32))
@@ -245,11 +247,16 @@ class Predictor:
             ModelError: The model has no open-set state.
         """
         count, width = len(self.manifest.classes), self.open_set.state.projection.width
-        found = run_all(photos, self.graphs.run, self.graphs.draft_side, description)
+        found = run_all(photos, self.graphs.run, *self._sizes, description)
         none = GraphOutputs(np.zeros((0, count)), np.zeros((0, count)), np.zeros((0, width)))
         outputs = found.outputs or none
         arrays = outputs.probabilities, outputs.logits, outputs.embeddings
         return self.open_set.features(*arrays), self.open_set(*arrays), found.errors
+
+    @property
+    def _sizes(self) -> tuple[int, int]:
+        """Side in pixels that photos are decoded to, and photos in one call of the graphs."""
+        return self.graphs.draft_side, self.graphs.batch_size
 
     def _options(self, top_k: int, coverage: float | None, target_accuracy: float | None) -> AnswerOptions:
         if top_k < 1:
@@ -259,7 +266,7 @@ class Predictor:
         return wanted
 
     def _answers(self, photos: Sequence[PhotoInput], wanted: AnswerOptions) -> Iterator[Answer]:
-        for batch in run_in_batches(photos, self.classify, self.graphs.draft_side):
+        for batch in run_in_batches(photos, self.classify, *self._sizes):
             rows = {position: row for row, position in enumerate(batch.positions)}
             for position in sorted([*rows, *batch.errors]):
                 path = path_of(photos[position])

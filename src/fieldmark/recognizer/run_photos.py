@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from PIL import Image
 
-from fieldmark.backbones.runners.batches import batch_size_for, in_batches, load_good
+from fieldmark.backbones.runners.batches import in_batches, load_good
 from fieldmark.progress import progress_bar
 from fieldmark.recognizer.inputs import PhotoInput, to_image
 
@@ -43,7 +43,7 @@ def concatenate(parts: Sequence[Any]) -> Any:
 
 
 def run_in_batches(
-    photos: Sequence[PhotoInput], run: Callable[[Sequence[Image.Image]], Outputs], side: int
+    photos: Sequence[PhotoInput], run: Callable[[Sequence[Image.Image]], Outputs], side: int, batch_size: int
 ) -> Iterator[PhotoOutputs[Outputs]]:
     """Yield the outputs batch by batch, in order.
 
@@ -51,6 +51,7 @@ def run_in_batches(
         photos: The photos.
         run: Function from upright RGB images to outputs.
         side: Pixels that the photos are shrunk to later; JPEGs are decoded only as large as that needs.
+        batch_size: Photos in one call of `run`.
     """
 
     def load(position: int) -> Image.Image:
@@ -60,11 +61,15 @@ def run_in_batches(
         good, images, failed = load_good(positions, load)
         return PhotoOutputs(list(good), run(images) if good else None, dict(failed))
 
-    return in_batches(range(len(photos)), work, batch_size=batch_size_for(side))
+    return in_batches(range(len(photos)), work, batch_size=batch_size)
 
 
 def run_all(
-    photos: Sequence[PhotoInput], run: Callable[[Sequence[Image.Image]], Outputs], side: int, description: str
+    photos: Sequence[PhotoInput],
+    run: Callable[[Sequence[Image.Image]], Outputs],
+    side: int,
+    batch_size: int,
+    description: str,
 ) -> PhotoOutputs[Outputs]:
     """Return the outputs of all photos together; see `run_in_batches`.
 
@@ -72,12 +77,13 @@ def run_all(
         photos: The photos.
         run: Function from upright RGB images to outputs.
         side: Pixels that the photos are shrunk to later.
+        batch_size: Photos in one call of `run`.
         description: Label of the progress bar.
     """
     parts: list[PhotoOutputs[Outputs]] = []
     with progress_bar() as bar:
         task = bar.add_task(description, total=len(photos))
-        for part in run_in_batches(photos, run, side):
+        for part in run_in_batches(photos, run, side, batch_size):
             parts.append(part)
             bar.advance(task, len(part.positions) + len(part.errors))
     outputs = [part.outputs for part in parts if part.outputs is not None]
