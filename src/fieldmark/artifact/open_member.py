@@ -27,7 +27,7 @@ def open_member(folder: Path, manifest: Manifest, member: MemberFacts, device: D
         return OnnxRunner(verified_file(folder, manifest, member.graph))
     from fieldmark.artifact.load_method import load_method
     from fieldmark.backbones.runners.choose_runner import module_runner
-    from fieldmark.training.graph_outputs import NamedOutputs
+    from fieldmark.training.method_graph import NamedOutputs
 
     method = load_method(folder, manifest, member)
     return module_runner(NamedOutputs(method), member.preprocess, ["logits", "embedding"], chosen)

@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -127,6 +128,16 @@ class FrozenBackbone:
     def label(self) -> str:
         return f"{self.backbone.name} at {self.preprocess.image_size} px"
 
+    @cached_property
+    def multiply_adds(self) -> int:
+        """Multiply-adds of one view of one photo."""
+        from torch.utils.flop_counter import FlopCounterMode
+
+        side = self.preprocess.image_size
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            self.backbone.maps(torch.zeros(1, 3, side, side))
+        return int(counter.get_total_flops()) // 2  # it counts an addition and a multiplication as two
+
     def run(
         self, candidates: Sequence[tuple[str, ...]], *, photos: Ints | None = None, mirror: bool = True, folds: int = 4
     ) -> FrozenPass:
@@ -212,9 +223,9 @@ class FrozenBackbone:
             side = self.preprocess.image_size
             local, _ = self.backbone.maps(torch.zeros(1, 3, side, side))
         width = int(local[0].numel())
-        frozen = FrozenFeatures(
-            _LocalFeatures(self.backbone), {"local": width}, self.preprocess, device=self.settings.device
-        )
+        local_features = _LocalFeatures(self.backbone)
+        # On a CPU everywhere: the components are part of what keys the cached rows, so both devices share these.
+        frozen = FrozenFeatures(local_features, {"local": width}, self.preprocess, device="cpu")
         table = frozen.extract(sample, mirror=False, content_keys=known, description="principal components")
         rows = torch.from_numpy(table.read("local"))
         pooling = self.pool.poolings["cov"]

@@ -12,12 +12,12 @@ import numpy as np
 from fieldmark.arrays import Ints
 from fieldmark.backbones.bundled import BUNDLED
 from fieldmark.backbones.factory import resolve_name
-from fieldmark.backbones.feature_cache import cache_root
 from fieldmark.data.photo_table import PhotoTable
 from fieldmark.methods.auto import Auto
 from fieldmark.methods.fine_tune import FineTune
 from fieldmark.training.frozen.backbone_ensemble import BackboneEnsemble, top1_on_val
-from fieldmark.training.frozen.frozen_backbone import FrozenBackbone, FrozenPass, photos_key
+from fieldmark.training.frozen.frozen_backbone import FrozenBackbone, FrozenPass
+from fieldmark.training.frozen.search_limit import SearchLimit, TimeLimit, WorkLimit
 from fieldmark.training.gradient.train_by_gradient import train_by_gradient
 from fieldmark.training.member import Trained, TrainedMember
 
@@ -29,11 +29,11 @@ logger = logging.getLogger(__name__)
 CANDIDATES: tuple[tuple[str, ...], ...] = (("avg",), ("gem",), ("cov",), ("gem", "cov"))
 """Sets of descriptors that cross-validation chooses from."""
 
-DEFAULT_BUDGET = 180.0
-"""Seconds for frozen features if the user gives no budget."""
+PATIENT_BUDGET = 180.0
+"""Seconds. A larger budget lifts the limits of a fit without one, and its rest goes into fine-tuning."""
 
 GOOD_ENOUGH = 0.95
-"""Within the default budget, the search stops at this accuracy."""
+"""Without a larger budget, the search stops at this accuracy."""
 
 CONTRADICTION = 5.0
 """If val lies below cross-validation by this many standard errors, val counts. A val of few bursts differs by 3 or 4,
@@ -59,11 +59,11 @@ class _Candidate:
 
 @dataclass(slots=True)
 class _Search:
-    """State of the search: settings, log and clock."""
+    """State of the search: settings, what may still be spent, and the log."""
 
     photos: PhotoTable
     settings: Auto.Settings
-    started: float = field(default_factory=time.monotonic)
+    limit: SearchLimit
     steps: list[str] = field(default_factory=list)
 
     def note(self, line: str) -> None:
@@ -71,32 +71,14 @@ class _Search:
         logger.info(f"  {line}")
 
     @property
-    def budget(self) -> float:
-        return self.settings.budget or DEFAULT_BUDGET
-
-    @property
     def patient(self) -> bool:
-        """Whether the user gives more time than the default."""
-        return self.budget > DEFAULT_BUDGET
+        """Whether the user gives more time than a fit without a budget takes."""
+        return (self.settings.budget or 0.0) > PATIENT_BUDGET
 
     @property
-    def elapsed(self) -> float:
-        return time.monotonic() - self.started
-
-    def remembered(self, frozen: FrozenBackbone, what: str, seconds: float) -> float:
-        """Return the seconds that `what` took the first time; they are stored beside the cached features.
-
-        A repeated fit reads features from the cache at once. By its own clock it would search further and end with
-        other numbers, so it decides by the clock of the first fit.
-        """
-        folder = cache_root() / "clock"
-        folder.mkdir(parents=True, exist_ok=True)
-        file = folder / f"{frozen.features.key}-{photos_key(self.photos)}-{self.settings.seed}-{what}"
-        try:
-            return float(file.read_text())
-        except (OSError, ValueError):
-            file.write_text(f"{seconds:.6f}")
-            return seconds
+    def views(self) -> int:
+        """Views of a photo in one pass."""
+        return min(2, self.settings.test_views)
 
 
 def train_auto(photos: PhotoTable, settings: Auto.Settings, run_dir: Path, *, resume: bool = False) -> Trained:
@@ -110,7 +92,8 @@ def train_auto(photos: PhotoTable, settings: Auto.Settings, run_dir: Path, *, re
         run_dir: Where checkpoints of the fine-tune go.
         resume: Not used: every fit starts anew.
     """
-    search = _Search(photos.for_training(), settings)
+    limit = WorkLimit() if settings.budget is None else TimeLimit(settings.budget, settings.seed)
+    search = _Search(photos.for_training(), settings, limit)
     candidates = _candidates(settings)
     ensemble = _first(search, candidates[0])
     for candidate in candidates[1:]:
@@ -142,6 +125,7 @@ def _candidates(settings: Auto.Settings) -> list[_Candidate]:
 def _first(search: _Search, candidate: _Candidate) -> BackboneEnsemble:
     started = time.monotonic()
     frozen = _backbone(search, candidate)
+    search.limit.begin(frozen, search.views)
     found = frozen.run(CANDIDATES, folds=search.settings.folds)
     ensemble = BackboneEnsemble.of((found,), search.photos.labels)
     search.note(f"{ensemble.label}: {ensemble.accuracy:.3f} by cross-validation ({time.monotonic() - started:.0f} s)")
@@ -153,17 +137,12 @@ def _try(search: _Search, ensemble: BackboneEnsemble, candidate: _Candidate) -> 
     started = time.monotonic()
     frozen = _backbone(search, candidate)
     gain, error, seconds_a_photo = _pilot(search, ensemble, frozen)
-    seconds_a_photo = search.remembered(frozen, "photo", seconds_a_photo)
-    left = search.budget - search.remembered(frozen, "before", search.elapsed)
     if gain < max(PILOT_GAIN, error):
         search.note(f"not taken: {frozen.label} gains {gain:+.3f} ± {error:.3f} on a subset of the photos")
         return None
-    cost = seconds_a_photo * min(2, search.settings.test_views) * len(search.photos)
-    if cost > left:
-        search.note(
-            f"not taken: {frozen.label} promises {gain:+.3f} for {cost:.0f} s more, "
-            f"and {max(0.0, left):.0f} s of the budget are left"
-        )
+    refusal = search.limit.refusal(frozen, search.views, seconds_a_photo)
+    if refusal is not None:
+        search.note(f"not taken: {frozen.label} promises {gain:+.3f} for {refusal}")
         return None
     found = frozen.run(CANDIDATES, folds=search.settings.folds)
     labels = search.photos.labels
@@ -213,7 +192,7 @@ def _known_accuracy(photos: PhotoTable, ensemble: BackboneEnsemble) -> float:
 
 def _fine_tune(search: _Search, members: list[TrainedMember], run_dir: Path) -> list[TrainedMember]:
     """Spend the rest of the budget on fine-tuning; return the old members, the new ones or both, as val decides."""
-    left = search.budget - search.elapsed - FINE_TUNE_RESERVE
+    left = search.limit.seconds_left() - FINE_TUNE_RESERVE
     if left < FINE_TUNE_SECONDS or not len(search.photos.positions("val")):
         search.note(
             f"no fine-tuning: it needs {FINE_TUNE_SECONDS:.0f} s and val photos, {max(0.0, left):.0f} s are left"
