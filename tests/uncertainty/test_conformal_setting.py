@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fieldmark.report.evaluation.write_evaluation import write_report
 from numpy.typing import NDArray
 
 from fieldmark import Recognizer, fit, read
@@ -21,6 +20,7 @@ from fieldmark.methods import METHODS
 from fieldmark.recipe import build_settings
 from fieldmark.recognizer.enroll import enroll
 from fieldmark.recognizer.specimen import fuse_photos, majority_set
+from fieldmark.report.evaluation.evaluation_page import write_report
 from fieldmark.uncertainty.conformal import conformity_scores, prediction_sets, score_quantile
 from fieldmark.uncertainty.conformity_scores import LAC, ConformityScore
 from fieldmark.uncertainty.guarantees import GuaranteeFacts
