@@ -86,7 +86,7 @@ def test_card_and_report_name_it(raps: Path, fitted: Path, tmp_path: Path) -> No
     assert words.startswith("RAPS (")
     assert f"| prediction sets | {words}; contain the correct class for at least 50% of such photos |" in model.card
     write_report(evaluate(model), model, tmp_path / "report.html")
-    assert f"<p>Made by {words}.</p>" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert f" Score: {words}.</p>" in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert GuaranteeFacts(file="x", photos=9, score="raps", k_reg=3, penalty=0.01).score_in_words == (
         "RAPS (k_reg 3, lambda 0.01)"
     )
