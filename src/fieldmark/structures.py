@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +13,7 @@ __all__ = [
     "Box",
     "Candidate",
     "ConformalName",
+    "Note",
     "Part",
     "Record",
     "RecordList",
@@ -68,6 +69,27 @@ class Record:
         return replace(self, split=split)
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that a reader left out or decided, and that a person should know.
+
+    Attributes:
+        code: A word for scripts.
+        severity: ``warning`` where results may mislead, else ``note``.
+        message: One sentence.
+        count: How many files, folders or columns.
+        action: What to do.
+        examples: A few words each.
+    """
+
+    code: str
+    severity: Literal["warning", "note"]
+    message: str
+    count: int
+    action: str
+    examples: tuple[str, ...] = ()
+
+
 class RecordList(list[Record]):
     """A list of records with the names of their classes.
 
@@ -77,6 +99,8 @@ class RecordList(list[Record]):
         name: Name of the layout that was read, such as ``cub200_2011`` or ``image_folder``.
         root: The folder (or CSV file) that was read.
         ranks: Names of the taxonomy levels, coarsest first, one for each entry of `Record.taxonomy`.
+        notes: What the reader left out or decided.
+        options: The options of `fieldmark.data.read.read` that the records were read with.
     """
 
     def __init__(
@@ -87,12 +111,16 @@ class RecordList(list[Record]):
         name: str = "image_folder",
         root: Path | None = None,
         ranks: Sequence[str] = (),
+        notes: Sequence[Note] = (),
+        options: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(records)
         self.classes: tuple[str, ...] = tuple(classes)
         self.name = name
         self.root = root
         self.ranks: tuple[str, ...] = tuple(ranks)
+        self.notes: tuple[Note, ...] = tuple(notes)
+        self.options: dict[str, Any] = dict(options or {})
 
     @property
     def class_to_idx(self) -> dict[str, int]:
@@ -107,8 +135,20 @@ class RecordList(list[Record]):
         return [record.label for record in self]
 
     def like(self, records: Iterable[Record]) -> RecordList:
-        """Return other records of the same data set: same classes, name, root and ranks."""
-        return RecordList(records, self.classes, name=self.name, root=self.root, ranks=self.ranks)
+        """Return other records of the same data set: all else stays the same."""
+        return self.with_classes(records, self.classes)
+
+    def with_classes(self, records: Iterable[Record], classes: Sequence[str]) -> RecordList:
+        """Return other records of the same data set, whose labels count through other classes."""
+        return RecordList(
+            records,
+            classes,
+            name=self.name,
+            root=self.root,
+            ranks=self.ranks,
+            notes=self.notes,
+            options=self.options,
+        )
 
     def of_split(self, split: Split | None) -> RecordList:
         return self.like(record for record in self if record.split == split)

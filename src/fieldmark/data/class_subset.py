@@ -1,20 +1,22 @@
-"""Some of a data set's classes, for a quick look or a smaller study."""
+"""Some of a data set's classes: a selection for a quick look, or all but a few that are not classes."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
+from fieldmark.data.readers._names import fold_name
 from fieldmark.errors import DataError, unknown_name
 from fieldmark.structures import RecordList
 
-__all__ = ["choose_classes"]
+__all__ = ["choose_classes", "drop_classes"]
 
 _RANGE = re.compile(r"(\d*):(\d*)")
 
 
 def choose_classes(records: RecordList, selection: str) -> RecordList:
-    """The photos of some classes, labelled anew from 0; the classes keep their order.
+    """Return the photos of some classes, labelled anew from 0; the classes keep their order.
 
     Args:
         records: What a reader gave.
@@ -32,10 +34,25 @@ def choose_classes(records: RecordList, selection: str) -> RecordList:
             f"expected at least two of the {len(records.classes)} classes, but '{selection}' chooses {len(wanted)}: "
             "give a wider range such as 0:20, or more names"
         )
+    return _with_labels(records, wanted)
+
+
+def drop_classes(records: RecordList, names: Sequence[str]) -> RecordList:
+    """The photos without those of some classes, such as "Not sure".
+
+    Raises:
+        SettingError: There is no class of that name.
+    """
+    dropped = {fold_name(name) for name in names}
+    for name in sorted(dropped - set(records.classes)):
+        raise unknown_name("class", name, records.classes)
+    return _with_labels(records, [label for label, name in enumerate(records.classes) if name not in dropped])
+
+
+def _with_labels(records: RecordList, wanted: Sequence[int]) -> RecordList:
     new_label = {old: new for new, old in enumerate(wanted)}
     chosen = (replace(record, label=new_label[record.label]) for record in records if record.label in new_label)
-    names = [records.classes[label] for label in wanted]
-    return RecordList(chosen, names, name=records.name, root=records.root, ranks=records.ranks)
+    return records.with_classes(chosen, [records.classes[label] for label in wanted])
 
 
 def _in_range(records: RecordList, span: re.Match[str]) -> list[int]:
@@ -47,7 +64,7 @@ def _by_name(records: RecordList, selection: str) -> list[int]:
     """Labels of the named classes, in the data set's order. A name may hold commas itself if it stands alone."""
     if selection in records.class_to_idx:
         return [records.class_to_idx[selection]]
-    names = [name.strip() for name in selection.split(",") if name.strip()]
+    names = [fold_name(name) for name in selection.split(",") if name.strip()]
     for name in names:
         if name not in records.class_to_idx:
             raise unknown_name("class", name, records.classes)

@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterator
+import os
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
+from fieldmark.data.class_subset import drop_classes
+from fieldmark.data.photos.photo_files import SYSTEM_FOLDERS, is_folder
 from fieldmark.data.readers import READERS
-from fieldmark.errors import DataError, unknown_name
+from fieldmark.data.readers._columns import Columns
+from fieldmark.errors import DataError, SettingError, unknown_name
 from fieldmark.structures import RecordList
 
-__all__ = ["FALLBACK", "read"]
+__all__ = ["FALLBACK", "READ_OPTIONS", "read"]
 
 FALLBACK = "image_folder"
 """Layout of a folder that no other reader recognises."""
 
+READ_OPTIONS = ("path_col", "label_col", "group_col", "drop_labels")
+"""Options of `read` that a model remembers, to read its photos again."""
+
 _MAX_WRAPPERS = 2
 
 
-def read(data: str | Path, layout: str | None = None, *, require_files: bool = True) -> RecordList:
+def read(
+    data: str | Path,
+    layout: str | None = None,
+    *,
+    require_files: bool = True,
+    path_col: str | None = None,
+    label_col: str | None = None,
+    group_col: str | None = None,
+    drop_labels: Sequence[str] = (),
+) -> RecordList:
     """Read a data set.
 
     Args:
@@ -26,6 +42,10 @@ def read(data: str | Path, layout: str | None = None, *, require_files: bool = T
         layout: In `READERS`; by default the layout is recognised by the files.
         require_files: Whether at least one of the listed photos must be on disk. Single missing photos stay in the
             list in any case: the check of the data reports them.
+        path_col: The column of a CSV that names the photo, where it has no usual name.
+        label_col: The column that names the class.
+        group_col: The column whose equal values never part between splits, such as a patient.
+        drop_labels: Classes to leave out, such as "Not sure".
 
     Returns:
         The records with their classes.
@@ -33,22 +53,43 @@ def read(data: str | Path, layout: str | None = None, *, require_files: bool = T
     Raises:
         DataError: There is nothing at `data`, it does not hold what its layout needs, none of its photos is on
             disk, or it has fewer than two classes.
-        SettingError: There is no such layout, or an installed package with a reader is broken.
+        SettingError: There is no such layout or class, columns are named where there is no CSV, or an installed
+            package with a reader is broken.
     """
     root = Path(data).expanduser()
     if layout is not None and layout not in READERS:
         raise unknown_name("layout", layout, READERS)
-    if not root.exists():
+    if not os.path.exists(root):  # noqa: PTH110 - no path is too long or too odd to ask about
         raise _nothing_there(root)
-    found = _recognise(root, list(READERS) if layout is None else [layout])
-    if found is None and root.is_file() and layout != "csv":  # any text file may be read as a CSV on request
-        raise DataError(f"expected a folder or a .csv file, found the file {root}: give the folder it lies in")
-    name, place = found or (layout or FALLBACK, root)
-    records = READERS.load(name).read(place)
+    columns = Columns(path_col, label_col, group_col)
+    records = _read_layout(root, layout) if columns == Columns() else _read_table(root, columns)
+    if drop_labels:
+        records = drop_classes(records, drop_labels)
+    named = zip(READ_OPTIONS, (path_col, label_col, group_col, list(drop_labels)), strict=True)
+    records.options = {option: value for option, value in named if value}
     _check_classes(records, root)
     if require_files:
         _check_files(records, root)
     return records
+
+
+def _read_layout(root: Path, layout: str | None) -> RecordList:
+    found = _recognise(root, list(READERS) if layout is None else [layout])
+    if found is None and root.is_file() and layout != "csv":  # any text file may be read as a CSV on request
+        raise DataError(f"expected a folder or a .csv file, found the file {root}: give the folder it lies in")
+    name, place = found or (layout or FALLBACK, root)
+    return READERS.load(name).read(place)
+
+
+def _read_table(root: Path, columns: Columns) -> RecordList:
+    """Read the table with the named columns."""
+    from fieldmark.data.readers import csv_file
+
+    for place in _wrapped(root):
+        if place.is_file() or csv_file.tables_in(place):
+            return csv_file.read(place, columns)
+    named = next(name for name in (columns.path, columns.label, columns.group) if name is not None)
+    raise SettingError(f"expected a CSV with the column '{named}' in {root}, found none: leave the column out")
 
 
 def _recognise(root: Path, layouts: Collection[str]) -> tuple[str, Path] | None:
@@ -66,7 +107,9 @@ def _wrapped(root: Path) -> Iterator[Path]:
     yield root
     for _ in range(_MAX_WRAPPERS):
         folders = [path for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
-        folders = [path for path in folders if not path.name.startswith((".", "__"))]
+        folders = [
+            path for path in folders if not path.name.startswith(".") and path.name.lower() not in SYSTEM_FOLDERS
+        ]
         if len(folders) != 1:
             return
         root = folders[0]
@@ -91,8 +134,8 @@ def _check_classes(records: RecordList, root: Path) -> None:
 
 def _check_files(records: RecordList, root: Path) -> None:
     """Raise where not one photo is on disk. No file is looked for where its folder is missing."""
-    there = {folder: folder.is_dir() for folder in {record.path.parent for record in records}}
-    if any(there[record.path.parent] and record.path.exists() for record in records):
+    there = {folder: is_folder(folder) for folder in {record.path.parent for record in records}}
+    if any(there[record.path.parent] and os.path.lexists(record.path) for record in records):
         return
     raise DataError(
         f"expected the {len(records):,} photos that {records.name} lists for {root}, found none on disk (the "

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from fieldmark.data.read import read
 from fieldmark.data.readers import csv_file
+from fieldmark.data.readers._names import fold_name
 from fieldmark.errors import DataError
 from fieldmark.structures import RecordList
 
@@ -112,7 +113,7 @@ def test_a_folder_with_another_name_of_csv(write: Callable[..., Path]) -> None:
 
 
 WRONG = {
-    "path,labels,fold\n": ("expected columns path and label in {path}, found path, labels, fold: add label"),
+@@
     "": "expected columns path and label in {path}, found none: add path and label",
     "path,label,label\n": "expected every column once in {path}, found 'label' twice: rename one of them",
     "path,label\n1.jpg,\n": ("expected rows with a path and a label in {path}, found 1 rows without: add labels"),
@@ -186,7 +187,7 @@ def test_round_trip(tmp_path_factory: pytest.TempPathFactory, table: list[tuple]
         for name, label, split, group, box in table:
             writer.writerow([name, label, split or "", group or "", " ".join(map(str, box)) if box else ""])
     records = csv_file.read(path)
-    assert set(records.classes) == {label for _, label, *_ in table}
+    assert set(records.classes) == {fold_name(label) for _, label, *_ in table}
     assert [
         (record.path.name, records.classes[record.label], record.split, record.group, record.box) for record in records
-    ] == table
+    ] == [(name, fold_name(label), *rest) for name, label, *rest in table]

@@ -13,6 +13,7 @@ from fieldmark.errors import PhotoError
 __all__ = [
     "IMAGE_EXTENSIONS",
     "PHOTO_ENDINGS",
+    "SYSTEM_FOLDERS",
     "Folder",
     "PassedOver",
     "is_folder",

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import zip_longest
+from collections.abc import Iterator
 from pathlib import Path
 
+from fieldmark.data.photos.photo_files import is_folder
 from fieldmark.data.readers import register_reader
 from fieldmark.data.readers._boxes import from_xywh
+from fieldmark.data.readers._columns import (
+    Columns,
+    choose_columns,
+    label_columns,
+    looks_like_group,
+    one_hot_columns,
+    path_column,
+)
+from fieldmark.data.readers._find_photos import find_photos
+from fieldmark.data.readers._names import fold_name
 from fieldmark.data.readers._splits import split_named
-from fieldmark.data.readers._text import read_text
+from fieldmark.data.readers._tables import Row, Table, is_table, read_header, read_table
 from fieldmark.data.readers._tree import first_conflict
 from fieldmark.errors import DataError
-from fieldmark.structures import Box, Record, RecordList, Split
+from fieldmark.structures import Box, Note, Record, RecordList, Split
 
-__all__ = ["TAXONOMY_COLUMNS", "read", "recognises"]
+__all__ = ["TAXONOMY_COLUMNS", "read", "recognises", "tables_in"]
 
 logger = logging.getLogger(__name__)
 
@@ -32,149 +39,183 @@ TAXONOMY_COLUMNS = (
 
 _NEEDED = ("path", "label")
 _BOX_COLUMNS = ("box_x1", "box_y1", "box_x2", "box_y2")
-_DELIMITERS = ",;\t"
-_SUFFIXES = {".csv", ".tsv"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    line: int
-    cells: Mapping[str, str]
 
 
 def recognises(root: Path) -> bool:
-    """Whether `root` is a CSV, or a folder with one that has the columns path and label."""
-    return root.suffix.lower() in _SUFFIXES if root.is_file() else bool(_candidates(root))
+    """Whether `root` is a table, or a folder with one that names photos and classes."""
+    return is_table(root) if root.is_file() else bool(_candidates(root, Columns()))
 
 
 @register_reader("csv", recognises=recognises, before="image_folder")
-def read(root: Path) -> RecordList:
-    """Read a CSV with columns ``path``, ``label`` and, where known, ``split``, ``group``, box and ancestors.
+def read(root: Path, columns: Columns | None = None) -> RecordList:
+    """Read a table with a photo in each row.
 
     Args:
-        root: The CSV (comma, semicolon or tab; UTF-8), or the folder with it. Paths are relative to the CSV's
-            folder.
+        root: The CSV (comma, semicolon or tab; UTF-8 or UTF-16) or ``metadata.jsonl``; the folder with it; or a folder
+            whose ``train``, ``val`` and ``test`` have one each.
+        columns: Columns of other names than the usual ones; see `fieldmark.data.readers._columns`.
 
     Returns:
         Records in the order of the rows; classes sorted by name. Ranks are the columns out of
-        `TAXONOMY_COLUMNS`, coarsest (the one with the fewest names) first, without such as repeat the label.
-        Rows without label are left out, which a line on stderr tells.
+        `TAXONOMY_COLUMNS`, coarsest (the one with the fewest names) first, without those that repeat the label.
+        Rows without label are left out, and a line on stderr says so.
 
     Raises:
         DataError: A needed column is missing, a cell does not fit, or a name stands under two parents.
     """
-    path = _choose(root)
-    rows = _labelled(_read_rows(path), path)
-    ranks = _ranks(rows, path)
-    classes = sorted({row.cells["label"] for row in rows})
-    labels = {name: label for label, name in enumerate(classes)}
-    photos = [
-        Record(
-            path=path.parent / _filled(row, "path", path).replace("\\", "/"),
-            label=labels[row.cells["label"]],
-            split=_split(row, path),
-            box=_box(row, path),
-            taxonomy=tuple(row.cells[rank] for rank in ranks),
-            group=row.cells.get("group") or None,
-        )
-        for row in rows
-    ]
-    return RecordList(photos, classes, name="csv", root=root, ranks=ranks)
+    columns = columns or Columns()
+    parts = [_Part(read_table(path), split, columns) for path, split in _choose(root, columns)]
+    classes = sorted({label for part in parts for label in part.labels})
+    ranks = _ranks(parts)
+    numbers = {name: label for label, name in enumerate(classes)}
+    photos = [record for part in parts for record in part.records(numbers, ranks)]
+    notes = [note for part in parts[:1] for note in part.notes()]
+    return RecordList(photos, classes, name="csv", root=root, ranks=ranks, notes=notes)
 
 
-def _candidates(folder: Path) -> list[Path]:
-    """The CSVs in a folder that have the needed columns; ``labels.csv`` alone where it is one of them."""
-    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in _SUFFIXES and file.is_file())
-    fitting = [file for file in files if set(_NEEDED) <= set(_header(file)[0])]
-    return [file for file in fitting if file.name == "labels.csv"] or fitting
+class _Part:
+    """A table, its columns, and its labelled rows."""
+
+    def __init__(self, table: Table, split: Split | None, columns: Columns) -> None:
+        self.table, self.split = table, split
+        self.path_column, self.label_column, self.group_column = choose_columns(table, columns)
+        one_hot = one_hot_columns(table, self.path_column) if self.label_column is None else []
+        labels = [_label(row, self.label_column, one_hot, table) for row in table.rows]
+        self.rows = [row for row, label in zip(table.rows, labels, strict=True) if label]
+        self.labels = [label for label in labels if label]
+        if not self.rows:
+            raise DataError(
+                f"expected rows with a path and a label in {table.path}, found {len(labels)} rows without: add labels"
+            )
+        if len(self.rows) < len(labels):
+            logger.warning(
+                "left out %s rows of %s: they have no label", f"{len(labels) - len(self.rows):,}", table.path
+            )
+
+    def records(self, numbers: dict[str, int], ranks: list[str]) -> Iterator[Record]:
+        path = self.table.path
+        files = find_photos(path, [_filled(row, self.path_column, path, "path") for row in self.rows])
+        for row, label, file in zip(self.rows, self.labels, files, strict=True):
+            yield Record(
+                path=file,
+                label=numbers[label],
+                split=_split(row, path) or self.split,
+                box=_box(row, path),
+                taxonomy=tuple(fold_name(row.cells[rank]) for rank in ranks),
+                group=(row.cells.get(self.group_column) or None) if self.group_column else None,
+            )
+
+    def notes(self) -> Iterator[Note]:
+        """The columns that were chosen under other names than ours, and those that look like groups."""
+        if (self.path_column, self.label_column) != _NEEDED:
+            labels = f"labels from '{self.label_column}'" if self.label_column else "a class in each other column"
+            message = f"{self.table.path.name} is read with photos from '{self.path_column}' and {labels}"
+            action = "nothing has to be done; --path-col and --label-col choose other columns"
+            yield Note("columns", "note", message, 1, action)
+        unused = [] if self.group_column else [name for name in self.table.titles if looks_like_group(self.table, name)]
+        unused = [name for name in unused if name not in (self.path_column, self.label_column)]
+        if unused:
+            listed = ", ".join(f"'{name}'" for name in unused)
+            noun = "column looks like a group" if len(unused) == 1 else "columns look like groups"
+            yield Note(
+                "unused_groups",
+                "warning",
+                f"{len(unused)} {noun} and may part between train and test: {listed}",
+                len(unused),
+                f"if photos with one value belong together, give --group-col {unused[0]}: a test on photos of known "
+                "groups is easier than real use",
+            )
 
 
-def _choose(root: Path) -> Path:
-    if root.is_file():
-        return root
-    files = _candidates(root)
-    if len(files) != 1:
-        found = ", ".join(file.name for file in files) or "none"
-        raise DataError(f"expected one CSV with columns path and label in {root}, found {found}: give the one to read")
-    return files[0]
+def tables_in(folder: Path) -> list[Path]:
+    """The tables directly in a folder."""
+    return sorted(file for file in folder.iterdir() if is_table(file) and file.is_file())
 
 
-def _header(path: Path) -> tuple[list[str], str]:
-    """Column names in lower case, and the delimiter that separates them."""
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        line = file.readline()
-    splits = [(_names(next(csv.reader([line], delimiter=sign), [])), sign) for sign in _DELIMITERS]
-    return max(splits, key=lambda split: len(split[0]))
+def _candidates(folder: Path, columns: Columns) -> list[tuple[Path, Split | None]]:
+    """The tables that name photos and classes, each with the split that its name or its folder means.
+
+    ``labels.csv`` comes before others. Several tables belong together only as one for each split.
+    """
+    fitting = [file for file in tables_in(folder) if _fits(file, columns)]
+    named = [file for file in fitting if file.name == "labels.csv"] or fitting
+    if named:
+        splits = [split_named(file.stem) for file in named]
+        is_split = len(named) > 1 and None not in splits and len(set(splits)) == len(splits)
+        return list(zip(named, splits if is_split else [None] * len(named), strict=True))
+    below = sorted(path for path in folder.iterdir() if is_folder(path) and split_named(path.name))
+    found = [(file, split_named(path.name)) for path in below for file in tables_in(path) if _fits(file, columns)]
+    splits = [split for _, split in found]
+    return found if len(set(splits)) == len(splits) else []
 
 
-def _names(cells: Sequence[str]) -> list[str]:
-    return [cell.strip().lower() for cell in cells]
-
-
-def _read_rows(path: Path) -> list[_Row]:
-    columns, delimiter = _header(path)
-    missing = [name for name in _NEEDED if name not in columns]
-    if missing:
-        raise DataError(
-            f"expected columns path and label in {path}, found {', '.join(filter(None, columns)) or 'none'}: "
-            f"add {' and '.join(missing)}"
-        )
-    twice = next((name for name in columns if name and columns.count(name) > 1), None)
-    if twice:
-        raise DataError(f"expected every column once in {path}, found '{twice}' twice: rename one of them")
-    reader = csv.reader(io.StringIO(read_text(path), newline=""), delimiter=delimiter)
-    next(reader)
+def _fits(file: Path, columns: Columns) -> bool:
+    """Whether a table names photos and classes. Under other names than ours, a photo must be there, too."""
+    header = read_header(file)
+    if columns != Columns():
+        wanted = [name for name in (columns.path, columns.label, columns.group) if name is not None]
+        return all(name.strip().lower() in header for name in wanted)
+    if set(_NEEDED) <= set(header):
+        return True
+    path = path_column(header)
+    if path is None or len(header) < 2:
+        return False
+    if label_columns(name for name in header if name != path) is None and len(header) < 3:
+        return False
     try:
-        rows = [(reader.line_num, cells) for cells in reader if any(cells)]
-    except csv.Error as error:
-        raise DataError(f"expected a CSV at {path}, found {error}: mend line {reader.line_num}") from None
-    return [_Row(line, _cells(columns, cells, line, path)) for line, cells in rows]
+        table = read_table(file)
+        chosen, _, _ = choose_columns(table, columns)
+        names = [row.cells[chosen] for row in table.rows if row.cells.get(chosen)]
+        return any(photo.is_file() for photo in find_photos(file, names))
+    except (DataError, OSError):
+        return False
 
 
-def _cells(columns: list[str], cells: list[str], line: int, path: Path) -> dict[str, str]:
-    """The cells of a row by column; cells missing at its end are empty."""
-    if any(cells[len(columns) :]):
-        raise DataError(
-            f"expected {len(columns)} cells in line {line} of {path}, found {len(cells)}: put quotes around a "
-            "cell that holds the delimiter"
-        )
-    return {name: cell.strip() for name, cell in zip_longest(columns, cells[: len(columns)], fillvalue="")}
+def _choose(root: Path, columns: Columns) -> list[tuple[Path, Split | None]]:
+    if root.is_file():
+        return [(root, None)]
+    found = _candidates(root, columns)
+    if not found or (len(found) > 1 and None in [split for _, split in found]):
+        listed = ", ".join(file.name for file, _ in found) or "none"
+        raise DataError(f"expected one CSV with columns path and label in {root}, found {listed}: give the one to read")
+    return found
 
 
-def _labelled(rows: list[_Row], path: Path) -> list[_Row]:
-    labelled = [row for row in rows if row.cells.get("label")]
-    if not labelled:
-        raise DataError(f"expected rows with a path and a label in {path}, found {len(rows)} rows without: add labels")
-    if len(labelled) < len(rows):
-        logger.warning(f"left out {len(rows) - len(labelled):,} rows of {path}: they have no label")
-    return labelled
+def _label(row: Row, column: str | None, one_hot: list[str], table: Table) -> str:
+    """The class of a row; empty where it has none."""
+    if column is not None:
+        return fold_name(row.cells.get(column, ""))
+    return next((fold_name(table.titles[name]) for name in one_hot if float(row.cells[name])), "")
 
 
-def _ranks(rows: list[_Row], path: Path) -> list[str]:
+def _ranks(parts: list[_Part]) -> list[str]:
     """The columns with ancestors, coarsest first."""
-    columns = [name for name in TAXONOMY_COLUMNS if name in rows[0].cells]
-    columns = [name for name in columns if any(row.cells.get(name) != row.cells["label"] for row in rows)]
-    names = {name: {_filled(row, name, path) for row in rows} for name in columns}
+    rows = [(row, label, part.table.path) for part in parts for row, label in zip(part.rows, part.labels, strict=True)]
+    used = {name for part in parts for name in (part.path_column, part.label_column, part.group_column)}
+    columns = [name for name in TAXONOMY_COLUMNS if all(name in part.table.titles for part in parts)]
+    columns = [name for name in columns if name not in used]
+    columns = [name for name in columns if any(fold_name(row.cells.get(name, "")) != label for row, label, _ in rows)]
+    names = {name: {_filled(row, name, path) for row, _, path in rows} for name in columns}
     ranks = sorted(columns, key=lambda name: len(names[name]))
-    conflict = first_conflict(tuple(row.cells[name] for name in (*ranks, "label")) for row in rows)
+    conflict = first_conflict((*(fold_name(row.cells[name]) for name in ranks), label) for row, label, _ in rows)
     if conflict:
         level, name, one, other = conflict
         coarser, finer = ranks[level - 1], (*ranks, "label")[level]
         raise DataError(
-            f"expected one {coarser} for the {finer} '{name}' in {path}, found '{one}' and '{other}': "
+            f"expected one {coarser} for the {finer} '{name}' in {rows[0][2]}, found '{one}' and '{other}': "
             "mend the rows, or rename the column if it is no taxonomy"
         )
     return ranks
 
 
-def _filled(row: _Row, column: str, path: Path) -> str:
+def _filled(row: Row, column: str, path: Path, meaning: str | None = None) -> str:
     value = row.cells.get(column)
     if not value:
-        raise DataError(f"expected a {column} in line {row.line} of {path}, found an empty cell: fill it in")
+        raise DataError(f"expected a {meaning or column} in line {row.line} of {path}, found an empty cell: fill it in")
     return value
 
 
-def _split(row: _Row, path: Path) -> Split | None:
+def _split(row: Row, path: Path) -> Split | None:
     value = row.cells.get("split")
     if not value:
         return None
@@ -186,7 +227,7 @@ def _split(row: _Row, path: Path) -> Split | None:
     return split
 
 
-def _box(row: _Row, path: Path) -> Box | None:
+def _box(row: Row, path: Path) -> Box | None:
     """A box out of ``box``, ``box_xywh`` or four columns; none where its cells are empty."""
     text = " ".join(filter(None, (row.cells.get(name) for name in ("box", "box_xywh", *_BOX_COLUMNS))))
     if not text:
@@ -201,7 +242,7 @@ def _box(row: _Row, path: Path) -> Box | None:
     return box
 
 
-def _box_error(row: _Row, path: Path, text: str) -> DataError:
+def _box_error(row: Row, path: Path, text: str) -> DataError:
     return DataError(
         f"expected a box of four numbers x1 y1 x2 y2 with x1 < x2 and y1 < y2 in line {row.line} of {path}, "
         f"found '{text}': mend the box, or leave its cells empty"

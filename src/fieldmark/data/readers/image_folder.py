@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from fieldmark.data.photos.photo_files import Folder, scan
 from fieldmark.data.readers import register_reader
+from fieldmark.data.readers._folder_notes import folder_notes, is_unlabelled
+from fieldmark.data.readers._names import fold_name
 from fieldmark.data.readers._splits import split_named
 from fieldmark.data.readers._tree import Chain, qualify
+from fieldmark.data.readers._unread_tables import refuse_containers, unread_tables
 from fieldmark.errors import DataError
 from fieldmark.structures import Record, RecordList, Split
 
 __all__ = ["read", "recognises"]
 
 logger = logging.getLogger(__name__)
+
+
+_NAMES_FILE = "cat_to_name.json"
 
 
 class _ClassFolder(NamedTuple):
@@ -35,8 +43,9 @@ def read(root: Path) -> RecordList:
     """Read a folder of class folders.
 
     Folders above the class folders are its taxonomy (``root/family/genus/species/photo.jpg``); levels at the
-    top that hold a single folder are passed through. Hidden files and files that are no images are passed
-    over.
+    top that hold a single folder are passed through. Hidden files are passed over. Other files that are not photos, and
+    folders of other programs, are left out with a note. Where ``cat_to_name.json`` names the class folders, its names
+    are the classes.
 
     Args:
         root: The folder with class folders, or with ``train``, ``val`` (or ``valid``, ``validation``,
@@ -47,9 +56,11 @@ def read(root: Path) -> RecordList:
         branches are named with as much of their path as tells them apart.
 
     Raises:
-        DataError: There are no photos, they lie at different depths, or splits and class folders are mixed.
+        DataError: There are no photos, they lie at different depths, splits and class folders are mixed, or the folders
+            are containers beside a table that was not read.
     """
-    top = _pass_through(scan(root))
+    everything = scan(root)
+    top = _pass_through(_without_unlabelled(everything))
     if not top.photos and not top.folders:
         raise DataError(f"expected photos in class folders in {root}, found no photo: give the folder that holds them")
     parts = _parts(top, root)
@@ -57,8 +68,9 @@ def read(root: Path) -> RecordList:
     if not found:
         raise DataError(
             f"expected a folder for each class in {root}, found photos outside of any: move each into the "
-            "folder of its class"
+            f"folder of its class{unread_tables(root)}"
         )
+    refuse_containers(root, [item.folder for item in found])
     _say_left_out([top, *(part for _, part in parts if part is not top)])
     chains = _without_common_top([item.chain for item in found], root)
     names = qualify(chains)
@@ -70,7 +82,26 @@ def read(root: Path) -> RecordList:
         for photo in item.folder.photos
     ]
     ranks = [f"level_{level}" for level in range(1, len(chains[0]))]
-    return RecordList(photos, classes, name="image_folder", root=root, ranks=ranks)
+    notes = list(folder_notes(everything))
+    classes = _written_names(root, top.path, classes)
+    return RecordList(photos, classes, name="image_folder", root=root, ranks=ranks, notes=notes)
+
+
+def _without_unlabelled(folder: Folder) -> Folder:
+    """The folder without those that are named as holding photos without labels, such as ``_unlabeled``."""
+    kept = {name: _without_unlabelled(inner) for name, inner in folder.folders.items() if not is_unlabelled(name)}
+    return replace(folder, folders=kept)
+
+
+def _written_names(root: Path, top: Path, classes: list[str]) -> list[str]:
+    """The names that ``cat_to_name.json`` gives to class folders; the folders' own where there is none."""
+    path = next((folder / _NAMES_FILE for folder in (root, top, root.parent) if (folder / _NAMES_FILE).is_file()), None)
+    try:
+        names = {} if path is None else json.loads(path.read_text(encoding="utf-8-sig"))
+        written = [fold_name(str(names[name])) for name in classes] if isinstance(names, dict) else []
+    except (KeyError, ValueError):
+        return classes
+    return written if len(set(written)) == len(classes) else classes
 
 
 def _pass_through(folder: Folder) -> Folder:
@@ -102,7 +133,7 @@ def _parts(top: Folder, root: Path) -> list[tuple[Split | None, Folder]]:
 def _walk(top: Folder, chain: Chain, root: Path) -> Iterator[tuple[Chain, Folder]]:
     """Every folder below `top` with photos directly in it, with the names on the way there."""
     for name, folder in top.folders.items():
-        below = (*chain, name)
+        below = (*chain, fold_name(name))
         if folder.photos and folder.folders:
             raise _depth_error(root, "/".join(below), "/".join((*below, next(iter(folder.folders)))))
         if folder.photos:
