@@ -44,6 +44,12 @@ def grocery81() -> Path:
 
 
 @pytest.fixture(scope="session")
+def clothing() -> Path:
+    """Part of the Clothing data set: images.csv with ids, senders and labels."""
+    return _real("clothing")
+
+
+@pytest.fixture(scope="session")
 def annotations() -> Path:
     """True annotation files of six data sets, without photos."""
     return _real("annotations")

@@ -86,4 +86,5 @@ class FittedModel:
             fingerprint=self.prepared.photos.fingerprint,
             photos={split: sum(record.split == split for record in records) for split in ("train", "val", "test")},
             left_out=len(self.prepared.left_out),
+            options=dict(records.options),
         )

@@ -43,6 +43,7 @@ class DataFacts(BaseModel):
         fingerprint: Hash of contents, labels and splits of all photos.
         photos: Split -> number of photos.
         left_out: Number of photos that could not be used.
+        options: The options of `fieldmark.data.read.read` that `source` was read with, such as its columns.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -52,6 +53,7 @@ class DataFacts(BaseModel):
     fingerprint: str
     photos: dict[str, int]
     left_out: int = 0
+    options: dict[str, str | list[str]] = Field(default_factory=dict)
 
 
 class Manifest(BaseModel):

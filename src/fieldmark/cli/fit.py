@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,6 +22,10 @@ def fit(
         str | None,
         typer.Option(help="Train on these classes only: a range such as 0:25, or names with commas."),
     ] = None,
+    path_col: Annotated[str | None, typer.Option(help="The column of a CSV that names the photo.")] = None,
+    label_col: Annotated[str | None, typer.Option(help="The column that names the class.")] = None,
+    group_col: Annotated[str | None, typer.Option(help="The column whose equal values stay in one split.")] = None,
+    drop_label: Annotated[list[str] | None, typer.Option(help="A class to leave out; may be repeated.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same numbers.")] = None,
     recipe: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
     overrides: Annotated[
@@ -42,6 +46,7 @@ def fit(
     import time
 
     from fieldmark.api import fit as run
+    from fieldmark.data.read import read
     from fieldmark.fit import run_folder
     from fieldmark.progress import say
 
@@ -63,8 +68,16 @@ def fit(
         return
     if data is None or out is None:
         raise typer.BadParameter("fit needs DATA and --out; only --dry-run needs neither")
+    named: dict[str, Any] = {
+        "path_col": path_col,
+        "label_col": label_col,
+        "group_col": group_col,
+        "drop_labels": drop_label,
+    }
+    named = {name: value for name, value in named.items() if value}
     try:
-        recognizer = run(data, out, method=method, recipe=recipe, resume=resume, overrides=overrides or (), **options)
+        photos = read(data, **named) if named else data
+        recognizer = run(photos, out, method=method, recipe=recipe, resume=resume, overrides=overrides or (), **options)
     except KeyboardInterrupt:
         if run_folder(out).is_dir():
             say("to continue where it stopped, give the same command again with --resume")
@@ -72,4 +85,8 @@ def fit(
     top1 = recognizer.manifest.figures.get("val_top1")
     val = "" if top1 is None else f"; {top1:.1%} correct on the {recognizer.manifest.data.photos['val']} val photos"
     say(f"wrote {out} after {time.monotonic() - started:.0f} s{val}")
-    say(f"next: fieldmark evaluate {out}   or   fieldmark predict {out} PHOTO...")
+    if recognizer.manifest.data.photos.get("test"):
+        say(f"next: fieldmark evaluate {out}   or   fieldmark predict {out} PHOTO...")
+    else:
+        say("no test photos: the accuracy on new photos is not measured")
+        say(f"next: fieldmark predict {out} PHOTO...")

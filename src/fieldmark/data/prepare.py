@@ -10,6 +10,7 @@ from fieldmark.data.photo_table import PhotoTable
 from fieldmark.data.quality.duplicates import Pair, duplicate_groups, exact_duplicates, near_duplicates
 from fieldmark.data.quality.findings import Finding, class_findings, photo_findings, worst_first
 from fieldmark.data.quality.photo_facts import PhotoFacts, inspect_photos
+from fieldmark.data.quality.record_findings import box_findings, group_findings, name_findings, note_findings
 from fieldmark.data.quality.split_findings import duplicate_findings, split_findings
 from fieldmark.data.splits import TEST_FRACTION, VAL_FRACTION, carve
 from fieldmark.errors import DataError
@@ -51,9 +52,14 @@ class Survey:
         """
         known = {(pair.first, pair.second) for pair in self.pairs}
         fresh = [pair for pair in more if (pair.first, pair.second) not in known]
+        good = [photo for photo in self.facts if photo.usable]
         return worst_first(
             [
+                *note_findings(self.everything),
                 *photo_findings(self.facts),
+                *name_findings(self.records),
+                *box_findings(self.records, good),
+                *group_findings(self.records),
                 *class_findings(self.records),
                 *duplicate_findings(self.records, [*self.pairs, *fresh]),
                 *split_findings(self.records),

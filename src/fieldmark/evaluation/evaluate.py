@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from fieldmark.data.read import read
+from fieldmark.data.read import READ_OPTIONS, read
+from fieldmark.data.readers._names import fold_name
 from fieldmark.errors import DataError
 from fieldmark.evaluation.metrics import compute_metrics, with_guarantees
 from fieldmark.evaluation.recorded_split import content_keys, of_split
@@ -15,7 +17,7 @@ from fieldmark.recognizer.predictor import Predictor
 from fieldmark.structures import RecordList, Split
 from fieldmark.uncertainty.guarantees import AnswerOptions
 
-__all__ = ["Evaluation", "data_source", "evaluate", "photos_of_split", "write_rows"]
+__all__ = ["Evaluation", "data_source", "evaluate", "photos_of_split", "read_source", "write_rows"]
 
 
 def evaluate(
@@ -70,10 +72,22 @@ def data_source(recognizer: Predictor, data: str | Path | None) -> Path:
     return source
 
 
+def read_source(recognizer: Predictor, data: str | Path | None) -> RecordList:
+    """The records at `data_source`, read with the same columns and dropped labels as for the fit.
+
+    Data of another name than the model's own are read without them.
+    """
+    source = data_source(recognizer, data)
+    facts = recognizer.manifest.data
+    is_own = source.name == Path(facts.source).name
+    options: dict[str, Any] = {name: value for name, value in facts.options.items() if name in READ_OPTIONS}
+    return read(source, **(options if is_own else {}))
+
+
 def _opened(recognizer: Predictor, data: str | Path | None, split: Split) -> tuple[RecordList, int]:
     """The photos of a split, and how many of them the model was trained on."""
     source = data_source(recognizer, data)
-    records = read(source)
+    records = read_source(recognizer, data)
     contents = content_keys(records)
     chosen = of_split(records, contents, recognizer.split(), split)
     if not chosen:
@@ -85,7 +99,7 @@ def _opened(recognizer: Predictor, data: str | Path | None, split: Split) -> tup
 
 def _relabelled(records: RecordList, recognizer: Predictor, source: Path) -> RecordList:
     """The same photos with labels of the recognizer's classes."""
-    own = recognizer.class_to_idx
+    own = {fold_name(name): label for name, label in recognizer.class_to_idx.items()}
     foreign = sorted({records.classes[record.label] for record in records} - own.keys())
     if foreign:
         raise DataError(

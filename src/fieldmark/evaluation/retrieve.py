@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fieldmark.data.read import read
 from fieldmark.errors import DataError
-from fieldmark.evaluation.evaluate import data_source, photos_of_split
+from fieldmark.evaluation.evaluate import photos_of_split, read_source
 from fieldmark.evaluation.retrieval import RetrievalMetrics, compute_retrieval
 from fieldmark.recognizer.predictor import Predictor
 from fieldmark.structures import RecordList, Split
@@ -52,7 +51,7 @@ def evaluate_retrieval(recognizer: Predictor, data: str | Path | None = None, *,
     Raises:
         DataError: The photos are missing, the split is empty, or no class has two readable photos.
     """
-    records = read(data_source(recognizer, data))
+    records = read_source(recognizer, data)
     known = set(recognizer.classes)
     unseen = records.like(record for record in records if records.classes[record.label] not in known)
     photos = unseen or photos_of_split(recognizer, data, split)

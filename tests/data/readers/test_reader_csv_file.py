@@ -113,7 +113,10 @@ def test_a_folder_with_another_name_of_csv(write: Callable[..., Path]) -> None:
 
 
 WRONG = {
-@@
+    "path,labels,fold\n": (
+        "expected columns path and label in {path}, found path, labels, fold: add label, "
+        "or name the columns with --path-col and --label-col"
+    ),
     "": "expected columns path and label in {path}, found none: add path and label",
     "path,label,label\n": "expected every column once in {path}, found 'label' twice: rename one of them",
     "path,label\n1.jpg,\n": ("expected rows with a path and a label in {path}, found 1 rows without: add labels"),

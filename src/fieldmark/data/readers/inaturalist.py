@@ -16,7 +16,7 @@ from fieldmark.data.readers._splits import split_named
 from fieldmark.data.readers._text import lookup, read_text
 from fieldmark.data.readers._tree import qualify
 from fieldmark.errors import DataError
-from fieldmark.structures import Box, Record, RecordList, Split
+from fieldmark.structures import Box, Note, Record, RecordList, Split
 
 __all__ = ["RANKS", "read", "recognises"]
 
@@ -65,7 +65,8 @@ def read(root: Path) -> RecordList:
     categories: dict[int, dict[str, Any]] = {}
     photos: list[_Photo] = []
     boxes = _read_boxes(root)
-    for split, path in _split_files(root).items():
+    files = _split_files(root)
+    for split, path in files.items():
         content = _load(path)
         photos += _read_photos(content, split, path, boxes)
         categories |= _by_id(content.get("categories", ()), path)
@@ -80,7 +81,7 @@ def read(root: Path) -> RecordList:
         Record(
             root / photo.name,
             labels[photo.category],
-            photo.split,
+            photo.split if "train" in files else None,
             photo.box,
             (),
             names[chains[photo.category]][:-1],
@@ -88,7 +89,14 @@ def read(root: Path) -> RecordList:
         for photo in photos
     ]
     classes = [names[chains[number]][-1] for number in labels]
-    return RecordList(records, classes, name="inaturalist", root=root, ranks=ranks)
+    notes = [] if "train" in files else [_train_missing(root, files["val"])]
+    return RecordList(records, classes, name="inaturalist", root=root, ranks=ranks, notes=notes)
+
+
+def _train_missing(root: Path, val: Path) -> Note:
+    message = f"there is no train*.json in {root}: the photos of {val.name} are split anew"
+    action = "put train*.json and its photos there to keep val for choosing settings"
+    return Note("train_missing", "warning", message, 1, action)
 
 
 def _split_files(root: Path) -> dict[Split, Path]:
