@@ -102,7 +102,7 @@ def _class_with_one_photo(root: Path) -> None:
 
 
 def _csv_without_labels(root: Path) -> None:
-    root.write_text("file,species\na.jpg,x\n")
+    root.write_text("ref,kind\na.jpg,x\n")
 
 
 WRONG_DATA: dict[str, tuple[Callable[[Path], None], str]] = {
@@ -112,7 +112,7 @@ WRONG_DATA: dict[str, tuple[Callable[[Path], None], str]] = {
     "one photo": (_class_with_one_photo, "expected at least two usable photos of every class, found 1 of 'b'"),
     "csv without labels": (
         _csv_without_labels,
-        "expected columns path and label in {root}, found file, species: add path and label",
+        "expected columns path and label in {root}, found ref, kind: add path and label",
     ),
 }
 
