@@ -32,12 +32,11 @@ from fieldmark.openset.leave_class_out import leave_class_out
 from fieldmark.openset.projection import Projection
 from fieldmark.openset.unknown_scores import (
     DEFAULT_SCORE,
-    JOINED,
-    KNOWN_SCORES,
     OpenSetFeatures,
     fit_threshold,
     known_scores,
 )
+from fieldmark.scores import UNKNOWN_SCORES
 from fieldmark.training.frozen.single_thread import one_thread_each
 
 Floats = NDArray[np.float32]
@@ -109,7 +108,7 @@ def open_set(photos: Photos, known: Fitted, strangers: Floats) -> dict[str, list
     facts = fit_threshold(known.evidence(val), {}, DEFAULT_SCORE)
     assert facts is not None
     found = {}
-    for name in (*KNOWN_SCORES, *JOINED):
+    for name in UNKNOWN_SCORES:
         scores = known_scores(name, evidence, facts.scales)
         found[name] = [roc_auc_score(is_known, scores), fpr_at(0.95, scores, is_known), oscr(scores, is_known, right)]
     passed = known_scores(DEFAULT_SCORE, evidence, facts.scales) >= facts.threshold

@@ -82,7 +82,7 @@ def fit_prepared(prepared: Prepared, settings: FitSettings, out: Path, *, resume
     trained = train(photos, settings, run, resume=resume)
     calibration = calibrate(trained, val)
     certificate = certify(calibration, val, settings)
-    open_set = fit_openset(trained, calibration, known, seed=settings.seed)
+    open_set = fit_openset(trained, calibration, known, seed=settings.seed, score=settings.unknown_score)
     save_artifact(out, FittedModel(settings, prepared, trained, calibration, certificate, open_set))
     shutil.rmtree(run, ignore_errors=True)
 

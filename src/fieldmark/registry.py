@@ -29,7 +29,8 @@ class Registry(Generic[T]):
     Args:
         kind: What the objects are, for error messages: ``method``.
         group: Entry point group of other packages: ``fieldmark.methods``.
-        package: Package whose modules are named after the built-in objects; None where all register on import.
+        package: Package whose modules are named after the built-in objects, or one module that registers all of
+            them; None where all register on import.
         shared: Modules of that package that hold no object. Modules that start with ``_`` never do.
         lazy: False imports every module before the first answer: names then come from the decorators.
     """
@@ -87,7 +88,7 @@ class Registry(Generic[T]):
         Raises:
             SettingError: There is no such object, or the package that announces it is broken.
         """
-        if not self._lazy:
+        if not self._lazy and name not in self._objects:
             self.load_all()
         if name in self._modules and name in self._plugins:
             raise SettingError(
@@ -140,7 +141,7 @@ class Registry(Generic[T]):
         """Name -> module of each built-in object."""
         if self._package is None:
             return {}
-        found = pkgutil.iter_modules(importlib.import_module(self._package).__path__)
+        found = pkgutil.iter_modules(getattr(importlib.import_module(self._package), "__path__", ()))
         names = (each.name for each in found if not each.name.startswith("_") and each.name not in self._shared)
         return {name: f"{self._package}.{name}" for name in names}
 

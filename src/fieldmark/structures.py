@@ -12,7 +12,6 @@ __all__ = [
     "Answer",
     "Box",
     "Candidate",
-    "ConformalName",
     "Note",
     "Part",
     "Record",
@@ -25,8 +24,6 @@ __all__ = [
 Split = Literal["train", "val", "test"]
 Role = Literal["train", "val", "calibration", "test"]
 """What a photo serves for in a fit; ``calibration`` photos are part of the split val."""
-ConformalName = Literal["lac", "aps", "raps"]
-"""Names of the conformity scores of prediction sets."""
 Box = tuple[float, float, float, float]
 """x1, y1, x2, y2 in pixels of the upright photo, 0-based; x2 and y2 lie outside the box."""
 

@@ -12,8 +12,9 @@ from fieldmark.arrays import Bools, Floats
 from fieldmark.data.read import read
 from fieldmark.errors import DataError, ModelError
 from fieldmark.evaluation.recorded_split import content_keys, of_split
-from fieldmark.openset.unknown_scores import JOINED, KNOWN_SCORES, known_scores
+from fieldmark.openset.unknown_scores import known_scores
 from fieldmark.recognizer.predictor import Predictor
+from fieldmark.scores import UNKNOWN_SCORES
 from fieldmark.structures import RecordList, Split
 
 __all__ = ["OpenSet", "ScoreFigures", "evaluate_open_set", "fpr_at", "open_set_photos", "oscr"]
@@ -87,7 +88,7 @@ def evaluate_open_set(recognizer: Predictor, data: str | Path | RecordList, *, s
     is_unknown = np.zeros(len(good), dtype=np.bool_) if outputs.unknown is None else outputs.unknown
     labels = np.array([*known.labels, *([-1] * len(foreign))], dtype=np.int64)[good]
     correct = features.probabilities.argmax(1) == labels
-    names = (facts.score, *(name for name in (*KNOWN_SCORES, *JOINED) if name != facts.score))
+    names = (facts.score, *(name for name in UNKNOWN_SCORES if name != facts.score))
     photos = [*known, *foreign]
     return OpenSet(
         num_known=int(is_known.sum()),

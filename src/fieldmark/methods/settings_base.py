@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from fieldmark.backbones.runners.device import Device
-from fieldmark.structures import ConformalName
+from fieldmark.registry import Registry
+from fieldmark.scores import CONFORMITY_SCORES, UNKNOWN_SCORES
 
 __all__ = ["FitSettings", "GradientSettings", "Pooling"]
 
@@ -18,6 +19,16 @@ Pooling = Literal["avg", "gem", "cov"]
 def _to_int(value: Any) -> Any:
     """Convert text from ``--set`` to a number where it is one."""
     return int(value) if isinstance(value, str) and value.isdigit() else value
+
+
+def _registered(registry: Registry[Any]) -> AfterValidator:
+    """Return a check that a name is registered; otherwise it raises a SettingError that lists the names."""
+
+    def check(name: str) -> str:
+        registry.load(name)
+        return name
+
+    return AfterValidator(check)
 
 
 class FitSettings(BaseModel):
@@ -44,10 +55,15 @@ class FitSettings(BaseModel):
         description="where the gallery of known photos is stored, such as s3://bucket/folder; in the model by default",
     )
     coverage: float = Field(0.9, gt=0, lt=1, description="target coverage of the prediction sets")
-    conformal: ConformalName = Field(
+    conformal: Annotated[str, _registered(CONFORMITY_SCORES)] = Field(
         "lac",
         description="conformity score of the prediction sets: lac for small sets, aps or raps for sizes that follow "
         "the difficulty",
+    )
+    unknown_score: Annotated[str, _registered(UNKNOWN_SCORES)] | None = Field(
+        None,
+        description="out-of-distribution score that detects unknown classes; by default the fit chooses one by leaving "
+        "classes out",
     )
     target_accuracy: float | None = Field(
         None,

@@ -54,7 +54,9 @@ class FittedOpenSet:
     vectors: Float32s
 
 
-def fit_openset(trained: Trained, calibration: Calibration, known: PhotoTable, *, seed: int) -> FittedOpenSet:
+def fit_openset(
+    trained: Trained, calibration: Calibration, known: PhotoTable, *, seed: int, score: str | None = None
+) -> FittedOpenSet:
     """Fit everything that open-set recognition, enrolment and the gallery need, on embeddings of the first member.
 
     Args:
@@ -62,6 +64,7 @@ def fit_openset(trained: Trained, calibration: Calibration, known: PhotoTable, *
         calibration: Their calibrated results on the split val.
         known: Train photos, then those of the split val.
         seed: Seed of the simulations.
+        score: Out-of-distribution score that detects unknowns; None lets the simulations choose one.
     """
     labels, num_train = known.labels, len(known.positions("train"))
     embed = _embed_once(_embedder(trained.members[0], known), len(known))
@@ -83,7 +86,8 @@ def fit_openset(trained: Trained, calibration: Calibration, known: PhotoTable, *
         probabilities, calibration.logits[kept], val.vectors, state.reference_vectors, state.gaussians
     )
     means = {name: float(np.mean(values)) for name, values in simulated.items()}
-    threshold = fit_threshold(features, means, choose_score(simulated) if simulated else DEFAULT_SCORE)
+    chosen = score or (choose_score(simulated) if simulated else DEFAULT_SCORE)
+    threshold = fit_threshold(features, means, chosen)
     return FittedOpenSet(state, threshold, fit_gates(folds, seed=seed), _gallery_rows(known), vectors)
 
 

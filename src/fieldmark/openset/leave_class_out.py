@@ -12,14 +12,8 @@ from fieldmark.calibration.temperature import SIGNIFICANT_SHIFT, calibration_shi
 from fieldmark.layers.softmax_regression import fit_softmax
 from fieldmark.openset.class_gaussians import ClassGaussians
 from fieldmark.openset.projection import Projection, unit_rows
-from fieldmark.openset.unknown_scores import (
-    DEFAULT_SCORE,
-    JOINED,
-    KNOWN_SCORES,
-    OpenSetFeatures,
-    known_scores,
-    scales_on,
-)
+from fieldmark.openset.unknown_scores import DEFAULT_SCORE, OpenSetFeatures, known_scores, scales_on
+from fieldmark.scores import UNKNOWN_SCORES
 from fieldmark.training.frozen.choose_head import fold_numbers
 from fieldmark.training.frozen.single_thread import one_thread_each
 
@@ -106,7 +100,7 @@ def auroc_by_score(folds: Sequence[ClassFold]) -> dict[str, list[float]]:
     """
     from sklearn.metrics import roc_auc_score
 
-    found: dict[str, list[float]] = {name: [] for name in (*KNOWN_SCORES, *JOINED)}
+    found: dict[str, list[float]] = {name: [] for name in UNKNOWN_SCORES}
     for fold in folds:
         unknown = fold.unknown.rows(~fold.unknown_from_train | fold.known_from_train.any())
         if not len(unknown.vectors):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -11,16 +11,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from fieldmark.arrays import Bools, Floats, Ints
 from fieldmark.openset.class_gaussians import ClassGaussians
+from fieldmark.scores import UNKNOWN_SCORES, register_unknown_score
 
 __all__ = [
     "DEFAULT_SCORE",
-    "JOINED",
     "KEPT",
-    "KNOWN_SCORES",
     "OpenSetFeatures",
     "UnknownThreshold",
     "fit_threshold",
     "known_scores",
+    "scales_on",
     "threshold_at",
 ]
 
@@ -35,7 +35,7 @@ class UnknownThreshold(BaseModel):
     """How photos of none of the classes are detected. Part of ``fieldmark.json``.
 
     Attributes:
-        score: Name in `KNOWN_SCORES` or `JOINED`; a photo is unknown if its score is below `threshold`.
+        score: Name in `UNKNOWN_SCORES`; a photo is unknown if its score is below `threshold`.
         threshold: The `1 - kept` quantile of the scores of val photos.
         kept: Share of known photos that must stay known.
         val_photos: Number of val photos that the threshold was fitted on.
@@ -83,75 +83,78 @@ class OpenSetFeatures:
         )
 
 
+@register_unknown_score("max_softmax")
 def _max_softmax(photos: OpenSetFeatures) -> Floats:
+    """Hendrycks and Gimpel (ICLR 2017)."""
     return np.asarray(photos.probabilities.max(1))
 
 
+@register_unknown_score("entropy")
 def _entropy(photos: OpenSetFeatures) -> Floats:
+    """Minus the entropy of the probabilities."""
     p = np.maximum(photos.probabilities, 1e-12)
     return np.asarray((p * np.log(p)).sum(1))
 
 
+@register_unknown_score("max_logit")
 def _max_logit(photos: OpenSetFeatures) -> Floats:
+    """Hendrycks et al. (ICML 2022)."""
     return np.asarray(photos.logits.max(1))
 
 
+@register_unknown_score("energy")
 def _energy(photos: OpenSetFeatures) -> Floats:
+    """Liu et al. (NeurIPS 2020)."""
     highest = photos.logits.max(1, keepdims=True)
     return np.asarray((highest + np.log(np.exp(photos.logits - highest).sum(1, keepdims=True)))[:, 0])
 
 
+@register_unknown_score("nearest")
 def _nearest(photos: OpenSetFeatures) -> Floats:
+    """Sun et al. (ICML 2022)."""
     return np.asarray((photos.vectors @ photos.reference_vectors.T).max(1))
 
 
+@register_unknown_score("mahalanobis")
 def _mahalanobis(photos: OpenSetFeatures) -> Floats:
+    """Lee et al. (NeurIPS 2018)."""
     return -photos.nearest_class
 
 
+@register_unknown_score("relative_mahalanobis")
 def _relative_mahalanobis(photos: OpenSetFeatures) -> Floats:
+    """Ren et al. (2021)."""
     return _mahalanobis(photos) + photos.gaussians.background(photos.vectors)
 
 
-KNOWN_SCORES: Mapping[str, Callable[[OpenSetFeatures], Floats]] = {
-    "max_softmax": _max_softmax,
-    "entropy": _entropy,
-    "max_logit": _max_logit,
-    "energy": _energy,
-    "nearest": _nearest,
-    "mahalanobis": _mahalanobis,
-    "relative_mahalanobis": _relative_mahalanobis,
-}
-"""Name -> scores (n,); higher for photos of known classes.
-
-Sources: max_softmax: Hendrycks and Gimpel (ICLR 2017); max_logit: Hendrycks et al. (ICML 2022); energy: Liu et al.
-(NeurIPS 2020); nearest: Sun et al. (ICML 2022); mahalanobis: Lee et al. (NeurIPS 2018); relative_mahalanobis: Ren et
-al. (2021). ``entropy`` is minus the entropy of the probabilities.
-"""
-
-JOINED: Mapping[str, Mapping[str, float]] = {
-    "joint": {"entropy": 1.0, "relative_mahalanobis": 1.0, "mahalanobis": 0.5},
-    "entropy_nearest": {"entropy": 1.0, "nearest": 0.5},
-}
-"""Scores that are weighted sums of others, each standardised on val."""
+register_unknown_score("joint")({"entropy": 1.0, "relative_mahalanobis": 1.0, "mahalanobis": 0.5})
+register_unknown_score("entropy_nearest")({"entropy": 1.0, "nearest": 0.5})
 
 
 def known_scores(name: str, photos: OpenSetFeatures, scales: Mapping[str, tuple[float, float]]) -> Floats:
-    """Return the scores (n,) with a name of `KNOWN_SCORES` or `JOINED`."""
-    if name in KNOWN_SCORES:
-        return KNOWN_SCORES[name](photos)
+    """Return the scores (n,) with a name of `UNKNOWN_SCORES`.
+
+    Args:
+        name: Name of the score.
+        photos: What it is computed from.
+        scales: From `scales_on`, for scores that are weighted sums.
+    """
+    score = UNKNOWN_SCORES.load(name)
+    if callable(score):
+        return score(photos)
     total = np.zeros(len(photos.vectors))
-    for part, weight in JOINED[name].items():
+    for part, weight in score.items():
         center, scale = scales[part]
-        total += weight * (KNOWN_SCORES[part](photos) - center) / scale
+        total += weight * (known_scores(part, photos, scales) - center) / scale
     return total
 
 
 def scales_on(photos: OpenSetFeatures) -> dict[str, tuple[float, float]]:
-    """Return (center, scale) of every score that a joined score uses."""
+    """Return (center, scale) of every score that is part of a weighted sum."""
+    sums = [score for score in UNKNOWN_SCORES.load_all().values() if not callable(score)]
     found = {}
-    for part in sorted({part for weights in JOINED.values() for part in weights}):
-        values = KNOWN_SCORES[part](photos)
+    for part in sorted({part for weights in sums for part in weights}):
+        values = known_scores(part, photos, {})
         found[part] = (float(values.mean()), max(float(values.std()), 1e-9))
     return found
 

@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from fieldmark.arrays import Bools, Float64s, Floats, Ints
 from fieldmark.errors import SettingError
-from fieldmark.structures import ConformalName
 from fieldmark.uncertainty.backoff import learn_threshold
 from fieldmark.uncertainty.conformal import (
     check_level,
@@ -34,7 +33,7 @@ class GuaranteeFacts(BaseModel):
     Attributes:
         file: safetensors file of `GuaranteeTables`.
         photos: Size of the calibration set. No weight or temperature was chosen on it.
-        score: Conformity score of the prediction sets.
+        score: Conformity score of the prediction sets, a name in `CONFORMITY_SCORES`.
         k_reg: RAPS adds no penalty up to this rank.
         penalty: Lambda of RAPS for each further rank; 0 is APS.
         coverage: Default coverage of the prediction sets.
@@ -46,7 +45,7 @@ class GuaranteeFacts(BaseModel):
 
     file: str
     photos: int = Field(ge=0)
-    score: ConformalName = "lac"
+    score: str = "lac"
     k_reg: int = Field(0, ge=0)
     penalty: float = Field(0.0, ge=0)
     coverage: float = Field(0.9, gt=0, lt=1)

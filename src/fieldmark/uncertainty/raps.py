@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from fieldmark.arrays import Floats, Ints, evenly
-from fieldmark.structures import ConformalName
 from fieldmark.uncertainty.conformal import score_quantile
 from fieldmark.uncertainty.conformity_scores import ConformityScore
 
@@ -19,9 +18,7 @@ _RESAMPLES = 100
 _MAX_PHOTOS = 2000
 
 
-def choose_conformity_score(
-    name: ConformalName, probabilities: Floats, labels: Ints, coverage: float
-) -> ConformityScore:
+def choose_conformity_score(name: str, probabilities: Floats, labels: Ints, coverage: float) -> ConformityScore:
     """Return the score with that name; the parameters of RAPS are chosen on the given photos.
 
     `k_reg` is the rank within which the correct class lies at that coverage. `penalty` is the smallest one of
@@ -32,7 +29,7 @@ def choose_conformity_score(
     Source: Angelopoulos, Bates, Malik, Jordan (ICLR 2021), algorithm 4.
 
     Args:
-        name: ``lac``, ``aps`` or ``raps``.
+        name: Name in `CONFORMITY_SCORES`.
         probabilities: (n, K), calibrated, of photos outside the calibration set.
         labels: (n,).
         coverage: Default coverage of the prediction sets.
