@@ -21,6 +21,7 @@ from typing import Any
 
 from fieldmark.artifact.fitted_model import FittedModel
 from fieldmark.artifact.save import check_out, save_artifact
+from fieldmark.backbones.runners.device import choose_device
 from fieldmark.calibration.calibrate import calibrate
 from fieldmark.data.class_subset import choose_classes
 from fieldmark.data.prepare import Prepared, prepare
@@ -82,7 +83,10 @@ def fit_prepared(prepared: Prepared, settings: FitSettings, out: Path, *, resume
     trained = train(photos, settings, run, resume=resume)
     calibration = calibrate(trained, val)
     certificate = certify(calibration, val, settings)
-    open_set = fit_openset(trained, calibration, known, seed=settings.seed, score=settings.unknown_score)
+    device = choose_device(settings.device)
+    open_set = fit_openset(
+        trained, calibration, known, seed=settings.seed, score=settings.unknown_score, device=device
+    )
     save_artifact(out, FittedModel(settings, prepared, trained, calibration, certificate, open_set))
     shutil.rmtree(run, ignore_errors=True)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
@@ -121,3 +122,12 @@ def test_weak_penalty_learns_the_rows_and_a_strong_one_the_shares(blobs: tuple[F
 def test_a_head_is_linear() -> None:
     head = LinearHead(np.array([[1.0, 2.0], [3.0, 4.0]], np.float32), np.array([0.5, -0.5], np.float32))
     np.testing.assert_array_equal(head(np.array([[1.0, 1.0]], np.float32)), [[3.5, 6.5]])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+@pytest.mark.gpu
+def test_a_gpu_finds_the_solution_of_the_cpu() -> None:
+    rows = np.random.default_rng(0).normal(size=(300, 40)).astype(np.float32)
+    labels = np.random.default_rng(1).integers(0, 7, 300)
+    on_cpu, on_gpu = (fit_softmax(rows, labels, 7, 15.0, device=device) for device in ("cpu", "cuda"))
+    np.testing.assert_allclose(on_gpu(rows), on_cpu(rows), atol=2e-2)

@@ -22,6 +22,7 @@ __all__ = ["LinearHead", "RowSource", "fit_softmax"]
 
 
 _IN_MEMORY_BYTES = 72 << 20
+_ON_GPU_BYTES = 4 << 30
 
 
 class RowSource(Protocol):
@@ -54,6 +55,7 @@ def fit_softmax(
     *,
     start: LinearHead | None = None,
     max_iter: int = 150,
+    device: str = "cpu",
 ) -> LinearHead:
     """Minimise mean cross-entropy + |W|^2 / (2 C n), scikit-learn's objective divided by C n, by L-BFGS.
 
@@ -64,14 +66,15 @@ def fit_softmax(
         C: Inverse strength of the penalty; the bias is not penalised.
         start: Where to start from; zeros for None.
         max_iter: Maximum number of L-BFGS iterations.
+        device: Where the products are computed.
     """
-    source = _TensorChunks(rows)
-    target = torch.from_numpy(np.ascontiguousarray(labels))
+    source = _TensorChunks(rows, device)
+    target = torch.from_numpy(np.ascontiguousarray(labels)).to(device)
     count, dim = len(labels), rows.shape[1] if isinstance(rows, np.ndarray) else rows.dim
     parameters = torch.zeros(num_classes, dim + 1)
     if start is not None:
         parameters[:, :-1], parameters[:, -1] = torch.from_numpy(start.weight), torch.from_numpy(start.bias)
-    parameters.requires_grad_(True)
+    parameters = parameters.to(device).requires_grad_(True)
     optimizer = torch.optim.LBFGS(
         [parameters],
         max_iter=max_iter,
@@ -84,36 +87,38 @@ def fit_softmax(
     def objective() -> Tensor:
         weight, bias = parameters.detach()[:, :-1], parameters.detach()[:, -1]
         loss = weight.square().sum() / (2 * C * count)
-        gradient = torch.cat([weight / (C * count), torch.zeros(num_classes, 1)], 1)
+        gradient = torch.cat([weight / (C * count), weight.new_zeros(num_classes, 1)], 1)
         for where, values in source():
             log_p = (values @ weight.T + bias).log_softmax(1)  # (chunk, K)
             loss = loss - log_p.gather(1, target[where, None]).sum() / count
             residual = log_p.exp_()
-            residual[torch.arange(len(values)), target[where]] -= 1.0
+            residual[torch.arange(len(values), device=device), target[where]] -= 1.0
             gradient[:, :-1] += residual.T @ values / count
             gradient[:, -1] += residual.sum(0) / count
         parameters.grad = gradient
         return loss
 
     optimizer.step(objective)  # type: ignore[no-untyped-call]
-    solution = parameters.detach().numpy()
+    solution = parameters.detach().cpu().numpy()
     return LinearHead(np.ascontiguousarray(solution[:, :-1]), solution[:, -1].copy())
 
 
 class _TensorChunks:
     """Chunks of rows as tensors: kept in memory if they fit, read again in each pass otherwise."""
 
-    def __init__(self, rows: RowSource | Float32s) -> None:
+    def __init__(self, rows: RowSource | Float32s, device: str) -> None:
+        self._device = device
+        limit = _IN_MEMORY_BYTES if device == "cpu" else _ON_GPU_BYTES
         self._source: RowSource | None = None
         self._kept: list[tuple[slice, Tensor]] = []
         if isinstance(rows, np.ndarray):
-            self._kept = [(slice(0, len(rows)), torch.from_numpy(rows))]
-        elif 4 * len(rows) * rows.dim <= _IN_MEMORY_BYTES:
-            self._kept = [(where, torch.from_numpy(values)) for where, values in rows.chunks()]
+            self._kept = [(slice(0, len(rows)), torch.from_numpy(rows).to(device))]
+        elif 4 * len(rows) * rows.dim <= limit:
+            self._kept = [(where, torch.from_numpy(values).to(device)) for where, values in rows.chunks()]
         else:
             self._source = rows
 
     def __call__(self) -> Iterable[tuple[slice, Tensor]]:
         if self._source is None:
             return self._kept
-        return ((where, torch.from_numpy(values)) for where, values in self._source.chunks())
+        return ((where, torch.from_numpy(values).to(self._device)) for where, values in self._source.chunks())

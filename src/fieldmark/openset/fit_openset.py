@@ -55,7 +55,13 @@ class FittedOpenSet:
 
 
 def fit_openset(
-    trained: Trained, calibration: Calibration, known: PhotoTable, *, seed: int, score: str | None = None
+    trained: Trained,
+    calibration: Calibration,
+    known: PhotoTable,
+    *,
+    seed: int,
+    score: str | None = None,
+    device: str = "cpu",
 ) -> FittedOpenSet:
     """Fit everything that open-set recognition, enrolment and the gallery need, on embeddings of the first member.
 
@@ -65,6 +71,7 @@ def fit_openset(
         known: Train photos, then those of the split val.
         seed: Seed of the simulations.
         score: Out-of-distribution score that detects unknowns; None lets the simulations choose one.
+        device: Where the heads of the simulations are fitted.
     """
     labels, num_train = known.labels, len(known.positions("train"))
     embed = _embed_once(_embedder(trained.members[0], known), len(known))
@@ -80,7 +87,7 @@ def fit_openset(
     few, some = _simulated(labels[:num_train], seed), in_table[evenly(len(kept), _SIMULATED_PHOTOS)]
     own = embed(some) if len(some) else np.zeros((0, projection.width), dtype=np.float32)
     groups = np.array(known.groups, dtype=np.int64)[few]
-    folds = leave_class_out(embed(few), labels[few], own, labels[some], groups, seed=seed)
+    folds = leave_class_out(embed(few), labels[few], own, labels[some], groups, seed=seed, device=device)
     simulated = auroc_by_score(folds)
     features = OpenSetFeatures(
         probabilities, calibration.logits[kept], val.vectors, state.reference_vectors, state.gaussians

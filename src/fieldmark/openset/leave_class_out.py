@@ -54,7 +54,14 @@ class ClassFold:
 
 
 def leave_class_out(
-    train: Float32s, train_labels: Ints, val: Float32s, val_labels: Ints, groups: Ints, *, seed: int = 0
+    train: Float32s,
+    train_labels: Ints,
+    val: Float32s,
+    val_labels: Ints,
+    groups: Ints,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
 ) -> list[ClassFold]:
     """Return five folds; each class is left out of one, and each other train photo is held back in one.
 
@@ -69,6 +76,7 @@ def leave_class_out(
         val_labels: (m,) their classes.
         groups: (n,) train photos with equal numbers are held back together.
         seed: Seed of the folds.
+        device: Where heads are fitted.
 
     Returns:
         Empty if there are fewer than two classes.
@@ -85,7 +93,8 @@ def leave_class_out(
     folds = [
         fold
         for number in range(parts)
-        if (fold := _fit_fold(rows, labels, np.isin(labels, classes[number::parts]), photo_fold, number)) is not None
+        if (fold := _fit_fold(rows, labels, np.isin(labels, classes[number::parts]), photo_fold, number, device))
+        is not None
     ]
     if not folds or np.mean([fold.calibration_shift for fold in folds]) <= SIGNIFICANT_SHIFT:
         return folds
@@ -124,7 +133,9 @@ def choose_score(simulated: Mapping[str, Sequence[float]]) -> str:
     return best
 
 
-def _fit_fold(rows: Float32s, labels: Ints, is_unknown: Bools, photo_fold: Ints, number: int) -> ClassFold | None:
+def _fit_fold(
+    rows: Float32s, labels: Ints, is_unknown: Bools, photo_fold: Ints, number: int, device: str
+) -> ClassFold | None:
     """Fit one fold; None if no photos are left to fit or to test. `photo_fold` is -1 for val photos."""
     from_train = photo_fold >= 0
     fitted = from_train & ~is_unknown & (photo_fold != number)
@@ -136,7 +147,7 @@ def _fit_fold(rows: Float32s, labels: Ints, is_unknown: Bools, photo_fold: Ints,
     vectors, truth = projection(rows[fitted]), np.searchsorted(classes, labels[fitted])
     gaussians = ClassGaussians.fit(vectors, truth, len(classes))
     known, unknown = projection(rows[tested]), projection(rows[is_unknown])
-    logits = _logits(vectors, truth, len(classes), np.concatenate([known, unknown]))
+    logits = _logits(vectors, truth, len(classes), np.concatenate([known, unknown]), device)
     inside, positions = logits[: len(known)], np.searchsorted(classes, labels[tested])
     of_train = from_train[tested]
     by_origin = inside[~of_train], positions[~of_train], inside[of_train], positions[of_train]
@@ -170,13 +181,13 @@ def _val_only(fold: ClassFold) -> ClassFold:
     )
 
 
-def _logits(vectors: Float32s, labels: Ints, num_classes: int, photos: Float32s) -> Float64s:
+def _logits(vectors: Float32s, labels: Ints, num_classes: int, photos: Float32s, device: str) -> Float64s:
     """Return logits (n, K) of a softmax regression; zeros with a single class."""
     if num_classes == 1:
         return np.zeros((len(photos), 1))
     with one_thread_each(1) as pool:
         head = pool.submit(
-            fit_softmax, vectors, labels, num_classes, _INVERSE_REGULARISATION, max_iter=_ITERATIONS
+            fit_softmax, vectors, labels, num_classes, _INVERSE_REGULARISATION, max_iter=_ITERATIONS, device=device
         ).result()
     return np.asarray(head(photos), dtype=np.float64)
 

@@ -76,6 +76,7 @@ def choose_head(
     *,
     folds: int = 4,
     seed: int = 0,
+    device: str = "cpu",
 ) -> HeadChoice:
     """The candidate with the best out-of-fold accuracy, then the best C for it.
 
@@ -89,6 +90,9 @@ def choose_head(
         groups: Their groups, (n,); a group lies in one fold.
         candidates: Sets of descriptors, the simplest first.
         num_classes: K.
+        folds: Number of folds.
+        seed: Of the folds.
+        device: Where heads are fitted.
     """
     chosen = _thin_out(labels, MAX_CV_PHOTOS, seed)
     positions, labels, groups = positions[chosen], labels[chosen], groups[chosen]
@@ -101,7 +105,7 @@ def choose_head(
     def evaluate(
         names: tuple[str, ...], rows: Float32s, C: float, starts: Sequence[LinearHead | None]
     ) -> tuple[HeadChoice, list[LinearHead]]:
-        heads = _fit_folds(rows, labels, fold_of, num_classes, C, starts)
+        heads = _fit_folds(rows, labels, fold_of, num_classes, C, starts, device)
         logits = np.zeros((len(labels), num_classes), dtype=np.float32)
         for fold, head in enumerate(heads):
             logits[fold_of == fold] = head(rows[fold_of == fold])
@@ -122,7 +126,13 @@ def choose_head(
 
 
 def _fit_folds(
-    rows: Float32s, labels: Ints, fold_of: Ints, num_classes: int, C: float, starts: Sequence[LinearHead | None]
+    rows: Float32s,
+    labels: Ints,
+    fold_of: Ints,
+    num_classes: int,
+    C: float,
+    starts: Sequence[LinearHead | None],
+    device: str,
 ) -> list[LinearHead]:
     """A head for each fold, fitted on the photos outside of it.
 
@@ -132,7 +142,7 @@ def _fit_folds(
 
     def fit(fold: int) -> LinearHead:
         inside = fold_of != fold
-        return fit_softmax(rows[inside], labels[inside], num_classes, C, start=starts[fold], max_iter=60)
+        return fit_softmax(rows[inside], labels[inside], num_classes, C, start=starts[fold], max_iter=60, device=device)
 
     with one_thread_each(available_cpus()) as pool:
         return list(pool.map(fit, range(len(starts))))
@@ -144,6 +154,7 @@ def refit(
     labels: Ints,
     choice: HeadChoice,
     num_classes: int,
+    device: str = "cpu",
 ) -> tuple[dict[str, Scaling], LinearHead]:
     """Fit the chosen head on all photos and all their views. `C` counts photos, so views share one photo's weight."""
     scalings = {name: fit_scaling(table, name, positions) for name in choice.names}
@@ -151,7 +162,7 @@ def refit(
     per_row = np.repeat(labels, table.views)
     with one_thread_each(1) as pool:
         C, start = choice.C / table.views, choice.start
-        return scalings, pool.submit(fit_softmax, rows, per_row, num_classes, C, start=start).result()
+        return scalings, pool.submit(fit_softmax, rows, per_row, num_classes, C, start=start, device=device).result()
 
 
 def _mean_head(heads: Sequence[LinearHead]) -> LinearHead:

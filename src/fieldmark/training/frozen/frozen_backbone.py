@@ -16,6 +16,7 @@ from fieldmark.arrays import Float32s, Ints
 from fieldmark.backbones.factory import Backbone, create_backbone
 from fieldmark.backbones.feature_cache import cache_root
 from fieldmark.backbones.frozen_features import FeatureTable, FrozenFeatures
+from fieldmark.backbones.runners.device import choose_device
 from fieldmark.data.photo_table import PhotoTable
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.data.photos.views import whole_views
@@ -116,6 +117,7 @@ class FrozenBackbone:
     ) -> None:
         self.photos = photos
         self.settings = settings
+        self.device = choose_device(settings.device)
         self.backbone = create_backbone(backbone, image_size=image_size, weights=settings.weights).eval()
         self.preprocess: Preprocess = self.backbone.preprocess(image_size, settings.resize)
         self.pool = DescriptorPool(self.backbone, descriptors)
@@ -165,7 +167,9 @@ class FrozenBackbone:
         key = choice_key(self.features.key, photos_key(self.photos), chosen, groups, tuple(candidates), folds, seed)
         choice = remembered_choice(
             cache_root() / "choices" / f"{key}.npz",
-            lambda: choose_head(table, train, labels, groups, candidates, num_classes, folds=folds, seed=seed),
+            lambda: choose_head(
+                table, train, labels, groups, candidates, num_classes, folds=folds, seed=seed, device=self.device
+            ),
         )
         return FrozenPass(self, table, chosen, choice, seconds)
 
@@ -174,7 +178,7 @@ class FrozenBackbone:
         photos, names = self.photos, run.choice.names
         train, val = photos.positions("train"), photos.positions("val", "calibration")
         num_classes = len(photos.classes)
-        scalings, head = refit(run.table, train, photos.labels[train], run.choice, num_classes)
+        scalings, head = refit(run.table, train, photos.labels[train], run.choice, num_classes, self.device)
         method = PooledMethod(self.backbone, num_classes, poolings=names)
         for name in names:
             method.pool.poolings[name].load_state_dict(self.pool.poolings[name].state_dict())

@@ -51,8 +51,9 @@ def start_head(method: Method, photos: Photos, num_photos: int, scale: float, *,
     rows -= center
     norm = float(np.sqrt(np.square(rows).sum(1).mean())) or 1.0
     rows /= norm
+    device = linear.weight.device.type
     with one_thread_each(1) as pool:
-        head = pool.submit(fit_softmax, rows, labels, method.num_classes, _C / 2, max_iter=60).result()
+        head = pool.submit(fit_softmax, rows, labels, method.num_classes, _C / 2, max_iter=60, device=device).result()
     right = float((head(rows).argmax(1) == labels).mean())
     logger.info(
         f"  head starts from a softmax regression, right on {right:.3f} of its {len(labels) // 2:,} training photos"
