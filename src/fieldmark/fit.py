@@ -84,9 +84,7 @@ def fit_prepared(prepared: Prepared, settings: FitSettings, out: Path, *, resume
     calibration = calibrate(trained, val)
     certificate = certify(calibration, val, settings)
     device = choose_device(settings.device)
-    open_set = fit_openset(
-        trained, calibration, known, seed=settings.seed, score=settings.unknown_score, device=device
-    )
+    open_set = fit_openset(trained, calibration, known, seed=settings.seed, score=settings.unknown_score, device=device)
     save_artifact(out, FittedModel(settings, prepared, trained, calibration, certificate, open_set))
     shutil.rmtree(run, ignore_errors=True)
 
