@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from fieldmark.structures import Answer, Candidate, Record, RecordList
+from fieldmark.recognizer.answer import Answer, Candidate
+from fieldmark.structures import Record, RecordList
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from fieldmark.api import Recognizer, check, compare, fit, load, read
     from fieldmark.errors import DataError, FieldmarkError, ModelError, PhotoError, SettingError
     from fieldmark.progress import set_verbosity
-    from fieldmark.structures import Answer, Candidate, Part, Record, RecordList
+    from fieldmark.recognizer.answer import Answer, Candidate
+    from fieldmark.structures import Part, Record, RecordList
 
 __all__ = [
     "Answer",
@@ -46,7 +47,8 @@ __version__ = version("fieldmark")
 
 _HOMES = {
     **dict.fromkeys(("Recognizer", "check", "compare", "fit", "load", "read"), "fieldmark.api"),
-    **dict.fromkeys(("Answer", "Candidate", "Part", "Record", "RecordList"), "fieldmark.structures"),
+    **dict.fromkeys(("Answer", "Candidate"), "fieldmark.recognizer.answer"),
+    **dict.fromkeys(("Part", "Record", "RecordList"), "fieldmark.structures"),
     **dict.fromkeys(("DataError", "FieldmarkError", "ModelError", "PhotoError", "SettingError"), "fieldmark.errors"),
     "set_verbosity": "fieldmark.progress",
 }

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
 import numpy as np
+from PIL import Image
 
 from fieldmark.arrays import Float64s
 from fieldmark.backbones.runners.device import Device
 from fieldmark.data.read import read
 from fieldmark.errors import PhotoError
+from fieldmark.recognizer.answer import Answer
 from fieldmark.recognizer.inputs import PhotoInput, as_list, is_single
+from fieldmark.recognizer.nearest import nearest_photos
 from fieldmark.recognizer.predictor import Predictor
 from fieldmark.structures import RecordList, Split
 
@@ -106,10 +109,18 @@ def compare(data: str | Path | RecordList, out: str | Path, **options: Any) -> C
     return compare_methods(data, out, **options)
 
 
+class AnswerLevels(TypedDict, total=False):
+    """Keywords of `Recognizer.predict`."""
+
+    top_k: int
+    coverage: float | None
+    target_accuracy: float | None
+
+
 class Recognizer(Predictor):
     """A trained model. `load` and `fit` return it.
 
-    `predict` and the other answers are those of `Predictor`; the verbs here also explain, measure and change a model.
+    `Predictor` computes the answers; the verbs here return them, and also explain, measure and change a model.
 
     Args:
         model: The model folder, or an ONNX file that ``fieldmark export`` wrote.
@@ -139,6 +150,41 @@ class Recognizer(Predictor):
             ", ".join(self.classes[:12]) + (f" and {len(self.classes) - 12} more" if len(self.classes) > 12 else ""),
         ]
         return card(repr(self), notes=[note for note in notes if note])
+
+    @overload
+    def predict(self, photos: str | Path | bytes | Image.Image, **options: Unpack[AnswerLevels]) -> Answer: ...  # type: ignore[overload-overlap]
+    @overload
+    def predict(self, photos: Sequence[PhotoInput], **options: Unpack[AnswerLevels]) -> list[Answer]: ...
+    @overload
+    def predict(self, photos: PhotoInput, **options: Unpack[AnswerLevels]) -> Answer | list[Answer]: ...
+
+    def predict(
+        self,
+        photos: PhotoInput | Sequence[PhotoInput],
+        *,
+        top_k: int = 5,
+        coverage: float | None = None,
+        target_accuracy: float | None = None,
+    ) -> Answer | list[Answer]:
+        """Answer for one photo or several.
+
+        Args:
+            photos: Paths, PIL images, bytes, uint8 arrays (H, W, 3), tensors (3, H, W) in [0, 1]; one, a sequence
+                of them, or a batch as an array or tensor with 4 axes.
+            top_k: Number of candidates in an answer.
+            coverage: Target coverage of the prediction sets; the model's default for None.
+            target_accuracy: Share of answers that must be correct at their rank: an answer backs off to the most
+                specific ancestor that meets it. The model's default for None; most models have none.
+
+        Returns:
+            One `Answer` for one photo, otherwise a list in the order of the photos. For a photo that cannot be read,
+            the answer has an `error` and no candidates.
+
+        Raises:
+            SettingError: A level does not lie between 0 and 1, or the calibration set is too small for the coverage.
+        """
+        answers = self.answers(as_list(photos), top_k=top_k, coverage=coverage, target_accuracy=target_accuracy)
+        return next(answers) if is_single(photos) else list(answers)
 
     def predict_proba(self, photos: PhotoInput | Sequence[PhotoInput]) -> Float64s:
         """Return calibrated probabilities (N, K), in the order of `classes`; (1, K) for a single photo.
@@ -206,7 +252,7 @@ class Recognizer(Predictor):
             ModelError: The model has no gallery.
         """
         single = is_single(photos)
-        found, errors = self.nearest(as_list(photos), k)
+        found, errors = nearest_photos(self, as_list(photos), k)
         for reason in errors.values():
             raise PhotoError(reason)
         return found[0] if single else found

@@ -1,12 +1,13 @@
 """HTML for notebooks: what `_repr_html_` of answers, records, evidence and recognizers returns.
 
-It takes plain values, so that the classes below it need not be imported here, and escapes every name.
+It takes plain values, so that the classes that call it need not be imported here, and escapes every name.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["card", "evidence_picture", "thumbnail_uri"]
+__all__ = ["answer_card", "card", "evidence_picture", "records_card", "thumbnail_uri"]
 
 _WARM, _COLD = "#d55e00", "#0072b2"
 """Vermillion and blue of Okabe and Ito's palette, which people with any colour vision can tell apart."""
@@ -69,6 +70,48 @@ def card(
     return str(
         _template(_CARD).render(title=title, notes=list(notes), bars=list(bars), pictures=shown, svg=svg, colour=_COLD)
     )
+
+
+def records_card(
+    title: str, classes: Sequence[str], paths: Sequence[Path], labels: Sequence[int], splits: Sequence[str | None]
+) -> str:
+    """Return some photos of a data set, and a bar for each of its largest classes.
+
+    Args:
+        title: First line of the card.
+        classes: Class names.
+        paths: The photos.
+        labels: Class of each photo, as an index.
+        splits: Split of each photo; None if it has none.
+    """
+    counts = Counter(labels).most_common(10)
+    firsts = dict(zip(reversed(labels), reversed(paths), strict=True))
+    return card(
+        title,
+        notes=[", ".join(f"{count:,} {split or 'no split'}" for split, count in Counter(splits).items())],
+        bars=[(classes[label], count / counts[0][1], f"{count:,}") for label, count in counts],
+        pictures=[thumbnail_uri(firsts[label], 112) for label, _ in counts[:4]],
+    )
+
+
+def answer_card(answer: Mapping[str, Any]) -> str:
+    """Return the photo of an answer, a bar for each candidate, and what is certain.
+
+    Args:
+        answer: The object that ``predict --json`` prints.
+    """
+    path, candidates = answer["path"], answer["candidates"]
+    notes = [] if path is None else [path]
+    if answer["ancestor"] is not None:
+        notes.append(f"only the {answer['rank']} is certain: {answer['ancestor']}")
+    if answer["set"] is not None and "coverage" in answer:
+        notes.append(f"prediction set ({answer['coverage']:.0%} coverage): {', '.join(answer['set'])}")
+    if answer["unknown"]:
+        notes.append("probably none of the classes that the model knows")
+    bars = [(one["label"], one["probability"], f"{one['probability']:.1%}") for one in candidates]
+    title = answer.get("error") or str(candidates[0]["label"] if candidates else None)
+    shown = path or next(iter(answer.get("photos", ())), None)
+    return card(title, notes=notes, bars=bars, pictures=[thumbnail_uri(shown)])
 
 
 def thumbnail_uri(path: str | Path | None, side: int = 224) -> str | None:

@@ -1,24 +1,20 @@
-"""Records that the parts of the package exchange: labelled photos, data sets, answers."""
+"""Labelled photos and data sets: the records that all parts of the package exchange."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 __all__ = [
-    "Answer",
     "Box",
-    "Candidate",
     "Note",
     "Part",
     "Record",
     "RecordList",
     "Role",
     "Split",
-    "relative_path",
 ]
 
 Split = Literal["train", "val", "test"]
@@ -138,13 +134,7 @@ class RecordList(list[Record]):
     def with_classes(self, records: Iterable[Record], classes: Sequence[str]) -> RecordList:
         """Return other records of the same data set, whose labels count through other classes."""
         return RecordList(
-            records,
-            classes,
-            name=self.name,
-            root=self.root,
-            ranks=self.ranks,
-            notes=self.notes,
-            options=self.options,
+            records, classes, name=self.name, root=self.root, ranks=self.ranks, notes=self.notes, options=self.options
         )
 
     def of_split(self, split: Split | None) -> RecordList:
@@ -154,93 +144,6 @@ class RecordList(list[Record]):
         return f"RecordList({len(self)} photos, {len(self.classes)} classes, {self.name})"
 
     def _repr_html_(self) -> str:
-        """Return some photos, and a bar for each of the largest classes."""
-        from fieldmark.notebook import card, thumbnail_uri
+        from fieldmark.notebook import records_card
 
-        counts = Counter(self.labels).most_common(10)
-        splits = Counter(record.split or "no split" for record in self)
-        firsts = {record.label: record.path for record in reversed(self)}
-        return card(
-            repr(self),
-            notes=[", ".join(f"{count:,} {split}" for split, count in splits.items())],
-            bars=[(self.classes[label], count / counts[0][1], f"{count:,}") for label, count in counts],
-            pictures=[thumbnail_uri(firsts[label], 112) for label, _ in counts[:4]],
-        )
-
-
-def relative_path(path: Path, root: Path | None) -> str:
-    """Return a path relative to the root of a data set, with forward slashes; the whole path if it lies elsewhere."""
-    if root is not None:
-        base = root if root.is_dir() else root.parent
-        if path.is_relative_to(base):
-            return path.relative_to(base).as_posix()
-    return path.as_posix()
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A class and its calibrated probability."""
-
-    label: str
-    probability: float
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The answer for one photo or one specimen. The fields are those of ``predict --json``.
-
-    Attributes:
-        path: The photo's path; None for arrays and for answers about several photos.
-        candidates: The most probable classes, in descending order.
-        set: Conformal prediction set; None if the calibration set is too small.
-        rank: Taxonomic level of the answer: ``class``, or the rank of `ancestor`; None if no level meets the target
-            accuracy.
-        ancestor: The name at that rank if the answer backs off from the class.
-        unknown: Whether the photo shows none of the classes; None if the model has no threshold.
-        error: Why the photo cannot be read; then there are no candidates.
-        coverage: Guaranteed share of such sets that contain the correct class.
-        group: Name of the specimen, for answers about several photos.
-        photos: Paths of the photos, for answers about several photos.
-    """
-
-    path: str | None
-    candidates: tuple[Candidate, ...] = ()
-    set: tuple[str, ...] | None = None
-    rank: str | None = None
-    ancestor: str | None = None
-    unknown: bool | None = None
-    error: str | None = None
-    coverage: float | None = None
-    group: str | None = None
-    photos: tuple[str, ...] = ()
-
-    @property
-    def label(self) -> str | None:
-        """Name of the most probable class."""
-        return self.candidates[0].label if self.candidates else None
-
-    @property
-    def confidence(self) -> float | None:
-        """Calibrated probability of the most probable class."""
-        return self.candidates[0].probability if self.candidates else None
-
-    def _repr_html_(self) -> str:
-        """Return the photo, a bar for each candidate, and what is certain."""
-        from fieldmark.notebook import card, thumbnail_uri
-
-        notes = [] if self.path is None else [self.path]
-        if self.ancestor is not None:
-            notes.append(f"only the {self.rank} is certain: {self.ancestor}")
-        if self.set is not None and self.coverage is not None:
-            notes.append(f"prediction set ({self.coverage:.0%} coverage): {', '.join(self.set)}")
-        if self.unknown:
-            notes.append("probably none of the classes that the model knows")
-        bars = [(one.label, one.probability, f"{one.probability:.1%}") for one in self.candidates]
-        picture = thumbnail_uri(self.path or next(iter(self.photos), None))
-        return card(self.error or str(self.label), notes=notes, bars=bars, pictures=[picture])
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the object that ``predict --json`` prints; `error`, `coverage`, `group`, `photos` if not empty."""
-        optional = ("error", "coverage", "group", "photos")
-        answer = asdict(self)
-        return {name: value for name, value in answer.items() if name not in optional or value not in (None, ())}
+        return records_card(repr(self), self.classes, self.paths, self.labels, [record.split for record in self])

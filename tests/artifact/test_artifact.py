@@ -24,7 +24,8 @@ from fieldmark.backbones.onnx_export import Normalize
 from fieldmark.backbones.runners.onnx_runner import OnnxRunner
 from fieldmark.data.photos.open_photo import content_key
 from fieldmark.data.photos.preprocess import load_array
-from fieldmark.structures import Record, relative_path
+from fieldmark.data.relative_path import relative_path
+from fieldmark.structures import Record
 
 FILES = [
     "README.md",

@@ -12,6 +12,7 @@ import pytest
 
 from fieldmark import Answer, load
 from fieldmark.recognizer.enroll import unenroll
+from fieldmark.recognizer.nearest import nearest_photos
 
 HERE = Path(__file__).parent / "model_0_1"
 EXPECTED: dict[str, Any] = json.loads((HERE / "expected.json").read_text(encoding="utf-8"))
@@ -68,7 +69,7 @@ def test_its_answer_for_a_specimen_is_the_same(model: Path, photos: list[str]) -
 
 
 def test_it_finds_the_same_known_photos(model: Path, photos: list[str]) -> None:
-    found, errors = load(model).nearest(photos[:1], 3)
+    found, errors = nearest_photos(load(model), photos[:1], 3)
     assert not errors
     assert _close([asdict(neighbour) for neighbour in found[0]], EXPECTED["search"])
 

@@ -16,6 +16,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 from fieldmark import DataError, Recognizer, read
 from fieldmark.evaluation.open_set import evaluate_open_set, fpr_at, open_set_photos, oscr
 from fieldmark.openset.unknown_scores import known_scores
+from fieldmark.recognizer.open_set_outputs import open_set_features
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +78,7 @@ def test_photos_of_other_classes_are_the_unknown(fitted: Path, strangers: Path) 
     assert all(0 <= one.oscr <= found.top1_accuracy + 1e-9 for one in found.scores.values())
     assert found.errors == {}
     known, unknown = open_set_photos(recognizer, read(strangers), "test")
-    nearest = known_scores("nearest", recognizer.open_set_features([*known, *unknown])[0], {})
+    nearest = known_scores("nearest", open_set_features(recognizer, [*known, *unknown])[0], {})
     expected = roc_auc_score(np.arange(len(nearest)) < tested, nearest)
     assert found.scores["nearest"].auroc == pytest.approx(expected)
     kept = np.mean([not answer.unknown for answer in recognizer.predict([record.path for record in known])])

@@ -16,6 +16,7 @@ from fieldmark.explain.explain_photo import chosen_pair
 from fieldmark.openset.enrolled_classes import enrolled_odds, gate_for
 from fieldmark.recognizer.enroll import enroll
 from fieldmark.recognizer.inputs import to_image
+from fieldmark.recognizer.open_set_outputs import open_set_features
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +161,7 @@ def log_odds(recognizer: Recognizer, photo: Path, old: str) -> float:
     """How the newcomer stands against one old class, by the odds that answers are made of; the gate's bias left out."""
     memory, gates = recognizer.open_set.state, recognizer.manifest.enrolment_gates
     means, shots = recognizer.open_set.enrolled_means
-    evidence, _, _ = recognizer.open_set_features([photo])
+    evidence, _, _ = open_set_features(recognizer, [photo])
     others = np.array([one for one in range(len(recognizer.manifest.classes)) if recognizer.classes[one] != old])
     alone = memory.gaussians.without(others)
     odds = enrolled_odds(np.asarray(evidence.vectors), means, shots, alone, gates)[0, 0]

@@ -18,6 +18,7 @@ from fieldmark import ModelError, Recognizer, SettingError
 from fieldmark.openset import gallery as module
 from fieldmark.openset.gallery import Gallery, GalleryFacts, GalleryRow
 from fieldmark.openset.projection import unit_rows
+from fieldmark.recognizer.nearest import nearest_photos
 
 
 def _clusters(count: int, dim: int, seed: int = 0, classes: int = 12) -> tuple[Any, Any]:
@@ -121,20 +122,20 @@ def test_a_fit_keeps_its_photos(fitted: Path) -> None:
 def test_a_known_photo_finds_itself_first(fitted: Path, birds: Path) -> None:
     recognizer = Recognizer(fitted)
     own = [row for row in recognizer.split() if row.split == "train"][:3]
-    found, errors = recognizer.nearest([birds / own[0].path, birds / "missing.jpg", birds / own[1].path], k=2)
+    found, errors = nearest_photos(recognizer, [birds / own[0].path, birds / "missing.jpg", birds / own[1].path], k=2)
     assert [near[0].path if near else None for near in found] == [own[0].path, None, own[1].path]
     assert found[0][0].similarity == pytest.approx(1.0, abs=1e-3)
     assert set(errors) == {1}
     with pytest.raises(SettingError) as raised:
-        recognizer.nearest([], k=0)
+        nearest_photos(recognizer, [], k=0)
     assert str(raised.value) == "the number of neighbours must be at least 1, but is 0"
 
 
 def test_the_gallery_travels_with_the_model(model_copy: Path, birds: Path) -> None:
     photo = next(birds.rglob("*.jpg"))
-    before = Recognizer(model_copy).nearest([photo])
+    before = nearest_photos(Recognizer(model_copy), [photo])
     moved = shutil.move(model_copy, model_copy.with_name("elsewhere"))
-    assert Recognizer(moved).nearest([photo]) == before
+    assert nearest_photos(Recognizer(moved), [photo]) == before
 
 
 def test_search_prints_json(fitted: Path, birds: Path, command: Callable[..., Any]) -> None:

@@ -24,6 +24,7 @@ from fieldmark.openset.unknown_scores import (
     scales_on,
     threshold_at,
 )
+from fieldmark.recognizer.open_set_outputs import open_set_features
 from fieldmark.scores import UNKNOWN_SCORES
 
 rng = np.random.default_rng(0)
@@ -113,7 +114,7 @@ def test_evenly_takes_the_ends_and_no_more_than_asked() -> None:
 
 def test_a_photo_below_the_threshold_is_unknown(model_copy: Path, birds: Path) -> None:
     photos = sorted(birds.rglob("*.jpg"))[::12]
-    scores = Recognizer(model_copy).open_set_features(photos)[1].known_scores
+    scores = open_set_features(Recognizer(model_copy), photos)[1].known_scores
     assert scores is not None
     file = model_copy / "fieldmark.json"
     content = json.loads(file.read_text())
@@ -132,7 +133,7 @@ def test_answers_say_whether_a_photo_is_known(fitted: Path, birds: Path) -> None
     train = [birds / row.path for row in recognizer.split() if row.split == "train"]
     assert np.mean([answer.unknown for answer in recognizer.predict(train)]) < 0.2
     scores = recognizer.scores([*train[:3], train[0].with_name("missing.jpg")])
-    features, outputs, errors = recognizer.open_set_features([*train[:3], train[0].with_name("missing.jpg")])
+    features, outputs, errors = open_set_features(recognizer, [*train[:3], train[0].with_name("missing.jpg")])
     assert scores.unknown is not None
     assert outputs.unknown is not None
     assert scores.unknown.tolist() == [*outputs.unknown.tolist(), False]

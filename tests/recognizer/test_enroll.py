@@ -14,6 +14,7 @@ from PIL import Image
 from fieldmark import Answer, DataError, ModelError, Recognizer, SettingError
 from fieldmark.recognizer import enroll as module
 from fieldmark.recognizer.enroll import enroll, unenroll
+from fieldmark.recognizer.nearest import nearest_photos
 
 
 @pytest.fixture
@@ -57,21 +58,21 @@ def test_a_newcomer_is_known_and_the_old_classes_keep_their_answers(
     assert (outcome.photos, outcome.taken, outcome.own_found) == (5, {}, 1.0)
     assert outcome.accuracy_before == outcome.accuracy_after
     assert sum(outcome.nearest.values()) == 5
-    near = recognizer.nearest([stripes[6]], k=3)[0][0]
+    near = nearest_photos(recognizer, [stripes[6]], k=3)[0][0]
     assert {(one.label, one.split) for one in near} == {("stripes", "enrolled")}
 
 
 def test_taken_back_it_leaves_no_trace_in_the_answers(model_copy: Path, birds: Path, stripes: list[Path]) -> None:
     photos = [*sorted(birds.rglob("*.jpg"))[::12], *stripes[6:]]
     before, names = _answers(model_copy, photos), {path.name for path in model_copy.iterdir()}
-    neighbours = Recognizer(model_copy).nearest(photos)
+    neighbours = nearest_photos(Recognizer(model_copy), photos)
     enroll(model_copy, "stripes", stripes[:2])
     enroll(model_copy, "more stripes", stripes[2:4])
     unenroll(model_copy, "stripes")
     assert Recognizer(model_copy).open_set.labels == ("more stripes",)
     unenroll(model_copy, "more stripes")
     assert _answers(model_copy, photos) == before
-    assert Recognizer(model_copy).nearest(photos) == neighbours
+    assert nearest_photos(Recognizer(model_copy), photos) == neighbours
     assert {path.name for path in model_copy.iterdir()} == names
 
 
@@ -80,7 +81,7 @@ def test_a_crash_changes_nothing_and_the_next_try_succeeds(
     model_copy: Path, birds: Path, stripes: list[Path], monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     photos = [next(birds.rglob("*.jpg")), stripes[7]]
-    before, neighbours = _answers(model_copy, photos), Recognizer(model_copy).nearest(photos)
+    before, neighbours = _answers(model_copy, photos), nearest_photos(Recognizer(model_copy), photos)
 
     def crash(*_: object) -> None:
         raise KeyboardInterrupt
@@ -90,7 +91,7 @@ def test_a_crash_changes_nothing_and_the_next_try_succeeds(
         with pytest.raises(KeyboardInterrupt):
             enroll(model_copy, "stripes", stripes[:3])
     assert _answers(model_copy, photos) == before
-    assert Recognizer(model_copy).nearest(photos) == neighbours
+    assert nearest_photos(Recognizer(model_copy), photos) == neighbours
     enroll(model_copy, "stripes", stripes[:3])
     assert len(list(model_copy.glob("enrolled-*"))) == 1
     assert [row.split for row in Recognizer(model_copy).gallery.rows()].count("enrolled") == 3

@@ -19,7 +19,7 @@ from fieldmark.evaluation.metrics import compute_metrics
 from fieldmark.evaluation.open_set import OpenSet, ScoreFigures
 from fieldmark.evaluation.result import Evaluation
 from fieldmark.evaluation.stress import Stress, StressLevel
-from fieldmark.recognizer.predictor import Scores
+from fieldmark.recognizer.predictions import Scores
 from fieldmark.report.evaluation import write_report
 from fieldmark.structures import RecordList
 

@@ -20,6 +20,7 @@ import uvicorn
 from PIL import Image
 
 from fieldmark import Recognizer, SettingError
+from fieldmark.recognizer.nearest import nearest_photos
 from fieldmark.serve import run
 from fieldmark.serve.app import create_app
 from fieldmark.serve.settings import ServeSettings
@@ -163,7 +164,7 @@ def test_no_photo_at_all(client: httpx.Client) -> None:
 
 def test_search_finds_what_the_command_finds(client: httpx.Client, fitted: Path, photos: list[Path]) -> None:
     found = client.post("/v1/search?k=3", files=_files(photos[0])).json()["neighbours"]
-    expected = Recognizer(fitted).nearest([photos[0]], 3)[0][0]
+    expected = nearest_photos(Recognizer(fitted), [photos[0]], 3)[0][0]
     assert [one["path"] for one in found] == [one.path for one in expected]
     assert set(found[0]) == {*asdict(expected[0]), "photo"}
     label = Recognizer(fitted).classes[2]

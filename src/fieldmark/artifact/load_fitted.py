@@ -1,4 +1,4 @@
-"""Load what a fit learned besides the graphs: guarantees and open-set classifier."""
+"""Load what a fit learned besides the graphs: guarantees, open-set classifier and gallery."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from fieldmark.artifact.load import verified_file
 from fieldmark.artifact.manifest import Manifest
 from fieldmark.errors import ModelError, SettingError
+from fieldmark.openset.gallery import Gallery
 from fieldmark.openset.open_set_classifier import OpenSetClassifier
 from fieldmark.openset.open_set_state import OpenSetState
 from fieldmark.registry import Registry
@@ -15,7 +16,18 @@ from fieldmark.scores import CONFORMITY_SCORES, UNKNOWN_SCORES
 from fieldmark.uncertainty.conformity_scores import ConformityScore
 from fieldmark.uncertainty.guarantees import Guarantees, GuaranteeTables
 
-__all__ = ["load_guarantees", "load_open_set"]
+__all__ = ["load_gallery", "load_guarantees", "load_open_set"]
+
+
+def load_gallery(folder: Path, manifest: Manifest) -> Gallery:
+    """Return the known photos of a model.
+
+    Raises:
+        ModelError: The model has no gallery, or it cannot be opened.
+    """
+    if manifest.gallery is None:
+        raise ModelError(f"the model {folder} has no gallery: fit it again with this version of Fieldmark")
+    return Gallery(manifest.gallery, folder)
 
 
 def load_guarantees(folder: Path, manifest: Manifest) -> Guarantees:

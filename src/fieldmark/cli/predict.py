@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from fieldmark.structures import Answer
+    from fieldmark.recognizer.answer import Answer
 
 __all__ = ["predict"]
 

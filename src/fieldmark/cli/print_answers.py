@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fieldmark.structures import Answer
+    from fieldmark.recognizer.answer import Answer
 
 __all__ = ["MAX_CARDS", "print_answers"]
 

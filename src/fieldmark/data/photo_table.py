@@ -12,7 +12,8 @@ import numpy as np
 
 from fieldmark.arrays import Ints
 from fieldmark.data.calibration_split import assign_roles
-from fieldmark.structures import RecordList, Role, Split, relative_path
+from fieldmark.data.relative_path import relative_path
+from fieldmark.structures import RecordList, Role, Split
 
 __all__ = ["PhotoTable"]
 

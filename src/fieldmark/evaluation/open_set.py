@@ -13,6 +13,7 @@ from fieldmark.data.read import read
 from fieldmark.errors import DataError, ModelError
 from fieldmark.evaluation.recorded_split import content_keys, of_split
 from fieldmark.openset.unknown_scores import known_scores
+from fieldmark.recognizer.open_set_outputs import open_set_features
 from fieldmark.recognizer.predictor import Predictor
 from fieldmark.scores import UNKNOWN_SCORES
 from fieldmark.structures import RecordList, Split
@@ -80,7 +81,7 @@ def evaluate_open_set(recognizer: Predictor, data: str | Path | RecordList, *, s
         raise ModelError(f"the model {recognizer.folder} tells no unknowns, as it has no val photos: fit it with some")
     records = data if isinstance(data, RecordList) else read(data)
     known, foreign = open_set_photos(recognizer, records, split)
-    features, outputs, errors = recognizer.open_set_features([*known, *foreign], "evaluating")
+    features, outputs, errors = open_set_features(recognizer, [*known, *foreign], "evaluating")
     good = np.array([index for index in range(len(known) + len(foreign)) if index not in errors], dtype=np.int64)
     is_known = good < len(known)
     if not is_known.any() or is_known.all():

@@ -8,9 +8,10 @@ from pathlib import Path
 from fieldmark.artifact.load import SplitRow
 from fieldmark.backbones.runners.batches import in_batches
 from fieldmark.data.photos.open_photo import content_key
+from fieldmark.data.relative_path import relative_path
 from fieldmark.errors import PhotoError
 from fieldmark.progress import track
-from fieldmark.structures import RecordList, Split, relative_path
+from fieldmark.structures import RecordList, Split
 
 __all__ = ["content_keys", "of_split"]
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from fieldmark.arrays import Ints
 from fieldmark.atomic import atomic_file
+from fieldmark.data.relative_path import relative_path
 from fieldmark.errors import SettingError, unknown_name
 from fieldmark.evaluation.figures import confusion_figure, coverage_figure, reliability_figure, to_svg
 from fieldmark.evaluation.labelled_predictions import Predictions
@@ -19,8 +20,8 @@ from fieldmark.evaluation.metrics import Metrics
 from fieldmark.evaluation.open_set import OpenSet
 from fieldmark.evaluation.reliability import CoverageLevel, reliability_bins
 from fieldmark.evaluation.stress import Stress
-from fieldmark.recognizer.predictor import Scores
-from fieldmark.structures import RecordList, Split, relative_path
+from fieldmark.recognizer.predictions import Scores
+from fieldmark.structures import RecordList, Split
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -88,8 +88,7 @@ def _also_correct(
     """Other correct photos: a photo predicted as the look-alike has no evidence against it."""
     there = {record.path for record in known}
     others = [record for record in records if record.path not in there]
-    answers = recognizer.predict(others, top_k=1) if others else []
-    for record, answer in zip(others, answers, strict=True):
+    for record, answer in zip(others, recognizer.answers(others, top_k=1), strict=True):
         if answer.label == recognizer.classes[label]:
             yield record
 

@@ -1,108 +1,67 @@
-"""Build an `Answer` from probabilities: candidates, prediction set, back-off."""
+"""The answer for a photo: what `predict` returns and ``predict --json`` prints."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, dataclass
+from typing import Any
 
-import numpy as np
-
-from fieldmark.arrays import Bools, Floats
-from fieldmark.recognizer.specimen import fuse_photos, majority_set
-from fieldmark.structures import Answer, Candidate
-from fieldmark.uncertainty.backoff import answer_levels
-from fieldmark.uncertainty.guarantees import AnswerOptions, Guarantees
-
-__all__ = ["answer_photo", "answer_specimen"]
+__all__ = ["Answer", "Candidate"]
 
 
-def answer_photo(
-    guarantees: Guarantees,
-    classes: Sequence[str],
-    path: str | None,
-    probabilities: Floats,
-    unknown: bool | None,
-    wanted: AnswerOptions,
-) -> Answer:
-    """Return the answer for one photo.
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A class and its calibrated probability."""
 
-    Args:
-        guarantees: Source of prediction sets and back-off.
-        classes: K names.
-        path: Path of the photo.
-        probabilities: (K,).
-        unknown: Whether the photo shows none of the classes.
-        wanted: Levels and number of candidates.
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer for one photo or one specimen. The fields are those of ``predict --json``.
+
+    Attributes:
+        path: The photo's path; None for arrays and for answers about several photos.
+        candidates: The most probable classes, in descending order.
+        set: Conformal prediction set; None if the calibration set is too small.
+        rank: Taxonomic level of the answer: ``class``, or the rank of `ancestor`; None if no level meets the target
+            accuracy.
+        ancestor: The name at that rank if the answer backs off from the class.
+        unknown: Whether the photo shows none of the classes; None if the model has no threshold.
+        error: Why the photo cannot be read; then there are no candidates.
+        coverage: Guaranteed share of such sets that contain the correct class.
+        group: Name of the specimen, for answers about several photos.
+        photos: Paths of the photos, for answers about several photos.
     """
-    sets = guarantees.sets(probabilities[None], guarantees.coverage_of(wanted))
-    answer = _answer(guarantees, classes, probabilities, None if sets is None else sets[0], wanted)
-    return replace(answer, path=path, unknown=unknown)
 
+    path: str | None
+    candidates: tuple[Candidate, ...] = ()
+    set: tuple[str, ...] | None = None
+    rank: str | None = None
+    ancestor: str | None = None
+    unknown: bool | None = None
+    error: str | None = None
+    coverage: float | None = None
+    group: str | None = None
+    photos: tuple[str, ...] = ()
 
-def answer_specimen(
-    guarantees: Guarantees,
-    classes: Sequence[str],
-    photos: Sequence[str | None],
-    group: str | None,
-    probabilities: Floats,
-    unknown: Sequence[bool | None],
-    wanted: AnswerOptions,
-) -> Answer:
-    """Return one answer for several photos of one specimen.
+    @property
+    def label(self) -> str | None:
+        """Name of the most probable class."""
+        return self.candidates[0].label if self.candidates else None
 
-    The prediction set is the majority of the photos' sets at half the error rate, see `majority_set`. The specimen is
-    unknown if most of its photos are.
+    @property
+    def confidence(self) -> float | None:
+        """Calibrated probability of the most probable class."""
+        return self.candidates[0].probability if self.candidates else None
 
-    Args:
-        guarantees: Source of prediction sets and back-off.
-        classes: K names.
-        photos: Paths of the photos.
-        group: Name of the specimen.
-        probabilities: (m, K), a row for each photo.
-        unknown: Whether each photo shows none of the classes.
-        wanted: Levels and number of candidates.
-    """
-    coverage = guarantees.coverage_of(wanted)
-    each = coverage if len(probabilities) == 1 else 1.0 - (1.0 - coverage) / 2.0
-    sets = guarantees.sets(probabilities, each)
-    fused = fuse_photos(probabilities)
-    merged = None if sets is None else majority_set(sets)
-    if merged is not None:
-        merged[fused.argmax()] = True
-    votes = [vote for vote in unknown if vote is not None]
-    return replace(
-        _answer(guarantees, classes, fused, merged, wanted),
-        unknown=2 * sum(votes) > len(votes) if votes else None,
-        group=group,
-        photos=tuple(str(photo) for photo in photos if photo is not None),
-    )
+    def _repr_html_(self) -> str:
+        from fieldmark.notebook import answer_card
 
+        return answer_card(self.to_dict())
 
-def _answer(
-    guarantees: Guarantees, classes: Sequence[str], probabilities: Floats, members: Bools | None, wanted: AnswerOptions
-) -> Answer:
-    order = np.argsort(-probabilities, kind="stable")
-    rank, ancestor = _back_off(guarantees, probabilities, wanted)
-    named = None if members is None else tuple(classes[index] for index in order if members[index])
-    return Answer(
-        None,
-        tuple(Candidate(classes[index], float(probabilities[index])) for index in order[: wanted.top_k]),
-        set=named,
-        coverage=None if named is None else guarantees.coverage_of(wanted),
-        rank=rank,
-        ancestor=ancestor,
-    )
-
-
-def _back_off(guarantees: Guarantees, probabilities: Floats, wanted: AnswerOptions) -> tuple[str | None, str | None]:
-    """Return the most specific rank that meets the target accuracy, None for none, and the ancestor at that rank."""
-    target_accuracy = guarantees.target_accuracy_of(wanted)
-    if target_accuracy is None:
-        return "class", None
-    hierarchy = guarantees.hierarchy
-    threshold, _ = guarantees.threshold(target_accuracy)
-    level = int(answer_levels(hierarchy.path(probabilities[None]), threshold)[0])
-    if level == len(hierarchy.levels):
-        return None, None
-    ancestor = None if level == 0 else hierarchy.name(int(probabilities.argmax()), level)
-    return hierarchy.levels[level], ancestor
+    def to_dict(self) -> dict[str, Any]:
+        """Return the object that ``predict --json`` prints; `error`, `coverage`, `group`, `photos` if not empty."""
+        optional = ("error", "coverage", "group", "photos")
+        answer = asdict(self)
+        return {name: value for name, value in answer.items() if name not in optional or value not in (None, ())}

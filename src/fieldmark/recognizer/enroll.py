@@ -22,6 +22,7 @@ from fieldmark.errors import DataError, ModelError, SettingError, unknown_name
 from fieldmark.openset.enrolled_classes import EnrolledClass, enrolled_odds
 from fieldmark.openset.gallery import GalleryRow
 from fieldmark.openset.unknown_scores import OpenSetFeatures
+from fieldmark.recognizer.open_set_outputs import open_set_features
 from fieldmark.recognizer.predictor import Predictor
 
 __all__ = ["Enrolment", "enroll", "unenroll"]
@@ -142,7 +143,7 @@ def _check_new(recognizer: Predictor, name: str, photos: Sequence[str | Path]) -
 
 
 def _features(recognizer: Predictor, photos: Sequence[str | Path]) -> OpenSetFeatures:
-    features, _, errors = recognizer.open_set_features([Path(photo) for photo in photos], "enrolling")
+    features, _, errors = open_set_features(recognizer, [Path(photo) for photo in photos], "enrolling")
     if errors:
         first = errors[min(errors)]
         raise DataError(

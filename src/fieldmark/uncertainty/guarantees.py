@@ -142,11 +142,14 @@ class Guarantees:
         return len(self.tables.scores)
 
     def check(self, wanted: AnswerOptions) -> None:
-        """Check the levels that a caller asks for.
+        """Check the options that a caller asks for.
 
         Raises:
-            SettingError: A level does not lie between 0 and 1, or the calibration set is too small for the coverage.
+            SettingError: There are no candidates, a level does not lie between 0 and 1, or the calibration set is too
+                small for the coverage.
         """
+        if wanted.top_k < 1:
+            raise SettingError(f"the number of candidates must be at least 1, but is {wanted.top_k}")
         if wanted.target_accuracy is not None:
             check_level("target_accuracy", wanted.target_accuracy)
         if wanted.coverage is None:

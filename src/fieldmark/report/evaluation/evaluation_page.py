@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fieldmark.data.relative_path import relative_path
 from fieldmark.evaluation.label_suspects import Suspect, find_suspects
 from fieldmark.evaluation.result import Evaluation
 from fieldmark.evaluation.stress import UNITS
@@ -15,7 +16,6 @@ from fieldmark.report.evaluation.class_table import class_rows
 from fieldmark.report.evaluation.headline import headlines
 from fieldmark.report.evaluation.pictures import pair_views, suspect_views
 from fieldmark.report.page import chart, embedded_json, model_facts, write_page
-from fieldmark.structures import relative_path
 
 if TYPE_CHECKING:
     from markupsafe import Markup

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fieldmark.data.photos.thumbnails import Allowance, Thumbnail, thumbnail
+from fieldmark.data.relative_path import relative_path
 from fieldmark.evaluation.label_suspects import Suspect
 from fieldmark.evaluation.metrics import ConfusedPair
 from fieldmark.evaluation.result import Evaluation
 from fieldmark.report.page import percent
-from fieldmark.structures import relative_path
 
 __all__ = ["Direction", "PairView", "PictureView", "pair_views", "suspect_views"]
 

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fieldmark.data.photos.thumbnails import Allowance, close_up, thumbnail
+from fieldmark.data.relative_path import relative_path
 from fieldmark.guide.evidence_parts import BACKGROUND, PartShare
 from fieldmark.guide.look_alikes import LookAlikes
 from fieldmark.guide.make_guide import Guide
 from fieldmark.guide.separating import Separation, Sighting
 from fieldmark.report.guide.guide_views import ClassView, LookAlikeView, PhotoView, PlateView, Ring, SideView
 from fieldmark.report.page import percent, write_page
-from fieldmark.structures import Record, relative_path
+from fieldmark.structures import Record
 
 __all__ = ["telling", "write_guide_page"]
 

@@ -10,12 +10,12 @@ from fastapi import APIRouter, File, Query, UploadFile
 from fastapi.responses import JSONResponse
 
 from fieldmark.errors import PhotoError
-from fieldmark.recognizer.answer import answer_photo, answer_specimen
+from fieldmark.recognizer.answer import Answer
+from fieldmark.recognizer.build_answer import answer_photo, answer_specimen
 from fieldmark.serve.routes.shared import ERRORS, Serving
 from fieldmark.serve.schemas import PredictBody
 from fieldmark.serve.service import PhotoReading
 from fieldmark.serve.uploads import Upload, read_uploads
-from fieldmark.structures import Answer
 from fieldmark.uncertainty.guarantees import AnswerOptions
 
 __all__ = ["router"]
