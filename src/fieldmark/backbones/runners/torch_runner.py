@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
-import threading
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -20,7 +21,11 @@ _PIXELS_AT_ONCE = 64 * 224 * 224
 
 
 class TorchRunner(Runner):
-    """A module on one device. Each calling thread has its own CUDA stream, so that copies and compute overlap.
+    """A module on one device.
+
+    Callers decode in many threads, but one thread of the runner feeds the device: cuDNN prepares its plans for each
+    thread that calls it, which takes seconds. The caller waits for the device and fetches the results, so that the
+    device already works on the next batch meanwhile.
 
     Args:
         module: Maps the inputs, uint8 (B, S, S, 3), to one dict of tensors whose first axis is the batch. It is copied.
@@ -36,35 +41,40 @@ class TorchRunner(Runner):
         self._half = self.device.type == "cuda" if half is None else half
         self._module = copy.deepcopy(module).eval().requires_grad_(False)
         self._module = self._module.to(self.device).to(memory_format=torch.channels_last)
-        self._local = threading.local()
+        self._feeder = ThreadPoolExecutor(1, thread_name_prefix="fieldmark-device")
 
     def run_inputs(self, feeds: Mapping[str, Pixels]) -> dict[str, Float32s]:
-        with torch.inference_mode(), self._stream():
-            inputs = [self._to_device(images) for images in feeds.values()]
-            found = self._compute(inputs, half=self._half)
-            if self._half and not all(bool(values.isfinite().all()) for values in found.values()):
-                found = self._compute(inputs, half=False)
-            return {name: values.float().cpu().numpy() for name, values in found.items()}
+        found = self._feeder.submit(self._compute, feeds, self._half).result().fetch()
+        if self._half and not all(np.isfinite(values).all() for values in found.values()):
+            found = self._feeder.submit(self._compute, feeds, False).result().fetch()
+        return found
 
     def batch_size(self, image_size: int) -> int:
         """Return 64 at 224 px on a GPU and 4 on a CPU, fewer at larger sizes."""
         at_once = _PIXELS_AT_ONCE if self.device.type != "cpu" else _PIXELS_AT_ONCE // 16
         return max(1, round(at_once / image_size**2))
 
-    def _compute(self, inputs: Sequence[Tensor], *, half: bool) -> dict[str, Tensor]:
-        with torch.autocast(self.device.type, torch.float16, enabled=half):
+    def _compute(self, feeds: Mapping[str, Pixels], half: bool) -> _Pending:
+        with torch.inference_mode(), torch.autocast(self.device.type, torch.float16, enabled=half):
+            inputs = [torch.from_numpy(images).to(self.device) for images in feeds.values()]
             named: Mapping[str, Tensor] = self._module(*inputs)
-        return {name: named[name] for name in self.outputs}
-
-    def _to_device(self, images: Pixels) -> Tensor:
-        tensor = torch.from_numpy(images)
-        if self.device.type == "cuda":
-            return tensor.pin_memory().to(self.device, non_blocking=True)
-        return tensor.to(self.device)
-
-    def _stream(self) -> AbstractContextManager[object]:
+            results = {name: named[name].float() for name in self.outputs}
         if self.device.type != "cuda":
-            return nullcontext()
-        if not hasattr(self._local, "stream"):
-            self._local.stream = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
-        return torch.cuda.stream(self._local.stream)
+            return _Pending(results)
+        results = {name: values.to("cpu", non_blocking=True) for name, values in results.items()}
+        done = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        done.record()
+        return _Pending(results, done)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """Results that the device may still be computing."""
+
+    results: Mapping[str, Tensor]
+    done: torch.cuda.Event | None = None
+
+    def fetch(self) -> dict[str, Float32s]:
+        if self.done is not None:
+            self.done.synchronize()
+        return {name: values.cpu().numpy() for name, values in self.results.items()}
