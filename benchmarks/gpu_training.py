@@ -35,18 +35,18 @@ from fieldmark.methods.build import method_options
 from fieldmark.methods.fine_tune import FineTune
 from fieldmark.structures import Record, RecordList
 from fieldmark.training.gradient.augment import normalize
-from fieldmark.training.gradient.batches import TrainingPhotos
 from fieldmark.training.gradient.hardware import half_precision, start_fabric, training_device
 from fieldmark.training.gradient.learner import Learner, freeze_for, set_learning_mode
 from fieldmark.training.gradient.optim import WarmupCosine, build_optimizer
+from fieldmark.training.gradient.photo_batches import TrainingPhotos
 from fieldmark.training.gradient.train_by_gradient import initial_method
 
 PHASES = (
     ("fieldmark.fit", "prepare"),
     ("fieldmark.fit", "train"),
     ("fieldmark.training.gradient.train_by_gradient", "probed_method"),
-    ("fieldmark.training.gradient.batches", "TrainingPhotos"),
-    ("fieldmark.training.gradient.batches", "ValPhotos"),
+    ("fieldmark.training.gradient.photo_batches", "TrainingPhotos"),
+    ("fieldmark.training.gradient.photo_batches", "ValPhotos"),
     ("fieldmark.training.gradient.loop", "train_method"),
     ("fieldmark.fit", "calibrate"),
     ("fieldmark.fit", "certify"),

@@ -15,21 +15,10 @@ FILES = {
     for path in SOURCE.rglob("*.py")
 }
 
-OPEN_DUPLICATES = frozenset({"batches.py"})
-"""File names that still occur twice."""
-
 
 def imported(path: Path, name: str) -> Iterator[str]:
-    """Modules that a file imports when it runs, also inside functions; not those under ``if TYPE_CHECKING``."""
-
-    def walk(node: ast.AST) -> Iterator[ast.AST]:
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            return
-        yield node
-        for child in ast.iter_child_nodes(node):
-            yield from walk(child)
-
-    for node in walk(ast.parse(path.read_text(encoding="utf-8"))):
+    """Modules that a file imports, also inside functions and for type checking."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -83,7 +72,7 @@ def test_no_file_name_occurs_twice() -> None:
     package = (SOURCE / "fieldmark").rglob("*.py")
     paths = [path for path in package if path.name != "__init__.py" and not set(verbs) & set(path.parents)]
     counts = Counter(path.name for path in paths)
-    assert {name for name, count in counts.items() if count > 1} <= OPEN_DUPLICATES
+    assert {name for name, count in counts.items() if count > 1} == set()
 
 
 @pytest.mark.parametrize("word", ["utils", "helpers", "common"])

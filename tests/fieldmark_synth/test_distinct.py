@@ -55,7 +55,7 @@ class _LastTwice:
         self.rounds = 0
 
     def __call__(self, facts: Sequence[object]) -> list[object]:
-        from fieldmark.data.quality.duplicates import Pair
+        from fieldmark.data.quality.duplicates import DuplicatePair
 
         self.rounds += 1
-        return [Pair(0, len(facts) - 1, "near", 0.9)] if self.rounds == 1 else []
+        return [DuplicatePair(0, len(facts) - 1, "near", 0.9)] if self.rounds == 1 else []

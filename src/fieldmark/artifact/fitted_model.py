@@ -10,7 +10,6 @@ from fieldmark.calibration.calibrate import Calibration
 from fieldmark.data.prepare import Prepared
 from fieldmark.methods.settings_base import FitSettings
 from fieldmark.openset.fit_openset import FittedOpenSet
-from fieldmark.openset.gallery import GalleryFacts
 from fieldmark.openset.open_set_state import OPEN_SET_FILE
 from fieldmark.training.member import Trained
 from fieldmark.uncertainty.certify import Certificate
@@ -40,11 +39,10 @@ class FittedModel:
     certificate: Certificate
     open_set: FittedOpenSet
 
-    def manifest(self, gallery: GalleryFacts, checksums: dict[str, str]) -> Manifest:
-        """Describe the model.
+    def manifest(self, checksums: dict[str, str]) -> Manifest:
+        """Describe the model, all but its gallery, which is written last.
 
         Args:
-            gallery: Where the gallery was written.
             checksums: File -> blake2b of its content.
         """
         photos = self.prepared.photos
@@ -67,7 +65,6 @@ class FittedModel:
             open_set_state=OPEN_SET_FILE,
             unknown=self.open_set.threshold,
             enrolment_gates=self.open_set.gates,
-            gallery=gallery,
         )
 
     @property

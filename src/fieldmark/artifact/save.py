@@ -48,11 +48,11 @@ def save_artifact(out: Path, model: FittedModel) -> None:
         _write_split(folder / "split.csv", model.prepared.photos)
         model.certificate.tables.save(folder / model.certificate.facts.file)
         model.open_set.state.save(folder / OPEN_SET_FILE)
-        gallery = _write_gallery(folder, model.open_set, model.settings.gallery_uri)
-        sums = {path.name: checksum(path) for path in sorted(folder.iterdir()) if path.is_file()}
-        manifest = model.manifest(gallery, sums)
+        manifest = model.manifest({path.name: checksum(path) for path in sorted(folder.iterdir())})
         (folder / "README.md").write_text(write_card(manifest), encoding="utf-8")
-        (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
+        gallery = _write_gallery(folder, model.open_set, model.settings.gallery_uri)
+        whole = manifest.model_copy(update={"gallery": gallery})
+        (folder / MANIFEST).write_text(whole.model_dump_json(indent=1), encoding="utf-8")
 
 
 def _write_gallery(folder: Path, open_set: FittedOpenSet, uri: str | None) -> GalleryFacts:

@@ -10,7 +10,7 @@ from fieldmark.arrays import Float32s
 from fieldmark.check.check_report import CheckReport, count_splits
 from fieldmark.check.label_errors import label_suspects
 from fieldmark.data.prepare import Survey, survey
-from fieldmark.data.quality.duplicates import Pair, embedding_duplicates
+from fieldmark.data.quality.duplicates import DuplicatePair, embedding_duplicates
 from fieldmark.data.quality.findings import Example, Finding, worst_first
 from fieldmark.data.splits import join_groups
 from fieldmark.evaluation.label_suspects import Suspect
@@ -39,7 +39,7 @@ def check(records: RecordList, *, deep: bool = True, seed: int = 0, embed: Embed
         embed: Computes embeddings; by default the bundled EfficientNet-Lite0 with its cache.
     """
     seen = survey(records)
-    duplicates: list[Pair] = []
+    duplicates: list[DuplicatePair] = []
     labels: list[Finding] = []
     if deep and seen.records:
         embeddings = _embeddings(seen.records, embed)
@@ -64,7 +64,9 @@ def _embeddings(records: RecordList, embed: Embed | None) -> Float32s:
     return embed(records.paths, trim_bottom=[record.trim_bottom for record in records])
 
 
-def _suspect_labels(seen: Survey, embeddings: Float32s, duplicates: Sequence[Pair], seed: int) -> list[Finding]:
+def _suspect_labels(
+    seen: Survey, embeddings: Float32s, duplicates: Sequence[DuplicatePair], seed: int
+) -> list[Finding]:
     groups = join_groups(seen.records, seen.groups(duplicates))
     suspects = label_suspects(embeddings, seen.records.labels, groups, seed=seed)
     if not suspects:

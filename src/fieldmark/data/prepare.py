@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from fieldmark.data.photo_table import PhotoTable
-from fieldmark.data.quality.duplicates import Pair, duplicate_groups, exact_duplicates, near_duplicates
+from fieldmark.data.quality.duplicates import DuplicatePair, duplicate_groups, exact_duplicates, near_duplicates
 from fieldmark.data.quality.findings import Finding, class_findings, photo_findings, worst_first
 from fieldmark.data.quality.photo_facts import PhotoFacts, inspect_photos
 from fieldmark.data.quality.record_findings import box_findings, group_findings, name_findings, note_findings
@@ -33,18 +33,18 @@ class Survey:
     everything: RecordList
     facts: tuple[PhotoFacts, ...]
     records: RecordList
-    pairs: tuple[Pair, ...]
+    pairs: tuple[DuplicatePair, ...]
 
     @property
     def left_out(self) -> tuple[PhotoFacts, ...]:
         """The bad files; each has a `reason`."""
         return tuple(photo for photo in self.facts if not photo.usable)
 
-    def groups(self, more: Iterable[Pair] = ()) -> list[int]:
+    def groups(self, more: Iterable[DuplicatePair] = ()) -> list[int]:
         """A number for each of `records`; photos with equal numbers show the same moment."""
         return duplicate_groups(len(self.records), [*self.pairs, *more])
 
-    def findings(self, more: Iterable[Pair] = ()) -> list[Finding]:
+    def findings(self, more: Iterable[DuplicatePair] = ()) -> list[Finding]:
         """Everything to be told, the worst first.
 
         Args:

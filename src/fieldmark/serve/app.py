@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from fieldmark.errors import FieldmarkError, ModelError
 from fieldmark.serve.micro_batches import Closed, Full
 from fieldmark.serve.middleware import BoundedBody, Measured, SafeHeaders
-from fieldmark.serve.request_counts import Metrics
+from fieldmark.serve.request_counts import RequestCounts
 from fieldmark.serve.routes import enroll, explain, gallery, predict, status
 from fieldmark.serve.service import Service
 from fieldmark.serve.settings import ServeSettings
@@ -38,7 +38,7 @@ def create_app(model: str | Path, settings: ServeSettings | None = None) -> Fast
         ModelError: The model cannot be loaded.
     """
     settings = settings or ServeSettings()
-    metrics = Metrics()
+    metrics = RequestCounts()
     service = Service(Path(model), settings, metrics)
     metrics.watch_waiting(lambda: service.batcher.waiting)
 

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fieldmark.serve.request_counts import Metrics
+from fieldmark.serve.request_counts import RequestCounts
 
 __all__ = ["BoundedBody", "Measured", "SafeHeaders"]
 
@@ -87,7 +87,7 @@ class SafeHeaders:
 class Measured:
     """Counts requests by route, status and time."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: RequestCounts) -> None:
         self.app, self.metrics = app, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

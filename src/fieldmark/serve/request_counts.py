@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-__all__ = ["Metrics"]
+__all__ = ["RequestCounts"]
 
 
-class Metrics:
+class RequestCounts:
     """Counters of one server, in a registry of its own."""
 
     def __init__(self) -> None:

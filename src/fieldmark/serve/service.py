@@ -25,7 +25,7 @@ from fieldmark.explain.explain_photo import explain_photo, explainer_of
 from fieldmark.recognizer.inputs import to_image
 from fieldmark.recognizer.predictor import Predictor
 from fieldmark.serve.micro_batches import MicroBatcher
-from fieldmark.serve.request_counts import Metrics
+from fieldmark.serve.request_counts import RequestCounts
 from fieldmark.serve.settings import ServeSettings
 
 __all__ = ["PhotoReading", "Service"]
@@ -63,7 +63,7 @@ class Service:
         ModelError: The model cannot be loaded.
     """
 
-    def __init__(self, model: Path, settings: ServeSettings, metrics: Metrics) -> None:
+    def __init__(self, model: Path, settings: ServeSettings, metrics: RequestCounts) -> None:
         self.settings, self.metrics = settings, metrics
         self.recognizer = Predictor(model)
         self._held = contextlib.ExitStack()

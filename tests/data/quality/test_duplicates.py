@@ -17,7 +17,7 @@ from fieldmark.data.quality.duplicates import (
     DETAIL,
     HASH_BITS,
     MIRRORED_DETAIL,
-    Pair,
+    DuplicatePair,
     duplicate_groups,
     embedding_duplicates,
     exact_duplicates,
@@ -120,7 +120,7 @@ def test_exact_copies_pair_with_the_first(tmp_path: Path) -> None:
     for name, data in {"a": b"x", "b": b"", "c": b"x", "d": b"y", "e": b"x"}.items():
         (tmp_path / f"{name}.jpg").write_bytes(buffer.getvalue() + data)
     facts = inspect_photos(sorted(tmp_path.iterdir()))
-    assert exact_duplicates(facts) == [Pair(0, 2, "exact", 1.0), Pair(0, 4, "exact", 1.0)]
+    assert exact_duplicates(facts) == [DuplicatePair(0, 2, "exact", 1.0), DuplicatePair(0, 4, "exact", 1.0)]
     assert near_duplicates(facts) == []
 
 
@@ -152,7 +152,7 @@ edges = st.lists(
 @given(edges=edges)
 def test_groups_are_the_connected_components(edges: list[tuple[int, int, float]]) -> None:
     networkx = pytest.importorskip("networkx")
-    pairs = [Pair(first, second, "near", similarity) for first, second, similarity in edges]
+    pairs = [DuplicatePair(first, second, "near", similarity) for first, second, similarity in edges]
     graph = networkx.Graph([(pair.first, pair.second) for pair in pairs])
     graph.add_nodes_from(range(20))
     groups = duplicate_groups(20, pairs)
@@ -164,14 +164,14 @@ def test_groups_are_the_connected_components(edges: list[tuple[int, int, float]]
 def test_no_group_outgrows_the_limit_except_through_exact_copies(
     edges: list[tuple[int, int, float]], limit: int
 ) -> None:
-    near = [Pair(first, second, "near", similarity) for first, second, similarity in edges]
+    near = [DuplicatePair(first, second, "near", similarity) for first, second, similarity in edges]
     assert max(np.bincount(duplicate_groups(20, near, max_group=limit))) <= limit
-    exact = [Pair(0, second, "exact", 1.0) for second in range(1, 20)]
+    exact = [DuplicatePair(0, second, "exact", 1.0) for second in range(1, 20)]
     assert duplicate_groups(20, [*near, *exact], max_group=limit) == [0] * 20
 
 
 def test_the_most_alike_join_first() -> None:
-    pairs = [Pair(0, 1, "near", 0.6), Pair(1, 2, "near", 0.9), Pair(2, 3, "near", 0.7)]
+    pairs = [DuplicatePair(0, 1, "near", 0.6), DuplicatePair(1, 2, "near", 0.9), DuplicatePair(2, 3, "near", 0.7)]
     assert duplicate_groups(4, pairs, max_group=2) == [0, 1, 1, 3]
 
 

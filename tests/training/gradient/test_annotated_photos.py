@@ -20,8 +20,8 @@ from fieldmark.recipe import build_settings
 from fieldmark.structures import Part, Record, RecordList
 from fieldmark.training.gradient.annotated_photos import Marks, annotated_batches, check_annotated
 from fieldmark.training.gradient.augment import crop_each, draw_crops
-from fieldmark.training.gradient.batches import TrainingPhotos
 from fieldmark.training.gradient.hardware import start_fabric
+from fieldmark.training.gradient.photo_batches import TrainingPhotos
 from fieldmark.training.gradient.photo_store import train_store
 
 NAMES = ("left eye", "right eye", "beak")

@@ -7,9 +7,9 @@ import torch
 
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.methods.fine_tune import FineTune
-from fieldmark.training.gradient.batches import TrainingPhotos, ValPhotos
 from fieldmark.training.gradient.hardware import start_fabric
 from fieldmark.training.gradient.loop import train_method
+from fieldmark.training.gradient.photo_batches import TrainingPhotos, ValPhotos
 
 pytestmark = [
     pytest.mark.gpu,
@@ -37,7 +37,7 @@ def test_a_gpu_gives_the_crops_of_the_cpu(drawings):
 
 
 def test_threads_cut_ahead_where_the_photos_do_not_fit(drawings, monkeypatch):
-    monkeypatch.setattr("fieldmark.training.gradient.batches.room_for_photos", lambda device: 0)
+    monkeypatch.setattr("fieldmark.training.gradient.photo_batches.room_for_photos", lambda device: 0)
     fabric = start_fabric(torch.device("cuda:0"), half=False)
     photos = TrainingPhotos(drawings, SMALL, SETTINGS, fabric)
     assert photos.on_device is None

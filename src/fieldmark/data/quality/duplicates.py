@@ -33,7 +33,7 @@ __all__ = [
     "HASH_BITS",
     "MAX_GROUP",
     "MIRRORED_DETAIL",
-    "Pair",
+    "DuplicatePair",
     "duplicate_groups",
     "embedding_duplicates",
     "exact_duplicates",
@@ -56,7 +56,7 @@ Kind = Literal["exact", "near", "mirrored", "embedding"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Pair:
+class DuplicatePair:
     """Two photos of the same moment.
 
     Attributes:
@@ -72,7 +72,7 @@ class Pair:
     similarity: float
 
 
-def exact_duplicates(facts: Sequence[PhotoFacts]) -> list[Pair]:
+def exact_duplicates(facts: Sequence[PhotoFacts]) -> list[DuplicatePair]:
     """Files with equal bytes, each paired with the first of its kind."""
     first_of: dict[str, int] = {}
     pairs = []
@@ -81,11 +81,13 @@ def exact_duplicates(facts: Sequence[PhotoFacts]) -> list[Pair]:
             continue
         first = first_of.setdefault(photo.content_key, index)
         if first != index:
-            pairs.append(Pair(first, index, "exact", 1.0))
+            pairs.append(DuplicatePair(first, index, "exact", 1.0))
     return pairs
 
 
-def near_duplicates(facts: Sequence[PhotoFacts], *, hash_bits: int = HASH_BITS, detail: float = DETAIL) -> list[Pair]:
+def near_duplicates(
+    facts: Sequence[PhotoFacts], *, hash_bits: int = HASH_BITS, detail: float = DETAIL
+) -> list[DuplicatePair]:
     """Pairs whose pixels show the same thing, also mirrored; exact copies are left to `exact_duplicates`.
 
     Works through blocks of hashes, so that memory stays flat. Bad files have no pairs.
@@ -108,16 +110,16 @@ def near_duplicates(facts: Sequence[PhotoFacts], *, hash_bits: int = HASH_BITS, 
         ("near", hashes, details, detail),
         ("mirrored", mirrored, flipped, max(detail, MIRRORED_DETAIL)),
     )
-    found: dict[tuple[int, int], Pair] = {}
+    found: dict[tuple[int, int], DuplicatePair] = {}
     for kind, other_hashes, other_details, least in views:
         for a, b, similarity in _alike(hashes, other_hashes, details, other_details, hash_bits, least):
             first, second = int(readable[a]), int(readable[b])
             if facts[first].content_key != facts[second].content_key:
-                found.setdefault((first, second), Pair(first, second, kind, similarity))
+                found.setdefault((first, second), DuplicatePair(first, second, kind, similarity))
     return sorted(found.values())
 
 
-def embedding_duplicates(embeddings: Float32s, threshold: float = COSINE) -> list[Pair]:
+def embedding_duplicates(embeddings: Float32s, threshold: float = COSINE) -> list[DuplicatePair]:
     """Pairs of embeddings that point the same way.
 
     Args:
@@ -131,12 +133,13 @@ def embedding_duplicates(embeddings: Float32s, threshold: float = COSINE) -> lis
         first, second = _upper(np.nonzero(cosine >= threshold), start, other)
         values = cosine[first - start, second - other]
         pairs += [
-            Pair(int(a), int(b), "embedding", float(value)) for a, b, value in zip(first, second, values, strict=True)
+            DuplicatePair(int(a), int(b), "embedding", float(value))
+            for a, b, value in zip(first, second, values, strict=True)
         ]
     return sorted(pairs)
 
 
-def duplicate_groups(count: int, pairs: Iterable[Pair], *, max_group: int = MAX_GROUP) -> list[int]:
+def duplicate_groups(count: int, pairs: Iterable[DuplicatePair], *, max_group: int = MAX_GROUP) -> list[int]:
     """Join pairs into groups: photos of one group show the same moment and never part between splits.
 
     Exact copies always join. The other pairs join from the most to the least alike, as long as the group

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from fieldmark.data.quality.duplicates import Pair
+from fieldmark.data.quality.duplicates import DuplicatePair
 from fieldmark.data.quality.findings import Example, Finding, Severity
 from fieldmark.structures import RecordList
 
@@ -57,7 +57,7 @@ _MISSED_TEXTS: dict[str, tuple[Severity, str]] = {
 }
 
 
-def duplicate_findings(records: RecordList, pairs: Sequence[Pair]) -> list[Finding]:
+def duplicate_findings(records: RecordList, pairs: Sequence[DuplicatePair]) -> list[Finding]:
     """Findings on pairs of photos that show the same moment.
 
     A pair counts once, for the worst it means: two labels, then two splits, then merely twice the same.
@@ -66,7 +66,7 @@ def duplicate_findings(records: RecordList, pairs: Sequence[Pair]) -> list[Findi
         records: The usable photos.
         pairs: Pairs of indices into `records`.
     """
-    sorted_out: defaultdict[str, list[Pair]] = defaultdict(list)
+    sorted_out: defaultdict[str, list[DuplicatePair]] = defaultdict(list)
     for pair in pairs:
         sorted_out[_meaning(records, pair)].append(pair)
     return [
@@ -117,7 +117,7 @@ def _cut(groups: Sequence[str], splits_of: dict[str, set[str]]) -> Finding:
     )
 
 
-def _meaning(records: RecordList, pair: Pair) -> str:
+def _meaning(records: RecordList, pair: DuplicatePair) -> str:
     first, second = records[pair.first], records[pair.second]
     exact = pair.kind == "exact"
     if first.label != second.label:
@@ -126,7 +126,7 @@ def _meaning(records: RecordList, pair: Pair) -> str:
     return ("exact" if exact else "near") + "_duplicates" + ("_across_splits" if across else "")
 
 
-def _example(records: RecordList, pair: Pair) -> Example:
+def _example(records: RecordList, pair: DuplicatePair) -> Example:
     photos = [records[pair.first], records[pair.second]]
     labels = dict.fromkeys(records.classes[photo.label] for photo in photos)
     splits = dict.fromkeys(photo.split or "train" for photo in photos)

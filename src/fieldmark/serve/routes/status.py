@@ -7,7 +7,7 @@ from importlib.metadata import version
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
-from fieldmark.serve.request_counts import Metrics
+from fieldmark.serve.request_counts import RequestCounts
 from fieldmark.serve.routes.shared import Serving
 from fieldmark.serve.schemas import ModelBody
 
@@ -33,7 +33,7 @@ async def readyz(request: Request) -> PlainTextResponse:
 @router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(request: Request) -> Response:
     """For Prometheus."""
-    counted: Metrics = request.app.state.metrics
+    counted: RequestCounts = request.app.state.metrics
     return Response(counted.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

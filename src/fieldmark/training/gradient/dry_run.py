@@ -13,10 +13,10 @@ from fieldmark.methods.base import Method
 from fieldmark.methods.build import build_method, method_options
 from fieldmark.methods.settings_base import FitSettings, GradientSettings
 from fieldmark.structures import RecordList
-from fieldmark.training.gradient.batches import TrainingPhotos
 from fieldmark.training.gradient.hardware import half_precision, peak_memory, start_fabric, training_device
 from fieldmark.training.gradient.learner import Learner, freeze_for
 from fieldmark.training.gradient.optim import WarmupCosine
+from fieldmark.training.gradient.photo_batches import TrainingPhotos
 
 __all__ = ["DryRun", "dry_run", "free_memory"]
 

@@ -13,9 +13,9 @@ from fieldmark.methods.base import Annotations, Method, Stage
 from fieldmark.methods.settings_base import GradientSettings
 from fieldmark.training.gradient.augment import mix_photos, normalize
 from fieldmark.training.gradient.averaging import WeightAverage
-from fieldmark.training.gradient.batches import Batch
 from fieldmark.training.gradient.epoch_plan import combined_freeze
 from fieldmark.training.gradient.optim import WarmupCosine, build_optimizer
+from fieldmark.training.gradient.photo_batches import Batch
 from fieldmark.training.gradient.samplers import mix_seed
 
 if TYPE_CHECKING:

@@ -18,7 +18,6 @@ from fieldmark.methods.base import Method, Stage
 from fieldmark.methods.settings_base import GradientSettings
 from fieldmark.progress import progress_bar
 from fieldmark.structures import RecordList
-from fieldmark.training.gradient.batches import PlainPhotos, TrainingPhotos, ValPhotos
 from fieldmark.training.gradient.checkpoints import RunFolder, describe_run
 from fieldmark.training.gradient.epoch_plan import BudgetClock, stage_epochs
 from fieldmark.training.gradient.hardware import (
@@ -33,6 +32,7 @@ from fieldmark.training.gradient.journal import Journal
 from fieldmark.training.gradient.learner import Learner, freeze_for
 from fieldmark.training.gradient.loggers import check_logger, open_logger
 from fieldmark.training.gradient.optim import WarmupCosine
+from fieldmark.training.gradient.photo_batches import PlainPhotos, TrainingPhotos, ValPhotos
 from fieldmark.training.gradient.run_state import History
 from fieldmark.training.gradient.samplers import mix_seed
 
