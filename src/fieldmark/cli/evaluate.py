@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast, get_args
 
 import typer
 
+from fieldmark.cli.device_option import DeviceOption
+
 if TYPE_CHECKING:
-    from fieldmark.api import Recognizer
+    from fieldmark.api import Recognizer, load
     from fieldmark.evaluation.result import Evaluation
     from fieldmark.structures import Split
 
@@ -43,9 +45,9 @@ def evaluate(
     ] = False,
     stress_photos: Annotated[int, typer.Option(min=1, help="Number of photos for --stress.")] = 200,
     report: Annotated[Path | None, typer.Option(help="HTML page to write: figures, mistakes and every photo.")] = None,
+    device: DeviceOption = "auto",
 ) -> None:
     """Measure a model on photos that it was not trained on. Exits with 1 if some cannot be read."""
-    from fieldmark.api import Recognizer
     from fieldmark.cli.print_open_set import open_set_and_print
     from fieldmark.cli.print_stress import print_stress
     from fieldmark.errors import SettingError, unknown_name
@@ -66,7 +68,7 @@ def evaluate(
         raise SettingError("--open-set measures unseen classes: leave out --rows, --stress, --retrieval and --oracle")
     if report is not None:
         _demand_report(report, bool(retrieval or oracle))
-    recognizer = Recognizer(model)
+    recognizer = load(model, device=device)
     if open_set and report is None:
         return open_set_and_print(recognizer, data, cast(Split, split), json_output)
     if oracle:

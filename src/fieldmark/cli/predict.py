@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fieldmark.cli.device_option import DeviceOption
+
 if TYPE_CHECKING:
     from fieldmark.recognizer.answer import Answer
 
@@ -35,9 +37,10 @@ def predict(
     same_specimen: Annotated[
         bool, typer.Option("--same-specimen", help="Give one answer for all photos: they show one specimen.")
     ] = False,
+    device: DeviceOption = "auto",
 ) -> None:
     """Identify photos. Exits with 1 if some cannot be read."""
-    from fieldmark.api import Recognizer
+    from fieldmark.api import load
     from fieldmark.cli.photo_paths import photo_paths
     from fieldmark.cli.print_answers import print_answers
     from fieldmark.errors import SettingError
@@ -46,7 +49,7 @@ def predict(
         raise SettingError("--json and --csv exclude each other; leave one out")
     specimens = _specimens(paths, same_specimen)
     photos = list(photo_paths(paths)) if specimens is None else []
-    recognizer = Recognizer(model)
+    recognizer = load(model, device=device)
     target = confidence if target_accuracy is None else target_accuracy  # --confidence is its old name
     if specimens is None:
         answers = recognizer.answers(photos, top_k=top, coverage=coverage, target_accuracy=target)

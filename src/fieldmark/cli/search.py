@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from fieldmark.cli.device_option import DeviceOption
+
 __all__ = ["search"]
 
 
@@ -17,11 +19,12 @@ def search(
     image: Annotated[Path, typer.Argument(help="A photo.")],
     k: Annotated[int, typer.Option("-k", help="Number of known photos to show.")] = 5,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")] = False,
+    device: DeviceOption = "auto",
 ) -> None:
     """Find the known photos nearest to a photo in the model's embedding."""
-    from fieldmark.api import Recognizer
+    from fieldmark.api import load
 
-    found = Recognizer(model).search(image, k)
+    found = load(model, device=device).search(image, k)
     if json_output:
         neighbours = [asdict(neighbour) for neighbour in found]
         typer.echo(json.dumps({"path": str(image), "neighbours": neighbours}, ensure_ascii=False))
