@@ -9,7 +9,7 @@ from PIL import Image
 
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.methods.fine_tune import FineTune
-from fieldmark.training.gradient import batches as module
+from fieldmark.training.gradient import photo_batches as module
 from fieldmark.training.gradient.hardware import start_fabric
 from fieldmark.training.gradient.photo_batches import TrainingPhotos, ValPhotos
 from fieldmark.training.gradient.photo_store import PhotoStore, train_store
