@@ -79,3 +79,9 @@ def test_no_file_name_occurs_twice() -> None:
 def test_no_module_is_a_catch_all(word: str) -> None:
     parts = {part for name in FILES for part in name.split(".")}
     assert not {part for part in parts if word in part.split("_")}
+
+
+def test_only_the_figures_import_matplotlib() -> None:
+    others = {name for name, path in FILES.items() if any(one.startswith("matplotlib") for one in imported(path, name))}
+    typed = {"fieldmark.evaluation.result", "fieldmark.report.page"}  # for the type `Figure`
+    assert others - typed == {"fieldmark.evaluation.figures"}

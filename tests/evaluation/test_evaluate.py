@@ -216,3 +216,14 @@ def test_plot_returns_matplotlib_figures(evaluation: Evaluation) -> None:
     with pytest.raises(SettingError) as raised:
         replace(evaluation, coverage_levels=()).plot("coverage")
     assert str(raised.value) == "this model makes no prediction sets; plot 'reliability' or 'confusion'"
+
+
+def test_losses_are_drawn_where_the_model_has_epochs(evaluation: Evaluation) -> None:
+    with pytest.raises(SettingError) as raised:
+        evaluation.plot("loss")
+    assert str(raised.value) == "this model has no losses, as it was not trained in epochs; plot 'reliability'"
+    one = {"train_loss": [2.0, 1.0, 0.5], "val_loss": [2.1, 1.4, 1.3]}
+    lines = replace(evaluation, histories=(one,)).plot("loss").axes[0].get_lines()
+    assert [list(line.get_ydata()) for line in lines] == [one["train_loss"], one["val_loss"]]
+    two = replace(evaluation, histories=(one, {"train_loss": [1.0]})).plot("loss").axes[0]
+    assert [line.get_label() for line in two.get_lines()] == ["train, member 1", "val, member 1", "train, member 2"]

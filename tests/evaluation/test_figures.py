@@ -42,7 +42,9 @@ def _figures() -> dict[str, Figure]:
         "reliability": reliability_figure(BINS),
         "coverage": coverage_figure([CoverageLevel(0.9, Interval(0.92, 0.88, 0.95), 1.4)]),
         "confusion": confusion_figure(_predictions([0, 0, 1, 1], [0, 1, 1, 1], 2), ["crow", "raven"]),
-        "loss": loss_figure([2.0, 1.0, 0.5], [2.1, 1.4, 1.3]),
+        "loss": loss_figure(
+            [{"train_loss": [2.0, 1.0, 0.5], "val_loss": [2.1, 1.4, 1.3], "val_top1": [0.4, 0.5, 0.6]}]
+        ),
         "methods": methods_figure([_row("plain", 0.7, 0.72), _row("better", 0.8)], "plain"),
     }
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.explain.geometry import Patch, common_frame, lay, strongest
-from fieldmark.explain.overlay import heat_on
+from fieldmark.explain.overlay import _font, heat_on
 
 edge = st.floats(0, 60)
 
@@ -79,3 +79,9 @@ def test_evidence_against_all_over_still_has_a_box() -> None:
     box, _ = strongest(-np.ones((3, 3)) - np.eye(3), (0.0, 0.0, 30.0, 30.0), (30, 30))
     assert 0 <= box[0] < box[2] <= 30
     assert 0 <= box[1] < box[3] <= 30
+
+
+def test_the_legend_draws_letters_of_several_alphabets_and_no_boxes() -> None:
+    font = _font(20)
+    drawn = [bytes(font.getmask(letter)) for letter in "éčЖΩ\ue000"]
+    assert len(set(drawn)) == 5

@@ -105,9 +105,11 @@ def test_what_was_not_measured_is_not_shown_and_what_was_is(
     levels = (StressLevel(0.1, 0.5), StressLevel(0.2, 0.25))
     stress = Stress(9, 0.75, 0.3, {"blur": levels, "rotate": (StressLevel(10, 0.75),)}, {"background_swap": "no box"})
     unknown = OpenSet(30, 40, 0.8, "energy", 0.951, 0.43, {"energy": ScoreFigures(0.81, 0.6, 0.7)}, {})
-    write_report(replace(evaluation, stress=stress, open_set=unknown), recognizer, tmp_path / "full.html")
+    trained = ({"train_loss": [2.0, 1.0], "val_loss": [2.1, 1.4]},)
+    more = replace(evaluation, stress=stress, open_set=unknown, histories=trained)
+    write_report(more, recognizer, tmp_path / "full.html")
     full = _alone(tmp_path / "full.html")
-    for words in ("Distorted photos", "Unknown classes"):
+    for words in ("Distorted photos", "Unknown classes", "Loss after each epoch"):
         assert words not in plain
         assert words in full
     assert "0.1: 50% · 0.2: 25%" in full

@@ -52,7 +52,8 @@ def evaluate(
     metrics = compute_metrics(probabilities, labels, recognizer.classes)
     metrics = with_guarantees(metrics, recognizer.guarantees, probabilities, labels, recognizer.classes, wanted)
     levels = tuple(coverage_levels(predictions, recognizer.guarantees))
-    return Evaluation(metrics, records, scores, seen, split, levels)
+    histories = tuple(member.history for member in recognizer.manifest.members if member.history)
+    return Evaluation(metrics, records, scores, seen, split, levels, histories)
 
 
 def photos_of_split(recognizer: Predictor, data: str | Path | None, split: Split) -> RecordList:

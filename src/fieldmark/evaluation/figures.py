@@ -10,7 +10,7 @@ import io
 import math
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from html import escape
 from typing import TYPE_CHECKING, Any, ParamSpec
@@ -62,6 +62,7 @@ _MAX_CLASSES = 24
 _NUMBERED = 14
 _PIXELS = 72  # SVG units for each inch of a figure
 _LABEL = 30
+_DASHES = ("-", "--", ":", "-.")
 
 
 def _styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
@@ -139,15 +140,23 @@ def confusion_figure(predictions: Predictions, classes: Sequence[str]) -> Figure
 
 
 @_styled
-def loss_figure(losses: Sequence[float], val_losses: Sequence[float] = ()) -> Figure:
-    """Loss after each epoch on the training photos and, if given, on the validation photos."""
+def loss_figure(histories: Sequence[Mapping[str, Sequence[float]]]) -> Figure:
+    """Loss of each epoch on the train photos and, if there are any, on the val photos.
+
+    Args:
+        histories: One for each member: ``train_loss`` and ``val_loss``.
+    """
     from matplotlib.ticker import MaxNLocator
 
     figure = _figure(460, 280)
     axes = figure.subplots()
-    for name, values, colour in (("train", losses, "bar"), ("val", val_losses, "good")):
-        if len(values):
-            axes.plot(range(1, len(values) + 1), values, color=PALETTE[colour], linewidth=2, label=name)
+    for number, history in enumerate(histories, 1):
+        for split, colour in (("train", "bar"), ("val", "good")):
+            values = history.get(f"{split}_loss", ())
+            name = split if len(histories) == 1 else f"{split}, member {number}"
+            if len(values):
+                style = _DASHES[(number - 1) % len(_DASHES)]
+                axes.plot(range(1, len(values) + 1), values, style, color=PALETTE[colour], marker=".", label=name)
     axes.set(xlabel="epoch", ylabel="loss")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend()

@@ -14,7 +14,7 @@ from fieldmark.arrays import Ints
 from fieldmark.atomic import atomic_file
 from fieldmark.data.relative_path import relative_path
 from fieldmark.errors import SettingError, unknown_name
-from fieldmark.evaluation.figures import confusion_figure, coverage_figure, reliability_figure, to_svg
+from fieldmark.evaluation.figures import confusion_figure, coverage_figure, loss_figure, reliability_figure, to_svg
 from fieldmark.evaluation.labelled_predictions import Predictions
 from fieldmark.evaluation.metrics import Metrics
 from fieldmark.evaluation.open_set import OpenSet
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Evaluation", "readable_predictions", "write_rows"]
 
-FigureKind = Literal["reliability", "confusion", "coverage"]
+FigureKind = Literal["reliability", "confusion", "coverage", "loss"]
 
 _COLUMNS = ("photo", "truth", "answer", "correct", "confidence", "truth_probability", "truth_rank", "error")
 
@@ -44,6 +44,7 @@ class Evaluation:
         seen: Number of photos that the model was trained on, by content.
         split: Which split was measured.
         coverage_levels: Coverage of the prediction sets at several targets; empty if the model makes no sets.
+        histories: For each member of the model that was trained in epochs, its figures by name; see `MemberSpec`.
         stress: Accuracy on distorted photos, if it was measured.
         open_set: Detection of unknown classes, if it was measured.
     """
@@ -54,6 +55,7 @@ class Evaluation:
     seen: int
     split: Split = "test"
     coverage_levels: tuple[CoverageLevel, ...] = ()
+    histories: tuple[dict[str, list[float]], ...] = ()
     stress: Stress | None = None
     open_set: OpenSet | None = None
 
@@ -71,18 +73,22 @@ class Evaluation:
         """Draw a figure.
 
         Args:
-            kind: ``reliability``, ``confusion`` or ``coverage``.
+            kind: ``reliability``, ``confusion``, ``coverage`` or ``loss``.
 
         Returns:
             A `matplotlib.figure.Figure`.
 
         Raises:
-            SettingError: There is no such figure, or the model makes no prediction sets to draw.
+            SettingError: There is no such figure, or the model has nothing to draw in it.
         """
         if kind == "reliability":
             return reliability_figure(reliability_bins(self.predictions))
         if kind == "confusion":
             return confusion_figure(self.predictions, self.records.classes)
+        if kind == "loss":
+            if not self.histories:
+                raise SettingError("this model has no losses, as it was not trained in epochs; plot 'reliability'")
+            return loss_figure(self.histories)
         if kind != "coverage":
             raise unknown_name("figure", kind, get_args(FigureKind))
         if not self.coverage_levels:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -106,10 +108,14 @@ def _with_legend(picture: Image.Image, lines: Sequence[tuple[str, str, Float64s]
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans, which knows most alphabets and comes with matplotlib."""
-    from matplotlib.font_manager import findfont
+    """DejaVu Sans from the files of matplotlib, without importing it.
 
-    return ImageFont.truetype(findfont("DejaVu Sans"), size)
+    Pillow's own font draws boxes for accented, Greek and Cyrillic letters.
+    """
+    spec = find_spec("matplotlib")
+    assert spec is not None
+    assert spec.origin is not None
+    return ImageFont.truetype(Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf", size)
 
 
 def _ordered(corners: tuple[float, float, float, float]) -> tuple[float, float, float, float]:

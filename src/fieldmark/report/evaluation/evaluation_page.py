@@ -67,6 +67,8 @@ def _figures(evaluation: Evaluation) -> dict[str, Markup]:
     }
     if evaluation.coverage_levels:
         figures["coverage"] = chart(evaluation.plot("coverage"), "Measured against target coverage")
+    if evaluation.histories:
+        figures["loss"] = chart(evaluation.plot("loss"), "Loss after each epoch")
     return figures
 
 
