@@ -12,13 +12,15 @@ one that was allowed. Ours starts from a cold cache and includes starting the pr
 from __future__ import annotations
 
 import argparse
-import csv
 import statistics
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 from commands import fieldmark
+
+from fieldmark import load
 
 
 def fit_ours(data: Path, folder: Path, seed: int) -> tuple[float, float, Path]:
@@ -54,8 +56,7 @@ def fit_fastai(data: Path, model: Path, epochs: int) -> tuple[float, float]:
     from fieldmark.backbones.factory import create_backbone
 
     set_seed(0)
-    with (model / "split.csv").open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = [asdict(row) for row in load(model).split()]
     backbone = create_backbone()
     test = [index for index, row in enumerate(rows) if row["split"] == "test"]
     block = DataBlock(

@@ -20,6 +20,7 @@ from fieldmark.recognizer.predictor import Predictor
 from fieldmark.structures import RecordList, Split
 
 if TYPE_CHECKING:
+    from fieldmark.artifact.history import Generation
     from fieldmark.check import CheckReport
     from fieldmark.compare.study import Comparison
     from fieldmark.evaluation.evaluate import Evaluation
@@ -284,6 +285,31 @@ class Recognizer(Predictor):
         unenroll(self.path, label)
         self._reload()
 
+    def versions(self) -> list[Generation]:
+        """Return the generations of the model folder that are still there, the newest first.
+
+        Raises:
+            ModelError: The model is an exported file, or its manifest cannot be read.
+        """
+        from fieldmark.artifact.history import versions
+
+        return versions(self.path)
+
+    def rollback(self, number: int | None = None) -> None:
+        """Go back to an earlier generation of the model. Roll back again to undo it.
+
+        Args:
+            number: Of the generation, as `versions` lists it; None for the one before the current one.
+
+        Raises:
+            SettingError: There is no such generation.
+            ModelError: Files of that generation are damaged; the model stays as it was.
+        """
+        from fieldmark.artifact.history import rollback
+
+        rollback(self.path, number)
+        self._reload()
+
     def guide(
         self,
         out: str | Path,
@@ -342,6 +368,6 @@ class Recognizer(Predictor):
 
     def _reload(self) -> None:
         """Read the model folder again."""
-        fresh = type(self)(self.path)
+        fresh = type(self)(self.path, device=self._device)
         self.__dict__.clear()
         self.__dict__.update(fresh.__dict__)

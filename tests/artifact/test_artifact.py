@@ -28,14 +28,21 @@ from fieldmark.data.relative_path import relative_path
 from fieldmark.structures import Record
 
 FILES = [
+    ".lock",
     "README.md",
     "fieldmark.json",
-    "memory.safetensors",
-    "model-0.onnx",
-    "split.csv",
-    "trust.safetensors",
-    "weights-0.safetensors",
+    "memory-*.safetensors",
+    "model-*.onnx",
+    "split-*.csv",
+    "trust-*.safetensors",
+    "weights-*.safetensors",
 ]
+
+
+def _file(folder: Path, pattern: str) -> Path:
+    """The one file of that pattern."""
+    (found,) = folder.glob(pattern)
+    return found
 
 
 def _edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
@@ -45,7 +52,7 @@ def _edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
 
 
 def test_the_files_of_a_model(fitted: Path) -> None:
-    assert sorted(path.name for path in fitted.iterdir() if path.is_file()) == FILES
+    assert {_file(fitted, name) for name in FILES} == {path for path in fitted.iterdir() if path.is_file()}
     assert [path.name for path in fitted.iterdir() if path.is_dir()] == ["gallery"]
     assert {path.name for path in fitted.parent.iterdir()} == {"model"}
 
@@ -55,13 +62,14 @@ def test_no_file_can_run_code_when_it_is_read(fitted: Path) -> None:
     for path in (path for path in fitted.rglob("*") if path.is_file()):
         assert not zipfile.is_zipfile(path), path
         assert not path.read_bytes()[:2].startswith(b"\x80"), path
-    assert load_file(fitted / "weights-0.safetensors")
+    assert load_file(_file(fitted, "weights-*"))
 
 
 def test_the_manifest_survives_its_own_json(fitted: Path) -> None:
     manifest = load_manifest(fitted)
     assert Manifest.model_validate_json(manifest.model_dump_json()) == manifest
-    assert set(manifest.checksums) == set(FILES) - {"README.md", "fieldmark.json"}
+    assert set(manifest.checksums) == {_file(fitted, name).name for name in FILES if "*" in name}
+    assert all(Path(name).stem.endswith("-" + value[:16]) for name, value in manifest.checksums.items())
     assert all(checksum(fitted / name) == value for name, value in manifest.checksums.items())
 
 
@@ -79,7 +87,7 @@ def test_the_torch_method_says_what_the_graph_says(fitted: Path, birds: Path) ->
     assert not method.training
     with torch.no_grad():
         output = method(Normalize(preprocess)(torch.from_numpy(images)))
-    shipped = OnnxRunner(fitted / "model-0.onnx").run(images)
+    shipped = OnnxRunner(_file(fitted, "model-*")).run(images)
     for name, tensor in (("logits", output.logits), ("embedding", output.embedding)):
         expected = tensor.numpy()
         np.testing.assert_allclose(shipped[name], expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max())
@@ -121,9 +129,9 @@ def _damage_json(folder: Path, text: str) -> None:
 
 
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "no graph": (lambda m: (m / "model-0.onnx").unlink(), "model-0.onnx is missing"),
-    "flipped bit": (lambda m: _flip(m / "model-0.onnx"), "model-0.onnx is not the file that was written"),
-    "cut off": (lambda m: (m / "model-0.onnx").write_bytes(b""), "model-0.onnx is not the file that was written"),
+    "no graph": (lambda m: _file(m, "model-*").unlink(), "GRAPH is missing"),
+    "flipped bit": (lambda m: _flip(_file(m, "model-*")), "GRAPH is not the file that was written"),
+    "cut off": (lambda m: _file(m, "model-*").write_bytes(b""), "GRAPH is not the file that was written"),
     "broken json": (lambda m: _damage_json(m, '{"format": 1,'), "fieldmark.json cannot be read"),
     "no text": (lambda m: (m / "fieldmark.json").write_bytes(b"\xff\xfe\x00"), "fieldmark.json cannot be read"),
     "a list": (lambda m: _damage_json(m, "[1]"), "fieldmark.json cannot be read"),
@@ -151,22 +159,24 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_model_says_what_is_damaged(model_copy: Path, damage: str) -> None:
     inflict, what = DAMAGES[damage]
+    what = what.replace("GRAPH", _file(model_copy, "model-*").name)
     inflict(model_copy)
     with pytest.raises(ModelError) as raised:
         load(model_copy)
     assert str(raised.value) == f"the model {model_copy} is damaged ({what}); copy it again or fit it again"
 
 
-@pytest.mark.parametrize("name", ["weights-0.safetensors", "split.csv"])
+@pytest.mark.parametrize("name", ["weights-*", "split-*"])
 def test_files_that_an_answer_does_not_need_are_checked_when_they_are_read(model_copy: Path, name: str) -> None:
-    _flip(model_copy / name)
+    flipped = _file(model_copy, name)
+    _flip(flipped)
     recognizer = load(model_copy)
     manifest = recognizer.manifest
     read = {
-        "weights-0.safetensors": lambda: load_method(model_copy, manifest, manifest.members[0]),
-        "split.csv": recognizer.split,
+        "weights-*": lambda: load_method(model_copy, manifest, manifest.members[0]),
+        "split-*": recognizer.split,
     }
-    with pytest.raises(ModelError, match=f"{name} is not the file that was written"):
+    with pytest.raises(ModelError, match=f"{flipped.name} is not the file that was written"):
         read[name]()
 
 

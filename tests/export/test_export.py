@@ -190,6 +190,6 @@ def test_files_that_are_no_exported_models(exported: Path, fitted: Path, tmp_pat
     broken.write_bytes(exported.read_bytes()[:2000])
     with pytest.raises(ModelError, match="is damaged"):
         Recognizer(broken)
-    foreign = shutil.copy(fitted / "model-0.onnx", tmp_path / "foreign.onnx")
+    foreign = shutil.copy(next(fitted.glob("model-*.onnx")), tmp_path / "foreign.onnx")
     with pytest.raises(ModelError, match="was made by something else"):
         Recognizer(foreign)

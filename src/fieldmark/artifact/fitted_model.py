@@ -3,20 +3,42 @@
 from __future__ import annotations
 
 import importlib.metadata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fieldmark.artifact.manifest import DataFacts, Manifest, MemberFacts
 from fieldmark.calibration.calibrate import Calibration
 from fieldmark.data.prepare import Prepared
 from fieldmark.methods.settings_base import FitSettings
+from fieldmark.openset.enrolled_classes import EnrolledClass
 from fieldmark.openset.fit_openset import FittedOpenSet
-from fieldmark.openset.open_set_state import OPEN_SET_FILE
 from fieldmark.training.member import Trained
 from fieldmark.uncertainty.certify import Certificate
 
-__all__ = ["FittedModel"]
+__all__ = ["FittedModel", "ModelFiles"]
 
 _LIBRARIES = ("torch", "timm", "onnxruntime", "scikit-learn", "numpy", "pillow")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """Names of the files that were written for a model.
+
+    Attributes:
+        graphs: ONNX file of each member.
+        weights: safetensors file of each member.
+        split: CSV with the split of each photo.
+        tables: safetensors file of the calibration set's results.
+        open_set: safetensors file of the open-set state.
+        checksums: File -> blake2b of its content.
+    """
+
+    graphs: Sequence[str]
+    weights: Sequence[str]
+    split: str
+    tables: str
+    open_set: str
+    checksums: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +61,8 @@ class FittedModel:
     certificate: Certificate
     open_set: FittedOpenSet
 
-    def manifest(self, checksums: dict[str, str]) -> Manifest:
-        """Describe the model, all but its gallery, which is written last.
-
-        Args:
-            checksums: File -> blake2b of its content.
-        """
+    def manifest(self, files: ModelFiles, enrolled: Sequence[EnrolledClass]) -> Manifest:
+        """Describe the model with the enrolled classes that it takes over, all but its gallery, which is written last."""
         photos = self.prepared.photos
         return Manifest(
             fieldmark=importlib.metadata.version("fieldmark"),
@@ -52,27 +70,27 @@ class FittedModel:
             classes=list(photos.classes),
             ranks=list(photos.records.ranks),
             taxonomy=photos.taxonomy,
-            members=self.members,
+            members=self._members(files),
             data=self._data(),
             settings=self.settings.model_dump(mode="json"),
             calibration=self.calibration.figures,
             figures={"estimate": self.trained.estimate, "val_top1": self.calibration.top1},
             steps=self.trained.steps,
             versions={name: importlib.metadata.version(name) for name in _LIBRARIES},
-            checksums=checksums,
+            checksums=dict(files.checksums),
             scaling=self.calibration.scaling,
-            guarantees=self.certificate.facts,
-            open_set_state=OPEN_SET_FILE,
+            guarantees=self.certificate.facts.model_copy(update={"file": files.tables}),
+            open_set_state=files.open_set,
             unknown=self.open_set.threshold,
             enrolment_gates=self.open_set.gates,
+            enrolled=list(enrolled),
+            split_file=files.split,
         )
 
-    @property
-    def members(self) -> list[MemberFacts]:
-        """The members with names for their files."""
+    def _members(self, files: ModelFiles) -> list[MemberFacts]:
         return [
-            MemberFacts(**dict(spec), graph=f"model-{index}.onnx", weights=f"weights-{index}.safetensors")
-            for index, spec in enumerate(self.calibration.members)
+            MemberFacts(**dict(spec), graph=graph, weights=weights)
+            for spec, graph, weights in zip(self.calibration.members, files.graphs, files.weights, strict=True)
         ]
 
     def _data(self) -> DataFacts:

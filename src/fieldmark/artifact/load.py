@@ -18,7 +18,7 @@ __all__ = ["SplitRow", "load_manifest", "load_split", "verified_file"]
 
 @dataclass(frozen=True, slots=True)
 class SplitRow:
-    """One line of ``split.csv``: path, label, split and content key of a photo."""
+    """One line of the split file: path, label, split and content key of a photo."""
 
     path: str
     label: str
@@ -70,7 +70,7 @@ def verified_file(folder: Path, manifest: Manifest, name: str) -> Path:
 
 def load_split(folder: Path, manifest: Manifest) -> list[SplitRow]:
     """Return which photo was in which split when the model was made."""
-    with verified_file(folder, manifest, "split.csv").open(
+    with verified_file(folder, manifest, manifest.split_file).open(
         newline="", encoding="utf-8", errors="surrogateescape"
     ) as file:
         return [SplitRow(row["path"], row["label"], row["split"], row["content"]) for row in csv.DictReader(file)]

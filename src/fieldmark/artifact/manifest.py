@@ -18,8 +18,11 @@ __all__ = ["FORMAT", "MANIFEST", "DataFacts", "Manifest", "MemberFacts"]
 
 MANIFEST = "fieldmark.json"
 
-FORMAT = 1
-"""Version of the folder's layout. It is raised when old versions of Fieldmark could not read the folder."""
+FORMAT = 2
+"""Version of the folder's layout. It is raised when old versions of Fieldmark could not read the folder.
+
+In format 1 files had fixed names, such as ``split.csv``. It is still read, and changed in place.
+"""
 
 
 class MemberFacts(MemberSpec):
@@ -83,6 +86,10 @@ class Manifest(BaseModel):
         enrolment_gates: How enrolled classes compete, by the number of their photos.
         gallery: The known photos.
         enrolled: Classes that were added after training; they follow `classes` in the order of the probabilities.
+        split_file: CSV with the split of each photo.
+        generation: Number of this state of the folder; each change adds 1.
+        made: When this generation was made, ISO 8601 in UTC; empty in models of old versions.
+        change: What changed, in words.
     """
 
     model_config = ConfigDict(extra="allow", validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
@@ -108,6 +115,10 @@ class Manifest(BaseModel):
     enrolment_gates: list[EnrolmentGate] = Field(default_factory=list, alias="gates")
     gallery: GalleryFacts | None = None
     enrolled: list[EnrolledClass] = Field(default_factory=list)
+    split_file: str = "split.csv"
+    generation: int = Field(1, ge=1)
+    made: str = ""
+    change: str = "fit"
 
     def hierarchy(self) -> Hierarchy:
         """Return the classes and their ancestors; enrolled classes have no ancestors."""

@@ -1,25 +1,29 @@
-"""Write an artifact: one folder with everything that an answer needs, and no pickle in it."""
+"""Write a fitted model into its folder as a new generation; there is no pickle in it."""
 
 from __future__ import annotations
 
 import csv
+import logging
 import os
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 from safetensors.torch import save_file
 
-from fieldmark.artifact.card import write_card
-from fieldmark.artifact.checksums import checksum
-from fieldmark.artifact.fitted_model import FittedModel
-from fieldmark.artifact.manifest import MANIFEST
-from fieldmark.atomic import atomic_folder
+from fieldmark.artifact.carry_enrolled import Carried, carry_enrolled
+from fieldmark.artifact.fitted_model import FittedModel, ModelFiles
+from fieldmark.artifact.generations import Change, changing, is_unfinished
+from fieldmark.artifact.manifest import MANIFEST, Manifest
 from fieldmark.data.photo_table import PhotoTable
 from fieldmark.errors import SettingError
-from fieldmark.openset.fit_openset import FittedOpenSet
 from fieldmark.openset.gallery import GALLERY_FOLDER, TABLE, Gallery, GalleryFacts
 from fieldmark.openset.open_set_state import OPEN_SET_FILE
+from fieldmark.training.member import TrainedMember
 
 __all__ = ["SPLIT_COLUMNS", "check_out", "save_artifact"]
+
+logger = logging.getLogger(__name__)
 
 SPLIT_COLUMNS = ("path", "label", "split", "content")
 
@@ -28,43 +32,82 @@ def check_out(out: Path) -> None:
     """Refuse a place that holds something else, before hours are spent.
 
     Raises:
-        SettingError: `out` exists and is no model, or no folder can be made there.
+        SettingError: `out` exists and is no model, or nothing can be written there.
     """
-    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file()):
+    if out.is_file() or (out.is_dir() and not _may_hold_a_model(out)):
         raise SettingError(f"--out {out} exists and is no model folder; name a new folder")
-    parent = next(folder for folder in out.absolute().parents if folder.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
-        raise SettingError(f"--out {out} cannot be made: {parent} is no folder that may be written to; name another")
+    where = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    if not where.is_dir() or not os.access(where, os.W_OK | os.X_OK):
+        raise SettingError(f"--out {out} cannot be made: {where} is no folder that may be written to; name another")
 
 
 def save_artifact(out: Path, model: FittedModel) -> None:
-    """Write a model folder. It appears whole or not at all, and replaces an older model there."""
+    """Write a model folder, or a new generation of the model in it; all of it or nothing.
+
+    Enrolled classes of the model that was there stay where the new one still understands their vectors.
+    """
     check_out(out)
-    with atomic_folder(out) as folder:
-        for facts, member in zip(model.members, model.trained.members, strict=True):
-            (folder / facts.graph).write_bytes(member.graph.content)
-            state = {name: tensor.detach().contiguous() for name, tensor in member.graph.method.state_dict().items()}
-            save_file(state, folder / facts.weights)
-        _write_split(folder / "split.csv", model.prepared.photos)
-        model.certificate.tables.save(folder / model.certificate.facts.file)
-        model.open_set.state.save(folder / OPEN_SET_FILE)
-        manifest = model.manifest({path.name: checksum(path) for path in sorted(folder.iterdir())})
-        (folder / "README.md").write_text(write_card(manifest), encoding="utf-8")
-        gallery = _write_gallery(folder, model.open_set, model.settings.gallery_uri)
-        whole = manifest.model_copy(update={"gallery": gallery})
-        (folder / MANIFEST).write_text(whole.model_dump_json(indent=1), encoding="utf-8")
+    with changing(out, create=True) as change:
+        old = change.current
+        open_set = model.open_set
+        key, classes = open_set.state.projection.key, model.prepared.photos.classes
+        carried = carry_enrolled(out, old, key, classes if open_set.gates else None)
+        manifest = model.manifest(_write_files(change, model, carried), carried.classes)
+        gallery = _write_gallery(out, model, carried)
+        change.commit(manifest.model_copy(update={"gallery": gallery}), f"fit with {model.settings.method}")
+    _log_replaced(out, old, carried)
 
 
-def _write_gallery(folder: Path, open_set: FittedOpenSet, uri: str | None) -> GalleryFacts:
-    """Write the gallery into the folder, or to a URI, where the table is named after the model's projection."""
-    key = open_set.state.projection.key
-    table = TABLE if uri is None else f"{TABLE}-{key}"
-    return Gallery.create(uri or GALLERY_FOLDER, folder, open_set.rows, open_set.vectors, key, table)
+def _write_files(change: Change, model: FittedModel, carried: Carried) -> ModelFiles:
+    members = model.trained.members
+    return ModelFiles(
+        graphs=[change.add("model.onnx", partial(_write_graph, member)) for member in members],
+        weights=[change.add("weights.safetensors", partial(_write_weights, member)) for member in members],
+        split=change.add("split.csv", partial(_write_split, model.prepared.photos)),
+        tables=change.add(model.certificate.facts.file, model.certificate.tables.save),
+        open_set=change.add(OPEN_SET_FILE, model.open_set.state.save),
+        checksums=change.checksums | carried.checksums,
+    )
 
 
-def _write_split(path: Path, photos: PhotoTable) -> None:
+def _write_graph(member: TrainedMember, path: Path) -> None:
+    path.write_bytes(member.graph.content)
+
+
+def _write_weights(member: TrainedMember, path: Path) -> None:
+    save_file({name: tensor.detach().contiguous() for name, tensor in member.graph.method.state_dict().items()}, path)
+
+
+def _write_split(photos: PhotoTable, path: Path) -> None:
     with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file)
         writer.writerow(SPLIT_COLUMNS)
         for name, record, key in zip(photos.names, photos.records, photos.content_keys, strict=True):
             writer.writerow((name, photos.classes[record.label], record.split, key))
+
+
+def _write_gallery(folder: Path, model: FittedModel, carried: Carried) -> GalleryFacts:
+    """Write the gallery into the folder, or to a URI, in a table that is named after the model's projection."""
+    open_set, uri = model.open_set, model.settings.gallery_uri or GALLERY_FOLDER
+    key = open_set.state.projection.key
+    rows = [*open_set.rows, *carried.rows]
+    vectors = np.concatenate([open_set.vectors, *carried.vectors])
+    return Gallery.create(uri, folder, rows, vectors, key, f"{TABLE}-{key}")
+
+
+def _may_hold_a_model(out: Path) -> bool:
+    return (out / MANIFEST).is_file() or not any(out.iterdir()) or is_unfinished(out)
+
+
+def _log_replaced(out: Path, old: Manifest | None, carried: Carried) -> None:
+    """Log what the fit replaced and how to get it back, and what became of the enrolled classes."""
+    if old is None:
+        return
+    logger.info(
+        f"replaced generation {old.generation} of {out} ({old.method}, {len(old.classes)} classes); "
+        f"to get it back: fieldmark rollback {out} {old.generation}"
+    )
+    if carried.classes:
+        logger.info("kept the enrolled classes " + ", ".join(facts.label for facts in carried.classes))
+    for label, reason in carried.dropped.items():
+        logger.warning(f"dropped the enrolled class {label}: {reason}")

@@ -51,7 +51,6 @@ def evaluate(
     from fieldmark.cli.print_open_set import open_set_and_print
     from fieldmark.cli.print_stress import print_stress
     from fieldmark.errors import SettingError, unknown_name
-    from fieldmark.evaluation.evaluate import write_rows
     from fieldmark.evaluation.stress import stress as measure_stress
     from fieldmark.progress import say
     from fieldmark.structures import Split
@@ -87,9 +86,7 @@ def evaluate(
         evaluation = _write_report(report, evaluation, recognizer, data, open_set)
     if json_output:
         typer.echo(json.dumps(evaluation.to_dict(), ensure_ascii=False))
-    target = rows or _beside(model, split)
-    write_rows(evaluation, recognizer.classes, target)
-    say(f"one row for each photo: {target}")
+    _write_rows(evaluation, recognizer, rows, _beside(model, split))
     for position, reason in sorted(evaluation.scores.errors.items()):
         say(f"not read: {evaluation.records[position].path}: {reason}")
     if evaluation.scores.errors:
@@ -178,6 +175,21 @@ def print_evaluation(evaluation: Evaluation) -> None:
         pairs.add_row(escape(pair.first), escape(f"taken for {pair.second}"), counts)
     if metrics.confused_pairs:
         console.print(pairs)
+
+
+def _write_rows(evaluation: Evaluation, recognizer: Recognizer, wanted: Path | None, beside: Path) -> None:
+    """Write the CSV where it was asked for, or beside the model if that place can be written to."""
+    from fieldmark.evaluation.evaluate import write_rows
+    from fieldmark.progress import say
+
+    try:
+        write_rows(evaluation, recognizer.classes, wanted or beside)
+    except OSError as error:
+        if wanted is not None:
+            raise
+        say(f"no rows were written: {beside.parent}: {error.strerror or error}; name another place with --rows FILE")
+    else:
+        say(f"one row for each photo: {wanted or beside}")
 
 
 def _beside(model: Path, split: str) -> Path:

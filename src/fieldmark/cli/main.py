@@ -30,6 +30,7 @@ from fieldmark.cli.serve import serve
 from fieldmark.cli.settings import settings
 from fieldmark.cli.synth import synth
 from fieldmark.cli.verb import Quiet, Verb, VerbGroup, Verbose, choose_verbosity, with_verbosity
+from fieldmark.cli.versions import rollback, versions
 from fieldmark.errors import FieldmarkError
 from fieldmark.progress import console, set_verbosity
 from fieldmark.training.large_pages import use_large_pages
@@ -66,6 +67,8 @@ for verb in (
     search,
     enroll,
     unenroll,
+    versions,
+    rollback,
     export,
     serve,
     compare,

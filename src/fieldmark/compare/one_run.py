@@ -18,6 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from fieldmark.artifact.manifest import MANIFEST
 from fieldmark.atomic import atomic_file
 from fieldmark.data.prepare import Prepared
 from fieldmark.errors import DataError, FieldmarkError
@@ -87,6 +88,8 @@ def do(job: Job) -> Facts:
 
     settings = settings_class(job.settings["method"]).model_validate(job.settings)
     shutil.rmtree(run_folder(job.out), ignore_errors=True)
+    if (job.out / MANIFEST).is_file():  # an earlier run, with the figures and predictions that go with it
+        shutil.rmtree(job.out)
     started, cpu_before = time.monotonic(), cpu_seconds()
     with _own_cache():
         fit_prepared(job.prepared, settings, job.out)

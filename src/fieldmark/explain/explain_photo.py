@@ -20,20 +20,21 @@ from fieldmark.recognizer.predictor import Predictor
 
 if TYPE_CHECKING:
     from fieldmark.explain.explainer import Explainer
+    from fieldmark.recognizer.graphs import Graphs
 
 __all__ = ["chosen_pair", "explain_photo", "explainer_of"]
 
 
-_EXPLAINERS: WeakKeyDictionary[Predictor, Explainer] = WeakKeyDictionary()
+_EXPLAINERS: WeakKeyDictionary[Graphs, Explainer] = WeakKeyDictionary()  # a reloaded recognizer has new graphs
 
 
 def explainer_of(recognizer: Predictor) -> Explainer:
     """Return the members as modules with gradients, loaded once for each recognizer."""
     from fieldmark.explain.explainer import Explainer  # torch: only explanations need it
 
-    if recognizer not in _EXPLAINERS:
-        _EXPLAINERS[recognizer] = Explainer(recognizer.folder, recognizer.manifest)
-    return _EXPLAINERS[recognizer]
+    if recognizer.graphs not in _EXPLAINERS:
+        _EXPLAINERS[recognizer.graphs] = Explainer(recognizer.folder, recognizer.manifest)
+    return _EXPLAINERS[recognizer.graphs]
 
 
 def explain_photo(recognizer: Predictor, photo: PhotoInput, against: str | None = None) -> PhotoEvidence:

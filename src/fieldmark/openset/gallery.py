@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ INDEX_FROM = 50_000
 
 _BATCH = 10_000
 _PROBES = 300  # inverted lists to search
+_REASONS = ("No space left on device", "Read-only file system", "Permission denied")
 _REFINE = 5  # this many times k candidates are compared again with full precision
 
 
@@ -72,7 +74,7 @@ class Gallery:
         folder: The model folder, for a gallery inside it.
 
     Raises:
-        ModelError: The table is missing, or was made by another model.
+        ModelError: The table is missing, was made by another model, or cannot be written.
     """
 
     def __init__(self, facts: GalleryFacts, folder: Path) -> None:
@@ -96,9 +98,10 @@ class Gallery:
         """
         place = _place(uri, folder)
         batches = _batches(rows, vectors, key)
-        made = _connect(place).create_table(table, data=batches, schema=batches.schema, mode="overwrite")
-        if len(rows) >= INDEX_FROM:
-            made.create_index("vector", config=_index(len(rows)))
+        with _writing(place):
+            made = _connect(place).create_table(table, data=batches, schema=batches.schema, mode="overwrite")
+            if len(rows) >= INDEX_FROM:
+                made.create_index("vector", config=_index(len(rows)))
         return GalleryFacts(uri=uri, table=table, version=made.version, rows=len(rows), key=key)
 
     def search(self, vectors: Float32s, k: int = 5, *, label: str | None = None) -> list[list[Neighbour]]:
@@ -118,21 +121,29 @@ class Gallery:
 
     def add(self, rows: Sequence[GalleryRow], vectors: Float32s) -> GalleryFacts:
         """Add photos in a new version of the table, and return its facts; this version does not change."""
-        table = self._fresh()
-        batches = _batches(rows, vectors, self.facts.key)
-        table.add(batches.read_all())
-        return self._version(table)
+        with _writing(self._place):
+            table = self._fresh()
+            table.add(_batches(rows, vectors, self.facts.key).read_all())
+            return self._version(table)
 
     def remove(self, label: str) -> GalleryFacts:
         """Remove the enrolled photos of a class in a new version of the table, and return its facts."""
-        table = self._fresh()
-        table.delete(f"split = 'enrolled' AND label = {_quoted(label)}")
-        return self._version(table)
+        with _writing(self._place):
+            table = self._fresh()
+            table.delete(f"split = 'enrolled' AND label = {_quoted(label)}")
+            return self._version(table)
 
     def rows(self) -> list[GalleryRow]:
         """Return all known photos."""
         held = self._table.search().select(["path", "label", "split"]).limit(self.facts.rows).to_list()
         return [GalleryRow(row["path"], row["label"], row["split"]) for row in held]
+
+    def enrolled(self, label: str) -> tuple[list[GalleryRow], Float32s]:
+        """Return the enrolled photos of a class, and their vectors (n, d)."""
+        where = f"split = 'enrolled' AND label = {_quoted(label)}"
+        held = self._table.search().where(where).limit(self.facts.rows).to_list()
+        rows = [GalleryRow(row["path"], row["label"], row["split"]) for row in held]
+        return rows, np.array([row["vector"] for row in held], dtype=np.float32)
 
     def _nearest(self, vector: Float32s, k: int, where: str | None) -> list[Neighbour]:
         query = (
@@ -179,6 +190,17 @@ def _open(place: str, facts: GalleryFacts) -> Any:
     if found != facts.key:
         raise ModelError(f"the gallery at {place} was made by another model; copy this model's own gallery there")
     return table
+
+
+@contextlib.contextmanager
+def _writing(place: str) -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, OSError) as error:  # LanceDB's own words for a full or read-only disk
+        reason = next((text for text in _REASONS if text in str(error)), _first_line(error))
+        raise ModelError(
+            f"the gallery at {place} cannot be written ({reason}); make room there or name another place"
+        ) from error
 
 
 def _place(uri: str, folder: Path) -> str:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fieldmark.arrays import Float32s, Floats
-from fieldmark.artifact.checksums import checksum
-from fieldmark.artifact.manifest import Manifest
-from fieldmark.artifact.write_manifest import write_manifest
-from fieldmark.atomic import atomic_file
-from fieldmark.backbones.feature_cache import cache_root
+from fieldmark.artifact.generations import changing
 from fieldmark.errors import DataError, ModelError, SettingError, unknown_name
 from fieldmark.openset.enrolled_classes import EnrolledClass, enrolled_odds
 from fieldmark.openset.gallery import GalleryRow
@@ -26,9 +21,6 @@ from fieldmark.recognizer.open_set_outputs import open_set_features
 from fieldmark.recognizer.predictor import Predictor
 
 __all__ = ["Enrolment", "enroll", "unenroll"]
-
-
-_FILES = "enrolled-*.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,27 +67,22 @@ def enroll(model: str | Path, label: str, photos: Sequence[str | Path]) -> Enrol
             new class would cost.
     """
     folder, name = Path(model), label.strip()
-    with _locked(folder):
+    with changing(folder) as change:
         recognizer = Predictor(folder)
         _check_new(recognizer, name, photos)
         gallery = recognizer.gallery
         seen = _features(recognizer, photos)
         outcome, vectors = _effects(recognizer, name, seen), np.asarray(seen.vectors, dtype=np.float32)
-        _remove_unused(folder, recognizer.manifest)
-        file = _write_vectors(folder, name, vectors)
+        file = change.add("enrolled.safetensors", partial(_write_vectors, name, vectors))
         rows = [GalleryRow(Path(photo).absolute().as_posix(), name, "enrolled") for photo in photos]
         facts = EnrolledClass(label=name, photos=len(photos), file=file)
         manifest = recognizer.manifest
-        write_manifest(
-            folder,
-            manifest.model_copy(
-                update={
-                    "enrolled": [*manifest.enrolled, facts],
-                    "gallery": gallery.add(rows, vectors),
-                    "checksums": manifest.checksums | {file: checksum(folder / file)},
-                }
-            ),
-        )
+        update = {
+            "enrolled": [*manifest.enrolled, facts],
+            "gallery": gallery.add(rows, vectors),
+            "checksums": manifest.checksums | change.checksums,
+        }
+        change.commit(manifest.model_copy(update=update), f"enroll '{name}' from {len(photos)} photo(s)")
     return outcome
 
 
@@ -106,7 +93,7 @@ def unenroll(model: str | Path, label: str) -> None:
         SettingError: There is no enrolled class with that name.
     """
     folder, name = Path(model), label.strip()
-    with _locked(folder):
+    with changing(folder) as change:
         recognizer = Predictor(folder)
         manifest = recognizer.manifest
         if name in manifest.classes:
@@ -117,15 +104,12 @@ def unenroll(model: str | Path, label: str) -> None:
             raise unknown_name("enrolled class", name, recognizer.open_set.labels)
         kept = [facts for facts in manifest.enrolled if facts.label != name]
         removed = {facts.file for facts in manifest.enrolled} - {facts.file for facts in kept}
-        changed = manifest.model_copy(
-            update={
-                "enrolled": kept,
-                "gallery": recognizer.gallery.remove(name),
-                "checksums": {file: value for file, value in manifest.checksums.items() if file not in removed},
-            }
-        )
-        write_manifest(folder, changed)
-        _remove_unused(folder, changed)
+        update = {
+            "enrolled": kept,
+            "gallery": recognizer.gallery.remove(name),
+            "checksums": {file: value for file, value in manifest.checksums.items() if file not in removed},
+        }
+        change.commit(manifest.model_copy(update=update), f"unenroll '{name}'")
 
 
 def _check_new(recognizer: Predictor, name: str, photos: Sequence[str | Path]) -> None:
@@ -189,31 +173,8 @@ def _own_found(recognizer: Predictor, vectors: Float32s, confidence: Floats) -> 
     return float(np.mean(np.array(odds) > confidence))
 
 
-def _write_vectors(folder: Path, name: str, vectors: Float32s) -> str:
+def _write_vectors(name: str, vectors: Float32s, path: Path) -> None:
+    """Write the vectors; the name of the class makes the content, and so the file, the class's own."""
     from safetensors.numpy import save_file
 
-    key = hashlib.blake2b(name.encode() + vectors.tobytes(), digest_size=8).hexdigest()
-    file = _FILES.replace("*", key)
-    with atomic_file(folder / file) as draft:
-        save_file({"vectors": vectors}, draft)
-    return file
-
-
-def _remove_unused(folder: Path, manifest: Manifest) -> None:
-    """Remove files of enrolled classes that the manifest does not name."""
-    named = {facts.file for facts in manifest.enrolled}
-    for path in folder.glob(_FILES):
-        if path.name not in named:
-            path.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Allow one change of a model at a time, on this machine."""
-    from filelock import FileLock
-
-    key = hashlib.blake2b(str(folder.resolve()).encode(), digest_size=8).hexdigest()
-    locks = cache_root() / "locks"
-    locks.mkdir(parents=True, exist_ok=True)
-    with FileLock(locks / key):
-        yield
+    save_file({"vectors": vectors}, path, {"label": name})

@@ -48,13 +48,26 @@ class Predictor:
     """
 
     def __init__(self, model: str | Path, *, device: Device = "auto") -> None:
-        self.path = Path(model)
+        self.path, self._device = Path(model), device
         self._exported = open_exported(self.path) if is_exported(self.path) else None
         if self._exported is None:
             self.folder, self.manifest = self.path, load_manifest(self.path)
-            self.graphs: Graphs = MemberGraphs(self.folder, self.manifest, device)
         else:
             self.folder, self.manifest = self._exported.folder, self._exported.manifest
+        while True:
+            try:
+                self._open()
+                return
+            except Exception:
+                if self.is_exported or (newest := load_manifest(self.folder)) == self.manifest:
+                    raise
+                self.manifest = newest  # a change removed this generation's files while they were read
+
+    def _open(self) -> None:
+        """Open the files of the manifest."""
+        if self._exported is None:
+            self.graphs: Graphs = MemberGraphs(self.folder, self.manifest, self._device)
+        else:
             self.graphs = FusedGraph(self._exported.runner, self._exported.squares)
         self.open_set = load_open_set(self.folder, self.manifest)
         self.guarantees = load_guarantees(self.folder, self.manifest)

@@ -1,4 +1,4 @@
-"""The recognizer behind the routes: photos in, answers out, one class that may join while others are served."""
+"""The recognizer behind the routes: photos in, answers out, while the model may change."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from fieldmark.explain import PhotoEvidence
 from fieldmark.explain.explain_photo import explain_photo, explainer_of
 from fieldmark.recognizer.inputs import to_image
 from fieldmark.recognizer.predictor import Predictor
+from fieldmark.serve.followed_model import FollowedModel
 from fieldmark.serve.micro_batches import MicroBatcher
 from fieldmark.serve.request_counts import RequestCounts
 from fieldmark.serve.settings import ServeSettings
@@ -65,7 +66,7 @@ class Service:
 
     def __init__(self, model: Path, settings: ServeSettings, metrics: RequestCounts) -> None:
         self.settings, self.metrics = settings, metrics
-        self.recognizer = Predictor(model)
+        self._followed = FollowedModel(model)
         self._held = contextlib.ExitStack()
         self._held.enter_context(single_threaded_blas())
         self.batcher: MicroBatcher[bytes, PhotoReading] = MicroBatcher(
@@ -79,7 +80,18 @@ class Service:
         self._changing = threading.Lock()
         self.thumbnail = lru_cache(_THUMBNAILS_KEPT)(self._thumbnail)
         self.ready = True
-        self._alone.submit(self._warm)
+        self._alone.submit(self._warm, self.recognizer)
+        self._followed.start(self._warm)
+
+    @property
+    def recognizer(self) -> Predictor:
+        """The newest state of the model that could be loaded."""
+        return self._followed.recognizer
+
+    @property
+    def trouble(self) -> str:
+        """Why a newer state of the model cannot be loaded; empty if nothing is wrong."""
+        return self._followed.trouble
 
     async def readings(self, photos: Sequence[bytes]) -> list[PhotoReading | PhotoError]:
         """What is known of each photo, or why it cannot be read."""
@@ -104,14 +116,15 @@ class Service:
         Raises:
             ModelError: The gallery's table does not list it.
         """
-        if not self.recognizer.gallery.holds(path):
+        recognizer = self.recognizer
+        if not recognizer.gallery.holds(path):
             raise ModelError("the gallery lists no such photo")
-        source = self.settings.photos or Path(self.recognizer.manifest.data.source)
+        source = self.settings.photos or Path(recognizer.manifest.data.source)
         return (source if source.is_dir() else source.parent) / path
 
-    def swap(self, recognizer: Predictor) -> None:
-        """Answer with another state of the model from now on; photos that are being read end with the old one."""
-        self.recognizer = recognizer
+    def follow(self) -> None:
+        """Answer with the newest state of the model from now on; photos that are being read end with the old one."""
+        self._followed.reload()
 
     @property
     def changing(self) -> threading.Lock:
@@ -121,13 +134,13 @@ class Service:
     def close(self) -> None:
         """Finish what was accepted."""
         self.ready = False
+        self._followed.stop()
         self.batcher.close()
         self._alone.shutdown(wait=True)
         self._held.close()
 
-    def _warm(self) -> None:
+    def _warm(self, recognizer: Predictor) -> None:
         """Load what the first search and the first explanation would otherwise wait for."""
-        recognizer = self.recognizer
         if recognizer.manifest.gallery is not None:
             with contextlib.suppress(ModelError):  # said to whoever asks for it
                 _ = recognizer.gallery
@@ -148,8 +161,8 @@ class Service:
         self.metrics.photos_read(len(good), len(photos) - len(good))
         return [next(readings) if isinstance(image, Image.Image) else image for image in images]
 
-    def _thumbnail(self, path: str, version: int) -> bytes:
-        """A photo of the gallery as a small JPEG. `version` is the gallery's, so that changes are seen."""
+    def _thumbnail(self, path: str, generation: int) -> bytes:
+        """A photo of the gallery as a small JPEG. `generation` is the model's, so that changes are seen."""
         image = open_photo(self.known_photo(path), draft=(_THUMBNAIL, _THUMBNAIL))
         image.thumbnail((_THUMBNAIL, _THUMBNAIL), Image.Resampling.LANCZOS, reducing_gap=3.0)
         stream = BytesIO()

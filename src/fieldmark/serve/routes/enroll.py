@@ -90,7 +90,7 @@ def _enroll(service: Service, label: str, uploads: Sequence[Upload]) -> Enrolmen
             for path in new:
                 path.unlink(missing_ok=True)
             raise
-        service.swap(Predictor(service.recognizer.path))
+        service.follow()
         return outcome
 
 
@@ -104,7 +104,7 @@ def _unenroll(service: Service, label: str) -> list[str]:
                 404, f"no class '{label}' was enrolled: see 'enrolled' in /v1/model for those that were"
             )
         unenroll_class(model.path, label)
-        service.swap(Predictor(model.path))
+        service.follow()
         kept = {Path(row.path).name for row in known if row.label != label}
         for name in {Path(row.path).name for row in known if row.label == label} - kept:
             (model.folder / UPLOADS / name).unlink(missing_ok=True)

@@ -47,9 +47,9 @@ async def gallery_photo(
     service: Serving, path: Annotated[str, Query(description="As the gallery lists it.")]
 ) -> Response:
     """A known photo, small. Nothing is shown that the gallery's own table does not list."""
-    facts = service.recognizer.manifest.gallery
+    generation = service.recognizer.manifest.generation
     try:
-        content = await run_in_threadpool(service.thumbnail, path, facts.version if facts else 0)
+        content = await run_in_threadpool(service.thumbnail, path, generation)
     except ModelError as error:
         raise HTTPException(404, str(error)) from error
     except PhotoError as error:

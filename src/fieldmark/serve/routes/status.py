@@ -24,10 +24,17 @@ async def healthz() -> PlainTextResponse:
 
 @router.get("/readyz", response_class=PlainTextResponse)
 async def readyz(request: Request) -> PlainTextResponse:
-    """The model is loaded and takes photos; 503 before that and while shutting down."""
+    """The model is loaded and takes photos; 503 before that and while shutting down.
+
+    If the model on disk is gone or damaged, the server still answers from the generation that it has, and says so.
+    """
     service = getattr(request.app.state, "service", None)
-    ready = service is not None and service.ready
-    return PlainTextResponse("ready\n" if ready else "not ready\n", 200 if ready else 503)
+    if service is None or not service.ready:
+        return PlainTextResponse("not ready\n", 503)
+    if service.trouble:
+        generation = service.recognizer.manifest.generation
+        return PlainTextResponse(f"ready: answering from generation {generation}, because {service.trouble}\n")
+    return PlainTextResponse("ready\n")
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
