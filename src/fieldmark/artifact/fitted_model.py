@@ -62,7 +62,7 @@ class FittedModel:
     open_set: FittedOpenSet
 
     def manifest(self, files: ModelFiles, enrolled: Sequence[EnrolledClass]) -> Manifest:
-        """Describe the model with the enrolled classes that it takes over, all but its gallery, which is written last."""
+        """Describe the model with the enrolled classes that it takes over; its gallery is written last."""
         photos = self.prepared.photos
         return Manifest(
             fieldmark=importlib.metadata.version("fieldmark"),

@@ -39,7 +39,7 @@ def of_split(records: RecordList, contents: Sequence[str], rows: Sequence[SplitR
     Args:
         records: The data.
         contents: `content_keys` of them.
-        rows: The model's ``split.csv``.
+        rows: Of the model's split file.
         split: The one that is wanted.
     """
     by_content = {row.content: row.split for row in rows}

@@ -49,7 +49,7 @@ class GalleryFacts(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class GalleryRow:
-    """A known photo: its path as in ``split.csv``, its class, and ``train``, ``val`` or ``enrolled``."""
+    """A known photo: its path as in the split file, its class, and ``train``, ``val`` or ``enrolled``."""
 
     path: str
     label: str
