@@ -65,7 +65,7 @@ def combine(
 def select_greedily(probabilities: Sequence[Floats], labels: Ints, rounds: int) -> list[int]:
     """Which model each round picks: the one that lowers the loss of the mean of all picks most, any model any often.
 
-    The picks end where the loss was lowest, so that more models never lose against the best one alone. The loss is the
+    The picks end where the loss was lowest, so that more models never lose against the best single one. The loss is the
     mean of -log p(truth): unlike accuracy it also tells apart what is right by little and by much.
 
     Source: Caruana, Niculescu-Mizil, Crew, Ksikes, "Ensemble selection from libraries of models" (ICML 2004).

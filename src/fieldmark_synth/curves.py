@@ -38,7 +38,7 @@ def feather(base: ArrayLike, tip: ArrayLike, width: float, start: float = 0.0) -
         base: Its root (2,).
         tip: Its tip (2,).
         width: Half its width, in the units of the points.
-        start: Leave out the share of the feather before this; 0.8 gives the tip alone.
+        start: Leave out the share of the feather before this; 0.8 gives only the tip.
     """
     root, end = np.asarray(base, dtype=np.float64), np.asarray(tip, dtype=np.float64)
     axis = end - root

@@ -50,7 +50,7 @@ def draw_bird(species: Species, rng: np.random.Generator, size: int = 256) -> Dr
     """Draw one photo-like picture of a bird.
 
     Everything but the species' own marks and plumage (pose, place, light, background, what is in the way) is drawn
-    from `rng` alone: two species with generators in the same state stand in the same scene.
+    only from `rng`: two species with generators in the same state stand in the same scene.
 
     Args:
         species: Which bird.

@@ -223,7 +223,7 @@ def test_a_place_below_a_file_is_refused(tmp_path: Path) -> None:
     )
 
 
-def test_paths_are_told_relative_to_the_data(tmp_path: Path) -> None:
+def test_paths_are_relative_to_the_data(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("")
     assert relative_path(tmp_path / "a" / "b.jpg", tmp_path) == "a/b.jpg"
     assert relative_path(tmp_path / "a" / "b.jpg", tmp_path / "labels.csv") == "a/b.jpg"

@@ -155,7 +155,7 @@ def test_every_part_of_a_key_counts() -> None:
     assert {len(key) for key in keys} == {16}
 
 
-def test_the_cache_goes_where_it_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_cache_folder_can_be_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FIELDMARK_CACHE", str(tmp_path))
     assert cache_root() == tmp_path
     monkeypatch.delenv("FIELDMARK_CACHE")

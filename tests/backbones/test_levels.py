@@ -12,7 +12,7 @@ from fieldmark.errors import SettingError
 
 @pytest.mark.parametrize("name", ["test_efficientnet", "test_resnet", "test_convnext", "test_vit"])
 @pytest.mark.parametrize("count", [1, 3])
-def test_levels_have_the_channels_that_are_told(name: str, count: int) -> None:
+def test_levels_have_the_stated_channels(name: str, count: int) -> None:
     backbone = create_backbone(name, image_size=64, pretrained=False).eval()
     with torch.no_grad():
         levels = feature_levels(backbone, torch.rand(2, 3, 64, 64), count)

@@ -55,7 +55,7 @@ def test_calibration_error_by_hand() -> None:
     assert expected_calibration_error(probabilities, np.array([0, 1, 1, 1])) == pytest.approx(0.4)
 
 
-def test_certainty_belongs_to_the_last_bin() -> None:
+def test_confidence_one_belongs_to_the_last_bin() -> None:
     assert expected_calibration_error(np.array([[1.0, 0.0]]), np.array([0])) == 0.0
 
 
@@ -87,7 +87,7 @@ def test_many_photos_outweigh_the_prior() -> None:
     assert fit_temperature(logits, labels) == pytest.approx(best, rel=0.01)
 
 
-def test_a_few_right_answers_are_no_certainty() -> None:
+def test_few_correct_answers_do_not_give_certainty() -> None:
     """Eight photos, all right: the likelihood alone would call the next answer certain."""
     logits = np.eye(4, dtype=np.float32)[np.arange(8) % 4] * 2
     labels = np.arange(8) % 4
@@ -96,5 +96,5 @@ def test_a_few_right_answers_are_no_certainty() -> None:
     assert (confidence < 0.995).all()
 
 
-def test_without_photos_nothing_is_changed() -> None:
+def test_without_photos_the_temperature_is_one() -> None:
     assert fit_temperature(np.zeros((0, 3), np.float32), np.zeros(0, np.int64)) == 1.0

@@ -22,7 +22,7 @@ def _photos(count: int, seed: int, *, sharp: float = 1.0, tilt: float = 0.0) -> 
     return logits * sharp + np.array([tilt, -tilt, 0.0, 0.0]), labels
 
 
-def test_few_photos_and_plain_ones_get_a_temperature() -> None:
+def test_few_photos_get_only_a_temperature() -> None:
     logits, labels = _photos(int(4 * MIN_PHOTOS_PER_CLASS) - 1, 0, tilt=2.0)
     assert choose_scaling(logits, labels, 1.5).kind == "temperature"
     logits, labels = _photos(400, 0, sharp=2.0)
@@ -30,7 +30,7 @@ def test_few_photos_and_plain_ones_get_a_temperature() -> None:
     assert (chosen.kind, len(chosen.scale)) == ("temperature", 1)
 
 
-def test_classes_that_are_favoured_get_vector_scaling_and_it_predicts_better() -> None:
+def test_biased_classes_get_vector_scaling_and_lower_loss() -> None:
     logits, labels = _photos(600, 0, tilt=1.0)
     chosen = choose_scaling(logits, labels, fit_temperature(logits, labels))
     assert chosen.kind == "vector"
@@ -55,7 +55,7 @@ def test_out_of_fold_photos_join_val_where_they_agree() -> None:
     assert found == pytest.approx(2.0, rel=0.1)
 
 
-def test_where_they_contradict_val_alone_counts_on_the_side_of_doubt() -> None:
+def test_if_they_contradict_val_only_val_counts_and_the_temperature_is_under_confident() -> None:
     val, truth = _photos(150, 0, sharp=4.0)
     folds, fold_truth = _photos(2000, 1, sharp=1.0)
     found = pooled_temperature(val, truth, folds, fold_truth)

@@ -131,8 +131,7 @@ def test_one_class_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         read(root)
     assert str(caught.value) == (
-        f"expected photos of at least two classes in {root}, found only 'gull': "
-        "add a folder or CSV rows for each class to be told apart"
+        f"expected photos of at least two classes in {root}, found only 'gull': add a folder or CSV rows for each class"
     )
 
 

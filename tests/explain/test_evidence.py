@@ -139,7 +139,7 @@ def test_an_unreadable_photo(recognizer: Recognizer, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def with_newcomer(fitted: Path, tmp_path_factory: pytest.TempPathFactory) -> Recognizer:
+def with_enrolled_class(fitted: Path, tmp_path_factory: pytest.TempPathFactory) -> Recognizer:
     """A model that one class has joined: noise around a blue square."""
     folder = shutil.copytree(fitted, tmp_path_factory.mktemp("enrolled") / "model")
     photos = []
@@ -153,8 +153,8 @@ def with_newcomer(fitted: Path, tmp_path_factory: pytest.TempPathFactory) -> Rec
 
 
 @pytest.fixture(scope="module")
-def noise(with_newcomer: Recognizer) -> Path:
-    return next(Path(row.path) for row in with_newcomer.gallery.rows() if row.label == "Noise")
+def noise(with_enrolled_class: Recognizer) -> Path:
+    return next(Path(row.path) for row in with_enrolled_class.gallery.rows() if row.label == "Noise")
 
 
 def log_odds(recognizer: Recognizer, photo: Path, old: str) -> float:
@@ -168,21 +168,21 @@ def log_odds(recognizer: Recognizer, photo: Path, old: str) -> float:
     return float(np.log(odds)) - gate_for(gates, shots[0]).bias
 
 
-def test_an_enrolled_winner_adds_up_to_its_odds(with_newcomer: Recognizer, noise: Path) -> None:
-    for old in with_newcomer.manifest.classes[:2]:
-        found = with_newcomer.explain(noise, old)
+def test_an_enrolled_winner_adds_up_to_its_odds(with_enrolled_class: Recognizer, noise: Path) -> None:
+    for old in with_enrolled_class.manifest.classes[:2]:
+        found = with_enrolled_class.explain(noise, old)
         assert (found.label, found.against) == ("Noise", old)
         assert found.how.startswith("likeness to the photos that are remembered of each class")
         assert found.contrast.sum() + found.margin_offset == pytest.approx(found.margin, abs=1e-9)
         assert found.map.sum() + found.offset == pytest.approx(found.score, abs=1e-9)
-        assert found.margin == pytest.approx(log_odds(with_newcomer, noise, old), rel=1e-3, abs=1e-3)
+        assert found.margin == pytest.approx(log_odds(with_enrolled_class, noise, old), rel=1e-3, abs=1e-3)
         assert found.fine.shape != found.contrast.shape
 
 
-def test_an_enrolled_class_as_the_other_one(with_newcomer: Recognizer, photo: Path) -> None:
-    found = with_newcomer.explain(photo, "Noise")
+def test_an_enrolled_class_as_the_other_one(with_enrolled_class: Recognizer, photo: Path) -> None:
+    found = with_enrolled_class.explain(photo, "Noise")
     assert found.against == "Noise" != found.label
-    assert found.margin == pytest.approx(-log_odds(with_newcomer, photo, found.label), rel=1e-3, abs=1e-3)
+    assert found.margin == pytest.approx(-log_odds(with_enrolled_class, photo, found.label), rel=1e-3, abs=1e-3)
     assert found.contrast.sum() + found.margin_offset == pytest.approx(found.margin, abs=1e-9)
 
 

@@ -150,7 +150,7 @@ def test_what_the_file_lacks_is_said(exported: Path, photos: list[Path], command
     assert command("enroll", exported, photos[0], "--label", "new").code == 2
 
 
-def test_a_newcomer_is_in_the_file(model_copy: Path, tmp_path: Path, command: Command) -> None:
+def test_an_enrolled_class_is_in_the_exported_file(model_copy: Path, tmp_path: Path, command: Command) -> None:
     strange = [tmp_path / f"{index}.png" for index in range(3)]
     for index, path in enumerate(strange):
         Image.effect_noise((96, 96), 60 + 10 * index).convert("RGB").save(path)

@@ -128,7 +128,7 @@ def test_field_marks_of_no_pair_are_refused(small: Path) -> None:
         truth.separating_parts(name, name)
 
 
-def test_missing_or_damaged_field_marks_are_told(tmp_path: Path) -> None:
+def test_missing_or_damaged_field_marks_are_reported(tmp_path: Path) -> None:
     with pytest.raises(DataError) as missing:
         read_field_marks(tmp_path)
     assert str(missing.value) == (

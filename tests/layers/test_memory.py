@@ -16,7 +16,7 @@ def drawn(count: int, seed: int = 0) -> Tensor:
     return normalize(torch.randn(count, 6, generator=torch.Generator().manual_seed(seed)), dim=1)
 
 
-def test_the_vote_of_the_neighbours() -> None:
+def test_logits_are_a_soft_vote_of_the_stored_embeddings() -> None:
     memory, known, labels = ClassMemory(3, 4, 6, 0.1), drawn(5), torch.tensor([0, 0, 2, 2, 2])
     memory.fill(known, labels)
     asked = drawn(2, seed=1)
@@ -37,7 +37,7 @@ def test_one_place_is_the_nearest_mean() -> None:
     torch.testing.assert_close(memory(known), known @ means.T)
 
 
-def test_nothing_is_known_at_first() -> None:
+def test_an_empty_memory_gives_the_lowest_logits() -> None:
     memory = ClassMemory(3, 2, 6, 0.05)
     torch.testing.assert_close(memory(drawn(2)), torch.full((2, 3), -20.0))
 
@@ -52,7 +52,7 @@ def test_the_newest_push_out_the_oldest_of_their_class() -> None:
     torch.testing.assert_close(memory.embeddings[0], known[[5, 4, 3]])
 
 
-def test_filling_forgets_what_was_there() -> None:
+def test_fill_replaces_what_was_stored() -> None:
     memory, known = ClassMemory(2, 3, 6, 0.1), drawn(4)
     memory.push(known, torch.tensor([0, 0, 1, 1]))
     memory.fill(known[:1], torch.tensor([1]))
@@ -61,7 +61,7 @@ def test_filling_forgets_what_was_there() -> None:
     assert not memory.embeddings[1, 1:].any()
 
 
-def test_few_stand_for_themselves_and_many_for_their_clusters() -> None:
+def test_representatives_are_the_embeddings_or_their_cluster_centres() -> None:
     known = drawn(5)
     assert torch.equal(representatives(known, 5), known)
     corners = torch.eye(3)

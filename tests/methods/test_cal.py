@@ -66,7 +66,7 @@ def test_the_effect_of_attention_against_none() -> None:
 
 
 @torch.no_grad()
-def test_attention_that_says_nothing_has_no_effect() -> None:
+def test_uniform_attention_has_no_effect() -> None:
     method = cal(counterfactual="uniform", num_crops=0)
     output = method(images())
     embedding = power_normalize(output.feature_map.mean((2, 3)).repeat(1, 4))
@@ -76,7 +76,7 @@ def test_attention_that_says_nothing_has_no_effect() -> None:
 
 
 @torch.no_grad()
-def test_one_photo_alone_has_nothing_to_be_shuffled_with() -> None:
+def test_shuffled_attention_of_a_single_photo_is_unchanged() -> None:
     method = cal(counterfactual="shuffled", num_crops=0)
     output = method(images(1))
     effect = method.effect(output.logits, output.attention_maps, output.feature_map)
@@ -107,7 +107,7 @@ def test_without_crops_and_erasures() -> None:
     torch.testing.assert_close(method.loss(output, LABELS), slow)
 
 
-def test_the_effect_teaches_the_maps_and_no_bias() -> None:
+def test_the_maps_learn_from_the_effect_and_the_bias_does_not() -> None:
     """A bias is in both logits and cancels: an answer that needs no photo earns nothing."""
     method = cal(guided=False)
     output = trained(method)
@@ -120,10 +120,10 @@ def test_the_effect_teaches_the_maps_and_no_bias() -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize("num_crops", [0, 1, 3])
-def test_closer_looks_are_averaged(num_crops: int) -> None:
+def test_logits_of_the_crops_are_averaged(num_crops: int) -> None:
     method, once = cal(num_crops=num_crops), cal(num_crops=0)
     first = once(images())
-    closer = method.closer_looks(images(), first.attention_maps)
-    looks = [first.logits, *(once(look.images).logits for look in closer)]
-    assert len(looks) == 1 + num_crops
-    torch.testing.assert_close(method(images()).logits, torch.stack(looks).mean(0))
+    closer = method.closer_views(images(), first.attention_maps)
+    views = [first.logits, *(once(view.images).logits for view in closer)]
+    assert len(views) == 1 + num_crops
+    torch.testing.assert_close(method(images()).logits, torch.stack(views).mean(0))

@@ -15,7 +15,7 @@ def attention(**options: object) -> Method:
 
 
 @pytest.mark.parametrize("kind", ["cbam", "se"])
-def test_a_new_method_answers_like_the_plain_one(kind: str) -> None:
+def test_attention_starts_as_the_identity(kind: str) -> None:
     method = attention(attention=kind)
     images = torch.rand(2, 3, 64, 64)
     with torch.no_grad():
@@ -30,7 +30,7 @@ def test_attention_maps_lie_on_the_grid_of_the_feature_map() -> None:
     assert output.attention_maps.shape == (2, 1, *output.feature_map.shape[2:])
 
 
-def test_channels_alone_have_no_map() -> None:
+def test_channel_attention_has_no_map() -> None:
     assert attention(attention="se")(torch.rand(2, 3, 64, 64)).attention_maps is None
 
 

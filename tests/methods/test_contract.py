@@ -148,7 +148,7 @@ def test_it_learns_eight_photos(method: Method) -> None:
     assert losses[-1] < 0.5 * losses[0], losses
 
 
-def test_the_head_is_what_no_backbone_holds(method: Method) -> None:
+def test_the_head_is_every_parameter_outside_the_backbones(method: Method) -> None:
     head = {id(parameter) for parameter in method.head_parameters()}
     inside = {id(parameter) for backbone in method.backbones for parameter in backbone.parameters()}
     assert head
@@ -174,7 +174,7 @@ def test_evaluation_is_deterministic(method: Method) -> None:
     assert torch.equal(first.embedding, second.embedding)
 
 
-def test_a_photo_is_answered_alike_alone_and_in_company(method: Method) -> None:
+def test_logits_do_not_depend_on_the_other_photos_of_a_batch(method: Method) -> None:
     images = photos(3)
     method.eval()
     with torch.no_grad():

@@ -50,5 +50,5 @@ def test_the_length_of_the_descriptor(levels: int, pairs: int) -> None:
     assert hierarchical(levels=levels, rank=4)(torch.rand(1, 3, 64, 64)).embedding.shape == (1, 4 * pairs)
 
 
-def test_the_classifier_learns_alone_first() -> None:
+def test_only_the_classifier_trains_first() -> None:
     assert [stage.freeze for stage in hierarchical().stages()] == ["all", None]

@@ -67,7 +67,7 @@ def test_stages_take_turns() -> None:
     assert sum(stage.share for stage in ma_cnn(rounds=2).stages()) == pytest.approx(1)
 
 
-def test_groups_learn_from_spread_and_overlap_while_all_else_rests(method: MACNN) -> None:
+def test_groups_learn_from_spread_and_overlap_while_the_rest_is_frozen(method: MACNN) -> None:
     prepared_for(method, 0)
     output = method(images())
     maps = output.attention_maps
@@ -79,7 +79,7 @@ def test_groups_learn_from_spread_and_overlap_while_all_else_rests(method: MACNN
     assert gradient_of(method.backbone) == gradient_of(method.head) == 0
 
 
-def test_classifiers_learn_from_every_part_while_groups_rest(method: MACNN) -> None:
+def test_classifiers_learn_from_every_part_while_groups_are_frozen(method: MACNN) -> None:
     prepared_for(method, 1)
     output, labels = method(images()), torch.tensor([0, 1])
     loss = method.loss(output, labels)

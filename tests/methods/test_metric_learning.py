@@ -74,12 +74,12 @@ def photos(count: int) -> Tensor:
     return torch.randn(count, 3, 32, 32, generator=torch.Generator().manual_seed(1))
 
 
-def test_the_end_remembers_as_many_photos_as_there_are_places(trained: MetricLearning) -> None:
+def test_finish_stores_as_many_photos_as_there_are_places(trained: MetricLearning) -> None:
     lengths = trained.memory.embeddings.norm(dim=2)
     torch.testing.assert_close(lengths, torch.ones(CLASSES, 2))
 
 
-def test_what_is_remembered_is_saved(trained: MetricLearning, tmp_path: Path) -> None:
+def test_stored_embeddings_are_saved(trained: MetricLearning, tmp_path: Path) -> None:
     save_file({name: tensor.contiguous() for name, tensor in trained.state_dict().items()}, tmp_path / "weights")
     loaded = built(seed=1).eval()
     loaded.load_state_dict(load_file(tmp_path / "weights"))
@@ -89,7 +89,7 @@ def test_what_is_remembered_is_saved(trained: MetricLearning, tmp_path: Path) ->
     assert len(expected.logits.unique()) > 1
 
 
-def test_remembered_photos_are_recognized() -> None:
+def test_stored_photos_are_recognized() -> None:
     method, images, labels = built(remembered=3).eval(), photos(6), torch.arange(6) % CLASSES
     method.finish(lambda: iter([(images[:4], labels[:4]), (images[4:], labels[4:])]))
     with torch.no_grad():
@@ -98,7 +98,7 @@ def test_remembered_photos_are_recognized() -> None:
     assert torch.equal(output.logits.argmax(1), labels)
 
 
-def test_the_memory_learns_while_training_alone() -> None:
+def test_the_memory_changes_only_in_training() -> None:
     method, labels = built(), torch.tensor([0, 0, 2])
     method.loss(method.eval()(photos(3)), labels)
     assert not method.memory.embeddings.any()
@@ -109,7 +109,7 @@ def test_the_memory_learns_while_training_alone() -> None:
 
 
 @pytest.mark.parametrize("objective", OBJECTIVE_OPTIONS)
-def test_no_gradient_goes_through_what_is_remembered(objective: str) -> None:
+def test_no_gradient_passes_through_stored_embeddings(objective: str) -> None:
     method: Method = built(objective=objective).train()
     for _ in range(2):
         loss = method.loss(method(photos(4)), torch.tensor([0, 0, 1, 1]))
@@ -118,7 +118,7 @@ def test_no_gradient_goes_through_what_is_remembered(objective: str) -> None:
     assert all(parameter.grad is not None for parameter in method.head_parameters())
 
 
-def test_vectors_of_the_classes_train_like_a_head_and_are_saved() -> None:
+def test_class_proxies_train_like_a_head_and_are_saved() -> None:
     method = built(objective="subcenter_arcface", sub_centers=2)
     assert method.state_dict()["objective.loss.W"].shape == (8, 2 * CLASSES)
     assert any(parameter is method.objective.loss.W for parameter in method.head_parameters())
@@ -142,7 +142,7 @@ def test_vectors_of_the_classes_train_like_a_head_and_are_saved() -> None:
          "batch_size is 4; change either, but got 4"),
     ],
 )  # fmt: skip
-def test_settings_that_would_do_nothing_are_refused(overrides: list[str], message: str) -> None:
+def test_settings_without_effect_are_refused(overrides: list[str], message: str) -> None:
     with pytest.raises(SettingError) as caught:
         build_settings("metric_learning", overrides=overrides)
     assert str(caught.value) == message

@@ -68,7 +68,7 @@ def test_the_embedding_is_the_photo_and_its_best_parts(method: NTSNet) -> None:
 
 
 @torch.no_grad()
-def test_the_answer_reads_the_first_of_the_proposals() -> None:
+def test_the_classifier_uses_the_first_of_the_proposals() -> None:
     method = nts_net(num_parts=2)
     assert torch.equal(
         method(images()).regions, method.propose(images(), method.backbone.maps(images())[0], 6)[0][:, :2]
@@ -96,7 +96,7 @@ def test_the_weight_of_the_ranking() -> None:
     torch.testing.assert_close(one.loss(output, LABELS) - none.loss(output, LABELS), rank)
 
 
-def test_the_ranking_teaches_the_navigator_alone(method: NTSNet) -> None:
+def test_only_the_navigator_learns_from_the_ranking_loss(method: NTSNet) -> None:
     output = taught(method)
     assert output.scores is not None
     assert output.part_logits is not None
@@ -105,7 +105,7 @@ def test_the_ranking_teaches_the_navigator_alone(method: NTSNet) -> None:
     assert reached == {"navigator"}
 
 
-def test_the_classifiers_do_not_teach_the_navigator(method: NTSNet) -> None:
+def test_the_navigator_gets_no_gradient_from_the_classifiers(method: NTSNet) -> None:
     output = taught(method)
     assert output.part_logits is not None
     (output.logits.square().sum() + output.part_logits.square().sum()).backward()  # type: ignore[no-untyped-call]
@@ -114,7 +114,7 @@ def test_the_classifiers_do_not_teach_the_navigator(method: NTSNet) -> None:
 
 
 @torch.no_grad()
-def test_crops_are_half_of_the_photo_or_as_asked(method: NTSNet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_crops_have_half_the_side_of_the_photo_or_part_size(method: NTSNet, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
     for one in (method, nts_net(part_size=48)):
         one.backbone.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape[-1]))

@@ -73,7 +73,7 @@ def test_the_classifier_sees_a_missing_part_as_absent_whatever_the_pixels(method
     torch.testing.assert_close(embedding[0, [0, 1, 3]], full[0, [0, 1, 3]])
 
 
-def test_the_answer_with_given_parts_looks_at_them(method: PartRCNN) -> None:
+def test_the_classifier_uses_given_parts(method: PartRCNN) -> None:
     photos = MarkedPhotos(method)
     expected = method.true_regions(photos.marked, SIDE)
     with torch.no_grad():
@@ -88,7 +88,7 @@ def test_the_answer_with_given_parts_looks_at_them(method: PartRCNN) -> None:
     assert not torch.equal(around.regions[:, 1:], expected[:, 1:])
 
 
-def test_marks_of_the_mirror_image() -> None:
+def test_annotations_of_the_mirror_image() -> None:
     nan = torch.nan
     marked = Annotations(torch.tensor([[4.0, 5.0, 20.0, 30.0]]), torch.tensor([[[6.0, 7.0], [10.0, 8.0], [nan, nan]]]))
     mirrored = marked.mirrored(64, [0, 2, 1])
@@ -114,7 +114,7 @@ def test_found_parts_lie_in_the_object_under_the_box_constraint(method: PartRCNN
     assert (parts[..., 2:] <= root[..., 2:] + slack)[there].all()
 
 
-def test_learning_with_annotations(method: PartRCNN) -> None:
+def test_the_loss_with_annotations(method: PartRCNN) -> None:
     photos = MarkedPhotos(method)
     method.train()
     loss = method.annotated_loss(photos.images, photos.labels, photos.marked)
@@ -127,7 +127,7 @@ def test_learning_with_annotations(method: PartRCNN) -> None:
     assert alone < loss  # the classifier, which does not learn now, is not asked
 
 
-def test_unmarked_photos_teach_the_classifier_alone(method: PartRCNN) -> None:
+def test_only_the_classifier_learns_from_photos_without_annotations(method: PartRCNN) -> None:
     photos = MarkedPhotos(method)
     assert photos.marked.points is not None
     boxes, points = (torch.full_like(part, torch.nan) for part in (photos.marked.boxes, photos.marked.points))

@@ -64,7 +64,7 @@ def test_the_loss_counts_the_joined_classifier_twice(method: PMG) -> None:
     torch.testing.assert_close(method.loss(output, labels), 2 * F.cross_entropy(output.logits, labels) + sum(each))
 
 
-def test_a_batch_teaches_every_classifier(method: PMG) -> None:
+def test_every_classifier_learns_from_a_batch(method: PMG) -> None:
     output = method.train()(images())
     assert isinstance(output, PMGOutput)
     assert output.jigsaw_logits is not None
@@ -73,7 +73,7 @@ def test_a_batch_teaches_every_classifier(method: PMG) -> None:
     assert method.head.weight.grad is None
 
 
-def test_batches_of_one_teach_every_classifier_in_turn(method: PMG) -> None:
+def test_every_classifier_learns_in_turn_from_batches_of_one(method: PMG) -> None:
     method.train()
     for _ in range(20):
         output = method(images(1))

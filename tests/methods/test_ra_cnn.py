@@ -56,7 +56,7 @@ def test_rank_loss_by_hand() -> None:
     assert rank_loss(logits, torch.tensor([[1.0, 0.0], [1.0, 0.0]]), 0.05).item() == pytest.approx(expected, abs=1e-6)
 
 
-def test_rank_loss_moves_the_finer_scale_alone() -> None:
+def test_only_the_finer_scale_gets_a_gradient_from_the_rank_loss() -> None:
     logits = torch.zeros(1, 3, 4, requires_grad=True)
     rank_loss(logits, torch.tensor([2]), 0.05).backward()  # type: ignore[no-untyped-call]
     assert logits.grad is not None
@@ -78,7 +78,7 @@ def test_regions_are_nested_and_inside_the_photo(method: RACNN) -> None:
 
 
 @torch.no_grad()
-def test_the_embedding_joins_what_the_photo_and_its_regions_show(method: RACNN) -> None:
+def test_the_embedding_concatenates_the_photo_and_its_regions(method: RACNN) -> None:
     output = method(images())
     assert output.regions is not None
     crops = [boxcar_crop(images(), output.regions[:, index], method.crop_side(64)) for index in range(2)]
@@ -109,7 +109,7 @@ def test_stages_take_turns(method: RACNN) -> None:
     assert sum(stage.share for stage in ra_cnn(rounds=3).stages()) == pytest.approx(1)
 
 
-def test_classifiers_learn_from_every_scale_while_proposals_rest(method: RACNN) -> None:
+def test_classifiers_learn_from_every_scale_while_proposals_are_frozen(method: RACNN) -> None:
     prepared_for(method, 0)
     output, labels = method(images()), torch.tensor([0, 1])
     loss = method.loss(output, labels)
@@ -120,7 +120,7 @@ def test_classifiers_learn_from_every_scale_while_proposals_rest(method: RACNN) 
     assert gradient_of(method.proposals) == 0
 
 
-def test_proposals_learn_from_the_rank_while_all_else_rests(method: RACNN) -> None:
+def test_proposals_learn_from_the_rank_loss_while_the_rest_is_frozen(method: RACNN) -> None:
     prepared_for(method, 1)
     output, labels = method(images(4)), torch.arange(4)
     loss = method.loss(output, labels)
@@ -166,7 +166,7 @@ def test_evidence_adds_up_to_the_truth_over_its_strongest_rival(method: RACNN) -
         assert float(found[row].mean()) == pytest.approx(expected, abs=1e-5)
 
 
-def test_before_they_rank_proposals_are_aimed_at_the_evidence_if_asked() -> None:
+def test_with_aim_evidence_proposals_start_at_the_evidence() -> None:
     method = ra_cnn(aim="evidence")
     batch = images(12) * torch.linspace(0, 1, 64)
 
@@ -191,6 +191,6 @@ def test_before_they_rank_proposals_are_aimed_at_the_evidence_if_asked() -> None
     assert all(torch.equal(tensor, kept[name]) for name, tensor in paper.state_dict().items())
 
 
-def test_an_aim_that_there_is_not() -> None:
+def test_an_unknown_aim() -> None:
     with pytest.raises(SettingError, match="unknown aim 'middle'"):
         ra_cnn(aim="middle")

@@ -66,7 +66,7 @@ def test_the_reduction_begins_as_a_rotation() -> None:
     torch.testing.assert_close(weight @ weight.T, torch.eye(8))  # type: ignore[operator,union-attr]
 
 
-def test_the_classifier_learns_alone_first_and_fast() -> None:
+def test_only_the_classifier_trains_first_at_a_high_learning_rate() -> None:
     method = two_streams()
     alone, together = method.stages()
     settings = BilinearCNN.Settings(lr=0.01, head_lr_scale=3.0, layer_decay=1.0)
@@ -97,7 +97,7 @@ def test_only_a_map_with_itself_has_a_matrix_root(options: dict[str, str]) -> No
     )
 
 
-def test_no_reduction_can_be_asked_for_in_words() -> None:
+def test_none_as_text_turns_the_reduction_off() -> None:
     settings = build_settings("bilinear_cnn", overrides=["projected=none", "second_backbone=lite2"])
     assert isinstance(settings, BilinearCNN.Settings)
     assert method_options(settings) == {

@@ -43,10 +43,10 @@ def test_the_descriptor_is_the_mean_under_each_map(method: WSDAN) -> None:
 
 
 @torch.no_grad()
-def test_the_second_look_is_averaged_in(method: WSDAN) -> None:
+def test_the_probabilities_of_the_second_view_are_averaged(method: WSDAN) -> None:
     once = ws_dan(refine=False)
     first = once(images())
-    (closer,) = method.closer_looks(images(), first.attention_maps)
+    (closer,) = method.closer_views(images(), first.attention_maps)
     second = once(closer.images)
     mean = (first.logits.softmax(1) + second.logits.softmax(1)) / 2
     torch.testing.assert_close(method(images()).logits.softmax(1), mean)
@@ -75,7 +75,7 @@ def test_the_weight_of_the_distance() -> None:
     torch.testing.assert_close(method.loss(output, labels), slow)
 
 
-def test_centres_move_in_training_alone(method: WSDAN) -> None:
+def test_centres_move_only_in_training(method: WSDAN) -> None:
     labels = torch.tensor([1, 4])
     method.loss(method(images()), labels)
     assert (method.centers.centers == 0).all()
@@ -84,7 +84,7 @@ def test_centres_move_in_training_alone(method: WSDAN) -> None:
     assert moved.tolist() == [label in (1, 4) for label in range(7)]
 
 
-def test_every_pass_teaches_the_maps(method: WSDAN) -> None:
+def test_the_maps_learn_from_every_pass(method: WSDAN) -> None:
     output = method.train()(images())
     assert isinstance(output, WSDANOutput)
     for logits in (output.logits, output.cropped_logits, output.dropped_logits):

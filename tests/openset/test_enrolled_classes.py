@@ -1,4 +1,4 @@
-"""How newcomers compete with the head: laws of the probabilities."""
+"""How enrolled classes compete with the head: laws of the probabilities."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ rng = np.random.default_rng(0)
 PROBABILITIES = rng.dirichlet(np.ones(6), size=30)
 
 
-@pytest.mark.parametrize("newcomers", [1, 2, 5])
-def test_probabilities_add_up_and_the_old_keep_their_proportions(newcomers: int) -> None:
-    odds = np.random.default_rng(newcomers).lognormal(size=(30, newcomers))
+@pytest.mark.parametrize("enrolled", [1, 2, 5])
+def test_probabilities_sum_to_one_and_trained_classes_keep_their_proportions(enrolled: int) -> None:
+    odds = np.random.default_rng(enrolled).lognormal(size=(30, enrolled))
     joined = with_enrolled(PROBABILITIES, odds)
     np.testing.assert_allclose(joined.sum(1), 1.0)
     share = joined[:, :6].sum(1, keepdims=True)
@@ -23,7 +23,7 @@ def test_probabilities_add_up_and_the_old_keep_their_proportions(newcomers: int)
     np.testing.assert_allclose(joined[:, 6:] / share, odds)
 
 
-def test_a_photo_far_from_every_newcomer_keeps_its_probabilities_to_the_digit() -> None:
+def test_a_photo_far_from_every_enrolled_class_keeps_its_exact_probabilities() -> None:
     joined = with_enrolled(PROBABILITIES, np.full((30, 3), 0.0099))
     np.testing.assert_array_equal(joined[:, :6], PROBABILITIES)
     np.testing.assert_array_equal(joined[:, 6:], 0.0)
@@ -36,7 +36,7 @@ def _classes(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     return unit_rows(means[labels] + 0.7 * draws.normal(size=(count, 32))), labels
 
 
-def test_on_the_way_from_an_old_class_to_the_newcomer_it_grows_likelier() -> None:
+def test_an_enrolled_class_grows_likelier_towards_its_mean() -> None:
     """Beside one old class both features are linear, so that the way is uphill throughout."""
     train, labels = _classes(0, 600)
     statistics = ClassGaussians.fit(train, labels, 20).without(np.delete(np.arange(20), 8))
@@ -47,7 +47,7 @@ def test_on_the_way_from_an_old_class_to_the_newcomer_it_grows_likelier() -> Non
     assert (np.diff(odds) > 0).all()
 
 
-def test_a_number_of_photos_finds_its_gate() -> None:
+def test_the_enrolment_gate_depends_on_the_number_of_photos() -> None:
     common = {"discriminant": 0.0, "similarity": 0.0, "bias": 0.0, "simulated_recall": 0.0, "simulated_loss": 0.0}
     gates = [EnrolmentGate(shots=shots, **common) for shots in (2, 3, 5)]
     assert [gate_for(gates, count).shots for count in (1, 2, 3, 4, 5, 9)] == [2, 2, 3, 3, 5, 5]

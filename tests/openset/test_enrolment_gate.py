@@ -1,4 +1,4 @@
-"""Gates of newcomers: simulated enrolments are those of a loop, and the loss that they allow is what comes."""
+"""Enrolment gates: simulated enrolments equal those of a loop, and the measured loss equals the allowed one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _draws(seed: int, classes: int = 30, photos: int = 1200) -> list[ClassFold]:
 DRAWS = _draws(0)
 
 
-def test_enrolments_are_those_of_a_loop() -> None:
+def test_enrolments_equal_those_of_a_loop() -> None:
     draw, shots, times = DRAWS[0], 3, 2
     trials = _enrolments(draw, shots, times, np.random.default_rng(5))
     assert len(trials) == times
@@ -52,7 +52,7 @@ def test_enrolments_are_those_of_a_loop() -> None:
         assert trials[0].rivals[index] == pytest.approx(expected)
 
 
-def test_gates_keep_the_budget_and_more_photos_find_more() -> None:
+def test_enrolment_gates_keep_the_budget_and_more_photos_find_more() -> None:
     gates = fit_gates(DRAWS)
     assert tuple(gate.shots for gate in gates) == SHOTS
     assert all(gate.simulated_loss <= LOSS_BUDGET for gate in gates)
@@ -62,8 +62,8 @@ def test_gates_keep_the_budget_and_more_photos_find_more() -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_what_newcomers_cost_is_what_was_promised(seed: int) -> None:
-    """The gates of one world in another one: as many right answers lost for each newcomer, and as much found."""
+def test_enrolled_classes_cost_no_more_accuracy_than_the_budget(seed: int) -> None:
+    """The gates of one simulated data set on another: equal loss of correct answers and equal recall."""
     gate = fit_gates(DRAWS)[-1]
     lost = found = photos = own = 0.0
     for draw in _draws(seed):
@@ -90,21 +90,21 @@ def test_what_newcomers_cost_is_what_was_promised(seed: int) -> None:
 def test_the_cut_keeps_the_budget_and_is_no_higher_than_needed(seed: int) -> None:
     rng = np.random.default_rng(seed)
     excess, weights = rng.normal(size=3000), rng.integers(3, size=3000).astype(float)
-    newcomers = rng.integers(1, 9, size=3000)
-    cut, allowed = _cut(excess, newcomers, weights), LOSS_BUDGET * (weights * newcomers).sum()
+    enrolled = rng.integers(1, 9, size=3000)
+    cut, allowed = _cut(excess, enrolled, weights), LOSS_BUDGET * (weights * enrolled).sum()
     assert weights[excess > cut].sum() <= allowed < weights[excess >= cut].sum()
 
 
 def test_the_standard_error_is_that_of_the_cut_over_worlds() -> None:
     """Of an exponential tail, over 300 worlds; each photo stands there three times."""
-    photos, newcomers = np.repeat(np.arange(2000), 3), np.full(6000, 20)
+    photos, enrolled = np.repeat(np.arange(2000), 3), np.full(6000, 20)
     worlds = [np.repeat(np.random.default_rng(seed).exponential(size=2000), 3) for seed in range(300)]
-    true = np.std([_cut(excess, newcomers, np.ones(6000)) for excess in worlds])
-    found = np.mean([_standard_error(excess, newcomers, photos) for excess in worlds[:20]])
+    true = np.std([_cut(excess, enrolled, np.ones(6000)) for excess in worlds])
+    found = np.mean([_standard_error(excess, enrolled, photos) for excess in worlds[:20]])
     assert found == pytest.approx(true, rel=0.25)
 
 
-def test_where_train_photos_flatter_gates_are_more_careful() -> None:
+def test_enrolment_gates_are_stricter_if_the_model_is_overconfident_on_train_photos() -> None:
     bare = fit_gates(DRAWS)
     of_val = [replace(draw, known_from_train=np.zeros(len(draw.labels), dtype=np.bool_)) for draw in DRAWS]
     careful = fit_gates(of_val)

@@ -37,7 +37,7 @@ def _create(folder: Path, count: int = 400, dim: int = 16) -> tuple[GalleryFacts
     return Gallery.create("gallery", folder, _rows(labels), vectors, "key"), vectors, labels
 
 
-def test_neighbours_and_their_vote_are_those_of_scikit_learn(tmp_path: Path) -> None:
+def test_neighbours_and_their_vote_equal_those_of_scikit_learn(tmp_path: Path) -> None:
     facts, vectors, labels = _create(tmp_path)
     queries, _ = _clusters(40, 16, seed=1)
     found = Gallery(facts, tmp_path).search(queries, 5)
@@ -74,7 +74,7 @@ def test_a_large_table_gets_an_index_that_finds_nearly_all(tmp_path: Path, monke
     assert Gallery(added, tmp_path).search(queries[:1], 1)[0][0].path == "new.jpg"
 
 
-def test_names_may_hold_anything(tmp_path: Path) -> None:
+def test_names_may_contain_any_character(tmp_path: Path) -> None:
     vectors, _ = _clusters(3, 8)
     rows = [GalleryRow("it's\n.jpg", "O'Brien; DROP", "train"), GalleryRow("鳥.jpg", "鳥", "val")]
     rows.append(GalleryRow(b"\xff.jpg".decode("utf-8", "surrogateescape"), "", "train"))

@@ -26,7 +26,7 @@ def test_every_class_is_left_out_once_with_all_its_photos() -> None:
         assert draw.known.probabilities.shape == (len(draw.labels), 12 - len(out))
 
 
-def test_no_photo_that_a_draw_was_fitted_on_is_looked_at() -> None:
+def test_folds_are_tested_only_on_photos_that_they_were_not_fitted_on() -> None:
     """A photo that is looked at lies nowhere among the landmarks, which are the fitted photos."""
     for draw in DRAWS:
         for photos in (draw.known, draw.unknown):
@@ -43,7 +43,7 @@ def test_photos_of_one_moment_are_held_back_together() -> None:
         assert (draw.known.vectors @ draw.known.reference_vectors.T).max() < 1 - 1e-5
 
 
-def test_where_train_photos_flatter_val_photos_alone_are_looked_at() -> None:
+def test_only_val_photos_are_used_if_the_model_is_overconfident_on_train_photos() -> None:
     """Val as noisy as photos of another place: far fewer of them are answered right than train photos."""
     blurred = unit_rows(VAL + 2.0 * rng.normal(size=VAL.shape) / np.sqrt(24))
     draws = leave_class_out(TRAIN, TRAIN_LABELS, blurred, VAL_LABELS, np.arange(450))
@@ -81,6 +81,6 @@ def test_left_out_classes_are_detected_by_every_score() -> None:
     assert np.mean(simulated["nearest"]) > 0.8
 
 
-def test_chance_chooses_nothing() -> None:
+def test_another_score_is_chosen_only_if_it_is_significantly_better() -> None:
     assert choose_score({"joint": [0.8, 0.9, 0.7, 0.8], "energy": [0.9, 0.8, 0.8, 0.75]}) == "joint"
     assert choose_score({"joint": [0.8, 0.9, 0.7, 0.8], "energy": [0.9, 0.99, 0.8, 0.91]}) == "energy"

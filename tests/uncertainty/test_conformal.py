@@ -35,7 +35,7 @@ def _photos(count: int, seed: int, wrong_by: float = 1.0) -> tuple[Floats, Ints]
 
 @pytest.mark.parametrize("coverage", [0.5, 0.8, 0.9, 0.95])
 @pytest.mark.parametrize("count", [40, 133])
-def test_sets_are_those_of_mapie(coverage: float, count: int) -> None:
+def test_sets_equal_those_of_mapie(coverage: float, count: int) -> None:
     known, labels = _photos(count, 0)
     fresh, _ = _photos(300, 1)
     with warnings.catch_warnings():
@@ -47,7 +47,7 @@ def test_sets_are_those_of_mapie(coverage: float, count: int) -> None:
     np.testing.assert_array_equal(prediction_sets(fresh, quantile, allow_empty=True), expected)
 
 
-def test_scores_are_sorted_and_one_minus_the_probability_of_the_truth() -> None:
+def test_scores_are_sorted_and_one_minus_the_probability_of_the_correct_class() -> None:
     probabilities, labels = _photos(50, 3)
     np.testing.assert_allclose(
         conformity_scores(probabilities, labels), np.sort(1 - probabilities[np.arange(50), labels])
@@ -55,7 +55,7 @@ def test_scores_are_sorted_and_one_minus_the_probability_of_the_truth() -> None:
     assert len(conformity_scores(np.zeros((0, 7)), np.zeros(0, dtype=np.int64))) == 0
 
 
-def test_sets_grow_with_the_coverage_and_always_hold_the_best_class() -> None:
+def test_sets_grow_with_the_coverage_and_always_contain_the_most_probable_class() -> None:
     known, labels = _photos(99, 0)
     fresh, _ = _photos(200, 1)
     scores, before = conformity_scores(known, labels), np.zeros((200, 7), dtype=bool)
@@ -70,7 +70,7 @@ def test_sets_grow_with_the_coverage_and_always_hold_the_best_class() -> None:
 
 @pytest.mark.parametrize("wrong_by", [1.0, 3.0])
 @pytest.mark.parametrize("coverage", [0.8, 0.9])
-def test_coverage_is_kept_however_wrong_the_probabilities(coverage: float, wrong_by: float) -> None:
+def test_coverage_holds_for_wrong_probabilities_too(coverage: float, wrong_by: float) -> None:
     """Over many draws of calibration photos: the mean within four standard errors, each by the beta-binomial law."""
     count, tested, found = 99, 200, []
     for seed in range(100):
@@ -87,7 +87,7 @@ def test_coverage_is_kept_however_wrong_the_probabilities(coverage: float, wrong
 
 
 @pytest.mark.parametrize(("coverage", "needed"), [(0.5, 1), (0.8, 4), (0.9, 9), (0.95, 19), (0.99, 99), (0.999, 999)])
-def test_so_many_photos_vouch_for_a_coverage_and_one_fewer_does_not(coverage: float, needed: int) -> None:
+def test_the_number_of_calibration_photos_needed_for_a_coverage(coverage: float, needed: int) -> None:
     assert photos_needed(coverage) == needed
     assert score_quantile(np.linspace(0, 1, needed), coverage) is not None
     assert score_quantile(np.linspace(0, 1, needed - 1), coverage) is None

@@ -51,7 +51,7 @@ def _sets(model: Recognizer, rows: NDArray[np.floating], coverage: float = COVER
     return prediction_sets(rows, quantile, ConformityScore(facts.score, facts.k_reg, facts.penalty))
 
 
-def test_its_numbers_are_chosen_on_free_val_photos_and_calibrated_on_the_others(raps: Path, birds: Path) -> None:
+def test_parameters_are_chosen_outside_the_calibration_set(raps: Path, birds: Path) -> None:
     model = Recognizer(raps)
     assert model.manifest.settings["conformal"] == "raps"
     photos = prepare(read(birds), 0, val_fraction=0.3).photos
@@ -64,7 +64,7 @@ def test_its_numbers_are_chosen_on_free_val_photos_and_calibrated_on_the_others(
     np.testing.assert_allclose(model.guarantees.tables.scores, expected, atol=1e-3)
 
 
-def test_answers_specimens_and_figures_are_made_by_it(raps: Path, photos: list[Path]) -> None:
+def test_answers_specimens_and_evaluation_use_it(raps: Path, photos: list[Path]) -> None:
     model = Recognizer(raps)
     rows = model.scores(photos).probabilities
     for members, answer in zip(_sets(model, rows), model.predict(photos), strict=True):
@@ -94,7 +94,7 @@ def test_card_and_report_name_it(raps: Path, fitted: Path, tmp_path: Path) -> No
     assert GuaranteeFacts(file="x", photos=9, score="aps").score_in_words == "APS"
 
 
-def test_an_exported_file_makes_the_same_sets(raps: Path, photos: list[Path], tmp_path: Path) -> None:
+def test_an_exported_file_gives_the_same_sets(raps: Path, photos: list[Path], tmp_path: Path) -> None:
     exported = Recognizer(export(raps, tmp_path / "model.onnx").path)
     assert exported.guarantees.score == Recognizer(raps).guarantees.score
     assert [one.set for one in exported.predict(photos)] == [one.set for one in Recognizer(raps).predict(photos)]
@@ -111,7 +111,7 @@ def test_an_enrolled_class_joins_its_sets(raps: Path, photos: list[Path], tmp_pa
         assert answer.candidates[0].label in (answer.set or ())
 
 
-def test_a_model_from_before_there_was_a_choice_is_lac(fitted: Path, model_copy: Path, photos: list[Path]) -> None:
+def test_a_model_without_the_field_uses_lac(fitted: Path, model_copy: Path, photos: list[Path]) -> None:
     content = json.loads((model_copy / "fieldmark.json").read_text(encoding="utf-8"))
     for name in ("score", "k_reg", "penalty"):
         del content["trust"][name]

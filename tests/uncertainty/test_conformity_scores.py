@@ -76,7 +76,7 @@ def _by_hand(row: Floats, label: int, score: ConformityScore) -> float:
 @pytest.mark.parametrize("coverage", [0.5, 0.8, 0.9, 0.95])
 @pytest.mark.parametrize("count", [40, 133])
 @pytest.mark.parametrize("score", [APS, RAPS, ConformityScore("raps", 1, 0.5), ConformityScore("raps", 3, 0.001)])
-def test_sets_are_those_of_mapie_without_its_random_numbers(
+def test_sets_equal_those_of_mapie_without_its_random_numbers(
     score: ConformityScore, count: int, coverage: float
 ) -> None:
     known, labels = _photos(count, 0, spread=1.0)
@@ -95,7 +95,7 @@ def test_sets_are_those_of_mapie_without_its_random_numbers(
 
 @pytest.mark.parametrize("classes", [2, 3, 30])
 @pytest.mark.parametrize("score", [APS, RAPS, ConformityScore("raps", 1, 0.5)])
-def test_scores_are_those_of_the_papers(score: ConformityScore, classes: int) -> None:
+def test_scores_equal_the_formulas_of_the_papers(score: ConformityScore, classes: int) -> None:
     rows = np.random.default_rng(classes).dirichlet(np.full(classes, 0.5), 20)
     expected = [[_by_hand(row, label, score) for label in range(classes)] for row in rows]
     np.testing.assert_allclose(score(rows), expected, atol=1e-12)
@@ -107,7 +107,7 @@ def test_scores_are_those_of_the_papers(score: ConformityScore, classes: int) ->
 
 
 @pytest.mark.parametrize("score", [LAC, APS, RAPS])
-def test_sets_grow_with_the_coverage_hold_the_best_class_and_go_from_the_best_down(score: ConformityScore) -> None:
+def test_sets_grow_with_the_coverage_and_contain_the_most_probable_classes(score: ConformityScore) -> None:
     known, labels = _photos(99, 0)
     fresh, _ = _photos(200, 1)
     scores, before = conformity_scores(known, labels, score), np.zeros((200, 8), dtype=bool)
@@ -123,7 +123,7 @@ def test_sets_grow_with_the_coverage_hold_the_best_class_and_go_from_the_best_do
 
 
 @pytest.mark.parametrize("score", [LAC, APS, RAPS])
-def test_a_photo_gets_the_same_set_alone_among_others_and_with_its_classes_in_another_order(
+def test_a_set_depends_neither_on_other_photos_nor_on_the_order_of_the_classes(
     score: ConformityScore,
 ) -> None:
     rows, labels = _photos(150, 5)
@@ -134,13 +134,13 @@ def test_a_photo_gets_the_same_set_alone_among_others_and_with_its_classes_in_an
     np.testing.assert_array_equal(sets, alone)
     order = np.random.default_rng(0).permutation(8)
     np.testing.assert_array_equal(prediction_sets(rows[99:][:, order], quantile, score), sets[:, order])
-    newcomers = np.concatenate([rows[99:], np.zeros((51, 2))], 1)  # enrolled classes that are far from every photo
-    np.testing.assert_array_equal(prediction_sets(newcomers, quantile, score)[:, :8], sets)
+    enrolled = np.concatenate([rows[99:], np.zeros((51, 2))], 1)  # enrolled classes that are far from every photo
+    np.testing.assert_array_equal(prediction_sets(enrolled, quantile, score)[:, :8], sets)
 
 
 @pytest.mark.parametrize("wrong_by", [1.0, 3.0, 0.3])
 @pytest.mark.parametrize("score", [LAC, APS, RAPS, ConformityScore("raps", 1, 0.5)])
-def test_coverage_is_at_least_what_is_promised(score: ConformityScore, wrong_by: float) -> None:
+def test_coverage_is_at_least_the_target(score: ConformityScore, wrong_by: float) -> None:
     """At every level, however wrong the probabilities: the mean of many draws, within four standard errors below."""
     count, tested, levels = 79, 120, (0.5, 0.7, 0.8, 0.9, 0.95)
     found: dict[float, list[int]] = {level: [] for level in levels}
@@ -159,7 +159,7 @@ def test_coverage_is_at_least_what_is_promised(score: ConformityScore, wrong_by:
 
 
 @pytest.mark.parametrize("score", [APS, RAPS])
-def test_where_the_best_class_alone_does_not_suffice_coverage_is_not_more_than_promised(score: ConformityScore) -> None:
+def test_coverage_equals_the_target_if_sets_need_more_than_the_most_probable_class(score: ConformityScore) -> None:
     count, tested, level, found = 99, 200, 0.9, []
     for seed in range(100):
         rows, labels = _photos(count + tested, seed, 3.0)
@@ -174,7 +174,7 @@ def test_where_the_best_class_alone_does_not_suffice_coverage_is_not_more_than_p
     assert np.mean([low <= one <= high for one in found]) >= 0.88
 
 
-def test_levels_below_the_accuracy_give_the_best_class_alone() -> None:
+def test_levels_below_the_accuracy_give_only_the_most_probable_class() -> None:
     """What it costs that nothing is drawn at random: coverage cannot fall below the accuracy."""
     rows, labels = _photos(300, 2, spread=0.05)
     accuracy = float((rows.argmax(1) == labels).mean())
@@ -184,7 +184,7 @@ def test_levels_below_the_accuracy_give_the_best_class_alone() -> None:
 
 
 @pytest.mark.parametrize("score", [APS, RAPS])
-def test_the_majority_of_sets_at_half_the_error_keeps_the_promise(score: ConformityScore) -> None:
+def test_the_majority_of_sets_at_half_the_error_keeps_the_coverage(score: ConformityScore) -> None:
     """Three photos of a specimen that have everything in common but their light."""
     count, held = 99, []
     for seed in range(60):
@@ -198,7 +198,7 @@ def test_the_majority_of_sets_at_half_the_error_keeps_the_promise(score: Conform
 
 
 @pytest.mark.parametrize("coverage", [0.8, 0.9])
-def test_the_numbers_of_raps_are_the_rank_that_suffices_and_the_penalty_with_the_smallest_sets(coverage: float) -> None:
+def test_raps_gets_the_rank_that_covers_and_the_penalty_with_the_smallest_sets(coverage: float) -> None:
     rows, labels = _photos(80, 4, 0.5)
     chosen = choose_conformity_score("raps", rows, labels, coverage)
     in_k = [((rows > rows[np.arange(80), labels][:, None]).sum(1) < k).mean() for k in range(1, 9)]
@@ -212,7 +212,7 @@ def test_the_numbers_of_raps_are_the_rank_that_suffices_and_the_penalty_with_the
     assert chosen.penalty == PENALTIES[int(np.argmin(sizes))]
 
 
-def test_too_few_photos_choose_no_penalty_and_other_scores_need_none() -> None:
+def test_the_penalty_is_zero_for_too_few_photos_and_for_other_scores() -> None:
     rows, labels = _photos(8, 0)
     assert choose_conformity_score("raps", rows, labels, 0.9) == ConformityScore("raps", 0, 0.0)
     np.testing.assert_array_equal(ConformityScore("raps", 0, 0.0)(rows), APS(rows))

@@ -47,7 +47,7 @@ def _lowest_passing(row: Floats, threshold: float) -> tuple[int, str | None]:
 
 
 @pytest.mark.parametrize("threshold", [0.31, 0.6, 0.85, 0.97])
-def test_answers_climb_to_the_lowest_ancestor_that_passes(
+def test_answers_back_off_to_the_lowest_ancestor_above_the_threshold(
     tree: Hierarchy, probabilities: Floats, threshold: float
 ) -> None:
     levels = answer_levels(tree.path(probabilities), threshold)
@@ -63,7 +63,7 @@ def test_the_levels_are_named_from_the_class_up(tree: Hierarchy) -> None:
     assert Hierarchy(CLASSES, (), TAXONOMY).levels == ("class", "level 2", "level 1")
 
 
-def test_probabilities_of_ancestors_add_up_and_never_fall_on_the_way_up(tree: Hierarchy, probabilities: Floats) -> None:
+def test_probabilities_of_ancestors_are_sums_and_never_decrease_upwards(tree: Hierarchy, probabilities: Floats) -> None:
     for level in range(3):
         np.testing.assert_allclose(tree.at_level(probabilities, level).sum(1), 1.0)
     assert (np.diff(tree.path(probabilities), axis=1) >= -1e-12).all()
@@ -77,7 +77,7 @@ def test_the_distance_is_the_height_of_the_lowest_common_ancestor(tree: Hierarch
             assert tree.distance(np.array([first]), np.array([second]))[0] == expected
 
 
-def test_equal_names_under_other_parents_are_other_ancestors() -> None:
+def test_equal_names_under_different_parents_are_different_ancestors() -> None:
     tree = Hierarchy(("a", "b"), ("family", "genus"), {"a": ("F", "same"), "b": ("G", "same")})
     assert tree.distance(np.array([0]), np.array([1]))[0] == 3
 
@@ -90,7 +90,7 @@ def _sure_photos(count: int, seed: int, trusted: float) -> tuple[Floats, NDArray
 
 
 @pytest.mark.parametrize("trusted", [1.0, 0.97])
-def test_answers_above_a_learned_threshold_are_right_as_often_as_was_asked(trusted: float) -> None:
+def test_answers_above_a_learned_threshold_reach_the_target_accuracy(trusted: float) -> None:
     kept = []
     for seed in range(60):
         paths, distances = _sure_photos(1000, seed, trusted)
@@ -102,14 +102,14 @@ def test_answers_above_a_learned_threshold_are_right_as_often_as_was_asked(trust
     assert np.mean(kept) >= 0.75
 
 
-def test_nothing_is_learned_where_no_threshold_is_sure_enough() -> None:
+def test_no_threshold_is_learned_if_none_reaches_the_target_accuracy() -> None:
     paths, distances = _sure_photos(500, 0, 0.5)
     assert learn_threshold(paths, distances, 0.9) is None
     assert learn_threshold(np.zeros((0, 2)), np.zeros(0, dtype=np.int64), 0.9) is None
 
 
 @pytest.mark.parametrize("wanted", [0.8, 0.9, 0.95])
-def test_so_many_right_photos_vouch_and_one_fewer_does_not(wanted: float) -> None:
+def test_the_number_of_correct_photos_needed_for_a_target_accuracy(wanted: float) -> None:
     needed = photos_needed_without_error(wanted)
     for count, vouched in ((needed, True), (needed - 1, False)):
         threshold = learn_threshold(np.full((count, 1), 0.99), np.zeros(count, dtype=np.int64), wanted)

@@ -99,7 +99,7 @@ class FeatureCache:
             raise IndexError("expected rows that the cache holds, got -1, which stands for none")
         if not len(rows):
             return np.zeros((0, len(range(self.width)[columns or slice(None)])), dtype=np.float32)
-        # Mapped for this read alone: pages that stay mapped would count as our memory.
+        # Mapped only for this read: pages that stay mapped would count as our memory.
         count = self._rows_file.stat().st_size // (2 * self.width)
         table = np.memmap(self._rows_file, dtype=np.float16, mode="r", shape=(count, self.width))
         return table[rows, columns or slice(None)].astype(np.float32)

@@ -1,4 +1,4 @@
-"""A further line for a method of parts: what it would answer if it were told where they are."""
+"""A further row for a method of parts: its accuracy with the true parts of each test photo."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def oracle_row(row: MethodRow, runs: Sequence[Run], test: RecordList) -> MethodR
         difference=None,
         mcnemar=(),
         standing="none",
-        verdict="is told the true parts of each test photo: what better detection could gain",
+        verdict="gets the true parts of each test photo: what better detection could gain",
         ms_per_photo=None,
         class_top1=(),
     )

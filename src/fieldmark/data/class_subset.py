@@ -61,7 +61,7 @@ def _in_range(records: RecordList, span: re.Match[str]) -> list[int]:
 
 
 def _by_name(records: RecordList, selection: str) -> list[int]:
-    """Labels of the named classes, in the data set's order. A name may hold commas itself if it stands alone."""
+    """Return the labels of the named classes, in the data set's order. A single name may contain commas."""
     if selection in records.class_to_idx:
         return [records.class_to_idx[selection]]
     names = [fold_name(name) for name in selection.split(",") if name.strip()]

@@ -45,7 +45,7 @@ class Survey:
         return duplicate_groups(len(self.records), [*self.pairs, *more])
 
     def findings(self, more: Iterable[DuplicatePair] = ()) -> list[Finding]:
-        """Everything to be told, the worst first.
+        """Return all findings, the worst first.
 
         Args:
             more: Further duplicates, such as embeddings find; those that are known already count once.
@@ -128,9 +128,7 @@ def _demand_enough(seen: Survey) -> None:
         raise DataError(f"expected photos to train on, found none usable among {len(seen.facts):,}{reason}")
     if len(counts) == 1:
         name = records.classes[records[0].label]
-        raise DataError(
-            f"expected usable photos of at least two classes, found them of '{name}' alone: add another class"
-        )
+        raise DataError(f"expected usable photos of at least two classes, found only '{name}': add another class")
     few = [label for label in range(len(records.classes)) if counts[label] < 2]
     if few:
         raise DataError(

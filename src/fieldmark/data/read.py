@@ -127,8 +127,7 @@ def _check_classes(records: RecordList, root: Path) -> None:
     if len(records.classes) < 2:
         found = f"only '{records.classes[0]}'" if records.classes else "none"
         raise DataError(
-            f"expected photos of at least two classes in {root}, found {found}: add a folder or CSV rows for "
-            "each class to be told apart"
+            f"expected photos of at least two classes in {root}, found {found}: add a folder or CSV rows for each class"
         )
 
 

@@ -69,7 +69,7 @@ def explain_photo(recognizer: Predictor, photo: PhotoInput, against: str | None 
 
 
 def _form(recognizer: Predictor, label: int, other: int) -> Callable[[NDArray[np.float64]], LinearForm]:
-    """How two classes, one of them enrolled, are told by their likeness; the winner's gate counts if both were."""
+    """Return how two classes differ in similarity if one is enrolled; if both are, by the gate of the winner."""
     state, trained = recognizer.open_set.state, len(recognizer.manifest.classes)
     means, shots = recognizer.open_set.enrolled_means
     known = np.concatenate([state.gaussians.means, means])

@@ -1,4 +1,4 @@
-"""``auto``: frozen features; larger backbones and fine-tuning only where cross-validation says they pay."""
+"""``auto``: frozen features; larger backbones and fine-tuning only if they raise the cross-validated accuracy."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["Auto"]
 
 @register_method("auto")
 class Auto(PooledMethod):
-    """A member that ``auto`` chose: frozen backbone, poolings side by side, one linear layer."""
+    """A member of the model that ``auto`` fits: frozen backbone, poolings, one linear layer."""
 
     class Settings(FitSettings):
-        """Frozen features first; more only where cross-validation says that it pays."""
+        """Frozen features first; more only if it raises the cross-validated accuracy."""
 
         method: Literal["auto"] = "auto"
         budget: float | None = Field(None, gt=0, description="seconds that may be spent; --budget 10m")

@@ -1,4 +1,4 @@
-"""What every method is: a module from images to a named output, with a loss and stages of training."""
+"""The base class of all methods: a module from images to a named output, with a loss and stages of training."""
 
 from __future__ import annotations
 
@@ -31,11 +31,12 @@ __all__ = [
 class Annotations:
     """The marked objects and part points of a batch, in pixels of the method's input.
 
-    What a crop cut off keeps its place outside of it. Edges are at whole numbers: the first pixel's centre is at 0.5.
+    Points that a crop cut off keep their coordinates outside of the crop. Pixel edges are at whole numbers: the
+    centre of the first pixel is at 0.5.
 
     Attributes:
         boxes: The object, xyxy, (B, 4), NaN without one.
-        points: (B, P, 2), x and y of the method's `point_names` in their order, NaN where not visible. None: the
+        points: (B, P, 2), x and y of the method's `point_names` in their order, NaN where not visible. None if the
             points are not given.
     """
 
@@ -43,7 +44,7 @@ class Annotations:
     points: Tensor | None
 
     def __getitem__(self, rows: slice) -> Annotations:
-        """The annotations of some images of the batch."""
+        """Return the annotations of some images of the batch."""
         return Annotations(self.boxes[rows], None if self.points is None else self.points[rows])
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Annotations:
@@ -52,11 +53,11 @@ class Annotations:
         return Annotations(self.boxes.to(device, non_blocking=non_blocking), points)
 
     def mirrored(self, width: int, order: Sequence[int]) -> Annotations:
-        """The same marks in the mirror image.
+        """Return the same annotations in the mirror image.
 
         Args:
-            width: Of the images.
-            order: Which point takes each place: a left wing becomes a right one.
+            width: Width of the images.
+            order: Index of the point that takes each place: a left wing becomes a right one.
         """
         boxes = mirror_boxes(self.boxes, width)
         if self.points is None:
@@ -69,19 +70,19 @@ class Photos(Protocol):
     """The training photos once, in order and without augmentation."""
 
     def __call__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Images (B, 3, S, S) and labels (B,)."""
+        """Yield images (B, 3, S, S) and labels (B,)."""
 
     def annotated(self) -> Iterator[tuple[Tensor, Tensor, Annotations]]:
-        """The same with annotations, for a method with `point_names`."""
+        """Yield the same with annotations, for a method with `point_names`."""
 
 
 @dataclass(frozen=True, slots=True)
 class LocalMap:
-    """A feature map that a method pools, and what part of the image it shows.
+    """A feature map that a method pools, and the part of the image that it shows.
 
     Attributes:
         features: (B * R, C, H, W) of R regions of each of B images; the regions of one image are consecutive.
-        boxes: (B, R, 4), xyxy in pixels of the method's input. None: each map shows the whole image, and R is 1.
+        boxes: (B, R, 4), xyxy in pixels of the method's input. None if each map shows the whole image; R is then 1.
     """
 
     features: Tensor
@@ -90,10 +91,10 @@ class LocalMap:
 
 @dataclass(slots=True)
 class LocalFeatures:
-    """What `Method.local_features` computes and `Method.classify` reads.
+    """The result of `Method.local_features`, from which `Method.classify` computes its output.
 
-    A method that passes on more subclasses it. Evidence maps attribute the logits to the places of `maps` and treat
-    everything else, such as attention, as constant.
+    A method that needs further tensors subclasses it. Evidence maps attribute the logits to the places of `maps` and
+    treat everything else, such as attention, as constant.
 
     Attributes:
         maps: Every feature map that is pooled.
@@ -110,15 +111,15 @@ class LocalFeatures:
 
 @dataclass(slots=True)
 class ModelOutput:
-    """What a method says of a batch; what it does not have is None.
+    """The output of a method for a batch. Fields that a method does not compute are None.
 
     Attributes:
         logits: (B, K).
-        embedding: (B, D), what the gallery and the neighbours compare.
+        embedding: (B, D), which the gallery compares.
         attention_maps: (B, M, H, W).
         feature_map: (B, C, H, W).
-        regions: (B, R, 4), the crops that the method looked at more closely, the most telling first; x1, y1, x2, y2
-            in pixels of its input.
+        regions: (B, R, 4), the crops that the method classified, the most informative first; x1, y1, x2, y2 in pixels
+            of its input.
     """
 
     logits: Tensor
@@ -130,16 +131,16 @@ class ModelOutput:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stage of training in the one loop.
+    """One stage of training.
 
     Attributes:
-        name: What the progress bar says.
+        name: Name that the progress bar shows.
         share: Fraction of the epochs that the stage takes; the shares of a method add up to 1.
-        freeze: Freeze the backbone up to this stage of it; ``all`` trains the head alone; None trains everything.
+        freeze: Freeze the backbone up to this stage of it; ``all`` trains only the head; None trains everything.
         lr_scale: Factor on the learning rates.
-        head_lr_scale: Another factor on that of the head.
+        head_lr_scale: Further factor on the learning rate of the head.
         trains: Names of the method's own parts (its attributes besides the backbones) that train; None trains all.
-        fits_head: It does no more than fit the linear head, so that it is left out where the head starts fitted.
+        fits_head: Whether it only fits the linear head. Such a stage is skipped if the head starts fitted.
     """
 
     name: str
@@ -163,16 +164,16 @@ class ParameterGroup:
 class Method(nn.Module):
     """Base of all methods. A subclass writes `Settings`, `local_features` and `classify`.
 
-    It also writes `loss` or `stages` where they differ.
+    It overrides `loss` and `stages` where they differ.
 
     Args:
-        backbone: Turns images into feature maps.
+        backbone: Computes feature maps of images.
         num_classes: K.
 
     Attributes:
-        Settings: Its settings, with all defaults. Those of its own are arguments of the constructor.
+        Settings: Its settings, with all defaults. The fields that it adds are arguments of the constructor.
         trainer: Function that trains it, as ``module:name``; see `fieldmark.training.train`.
-        needs_models: Whether it joins models that are trained already.
+        needs_models: Whether it combines models that are trained already.
         backbone_options: Names of constructor arguments that are further backbones.
         starts_as_probe: Whether training starts from a regression on cached frozen features; for `PooledMethod`.
         point_names: Annotated parts that the method learns from besides labels; None for a method without
@@ -193,7 +194,7 @@ class Method(nn.Module):
 
     @classmethod
     def options_for(cls, options: dict[str, Any], train: RecordList) -> dict[str, Any]:
-        """Return the constructor's options after a look at the records of the training photos."""
+        """Return the constructor's options, adapted to the records of the training photos."""
         return options
 
     def forward(self, images: Tensor) -> ModelOutput:
@@ -223,63 +224,64 @@ class Method(nn.Module):
         return False
 
     def class_evidence(self, features: LocalFeatures, classes: Tensor) -> Tensor:
-        """Return what each place adds to the logit of one class (B,) for each image, (B, H, W), without gradients."""
+        """Return each place's contribution to the logit of one class (B,) of each image, (B, H, W), no gradients."""
         raise NotImplementedError
 
     def loss(self, output: ModelOutput, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
-        """Scalar loss of a batch. `labels` are class indices (B,) or class probabilities (B, K) after mixing."""
+        """Return the scalar loss of a batch, from class indices (B,) or class probabilities (B, K) after mixing."""
         return F.cross_entropy(output.logits, labels, label_smoothing=label_smoothing)
 
     def annotated_loss(
         self, images: Tensor, labels: Tensor, annotations: Annotations, *, label_smoothing: float = 0.0
     ) -> Tensor:
-        """Scalar loss of a batch with annotations: what a method with `point_names` learns by."""
+        """Return the scalar loss of a batch with annotations; training uses it for a method with `point_names`."""
         return self.loss(self(images), labels, label_smoothing=label_smoothing)
 
     def forward_given(self, images: Tensor, annotations: Annotations) -> ModelOutput:
-        """Classify images whose object, or object and parts, are known: an upper bound for better detection.
+        """Classify images whose object, or object and parts, are given: an upper bound for better detection.
 
-        A method without `point_names` ignores the annotations. Without `annotations.points` a method looks for the
-        parts around the given object.
+        A method without `point_names` ignores the annotations. Without `annotations.points` a method detects the parts
+        of the given object.
         """
         output: ModelOutput = self(images)
         return output
 
     @property
     def region_names(self) -> tuple[str, ...]:
-        """Names of the regions that `true_regions` gives; empty for a method without `point_names`."""
+        """Names of the regions that `true_regions` returns; empty for a method without `point_names`."""
         return ()
 
     def true_regions(self, annotations: Annotations, size: int) -> Tensor:
-        """Boxes (B, R, 4) of the annotated regions, on images of that side; NaN where missing."""
+        """Return the boxes (B, R, 4) of the annotated regions, on images of side `size`; NaN where missing."""
         raise NotImplementedError
 
     def stages(self) -> list[Stage]:
+        """Return the stages of training, in order."""
         return [Stage("all layers")]
 
     def begin_stage(self, index: int, photos: Photos) -> None:
-        """Called once before the first step of each stage: the place to initialise from the training photos.
+        """Initialise from the training photos. The loop calls it before the first step of each stage.
 
         Args:
-            index: Of the stage in `stages()`.
-            photos: The training photos. Nothing is read until it is called.
+            index: Index of the stage in `stages()`.
+            photos: The training photos. They are read only when this is called.
         """
 
     def finish(self, photos: Photos) -> None:
-        """Called once after the last stage, with the final weights: the place to remember what answers need."""
+        """Compute what answers need from the training photos. The loop calls it once, with the final weights."""
 
     @property
     def linear_head(self) -> nn.Linear | None:
-        """The one linear layer that gives the logits; None for a method whose answer comes about in another way."""
+        """The linear layer that computes the logits; None for a method without a single one."""
         head = getattr(self, "head", None)
         return head if isinstance(head, nn.Linear) else None
 
     def head_rows(self, output: ModelOutput) -> Tensor:
-        """What `linear_head` reads, (B, D)."""
+        """Return the input of `linear_head`, (B, D)."""
         return output.embedding
 
     def freeze_parts(self, trains: Sequence[str] | None) -> None:
-        """Let only the named parts besides the backbones train; all of them for None.
+        """Train only the named parts besides the backbones; all of them for None.
 
         Raises:
             AttributeError: The method has no such part.
@@ -290,10 +292,10 @@ class Method(nn.Module):
 
     @property
     def backbones(self) -> list[Backbone]:
-        """Every backbone of the method, each with its own stages; `backbone` is the first."""
+        """All backbones of the method, each with its own stages; `backbone` is the first."""
         return [module for module in self.modules() if isinstance(module, Backbone)]
 
     def head_parameters(self) -> Iterable[nn.Parameter]:
-        """Every parameter that is not a backbone's."""
+        """Return all parameters that do not belong to a backbone."""
         inside = {id(parameter) for backbone in self.backbones for parameter in backbone.parameters()}
         return [parameter for parameter in self.parameters() if id(parameter) not in inside]

@@ -79,5 +79,5 @@ def build_method(
 
 
 def _options(method: type[Method]) -> set[str]:
-    """Names of the constructor's arguments after backbone and number of classes."""
+    """Return the names of the constructor's arguments after backbone and number of classes."""
     return set(list(inspect.signature(method).parameters)[2:])

@@ -1,4 +1,4 @@
-"""``cal``: attention that learns from the difference it makes to the answer.
+"""``cal``: attention that is trained by its effect on the logits.
 
 Source: Rao, Chen, Lu, Zhou, "Counterfactual attention learning for fine-grained visual categorization and
 re-identification" (ICCV 2021).
@@ -19,13 +19,13 @@ from fieldmark.errors import unknown_name
 from fieldmark.methods import register_method
 from fieldmark.methods.base import ModelOutput
 from fieldmark.methods.settings_base import GradientSettings
-from fieldmark.methods.ws_dan import WSDAN, AttendedFeatures, Look, WSDANOutput, attended_crop
+from fieldmark.methods.ws_dan import WSDAN, AttendedFeatures, View, WSDANOutput, attended_crop
 
 __all__ = ["CAL", "CALOutput"]
 
 COUNTERFACTUALS = ("random", "uniform", "shuffled")
 CROPS = ((0.3, 0.1), (0.2, 0.1), (0.1, 0.05))
-"""Threshold and padding of each closer look in evaluation."""
+"""Threshold and padding of each crop in evaluation."""
 
 
 @dataclass(slots=True)
@@ -34,7 +34,7 @@ class CALOutput(WSDANOutput):
 
     Attributes:
         effects: (P * B, K), logits minus those under counterfactual attention, of the P passes one after the other:
-            the photos, then their crops and erasures where there are any.
+            the photos, then their crops and erasures if there are any.
     """
 
     effects: Tensor | None = None
@@ -44,16 +44,16 @@ class CALOutput(WSDANOutput):
 class CAL(WSDAN):
     """The descriptor of `WSDAN`, with a second loss on the effect of its attention.
 
-    The effect is the logits minus the logits of the same feature map under attention that knows nothing of the photo.
-    What the classifier could tell without looking at the right places cancels in it.
+    The effect is the logits minus the logits of the same feature map under attention that is independent of the photo.
+    Evidence that does not depend on the attended places cancels in it.
 
     Args:
-        backbone: Its narrow map (`Backbone.local_map`) is attended.
+        backbone: Attention is computed from its narrow map (`Backbone.local_map`).
         num_classes: K.
         **options: See `Settings`.
 
     Raises:
-        SettingError: There is no such counterfactual.
+        SettingError: The counterfactual is unknown.
     """
 
     class Settings(GradientSettings):
@@ -103,14 +103,14 @@ class CAL(WSDAN):
         self.guided = guided
         self.num_crops = num_crops
 
-    def closer_looks(self, images: Tensor, attention: Tensor) -> list[Look]:
-        """As `WSDAN` in training; in evaluation, crops to what all maps together show, at falling thresholds."""
+    def closer_views(self, images: Tensor, attention: Tensor) -> list[View]:
+        """Return the views of `WSDAN` in training; in evaluation, crops to the box of all maps by `CROPS`."""
         if self.training:
-            return super().closer_looks(images, attention) if self.guided else []
+            return super().closer_views(images, attention) if self.guided else []
         return [attended_crop(images, attention, *crop) for crop in CROPS[: self.num_crops]]
 
     def join(self, logits: list[Tensor]) -> Tensor:
-        """The mean logits of all looks."""
+        """Return the mean logits of all views."""
         return torch.stack(logits).mean(0)
 
     @property
@@ -119,9 +119,9 @@ class CAL(WSDAN):
         return f"a place's feature under each attention map, {held}"
 
     def training_output(self, features: AttendedFeatures, embedding: Tensor, logits: list[Tensor]) -> CALOutput:
-        """The output of a training step; crops and erasures only where it is guided by them."""
-        looks = zip(logits, features.attended, features.maps, strict=True)
-        effects = [self.effect(own, attention, one.features) for own, attention, one in looks]
+        """Return the output of a training step, with crops and erasures if `guided` is set."""
+        views = zip(logits, features.attended, features.maps, strict=True)
+        effects = [self.effect(own, attention, one.features) for own, attention, one in views]
         cropped, dropped = logits[1:] if self.guided else (None, None)
         return CALOutput(
             logits[0],
@@ -134,13 +134,13 @@ class CAL(WSDAN):
         )
 
     def effect(self, logits: Tensor, attention: Tensor, feature_map: Tensor) -> Tensor:
-        """Logits of a look minus the logits of its feature map under counterfactual attention, (B, K)."""
+        """Return the logits of a view minus those of its feature map under counterfactual attention, (B, K)."""
         embedding = self.describe(counterfactual_maps(attention, self.counterfactual), feature_map)
         effect: Tensor = logits - self.head(self.feature_scale * embedding)
         return effect
 
     def loss(self, output: ModelOutput, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
-        """The loss of `WSDAN`, and the weighted mean cross-entropy of the effects."""
+        """Return the loss of `WSDAN` plus the weighted mean cross-entropy of the effects."""
         loss = super().loss(output, labels, label_smoothing=label_smoothing)
         if not isinstance(output, CALOutput) or output.effects is None:
             return loss
@@ -149,7 +149,7 @@ class CAL(WSDAN):
 
 
 def counterfactual_maps(attention_maps: Tensor, kind: str) -> Tensor:
-    """Attention (B, M, H, W) that knows nothing of the photo it is laid over; see `CAL`."""
+    """Return attention (B, M, H, W) that is independent of the photo; see `CAL`."""
     if kind == "uniform":
         return torch.ones_like(attention_maps)
     if kind == "random":

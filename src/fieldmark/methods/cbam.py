@@ -66,7 +66,7 @@ class AttentionMethod(Method):
         self.head = nn.Linear(backbone.channels, num_classes)
 
     def local_features(self, images: Tensor) -> LocalFeatures:
-        """The weighted map (B, C, H, W); attention_maps (B, 1, H, W)."""
+        """Compute the weighted map (B, C, H, W) and the attention maps (B, 1, H, W)."""
         feature_map = self.backbone(images)
         if isinstance(self.attention, BlockAttention):
             weighted, places = self.attention(feature_map)
@@ -75,7 +75,7 @@ class AttentionMethod(Method):
         return LocalFeatures([LocalMap(weighted)], attention_maps=places, feature_map=weighted)
 
     def classify(self, features: LocalFeatures) -> ModelOutput:
-        """Logits (B, K) and embedding (B, C)."""
+        """Compute logits (B, K) and embedding (B, C)."""
         embedding = features.maps[0].features.mean((2, 3))
         logits = self.head(self.dropout(embedding))
         return ModelOutput(logits, embedding, features.attention_maps, features.feature_map)

@@ -1,4 +1,4 @@
-"""``compact_bilinear``: a random sketch of the bilinear descriptor, a hundredth as long.
+"""``compact_bilinear``: a random sketch of the bilinear descriptor, with a hundredth of its length.
 
 Source: Gao, Beijbom, Zhang, Darrell, "Compact bilinear pooling" (CVPR 2016).
 """
@@ -21,7 +21,7 @@ __all__ = ["CompactBilinear"]
 
 @register_method("compact_bilinear")
 class CompactBilinear(TwoStreamMethod):
-    """`BilinearCNN` with a descriptor that is a hundredth as long.
+    """`BilinearCNN` with a descriptor of a hundredth of the length.
 
     Args:
         backbone: f_A.

@@ -15,10 +15,10 @@ __all__ = ["Ensemble"]
 
 @register_method("ensemble")
 class Ensemble:
-    """Join models. It has no network of its own: its members are those of the models."""
+    """Combine models. It has no network of its own: its members are those of the models."""
 
     class Settings(FitSettings):
-        """Models that answer together, each with the weight that val gives it."""
+        """Models that answer together, with weights that are chosen on val."""
 
         method: Literal["ensemble"] = "ensemble"
         models: tuple[Path, ...] = Field((), description="model folders, such as models=A,B,C; at least two")
@@ -29,7 +29,7 @@ class Ensemble:
         @field_validator("backbone", "weights", "image_size", "resize", "test_views")
         @classmethod
         def _refuse(cls, value: Any) -> Any:
-            """Runs only where a value is given."""
+            """Check the value; pydantic calls this only if a value is given."""
             if value is not None:
                 raise ValueError("the models bring their own; leave it out")
             return value

@@ -1,4 +1,4 @@
-"""An even sample of something that goes past only once and whose length is not known."""
+"""An even sample of a stream of unknown length."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class EvenSample(Generic[T]):
-    """Keeps every item at first, then every second one, every fourth one, as the limit demands.
+    """Keep every item at first, then every second one, then every fourth one, to stay within the limit.
 
     Args:
         limit: Most items that are kept.

@@ -15,10 +15,10 @@ __all__ = ["FineTune"]
 
 @register_method("fine_tune")
 class FineTune(PooledMethod):
-    """The plain method. Its linear layer starts as a softmax regression on frozen features."""
+    """The plain method, trained end to end. Its linear layer starts as a softmax regression on frozen features."""
 
     class Settings(GradientSettings):
-        """Backbone, poolings side by side, one linear layer, which starts as a softmax regression."""
+        """Backbone, poolings, one linear layer, which starts as a softmax regression."""
 
         method: Literal["fine_tune"] = "fine_tune"
         epochs: int = Field(10, ge=1, le=10_000, description="passes over the training photos")

@@ -66,7 +66,7 @@ class HierarchicalBilinear(Method):
         self.head = nn.Linear(rank * len(self.pairs), num_classes)
 
     def local_features(self, images: Tensor) -> HierarchicalFeatures:
-        """The projections of all levels on the grid of the last one, (B, d, H, W) each."""
+        """Compute the projections of all levels on the grid of the last one, (B, d, H, W) each."""
         maps = feature_levels(self.backbone, images, self.levels)
         last = maps[-1]
         factors = [last, last] if self.levels == 1 else [match_grids(level, last)[0] for level in maps]
@@ -74,7 +74,7 @@ class HierarchicalBilinear(Method):
         return HierarchicalFeatures([LocalMap(one) for one in projected[:-1]], feature_map=last, partners=projected[1:])
 
     def classify(self, features: LocalFeatures) -> ModelOutput:
-        """Logits (B, K) and the descriptor (B, pairs * d)."""
+        """Compute logits (B, K) and the descriptor (B, pairs * d)."""
         assert isinstance(features, HierarchicalFeatures)
         firsts, partners = [one.features for one in features.maps], features.partners
         with without_autocast(firsts[0]):

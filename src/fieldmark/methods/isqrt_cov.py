@@ -23,7 +23,7 @@ from fieldmark.methods.settings_base import GradientSettings
 __all__ = ["ISqrtCov"]
 
 COMPONENT_PHOTOS = 500
-"""Photos that the principal components are taken from, at most."""
+"""Maximum number of photos for the principal components."""
 
 
 @register_method("isqrt_cov")
@@ -75,12 +75,12 @@ class ISqrtCov(Method):
         self.head = nn.Linear(self.pool.dim, num_classes)
 
     def local_features(self, images: Tensor) -> LocalFeatures:
-        """The reduced map, (B, d, H, W)."""
+        """Compute the reduced map, (B, d, H, W)."""
         feature_map = self.reduce(self.backbone.local_map(images))
         return LocalFeatures([LocalMap(feature_map)], feature_map=feature_map)
 
     def classify(self, features: LocalFeatures) -> ModelOutput:
-        """Logits (B, K) and the descriptor (B, d (d + 1) / 2)."""
+        """Compute logits (B, K) and the descriptor (B, d (d + 1) / 2)."""
         embedding = self.pool(features.maps[0].features)
         return ModelOutput(self.head(embedding), embedding, feature_map=features.feature_map)
 

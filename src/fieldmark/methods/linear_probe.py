@@ -15,7 +15,7 @@ __all__ = ["LinearProbe"]
 
 @register_method("linear_probe")
 class LinearProbe(PooledMethod):
-    """Frozen backbone, poolings side by side, one linear layer."""
+    """Frozen backbone, concatenated poolings, one linear layer."""
 
     class Settings(FitSettings):
         """A softmax regression on frozen, pooled features."""

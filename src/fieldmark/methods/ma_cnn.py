@@ -1,4 +1,4 @@
-"""``ma_cnn``: channels that peak together form parts; each part is classified, and all together.
+"""``ma_cnn``: channels that peak at the same places form parts; classifiers for each part and for all together.
 
 Source: Zheng, Fu, Mei, Luo, "Learning multi-attention convolutional neural network for fine-grained image recognition"
 (ICCV 2017).
@@ -36,9 +36,10 @@ START_PHOTOS = 1024
 
 @register_method("ma_cnn")
 class MACNN(Method):
-    """Part maps out of groups of channels; the mean features under them and of the whole photo, each of unit length.
+    """Part maps from groups of channels; the mean features under them and of the whole photo, each of unit length.
 
-    One linear layer reads them all; its blocks are the parts' own classifiers, of whose logits its own are the mean.
+    One linear layer classifies all of them. Its blocks are classifiers of the single parts: its logits are the mean of
+    theirs.
 
     Args:
         backbone: The channels of its last map are grouped.
@@ -84,12 +85,12 @@ class MACNN(Method):
         self.rounds = rounds
 
     def local_features(self, images: Tensor) -> LocalFeatures:
-        """The backbone's map (B, C, H, W); attention_maps (B, N, H, W)."""
+        """Compute the backbone's map (B, C, H, W) and the attention maps (B, N, H, W)."""
         feature_map = self.backbone(images)
         return LocalFeatures([LocalMap(feature_map)], self.grouping(feature_map), feature_map)
 
     def classify(self, features: LocalFeatures) -> ModelOutput:
-        """Logits (B, K) and embedding (B, (N + 1) * C)."""
+        """Compute logits (B, K) and embedding (B, (N + 1) * C)."""
         feature_map, maps = features.maps[0].features, features.attention_maps
         assert maps is not None
         whole = feature_map.float().mean((2, 3))[:, None]
@@ -108,15 +109,15 @@ class MACNN(Method):
         return self.feature_scale * output.embedding
 
     def part_logits(self, output: ModelOutput) -> Tensor:
-        """What the whole photo and each part say by themselves, (B, N + 1, K)."""
+        """Return the logits of the whole photo and of each part by itself, (B, N + 1, K)."""
         return block_logits(self.head, self.head_rows(output), self.blocks)
 
     def grouping_loss(self, maps: Tensor) -> Tensor:
-        """Spread and overlap of part maps (B, N, H, W)."""
+        """Return the weighted spread and overlap of part maps (B, N, H, W)."""
         return distance_loss(maps) + self.diversity_weight * diversity_loss(maps, self.diversity_margin)
 
     def loss(self, output: ModelOutput, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
-        """Cross-entropy of the answer and of each part while those learn, spread and overlap while the groups learn."""
+        """Return cross-entropies in stages that train the classifiers, spread and overlap in those of the groups."""
         assert output.attention_maps is not None
         total = output.logits.new_zeros(())
         if self.head.weight.requires_grad:
@@ -129,13 +130,13 @@ class MACNN(Method):
         return total
 
     def stages(self) -> list[Stage]:
-        """The groups and the classifiers in turn."""
+        """Return `rounds` pairs of stages: the groups, then the classifiers."""
         group = Stage("groups", GROUPING_SHARE / self.rounds, "all", GROUPING_LR_SCALE, trains=("grouping",))
         classify = Stage("classifiers", (1 - GROUPING_SHARE) / self.rounds, trains=("head",))
         return self.rounds * [group, classify]
 
     def begin_stage(self, index: int, photos: Photos) -> None:
-        """Before the first stage: channels that peak at the same places of the training photos make a part."""
+        """Before the first stage, group channels that peak at the same places of the training photos into parts."""
         if index > 0:
             return
         groups = group_channels(self._peaks(photos), self.num_parts)
@@ -145,7 +146,7 @@ class MACNN(Method):
 
     @torch.no_grad()
     def _peaks(self, photos: Photos) -> Tensor:
-        """Where each channel peaks, (n, C, 2); of very many photos only some, evenly."""
+        """Return where each channel peaks, (n, C, 2), in at most 1,024 evenly chosen photos."""
         sample = EvenSample[Tensor](START_PHOTOS)
         for images, _ in photos():
             sample.add(channel_peaks(self.backbone(images.to(self.head.weight.device))).cpu())

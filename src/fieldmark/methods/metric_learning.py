@@ -1,7 +1,8 @@
-"""``metric_learning``: an embedding in which classes form clusters; the nearest photos answer.
+"""``metric_learning``: an embedding in which classes form clusters; the nearest stored photos decide.
 
 Source: Schroff, Kalenichenko, Philbin, "FaceNet: a unified embedding for face recognition and clustering" (CVPR 2015);
-Kim, Kim, Cho, Kwak, "Proxy anchor loss for deep metric learning" (CVPR 2020); and those that the losses name.
+Kim, Kim, Cho, Kwak, "Proxy anchor loss for deep metric learning" (CVPR 2020). The documentation of
+pytorch-metric-learning cites the papers of the other losses.
 """
 
 from __future__ import annotations
@@ -29,15 +30,15 @@ ObjectiveName = Literal[
 ]
 
 _COMPARES_PHOTOS = ("contrastive", "triplet", "supcon", "multi_similarity")
-"""Objectives that compare photos of one class: they learn nothing from a batch without two photos of a class."""
+"""Objectives that compare photos of one class. They need at least two photos of a class in each batch."""
 
 
 @register_method("metric_learning")
 class MetricLearning(Method):
-    """Pooling, a linear layer, unit length; a loss on distances; logits from what is remembered of each class.
+    """Pooling, a linear layer, unit length; a loss on distances; logits from the stored embeddings of each class.
 
-    While it trains, the memory holds the newest embeddings of each class, so that val scores mean what answers will;
-    at the end it is filled from the training photos as they are (`finish`).
+    During training the memory holds the newest embeddings of each class, so that val scores predict the accuracy of
+    answers. At the end it is filled from the training photos without augmentation (`finish`).
 
     Args:
         backbone: Its feature map is pooled.
@@ -135,14 +136,14 @@ class MetricLearning(Method):
         self.memory = ClassMemory(num_classes, remembered, embedding_dim, temperature)
 
     def local_features(self, images: Tensor) -> LocalFeatures:
-        """The backbone's map, (B, C, H, W)."""
+        """Compute the backbone's feature map, (B, C, H, W)."""
         feature_map = self.backbone(images)
         return LocalFeatures([LocalMap(feature_map)], feature_map=feature_map)
 
     def classify(self, features: LocalFeatures) -> ModelOutput:
-        """Logits (B, K) and an embedding (B, D) of unit length."""
+        """Compute logits (B, K) and an embedding (B, D) of unit length."""
         embedding = unit_length(self.project(self.pool(features.maps[0].features)), eps=1e-12)
-        # The memory changes between steps and teaches nothing: no gradient of training goes through the logits.
+        # The memory changes between steps, so no gradient may pass through the logits in training.
         logits = self.memory(embedding.detach() if self.training else embedding)
         return ModelOutput(logits, embedding, feature_map=features.feature_map)
 
@@ -152,10 +153,10 @@ class MetricLearning(Method):
         return f"likeness to what is remembered of the class, to first order: {kind}, the embedding's length held fixed"
 
     def loss(self, output: ModelOutput, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
-        """The objective; in training the batch is then remembered.
+        """Return the loss of the objective; in training, store the batch afterwards.
 
-        Distances know no shares of classes: probabilities (B, K) count as the most probable class, and
-        `label_smoothing` changes nothing. The settings of the method refuse both.
+        The losses take class indices only: probabilities (B, K) count as the most probable class, and `label_smoothing`
+        has no effect. The settings of the method reject both.
         """
         classes = labels if labels.ndim == 1 else labels.argmax(1)
         loss: Tensor = self.objective(output.embedding, classes)
@@ -165,6 +166,6 @@ class MetricLearning(Method):
 
     @torch.no_grad()
     def finish(self, photos: Photos) -> None:
-        """Remember the training photos as the final weights see them."""
+        """Store the embeddings of the training photos by the final weights."""
         embeddings, labels = zip(*((self(images).embedding, labels) for images, labels in photos()), strict=True)
         self.memory.fill(torch.cat(embeddings), torch.cat(labels))

@@ -1,4 +1,4 @@
-"""``nts_net``: a navigator proposes regions, a teacher ranks them, a scrutinizer reads the best.
+"""``nts_net``: a navigator proposes regions, a teacher ranks them, a scrutinizer classifies the best.
 
 Source: Yang, Luo, Wang, Hu, Gao, Wang, "Learning to navigate for fine-grained classification" (ECCV 2018).
 """
@@ -27,7 +27,7 @@ from fieldmark.methods.settings_base import GradientSettings
 __all__ = ["NTSNet", "NTSNetOutput"]
 
 HEADS_SHARE = 0.2
-"""Share of the epochs in which the backbone waits for classifiers and navigator that start at random."""
+"""Share of the epochs in which only classifiers and navigator train, because they start at random."""
 
 
 FEATURE_LENGTH = 4.0
@@ -39,9 +39,9 @@ class NTSNetOutput(ModelOutput):
     """The output of a training step; `regions` holds all M proposals.
 
     Attributes:
-        raw_logits: (B, K) of the whole photo alone.
-        part_logits: (B, M, K) of each proposal alone: the teacher.
-        scores: (B, M), how telling the navigator takes each proposal to be.
+        raw_logits: (B, K) of the whole photo only.
+        part_logits: (B, M, K) of each proposal only: the teacher.
+        scores: (B, M), the navigator's score of each proposal.
     """
 
     raw_logits: Tensor | None = None
@@ -51,7 +51,7 @@ class NTSNetOutput(ModelOutput):
 
 @dataclass(slots=True)
 class NTSNetFeatures(LocalFeatures):
-    """The maps of the photo and of its regions.
+    """The feature maps of the photo and of its regions.
 
     Attributes:
         scores: (B, M) of the navigator, one for each region.
@@ -64,11 +64,11 @@ class NTSNetFeatures(LocalFeatures):
 class NTSNet(Method):
     """Navigator, teacher and scrutinizer over one shared backbone.
 
-    In training M proposals of each photo are cut out and classified; in evaluation only the R best, which the
-    scrutinizer joins with the whole photo.
+    In training, M proposals of each photo are cropped and classified; in evaluation only the best R. The scrutinizer
+    classifies them together with the whole photo.
 
     Args:
-        backbone: Reads the whole photo and all crops.
+        backbone: Computes the features of the whole photo and of all crops.
         num_classes: K.
         **options: See `Settings`.
 
@@ -118,7 +118,7 @@ class NTSNet(Method):
         self.head = nn.Linear((1 + num_parts) * backbone.channels, num_classes)
 
     def local_features(self, images: Tensor) -> NTSNetFeatures:
-        """The maps of the photo and of its regions; in training, of all M proposals."""
+        """Compute the feature maps of the photo and of its regions; in training, of all M proposals."""
         local, final = self.backbone.maps(images)
         regions, scores = self.propose(images, local, self.num_proposals if self.training else self.num_parts)
         crops = crop_regions(images, regions, self.crop_side(images))
@@ -126,7 +126,7 @@ class NTSNet(Method):
         return NTSNetFeatures(maps, feature_map=final, regions=regions, scores=scores)
 
     def classify(self, features: LocalFeatures) -> ModelOutput:
-        """Logits (B, K) and embedding (B, (1 + R) * D); in training, the logits of the photo and of each part too."""
+        """Compute logits (B, K) and embedding (B, (1 + R) * D); in training also logits of photo and parts."""
         assert isinstance(features, NTSNetFeatures)
         assert features.regions is not None
         whole = describe(features.maps[0].features)  # (B, D)
@@ -153,9 +153,9 @@ class NTSNet(Method):
         )
 
     def propose(self, images: Tensor, feature_map: Tensor, count: int) -> tuple[Tensor, Tensor]:
-        """The most telling regions that hardly overlap: boxes (B, count, 4) inside of the photo, and their scores.
+        """Return the highest-scoring regions that hardly overlap: boxes (B, count, 4) in the photo, and their scores.
 
-        The backbone learns nothing from the navigator, which reads a detached map.
+        The backbone gets no gradient from the navigator, because its input is detached.
         """
         from torchvision.ops import clip_boxes_to_image
 
@@ -167,7 +167,7 @@ class NTSNet(Method):
         return boxes[chosen], scores.gather(1, chosen)
 
     def loss(self, output: ModelOutput, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
-        """Cross-entropies of the joined answer, of the whole photo and of the parts, and the ranking of the parts."""
+        """Return the cross-entropies of the joint output, the whole photo and the parts, plus the ranking loss."""
         joined = F.cross_entropy(output.logits, labels, label_smoothing=label_smoothing)
         if not isinstance(output, NTSNetOutput):
             return joined
@@ -183,7 +183,7 @@ class NTSNet(Method):
         return [Stage("classifiers and navigator", HEADS_SHARE, freeze="all"), Stage("all layers", 1 - HEADS_SHARE)]
 
     def crop_side(self, images: Tensor) -> int:
-        """Side in pixels at which parts are read."""
+        """Return the side in pixels that parts are resized to."""
         side = int(images.shape[2])
         chosen = self.part_size or (side if self.backbone.reads_one_size else side // 2)
         self.backbone.check_side(chosen)
@@ -191,12 +191,12 @@ class NTSNet(Method):
 
 
 def describe(feature_map: Tensor) -> Tensor:
-    """Mean over places, at a fixed length: (B, D, H, W) -> (B, D)."""
+    """Return the mean over places at a fixed length: (B, D, H, W) -> (B, D)."""
     return FEATURE_LENGTH * unit_length(feature_map.mean((2, 3)).float())
 
 
 def part_losses(part_logits: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:
-    """Cross-entropy of each part, (B, M, K) and labels (B,) or (B, K) -> (B, M)."""
+    """Return the cross-entropy of each part: (B, M, K) and labels (B,) or (B, K) -> (B, M)."""
     repeated = labels.repeat_interleave(part_logits.shape[1], 0)
     losses = F.cross_entropy(part_logits.flatten(0, 1), repeated, label_smoothing=label_smoothing, reduction="none")
     return losses.reshape(part_logits.shape[:2])

@@ -42,13 +42,13 @@ Constraint = Literal["none", "box", "neighbours"]
 
 CANDIDATES = 20
 CONTEXT = 1.1
-"""Crops are this much wider and higher than their boxes."""
+"""Factor on the width and height of a box for its crop."""
 HEAD_STRENGTH = 15.0
 """C of the softmax regression that the head starts from, for rows of mean squared norm 1."""
 
 LEVELS = 2
 POOLED = 2
-"""Places of the object, in each direction, whose features tell which training photos look alike."""
+"""Places of the object, in each direction, whose features are compared to find similar training photos."""
 
 JITTER = 0.05
 """Spread of the shifts of true boxes in training, as a share of their sides."""
@@ -56,10 +56,10 @@ JITTER = 0.05
 
 @dataclass(slots=True)
 class PartFeatures(LocalFeatures):
-    """The maps of the photo and of the object and its parts.
+    """The feature maps of the photo, of the object and of its parts.
 
     Attributes:
-        present: (B, 1 + P), which of the object and its parts were found.
+        present: (B, 1 + P), True for the object and the parts that were found.
     """
 
     present: Tensor | None = None
@@ -67,7 +67,7 @@ class PartFeatures(LocalFeatures):
 
 @register_method("part_rcnn")
 class PartRCNN(Method):
-    """Object and parts by a detector under a geometric constraint; a descriptor of each crop; one linear layer.
+    """A detector of object and parts with a geometric constraint; a descriptor of each crop; one linear layer.
 
     Args:
         backbone: Reads the whole photo, for the detector too, and every crop.
@@ -155,7 +155,7 @@ class PartRCNN(Method):
 
     @classmethod
     def options_for(cls, options: dict[str, Any], train: RecordList) -> dict[str, Any]:
-        """Add `parts` where the settings leave it out: the parts that the data have.
+        """Add the parts of the data as `parts` if the settings do not name any.
 
         Raises:
             DataError: The data have no boxes or no parts.
@@ -180,7 +180,7 @@ class PartRCNN(Method):
 
     @property
     def linear_head(self) -> None:
-        """None: the classifier is fitted on crops of true boxes, which the loop's own start does not know."""
+        """None: the classifier is fitted on crops of true boxes, which the loop does not have."""
 
     def stages(self) -> list[Stage]:
         return [
@@ -189,14 +189,14 @@ class PartRCNN(Method):
         ]
 
     def local_features(self, images: Tensor) -> PartFeatures:
-        """The maps of the photo and of the crops of the object and its parts, where the detector finds them."""
-        whole, detections, merged = self.look(images)
+        """Compute the feature maps of the photo and of the detected object and parts."""
+        whole, detections, merged = self.detect(images)
         with torch.no_grad():
             found = self.locate(detections, merged)
         return self.crop_features(images, whole, found)
 
     def crop_features(self, images: Tensor, whole: Tensor, found: Configuration) -> PartFeatures:
-        """The maps of the photo and of the crops of a configuration; anything where a part is missing."""
+        """Compute the feature maps of the photo and of the crops of a configuration; arbitrary for missing parts."""
         size = (int(images.shape[3]), int(images.shape[2]))
         boxes = clip_boxes(widen_boxes(found.boxes, CONTEXT), size)
         side = self.part_size or (size[0] if self.backbone.reads_one_size else size[0] // 2)
@@ -207,7 +207,7 @@ class PartRCNN(Method):
         return PartFeatures(maps, feature_map=whole, regions=found.boxes, present=found.present)
 
     def classify(self, features: LocalFeatures) -> ModelOutput:
-        """Logits (B, K), embedding (B, (2 + P) D) and regions (B, 1 + P, 4)."""
+        """Compute logits (B, K) and embedding (B, (2 + P) D); return them with the regions (B, 1 + P, 4)."""
         assert isinstance(features, PartFeatures)
         assert features.present is not None
         embedding = (self.descriptors(features) - self.center) * self.scale  # (B, 2 + P, D)
@@ -217,7 +217,7 @@ class PartRCNN(Method):
         return ModelOutput(logits, joined, feature_map=features.feature_map, regions=features.regions)
 
     def descriptors(self, features: PartFeatures) -> Tensor:
-        """Mean of the feature map of the photo and of each crop, (B, 2 + P, D)."""
+        """Return the mean of the feature map of the photo and of each crop, (B, 2 + P, D)."""
         whole, close = (one.features.mean((2, 3)) for one in features.maps)
         return torch.cat([whole[:, None], close.reshape(-1, 1 + len(self.part_names), close.shape[1])], 1)
 
@@ -228,36 +228,36 @@ class PartRCNN(Method):
     def forward_given(self, images: Tensor, annotations: Annotations) -> ModelOutput:
         """Classify with the true boxes; see `Method.forward_given`."""
         truth = self._truth(images, annotations)
-        whole, detections, merged = self.look(images)
+        whole, detections, merged = self.detect(images)
         if annotations.points is not None:
             return self.classify(self.crop_features(images, whole, _configuration(truth)))
         return self.classify(self.crop_features(images, whole, self.locate(detections, merged, truth[:, 0])))
 
     def find(self, images: Tensor) -> Configuration:
-        """Where object and parts are, without an answer."""
-        _, detections, merged = self.look(images)
+        """Detect object and parts without classifying."""
+        _, detections, merged = self.detect(images)
         return self.locate(detections, merged)
 
     def true_regions(self, annotations: Annotations, size: int) -> Tensor:
-        """Object and parts; see `Method.true_regions`."""
+        """Return the boxes of object and parts; see `Method.true_regions`."""
         boxes, points = annotations.boxes, annotations.points
         if points is None:
             points = boxes.new_full((len(boxes), len(self.point_names), 2), torch.nan)
         return self.part_boxes(boxes, points, (size, size))
 
     def _truth(self, images: Tensor, annotations: Annotations) -> Tensor:
-        """`true_regions` on the device of the images."""
+        """Return `true_regions` on the device of the images."""
         return self.true_regions(annotations.to(images.device), int(images.shape[3]))
 
-    def look(self, images: Tensor) -> tuple[Tensor, Detections, Tensor]:
-        """The whole photo's feature map, what the detector says, and the map that it says it by."""
+    def detect(self, images: Tensor) -> tuple[Tensor, Detections, Tensor]:
+        """Return the photo's feature map, the detections, and the merged map that they were computed from."""
         maps = feature_levels(self.backbone, images, LEVELS)
         merged = self.detector.pyramid(maps)
         size = (int(images.shape[3]), int(images.shape[2]))
         return self.backbone.widened(maps[-1]), self.detector(merged, size), merged
 
     def locate(self, detections: Detections, merged: Tensor, root: Tensor | None = None) -> Configuration:
-        """The best configuration under the constraint; of a given object (B, 4) where there is one (not NaN)."""
+        """Return the best configuration under the constraint; where `root` (B, 4) is not NaN, with that object."""
         boxes, scores = self.detector.candidates(detections, CANDIDATES)
         boxes, scores = boxes.float(), scores.float()
         roots, root_scores = boxes[:, 0], scores[:, 0]
@@ -274,19 +274,19 @@ class PartRCNN(Method):
         return best_configuration(roots, root_scores, parts, part_scores, geometry.expand(-1, roots.shape[1], -1, -1))
 
     def appearance(self, merged: Tensor, root: Tensor, size: tuple[int, int]) -> Tensor:
-        """What similar photos are found by: the features at 2 x 2 places of the object (B, 4), (B, D)."""
+        """Return the features at 2 x 2 places of the object (B, 4) as one row, (B, D); they find similar photos."""
         step = merged.shape[3] / size[0]
         return crop_regions(merged.float(), (root * step)[:, None], POOLED).flatten(1)
 
     def annotated_loss(
         self, images: Tensor, labels: Tensor, annotations: Annotations, *, label_smoothing: float = 0.0
     ) -> Tensor:
-        """The detector's loss and, in stages in which the classifier learns, its cross-entropy.
+        """Return the detector's loss plus, in stages that train the classifier, its cross-entropy.
 
-        Half of the photos show it their true boxes, a little moved, the others those that the detector finds.
+        For half of the photos the classifier gets jittered true boxes, for the others the detected ones.
         """
         truth = self.true_regions(annotations, int(images.shape[3]))
-        whole, detections, merged = self.look(images)
+        whole, detections, merged = self.detect(images)
         detection = self.detection_weight * self.detector.loss(detections, truth)
         if not self.head.weight.requires_grad:
             return detection
@@ -300,18 +300,18 @@ class PartRCNN(Method):
         return detection + self.loss(output, labels, label_smoothing=label_smoothing)
 
     def begin_stage(self, index: int, photos: Photos) -> None:
-        """Before the classifier learns, fit it to what the backbone says of the true crops and of those found."""
+        """Before the classifier trains, fit it to the descriptors of true and of detected crops."""
         if index == 1 and self.probe_start:
             self._fit_head(photos)
 
     @torch.no_grad()
     def finish(self, photos: Photos) -> None:
-        """Remember where the parts of the training photos lie and what they look like."""
+        """Store where the parts of the training photos are and how the objects look."""
         features, boxes = [], []
         for images, _, marked in photos.annotated():
             images = images.to(self.center.device)
             truth = self._truth(images, marked)
-            _, detections, merged = self.look(images)
+            _, detections, merged = self.detect(images)
             known = present(truth[:, 0])
             features.append(self.appearance(merged, truth[:, 0].nan_to_num(0.0), detections.size)[known])
             boxes.append(truth[known])
@@ -331,13 +331,13 @@ class PartRCNN(Method):
         self.head.bias.copy_(self.probe_start * torch.from_numpy(head.bias))
 
     def _probe_rows(self, photos: Photos) -> tuple[Tensor, Tensor, Tensor]:
-        """Descriptors (n, 2 + P, D), which of them there are (n, 2 + P), and labels (n,)."""
+        """Return descriptors (n, 2 + P, D), which of them are present (n, 2 + P), and labels (n,)."""
         rows, masks, labels = [], [], []
         device = self.center.device
         for images, classes, marked in photos.annotated():
             images = images.to(device)
             truth = self._truth(images, marked)
-            whole, detections, merged = self.look(images)
+            whole, detections, merged = self.detect(images)
             for kind in (_configuration(truth), self.locate(detections, merged)):
                 rows.append(self.descriptors(self.crop_features(images, whole, kind)))
                 masks.append(torch.cat([torch.ones_like(kind.present[:, :1]), kind.present], 1))
@@ -346,11 +346,11 @@ class PartRCNN(Method):
 
 
 def _configuration(truth: Tensor) -> Configuration:
-    """True boxes (B, 1 + P, 4), NaN where missing."""
+    """Return the configuration of true boxes (B, 1 + P, 4), NaN where missing."""
     return Configuration(truth.nan_to_num(0.0), present(truth))
 
 
 def _jittered(boxes: Tensor, size: int) -> Tensor:
-    """Boxes (..., 4) with each edge moved a little at random, on a photo of that side."""
+    """Shift each edge of the boxes (..., 4) a little at random, on a photo of side `size`."""
     sides = (boxes[..., 2:] - boxes[..., :2]).repeat_interleave(2, -1)[..., [0, 2, 1, 3]]
     return clip_boxes(boxes + JITTER * sides * torch.randn_like(boxes), (size, size))

@@ -25,10 +25,10 @@ from fieldmark.methods.settings_base import GradientSettings
 __all__ = ["PMG", "PMGOutput"]
 
 CONCAT_WEIGHT = 2.0
-"""Of the joined classifier in the loss; each stage's classifier has the weight 1."""
+"""Weight of the joint classifier in the loss; the classifier of each stage has weight 1."""
 
 HEADS_SHARE = 0.2
-"""Share of the epochs in which the backbone waits for blocks and classifiers that start at random."""
+"""Share of the epochs in which only blocks and classifiers train, because they start at random."""
 
 
 DESCRIPTOR_LENGTH = 4.0
@@ -37,10 +37,10 @@ DESCRIPTOR_LENGTH = 4.0
 
 @dataclass(slots=True, kw_only=True)
 class PMGOutput(ModelOutput):
-    """The output of a training step; `logits` are those of the joined classifier.
+    """The output of a training step; `logits` are those of the joint classifier.
 
     Attributes:
-        jigsaw_logits: (B, K) of the shuffled photos, each by the classifier of its granularity.
+        jigsaw_logits: (B, K) of the shuffled photos, from the classifier of their granularity.
     """
 
     jigsaw_logits: Tensor | None = None
@@ -51,8 +51,8 @@ class PMGFeatures(LocalFeatures):
     """The maps of all stages' blocks.
 
     Attributes:
-        shuffled: (B, d, H, W) each, the same maps of the shuffled photos, in training.
-        level: (B,), the stage whose classifier learns from each shuffled photo; None in evaluation.
+        shuffled: (B, d, H, W) each, the maps of the shuffled photos; only in training.
+        level: (B,), the stage whose classifier trains on each shuffled photo; None in evaluation.
     """
 
     shuffled: list[Tensor] = field(default_factory=list)
@@ -63,11 +63,11 @@ class PMGFeatures(LocalFeatures):
 class PMG(Method):
     """A block, a maximum over places and a classifier for each stage; one more classifier for all of them joined.
 
-    In training each photo passes once as it is, for the joined classifier, and once shuffled, for that of one stage:
+    In training each photo passes once unchanged, for the joint classifier, and once shuffled, for that of one stage:
     a third of the batch in 8 x 8 patches for the finest of three stages, a third in 4 x 4, a third in 2 x 2.
 
     Args:
-        backbone: Its last `levels` stages are read.
+        backbone: Its last `levels` stages are used.
         num_classes: K.
         **options: See `Settings`.
 
@@ -90,7 +90,7 @@ class PMG(Method):
         self.head = nn.Linear(levels * channels, num_classes)
 
     def local_features(self, images: Tensor) -> PMGFeatures:
-        """The map of each stage's block, (B, d, H, W), the finest first; in training, of the shuffled photos too."""
+        """Compute the map of each stage's block, (B, d, H, W), finest first; in training also of shuffled photos."""
         maps, last = self._block_maps(images)
         if not self.training:
             return PMGFeatures(maps, feature_map=last)
@@ -101,7 +101,7 @@ class PMG(Method):
         return PMGFeatures(maps, feature_map=last, shuffled=[one.features for one in shuffled], level=level)
 
     def classify(self, features: LocalFeatures) -> ModelOutput:
-        """Logits (B, K) and the joined descriptors (B, L * d).
+        """Compute logits (B, K) and the concatenated descriptors (B, L * d).
 
         In evaluation the logits are the mean of the logits of all classifiers.
         """
@@ -123,11 +123,11 @@ class PMG(Method):
         )
 
     def stage_logits(self, descriptors: list[Tensor]) -> list[Tensor]:
-        """Each stage's logits (B, K) from its descriptor (B, d)."""
+        """Return each stage's logits (B, K), from its descriptor (B, d)."""
         return [head(descriptor) for head, descriptor in zip(self.stage_heads, descriptors, strict=True)]
 
     def loss(self, output: ModelOutput, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
-        """Twice the cross-entropy of the joined classifier, and once that of each stage's on its share of the batch."""
+        """Return twice the cross-entropy of the joint classifier plus that of each stage on its share of the batch."""
         joined = F.cross_entropy(output.logits, labels, label_smoothing=label_smoothing)
         if not isinstance(output, PMGOutput) or output.jigsaw_logits is None:
             return joined
@@ -138,18 +138,18 @@ class PMG(Method):
         return [Stage("blocks and classifiers", HEADS_SHARE, freeze="all"), Stage("all layers", 1 - HEADS_SHARE)]
 
     def _block_maps(self, images: Tensor) -> tuple[list[LocalMap], Tensor]:
-        """What each stage's block gives, and the backbone's last map."""
+        """Return the output of each stage's block, and the backbone's last map."""
         levels = feature_levels(self.backbone, images, self.levels)
         return [LocalMap(block(level)) for block, level in zip(self.blocks, levels, strict=True)], levels[-1]
 
 
 def describe(block_map: Tensor) -> Tensor:
-    """Maximum over places at a fixed length: (B, d, H, W) -> (B, d)."""
+    """Return the maximum over places at a fixed length: (B, d, H, W) -> (B, d)."""
     return DESCRIPTOR_LENGTH * unit_length(block_map.amax((2, 3)).float())
 
 
 def shuffle_by_level(images: Tensor, level: Tensor, levels: int) -> Tensor:
-    """Each photo cut into 2^(levels - level) times as many patches and shuffled: the last level into 2 x 2."""
+    """Cut each photo into n x n patches, n = 2^(levels - level), and shuffle them: the last level has 2 x 2."""
     shuffled = torch.empty_like(images)
     for index in range(levels):
         chosen = level == index
@@ -158,10 +158,10 @@ def shuffle_by_level(images: Tensor, level: Tensor, levels: int) -> Tensor:
 
 
 def _block(channels: int, out_channels: int) -> nn.Sequential:
-    """1x1 and 3x3 convolutions that begin as rotations, so that what the backbone knows reaches the classifiers.
+    """Return 1x1 and 3x3 convolutions that start as rotations, so that they keep the features of the backbone.
 
-    Group norm instead of the paper's batch norm: it is the same for whole and shuffled photos, for one photo and many,
-    in training and in evaluation.
+    Group norm replaces the paper's batch norm: it treats whole and shuffled photos alike, for any batch size, in
+    training and in evaluation.
     """
     inner = max(1, out_channels // 2)
     narrow = nn.Conv2d(channels, inner, 1, bias=False)

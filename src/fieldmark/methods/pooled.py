@@ -1,4 +1,4 @@
-"""The plain method: backbone, one or several poolings side by side, one linear layer."""
+"""The plain method: backbone, one or several concatenated poolings, one linear layer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _EVIDENCE_NOTES = {
 
 
 class PooledMethod(Method):
-    """Base of ``linear_probe``, ``fine_tune`` and ``auto``: descriptors, scaled and joined, then a linear layer.
+    """Base of ``linear_probe``, ``fine_tune`` and ``auto``: scaled and concatenated descriptors, then a linear layer.
 
     Each descriptor is centred and scaled (`set_scaling`), so that its units give it no larger weight.
     The embedding is the joined vector; the logits are linear in it.
@@ -53,14 +53,14 @@ class PooledMethod(Method):
         self.head = nn.Linear(sum(self.pool.dims.values()), num_classes)
 
     def local_features(self, images: Tensor) -> LocalFeatures:
-        """The final map for every pooling but ``cov``, the narrow map for that one; only those that are pooled."""
+        """Compute the maps that are pooled: the narrow map for ``cov``, the final map for the other poolings."""
         local, final = self.backbone.maps(images)
         maps = [LocalMap(final)] if set(self.pool.names) - {"cov"} else []
         maps += [LocalMap(local)] if "cov" in self.pool.names else []
         return LocalFeatures(maps, feature_map=final)
 
     def classify(self, features: LocalFeatures) -> ModelOutput:
-        """Logits (B, K) and the embedding (B, D)."""
+        """Compute logits (B, K) and the embedding (B, D)."""
         final, local = features.maps[0].features, features.maps[-1].features
         scaled = [
             (descriptor - getattr(self, f"center_{name}")) * getattr(self, f"scale_{name}")
@@ -78,7 +78,7 @@ class PooledMethod(Method):
         return set(self.pool.names) <= {"avg", "gem"}
 
     def class_evidence(self, features: LocalFeatures, classes: Tensor) -> Tensor:
-        """The class's weight times each place's share of the descriptors, (B, H, W)."""
+        """Return the weight of the class times each place's share of the descriptors, (B, H, W)."""
         feature_map = features.maps[0].features
         weights = torch.split(self.head.weight[classes], list(self.pool.dims.values()), 1)  # (B, D_name) each
         parts = []

@@ -1,4 +1,4 @@
-"""``ra_cnn``: the photo, a crop of it and a crop of that; each must be more certain than the last.
+"""``ra_cnn``: the photo, a crop of it and a crop of that; each must be more certain than the one before.
 
 Source: Fu, Zheng, Mei, "Look closer to see better: recurrent attention convolutional neural network for fine-grained
 image recognition" (CVPR 2017).
@@ -48,9 +48,9 @@ AIMS = ("evidence", "response")
 
 @register_method("ra_cnn")
 class RACNN(Method):
-    """A few scales of one photo, each cut from the last one's square; one linear layer over all their features.
+    """Several scales of one photo, each cropped from the one before; one linear layer over all their features.
 
-    The blocks of that layer are the scales' own classifiers: its logits are the mean of theirs.
+    The blocks of that layer are classifiers of the single scales: its logits are the mean of theirs.
 
     Args:
         backbone: Reads every scale.
@@ -124,7 +124,7 @@ class RACNN(Method):
         self.aim = aim
 
     def local_features(self, images: Tensor) -> LocalFeatures:
-        """The map of each scale, (B, C, H, W); regions (B, scales - 1, 4)."""
+        """Compute the feature map of each scale, (B, C, H, W), and the regions (B, scales - 1, 4)."""
         local, feature_map = self.backbone.maps(images)
         maps, regions = [LocalMap(feature_map)], []
         square: Tensor | None = None
@@ -132,7 +132,7 @@ class RACNN(Method):
             proposed = proposal(local.detach())  # the backbones learn only from their classifiers
             square = proposed if square is None else square_in_square(square, proposed)
             regions.append(squares_to_boxes(square, images.shape[3]))
-            local, inner_map = self._look(images, regions[-1], index)
+            local, inner_map = self._crop_maps(images, regions[-1], index)
             maps.append(LocalMap(inner_map, regions[-1][:, None]))
         return LocalFeatures(maps, feature_map=feature_map, regions=torch.stack(regions, 1))
 
@@ -163,11 +163,11 @@ class RACNN(Method):
         return chosen
 
     def scale_logits(self, output: ModelOutput) -> Tensor:
-        """What each scale says by itself, (B, scales, K)."""
+        """Return the logits of each scale by itself, (B, scales, K)."""
         return block_logits(self.head, self.head_rows(output), self.num_scales)
 
     def loss(self, output: ModelOutput, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
-        """Cross-entropy of the answer and of each scale while those learn, rank loss while the proposals learn."""
+        """Return the cross-entropies in stages that train the classifiers, the rank loss in those of the proposals."""
         scales = self.scale_logits(output)
         total = output.logits.new_zeros(())
         if self.head.weight.requires_grad:
@@ -179,23 +179,23 @@ class RACNN(Method):
         return total
 
     def stages(self) -> list[Stage]:
-        """Classifiers, then as often as asked the proposals and the classifiers again."""
+        """Return a stage for the classifiers, then `rounds` times one for the proposals and one for the classifiers."""
         share = (1 - ATTENTION_SHARE) / (self.rounds + 1)
         classify = Stage("classifiers", share, trains=("head",))
         attend = Stage("proposals", ATTENTION_SHARE / self.rounds, "all", ATTENTION_LR_SCALE, trains=("proposals",))
         return [classify, *self.rounds * [attend, classify]]
 
     def begin_stage(self, index: int, photos: Photos) -> None:
-        """Aim the proposals: before the first stage at where the features respond most, as in the paper.
+        """Initialise the proposals, before the first stage at the highest response of the features, as in the paper.
 
-        With `aim` ``evidence`` they are aimed anew before they first learn by rank: at the square in which the
-        classifier of their scale finds most for the truth against its strongest rival.
+        With `aim` ``evidence`` they are initialised again before they first train by rank: at the square with the most
+        evidence of their scale's classifier for the true class over its strongest rival.
         """
         if index == 0 or (index == 1 and self.aim == "evidence"):
             self._aim(photos, by_evidence=index == 1)
 
     def _aim(self, photos: Photos, *, by_evidence: bool) -> None:
-        """Each proposal learns its squares by regression, the outer one first."""
+        """Fit each proposal to its squares by regression, the outer one first."""
         what = "its classifier finds most evidence" if by_evidence else "the features respond most"
         for depth, proposal in enumerate(self.proposals):
             assert isinstance(proposal, AttentionProposal)
@@ -205,7 +205,7 @@ class RACNN(Method):
 
     @torch.no_grad()
     def _squares(self, photos: Photos, depth: int, *, by_evidence: bool) -> tuple[Tensor, Tensor]:
-        """Maps (n, C, 7, 7) that the proposal at a depth reads, in half precision, and its squares (n, 3)."""
+        """Return the inputs (n, C, 7, 7) of the proposal at a depth, in half precision, and its targets (n, 3)."""
         sample = EvenSample[tuple[Tensor, Tensor]](START_PHOTOS)
         for images, labels in photos():
             local, feature_map = self._maps_at(images.to(self.head.weight.device), depth)
@@ -218,7 +218,7 @@ class RACNN(Method):
         return torch.stack([maps for maps, _ in sample.kept]), torch.stack([square for _, square in sample.kept])
 
     def _evidence(self, feature_map: Tensor, labels: Tensor, depth: int) -> Tensor:
-        """What each place adds to a scale's logit of the truth over that of its strongest rival, (B, H, W)."""
+        """Return each place's contribution to the true class's logit minus its strongest rival's, (B, H, W)."""
         features = at_least_float32(feature_map)
         weight = self.head.weight.reshape(self.num_classes, self.num_scales, -1)[:, depth]  # (K, C)
         logits = F.linear(_unit_mean(features), weight)
@@ -226,29 +226,29 @@ class RACNN(Method):
         return torch.einsum("bchw,bc->bhw", features, weight[labels] - weight[rivals])
 
     def _maps_at(self, images: Tensor, depth: int) -> tuple[Tensor, Tensor]:
-        """Both maps of the scale whose proposal is at a depth."""
+        """Return both maps of the scale whose proposal is at a depth."""
         if depth == 0:
             return self.backbone.maps(images)
         regions = self.local_features(images).regions
         assert regions is not None
-        return self._look(images, regions[:, depth - 1], depth - 1)
+        return self._crop_maps(images, regions[:, depth - 1], depth - 1)
 
-    def _look(self, images: Tensor, boxes: Tensor, index: int) -> tuple[Tensor, Tensor]:
-        """Both maps of what the boxes show, by the backbone of that inner scale."""
+    def _crop_maps(self, images: Tensor, boxes: Tensor, index: int) -> tuple[Tensor, Tensor]:
+        """Return both maps of the crops, by the backbone of that inner scale."""
         backbone = self.inner_backbones[index] if len(self.inner_backbones) else self.backbone
         assert isinstance(backbone, Backbone)
         return backbone.maps(boxcar_crop(images, boxes, self.crop_side(images.shape[3]), self.sharpness))
 
 
 def rank_loss(scale_logits: Tensor, labels: Tensor, margin: float) -> Tensor:
-    """How far each finer scale falls short of being surer of the truth than the one before it, by a margin.
+    """Rank loss: each finer scale must give the true class more probability than the scale before it, by a margin.
 
-    The coarser scale is a reference that gets no gradient: to be less sure itself would be the easier way out.
+    The coarser scale gets no gradient: otherwise it could lower the loss by becoming less certain.
 
     Args:
         scale_logits: (B, scales, K), the coarsest first.
         labels: (B,), or class probabilities (B, K).
-        margin: In probability.
+        margin: Margin in probability.
 
     Returns:
         Scalar: the sum over pairs of neighbouring scales, the mean over photos.
@@ -259,5 +259,5 @@ def rank_loss(scale_logits: Tensor, labels: Tensor, margin: float) -> Tensor:
 
 
 def _unit_mean(feature_map: Tensor) -> Tensor:
-    """Mean over places, of unit length: (B, C, H, W) -> (B, C)."""
+    """Return the mean over places at unit length: (B, C, H, W) -> (B, C)."""
     return unit_length(feature_map.float().mean((2, 3)))

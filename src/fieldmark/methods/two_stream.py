@@ -1,4 +1,4 @@
-"""What the bilinear methods share: two streams of local features, one descriptor of both, a linear classifier."""
+"""Base class of the bilinear methods: two streams of local features, one descriptor of both, a linear classifier."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from fieldmark.methods.base import LocalFeatures, LocalMap, Method, ModelOutput,
 __all__ = ["TwoStreamFeatures", "TwoStreamMethod", "classifier_first"]
 
 CLASSIFIER_SHARE = 0.25
-"""Share of the epochs in which the classifier learns alone."""
+"""Share of the epochs in which only the classifier trains."""
 
 CLASSIFIER_LR_SCALE = 4.0
-"""Descriptors have unit length, so that a classifier which starts at zero needs large steps."""
+"""Descriptors have unit length, so a classifier that starts at zero needs large steps."""
 
 
 @dataclass(slots=True)
@@ -27,23 +27,23 @@ class TwoStreamFeatures(LocalFeatures):
     """The local features of both streams.
 
     Attributes:
-        partner: (B, D, H, W), the second stream where `maps` holds only the first one: of a product of two features at
-            one place, the evidence counts once.
+        partner: (B, D, H, W), the second stream if `maps` holds only the first. The evidence of a product of two
+            features at one place must count only once.
     """
 
     partner: Tensor | None = None
 
 
 class TwoStreamMethod(Method):
-    """Two streams, a pooling of both, signed square root and unit length, a linear layer.
+    """Two streams, their pooling, signed square root and unit length, a linear layer.
 
-    Each stream is the narrow map of a backbone (`Backbone.local_map`); without a second backbone both are the same. A
-    subclass sets `pool`, from two maps on one grid to a descriptor, and `head`.
+    Each stream is the narrow map of a backbone (`Backbone.local_map`). Without a second backbone both are the same. A
+    subclass sets `head`, and `pool`, which turns two maps on one grid into a descriptor.
 
     Args:
         backbone: The first stream, f_A.
         num_classes: K.
-        second_backbone: The second stream, f_B; None for the first one again.
+        second_backbone: The second stream, f_B; None uses the first one twice.
         projected: Channels that a 1x1 convolution reduces each stream to; None for no reduction.
     """
 
@@ -64,7 +64,7 @@ class TwoStreamMethod(Method):
             self.renormalize = _Renormalize(backbone, second_backbone)
 
     def local_features(self, images: Tensor) -> TwoStreamFeatures:
-        """The maps of both streams on one grid."""
+        """Compute the maps of both streams on one grid."""
         first, second = self.streams(images)
         a, b = match_grids(first, second)
         if self._pools_by_place:
@@ -72,7 +72,7 @@ class TwoStreamMethod(Method):
         return TwoStreamFeatures([LocalMap(a), LocalMap(b)], feature_map=first)
 
     def classify(self, features: LocalFeatures) -> ModelOutput:
-        """Logits (B, K) and the descriptor (B, D) of unit length."""
+        """Compute logits (B, K) and the descriptor (B, D) of unit length."""
         assert isinstance(features, TwoStreamFeatures)
         partner = features.maps[1].features if features.partner is None else features.partner
         embedding = power_normalize(self.pool(features.maps[0].features, partner))
@@ -91,7 +91,7 @@ class TwoStreamMethod(Method):
         return isinstance(self.pool, BilinearPool | TensorSketch | RandomMaclaurin)
 
     def streams(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Both reduced maps, (B, M, H, W) and (B, D, H', W')."""
+        """Return both reduced maps, (B, M, H, W) and (B, D, H', W')."""
         a = self.reduce_a(self.backbone.local_map(images))
         if self.second_backbone is None:
             return a, a
@@ -102,7 +102,7 @@ class TwoStreamMethod(Method):
 
 
 def classifier_first() -> list[Stage]:
-    """The stages of classifiers on descriptors of unit length."""
+    """Return the stages for a classifier on descriptors of unit length."""
     return [
         Stage("classifier", CLASSIFIER_SHARE, freeze="all", head_lr_scale=CLASSIFIER_LR_SCALE, fits_head=True),
         Stage("all layers", 1 - CLASSIFIER_SHARE),
@@ -110,7 +110,7 @@ def classifier_first() -> list[Stage]:
 
 
 class _Renormalize(nn.Module):
-    """Images normalised for one backbone, as another one wants them."""
+    """Convert images normalised for one backbone to the normalisation of another one."""
 
     scale: Tensor
     shift: Tensor
@@ -127,7 +127,7 @@ class _Renormalize(nn.Module):
 
 
 def _reduction(backbone: Backbone, projected: int | None) -> nn.Module:
-    """A 1x1 convolution that begins as a rotation, so that no information is favoured."""
+    """Return a 1x1 convolution that starts as a rotation, so that no direction is preferred."""
     if projected is None:
         return nn.Identity()
     convolution = nn.Conv2d(backbone.local_channels, projected, 1, bias=False)

@@ -24,7 +24,7 @@ from fieldmark.methods import register_method
 from fieldmark.methods.base import LocalFeatures, LocalMap, Method, ModelOutput
 from fieldmark.methods.settings_base import GradientSettings
 
-__all__ = ["WSDAN", "AttendedFeatures", "Look", "WSDANOutput", "attended_crop"]
+__all__ = ["WSDAN", "AttendedFeatures", "View", "WSDANOutput", "attended_crop"]
 
 CROP_THRESHOLDS = (0.4, 0.6)
 DROP_THRESHOLDS = (0.2, 0.5)
@@ -38,16 +38,16 @@ class WSDANOutput(ModelOutput):
     """The output of a training step.
 
     Attributes:
-        cropped_logits: (B, K) of the photos cropped to what one of their maps shows.
-        dropped_logits: (B, K) of the photos without what another one shows.
+        cropped_logits: (B, K) of the photos cropped to the box of one of their maps.
+        dropped_logits: (B, K) of the photos with the pixels of another map erased.
     """
 
     cropped_logits: Tensor | None = None
     dropped_logits: Tensor | None = None
 
 
-class Look(NamedTuple):
-    """Changed photos (B, 3, S, S), and what each shows: boxes (B, 1, 4), xyxy pixels; None for the whole photo."""
+class View(NamedTuple):
+    """Views of the photos, (B, 3, S, S), and the box of each, (B, 1, 4), xyxy pixels; None for the whole photo."""
 
     images: Tensor
     boxes: Tensor | None = None
@@ -55,7 +55,7 @@ class Look(NamedTuple):
 
 @dataclass(slots=True)
 class AttendedFeatures(LocalFeatures):
-    """The maps of the photo and of each closer look.
+    """The feature maps of the photo and of each of its views.
 
     Attributes:
         attended: (B, M, H, W), the attention over each of `maps`.
@@ -68,11 +68,11 @@ class AttendedFeatures(LocalFeatures):
 class WSDAN(Method):
     """Attention maps by a 1x1 convolution; the mean of the feature map under each; signed root, unit length, linear.
 
-    In training each photo passes twice more: cropped to one map's box, and without another map's pixels. In evaluation
-    it passes once more, cropped to the box of all maps together, and both probabilities are averaged.
+    In training each photo passes twice more: cropped to one map's box, and with another map's pixels erased. In
+    evaluation it passes once more, cropped to the box of all maps together, and both probabilities are averaged.
 
     Args:
-        backbone: Its narrow map (`Backbone.local_map`) is attended.
+        backbone: Attention is computed from its narrow map (`Backbone.local_map`).
         num_classes: K.
         **options: See `Settings`.
 
@@ -109,23 +109,23 @@ class WSDAN(Method):
         self.refine = refine
 
     def local_features(self, images: Tensor) -> AttendedFeatures:
-        """The maps of the photo and of each closer look, with the attention over each."""
+        """Compute the feature maps of the photo and of each view, with the attention over each."""
         feature_map, attention = self._attended(images)
         features = AttendedFeatures([LocalMap(feature_map)], attention, feature_map, attended=[attention])
-        looks = self.closer_looks(images, attention)
-        if looks:
-            found = self._attended(torch.cat([look.images for look in looks]))
-            closer, closer_attention = (one.reshape(len(looks), -1, *one.shape[1:]) for one in found)
-            for index, look in enumerate(looks):
-                features.maps.append(LocalMap(closer[index], look.boxes))
+        views = self.closer_views(images, attention)
+        if views:
+            found = self._attended(torch.cat([view.images for view in views]))
+            closer, closer_attention = (one.reshape(len(views), -1, *one.shape[1:]) for one in found)
+            for index, view in enumerate(views):
+                features.maps.append(LocalMap(closer[index], view.boxes))
                 features.attended.append(closer_attention[index])
         return features
 
     def classify(self, features: LocalFeatures) -> ModelOutput:
-        """Logits (B, K) and embedding (B, M * C), that of the whole photo."""
+        """Compute logits (B, K) and the embedding of the whole photo, (B, M * C)."""
         assert isinstance(features, AttendedFeatures)
-        looks = zip(features.attended, features.maps, strict=True)
-        embeddings = [self.describe(attention, one.features) for attention, one in looks]
+        views = zip(features.attended, features.maps, strict=True)
+        embeddings = [self.describe(attention, one.features) for attention, one in views]
         logits = [self.head(self.feature_scale * embedding) for embedding in embeddings]
         if self.training:
             return self.training_output(features, embeddings[0], logits)
@@ -136,31 +136,31 @@ class WSDAN(Method):
     def evidence_note(self) -> str:
         held = "exactly, attention, signed root and the descriptor's length held fixed"
         note = f"a place's feature under each attention map, {held}"
-        mean = "; the mean logits of both looks, of which the answer averages the probabilities"
+        mean = "; the mean logits of both views, of which the answer averages the probabilities"
         return note + mean * self.refine
 
     def describe(self, attention: Tensor, feature_map: Tensor) -> Tensor:
-        """Attention (B, M, H, W) and feature map (B, C, H, W) to the descriptor (B, M * C) of unit length."""
+        """Return the descriptor (B, M * C) of unit length, from attention (B, M, H, W) and feature map (B, C, H, W)."""
         return power_normalize(bilinear_pool(attention, feature_map).flatten(1))
 
-    def closer_looks(self, images: Tensor, attention: Tensor) -> list[Look]:
-        """Cropped and erased photos in training; in evaluation, the photo cropped to what all maps together show."""
+    def closer_views(self, images: Tensor, attention: Tensor) -> list[View]:
+        """Return cropped and erased photos in training; in evaluation, the photo cropped to the box of all maps."""
         if self.training:
             with torch.no_grad():
                 return augment(images, attention)
         return [attended_crop(images, attention, REFINE_THRESHOLD, REFINE_PADDING)] if self.refine else []
 
     def join(self, logits: list[Tensor]) -> Tensor:
-        """One answer of all looks: logits whose softmax is the mean of their softmaxes.
+        """Return logits whose softmax is the mean of the softmaxes of all views.
 
-        Evidence must be additive, so it explains the mean logits instead.
+        Evidence must be additive, so evidence maps use the mean logits instead.
         """
         if factors_are_constant():
             return torch.stack(logits).mean(0)
         return torch.stack([one.log_softmax(1) for one in logits]).logsumexp(0) - math.log(len(logits))
 
     def training_output(self, features: AttendedFeatures, embedding: Tensor, logits: list[Tensor]) -> ModelOutput:
-        """The output of a training step, from the logits of the photo, its crop and its erasure."""
+        """Return the output of a training step, from the logits of the photo, its crop and its erasure."""
         return WSDANOutput(
             logits[0],
             embedding,
@@ -174,7 +174,7 @@ class WSDAN(Method):
         return self.feature_scale * output.embedding
 
     def loss(self, output: ModelOutput, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
-        """Mean cross-entropy of all passes, and the distance from the centres; in training those move afterwards.
+        """Return the mean cross-entropy of all passes plus the distance from the centres; in training, move these.
 
         Labels that are probabilities count for the centre of the most probable class.
         """
@@ -189,26 +189,26 @@ class WSDAN(Method):
         return torch.stack(entropies).mean() + self.center_weight * distance
 
     def _attended(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Feature map (B, C, H, W) and attention maps (B, M, H, W)."""
+        """Return feature map (B, C, H, W) and attention maps (B, M, H, W)."""
         feature_map = self.backbone.local_map(images)
         return feature_map, self.attend(feature_map)
 
 
-def augment(images: Tensor, attention_maps: Tensor) -> list[Look]:
-    """Each photo cropped to one of its maps, and each without another map's pixels."""
+def augment(images: Tensor, attention_maps: Tensor) -> list[View]:
+    """Return each photo cropped to one of its maps, and each with another map's pixels erased."""
     crop_threshold, drop_threshold = (
         torch.empty(len(images), device=images.device).uniform_(*between)
         for between in (CROP_THRESHOLDS, DROP_THRESHOLDS)
     )
     size = (images.shape[2], images.shape[3])
     boxes = attention_box(choose_maps(attention_maps), size, crop_threshold, CROP_PADDING)
-    cropped = Look(crop_and_resize(images, boxes), boxes[:, None])
-    return [cropped, Look(drop_attended(images, choose_maps(attention_maps), drop_threshold))]
+    cropped = View(crop_and_resize(images, boxes), boxes[:, None])
+    return [cropped, View(drop_attended(images, choose_maps(attention_maps), drop_threshold))]
 
 
-def attended_crop(images: Tensor, attention_maps: Tensor, threshold: float, padding: float) -> Look:
-    """Photos cropped to the box where the mean of all maps reaches a share of its maximum."""
+def attended_crop(images: Tensor, attention_maps: Tensor, threshold: float, padding: float) -> View:
+    """Crop photos to the box where the mean of all maps reaches a share of its maximum."""
     attention = attention_maps.mean(1)
     size = (images.shape[2], images.shape[3])
     boxes = attention_box(attention, size, torch.full_like(attention[:, 0, 0], threshold), padding)
-    return Look(crop_and_resize(images, boxes), boxes[:, None])
+    return View(crop_and_resize(images, boxes), boxes[:, None])

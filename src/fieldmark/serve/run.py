@@ -1,4 +1,4 @@
-"""Run the server until it is told to stop."""
+"""Run the server until it gets a signal to stop."""
 
 from __future__ import annotations
 

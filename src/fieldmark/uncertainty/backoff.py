@@ -41,9 +41,10 @@ def photos_needed_without_error(target_accuracy: float, doubt: float = DOUBT) ->
 def learn_threshold(paths: Floats, distances: Ints, target_accuracy: float) -> float | None:
     """Return the lowest probability threshold whose answers meet the target accuracy on calibration photos.
 
-    The calibrated probability alone does not guarantee the accuracy: the model is over-confident on photos that were
-    taken elsewhere. Thresholds from 0.5 up are tried, until the upper bound of the error rate on calibration photos
-    is at most 1 - `target_accuracy`. The bound holds for each threshold separately; it is not widened for the search.
+    The calibrated probability does not guarantee the accuracy by itself: the model is over-confident on photos that
+    were taken elsewhere. Thresholds from 0.5 up are tried, until the upper bound of the error rate on calibration
+    photos is at most 1 - `target_accuracy`. The bound holds for each threshold separately; it is not widened for the
+    search.
 
     Args:
         paths: (n, levels) of calibration photos, see `Hierarchy.path`.

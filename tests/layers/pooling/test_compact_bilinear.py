@@ -81,7 +81,7 @@ def test_sketch_gradients(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SKETCHES)
-def test_what_is_drawn_is_saved(name: str) -> None:
+def test_random_hashes_are_saved(name: str) -> None:
     generator = torch.Generator().manual_seed(4)
     one, other = (SKETCHES[name](8, 8, 32, generator) for _ in range(2))
     a = torch.rand(1, 8, 2, 2, generator=generator)

@@ -1,7 +1,7 @@
 """Several looks at one photo, whose logits an answer averages.
 
 In the manner of the ten crops of Krizhevsky, Sutskever, Hinton, "ImageNet classification with deep convolutional neural
-networks" (NIPS 2012), but with the whole square in place of its centre: the first view is what one view alone sees.
+networks" (NIPS 2012), but with the whole square in place of its centre: with a single view, it is the first one.
 """
 
 from __future__ import annotations

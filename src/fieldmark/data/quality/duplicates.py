@@ -3,10 +3,10 @@
 Two kinds of evidence that a pair is a near-duplicate, either of which is enough:
 
 - **Pixels.** The perceptual hashes differ in at most `HASH_BITS` of 64 bits, *and* the fine detail of the
-  two grey thumbnails (what is left after a blur is taken away) correlates by at least `DETAIL`. A hash alone
-  knows silhouettes: any two dark birds in the middle of a bright sky agree within 4 bits. Detail alone knows
-  textures. Measured on three data sets, where a pair across classes is taken for a mistake: within 12 bits
-  alone, Flowers-17 has 90 pairs, 17 of them across classes, and CUB-200-2011 (first 50 species) 500 pairs,
+  two grey thumbnails (what is left after a blur is taken away) correlates by at least `DETAIL`. The hash
+  describes silhouettes: any two dark birds in the middle of a bright sky agree within 4 bits. The detail describes
+  textures. Measured on three data sets, where a pair across classes counts as a mistake: within 12 bits
+  only, Flowers-17 has 90 pairs, 17 of them across classes, and CUB-200-2011 (first 50 species) 500 pairs,
   463 across; with both, 71 and none, 4 and none, and 68 and none on Grocery (81 products). The best pair of
   different birds reaches a detail of 0.51. Mirrored copies are found in the same way, with `MIRRORED_DETAIL`:
   they are rare, and symmetric things look mirrored by nature.
@@ -216,7 +216,7 @@ def _blocks(count: int) -> Iterator[tuple[int, int, int, int]]:
 
 
 def _upper(hits: tuple[Any, ...], start: int, other: int) -> tuple[Ints, Ints]:
-    """Row and column numbers of a block's hits in the whole matrix, those above the diagonal alone."""
+    """Row and column numbers of a block's hits in the whole matrix, only those above the diagonal."""
     first, second = hits[0] + start, hits[1] + other
     above = first < second
     return first[above], second[above]

@@ -52,7 +52,7 @@ class Finding:
     Attributes:
         code: A word for scripts, such as ``truncated``.
         severity: ``error``: photos are left out, or training cannot work; ``warning``: results may mislead;
-            ``note``: handled, and merely told.
+            ``note``: handled; nothing has to be done.
         message: One sentence.
         count: How many photos, pairs or classes.
         action: What to do.
@@ -90,7 +90,7 @@ def class_findings(records: RecordList) -> Iterator[Finding]:
             "error",
             f"only {len(filled)} class has usable photos",
             len(filled),
-            "add photos of at least one more class: one class alone cannot be told apart from anything",
+            "add photos of at least one more class: a recognizer needs at least two",
             _class_examples(filled),
         )
     yield from _small_classes(sizes)

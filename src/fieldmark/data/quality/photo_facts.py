@@ -41,7 +41,7 @@ class Problem:
 
     Attributes:
         code: A word for scripts, such as ``truncated`` or ``rotated``.
-        severity: ``bad`` where the photo is left out; ``note`` where it is handled and merely told.
+        severity: ``bad`` where the photo is left out; ``note`` where it is handled.
         reason: One sentence.
     """
 

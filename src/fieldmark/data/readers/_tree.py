@@ -22,7 +22,7 @@ def first_conflict(chains: Iterable[Chain]) -> tuple[int, str, str, str] | None:
 
 
 def qualify(chains: Sequence[Chain]) -> dict[Chain, Chain]:
-    """Names that are unique at their level, for things that are told apart by their whole chain.
+    """Return names that are unique at their level, for things that are identified by their whole chain.
 
     A name keeps its plain form where it is unique; where two branches share it (an epithet such as
     ``major``), it takes along as many of its ancestors as it needs.

@@ -16,7 +16,7 @@ from fieldmark.structures import Box, Record, RecordList, Split
 __all__ = ["BANNER_HEIGHT", "Level", "read", "recognises"]
 
 Level = Literal["manufacturer", "family", "variant"]
-"""What is told apart, coarsest first."""
+"""The levels that can be labels, coarsest first."""
 
 BANNER_HEIGHT = 20
 """Pixels at the bottom of each photo that show the photographer's name and no aircraft."""

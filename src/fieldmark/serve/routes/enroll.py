@@ -112,5 +112,5 @@ def _unenroll(service: Service, label: str) -> list[str]:
 
 
 def _place(folder: Path, upload: Upload) -> Path:
-    """By content alone: the sender's name never becomes a path."""
+    """Name the file by its content: the sender's name never becomes a path."""
     return folder.absolute() / UPLOADS / f"{bytes_key(upload.content)}.img"

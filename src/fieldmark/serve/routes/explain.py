@@ -26,10 +26,10 @@ async def explain(
         str | None, Query(description="Hold the winner against this class; the runner-up's if left out.")
     ] = None,
     picture: Annotated[
-        Literal["map", "contrast"] | None, Query(description="Answer with this overlay alone, as image/png.")
+        Literal["map", "contrast"] | None, Query(description="Return only this overlay, as image/png.")
     ] = None,
 ) -> Response:
-    """The evidence for the winner, alone and against another class, as numbers and as transparent overlays."""
+    """The evidence for the winner, by itself and against another class, as numbers and as transparent overlays."""
     upload = await read_upload(photo, service.settings)
     evidence, _ = await service.explain(upload.content, against)
     maps = {"map": evidence.map, "contrast": evidence.fine}

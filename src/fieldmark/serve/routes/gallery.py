@@ -28,7 +28,7 @@ async def search(
     service: Serving,
     photo: Annotated[UploadFile, File(description="A photo.")],
     k: Annotated[int, Query(ge=1, le=100, description="Known photos to find.")] = 5,
-    label: Annotated[str | None, Query(description="Of this class alone.")] = None,
+    label: Annotated[str | None, Query(description="Only photos of this class.")] = None,
 ) -> JSONResponse:
     """The known photos that look most like this one, as ``fieldmark search --json`` gives them."""
     upload = await read_upload(photo, service.settings)

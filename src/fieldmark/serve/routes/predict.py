@@ -28,7 +28,7 @@ async def predict(
     service: Serving,
     photo: Annotated[list[UploadFile], File(description="One photo, or several fields of this name.")],
     top_k: Annotated[int, Query(ge=1, description="Candidates in an answer.")] = 5,
-    coverage: Annotated[float | None, Query(description="Share of candidate sets that shall hold the truth.")] = None,
+    coverage: Annotated[float | None, Query(description="Target coverage of the prediction sets.")] = None,
     target_accuracy: Annotated[float | None, Query(description="Share of answers that must be correct.")] = None,
     confidence: Annotated[float | None, Query(include_in_schema=False)] = None,
     same_specimen: Annotated[bool, Query(description="All photos show one specimen: one answer.")] = False,

@@ -1,6 +1,6 @@
 """Augmentation of training photos: random crops and mirror images, RandAugment, MixUp and CutMix.
 
-Every random number is a function of the seeds alone, so that any device and any number of processes gives the same
+Every random number depends only on the seeds, so that any device and any number of processes gives the same
 crops, and an interrupted run continues with the ones that it would have had.
 """
 

@@ -79,7 +79,7 @@ class Learner:
     def step(self, batch: Batch) -> Tensor:
         """Learn from a batch; its loss, a scalar on the device."""
         settings = self.settings
-        # Dropout and mixing follow from the step alone, so that an interrupted run goes on as if nothing had been.
+        # Dropout and mixing depend only on the step, so a resumed run gives the same result as an uninterrupted one.
         seed = mix_seed(settings.seed, self.index, self.steps, self.fabric.global_rank)
         torch.manual_seed(seed)
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):

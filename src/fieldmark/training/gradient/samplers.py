@@ -87,7 +87,7 @@ class EpochDraws:
 
 
 class EpochBatches:
-    """Batches of nearly equal size, so that no photo is dropped and none stands alone in a last batch.
+    """Batches of nearly equal size, so that no photo is dropped and no last batch has a single photo.
 
     Batch norm cannot learn from a batch of one photo, and little from one of two. n photos therefore make
     ceil(n / batch_size) batches whose sizes differ by one at most; where draws come in runs, so do n runs.
