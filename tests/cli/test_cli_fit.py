@@ -64,7 +64,7 @@ WRONG_OPTIONS: dict[str, tuple[list[str], str]] = {
     "budget": (["--budget", "soon"], "a duration looks like 90s, 10m or 1h30m, but got 'soon'"),
     "empty budget": (["--budget", ""], "a duration looks like 90s, 10m or 1h30m, but got ''"),
     "image size": (["--image-size", "7"], "setting 'image_size' of auto: input should be greater than or equal to 32"),
-    "recipe": (["--recipe", "none.toml"], "the recipe none.toml is no file; give a TOML file with settings"),
+    "recipe": (["--recipe", "none.toml"], "the recipe none.toml is not a file: give a TOML file with settings"),
 }
 
 
@@ -181,6 +181,16 @@ def test_help_and_version(command: Command) -> None:
     shown = command("--help")
     assert shown.code == 0
     assert all(verb in shown.out for verb in ("fit", "evaluate", "predict", "check", "demo", "synth", "datasets"))
+
+
+@pytest.mark.parametrize("verb", ["fit", "demo", "compare", "guide", "export", "explain", "synth"])
+def test_output_is_another_name_of_out(command: Command, verb: str) -> None:
+    from typer.main import get_command
+
+    from fieldmark.cli.main import app
+
+    options = {option for one in get_command(app).commands[verb].params for option in one.opts}  # type: ignore[attr-defined]
+    assert {"--out", "--output"} <= options
 
 
 @pytest.mark.parametrize("arguments", [["fitt"], ["fit"], ["fit", "photos"], ["predict", "model"]])

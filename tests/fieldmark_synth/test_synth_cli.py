@@ -38,6 +38,18 @@ def test_options_reach_the_library(tmp_path: Path) -> None:
     assert len((out / "labels.csv").read_text().splitlines()) == 1 + 3 * 4
 
 
+@pytest.mark.parametrize("option", ["--out", "--output"])
+def test_the_folder_may_be_an_option(option: str, tmp_path: Path) -> None:
+    options = ["--classes", "2", "--per-class", "4", "--size", "64"]
+    result = CliRunner().invoke(app, [option, str(tmp_path / "birds"), *options])
+    assert result.exit_code == 0
+    assert (tmp_path / "birds" / "field_marks.json").is_file()
+    for wrong in ([], [str(tmp_path / "a"), option, str(tmp_path / "b")]):
+        result = CliRunner().invoke(app, [*wrong, *options])
+        assert result.exit_code == 2
+        assert "synth needs one folder to write" in result.output
+
+
 def test_errors_come_as_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match=r"^expected a size of 64 to 1024 pixels, got 10: "):
         synth(tmp_path / "birds", size=10)

@@ -16,7 +16,9 @@ __all__ = ["compare"]
 
 def compare(
     data: Annotated[Path, typer.Argument(help="A folder of class folders, a CSV, or a known data set.")],
-    out: Annotated[Path, typer.Option(help="Folder for the runs and the result; give it again to continue.")],
+    out: Annotated[
+        Path, typer.Option("--out", "--output", help="Folder for the runs and the result; give it again to continue.")
+    ],
     methods: Annotated[
         str | None,
         typer.Option(help="Separated by commas: name, name[key=value,...] or label:name[...]; all methods by default."),
@@ -35,7 +37,7 @@ def compare(
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")] = False,
 ) -> None:
     """Train methods in the same way and measure them on the same photos. Exits with 1 where a run is missing."""
-    from fieldmark.compare.study import compare as run
+    from fieldmark.api import compare as run
     from fieldmark.progress import say
 
     try:

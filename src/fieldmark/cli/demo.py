@@ -11,7 +11,7 @@ __all__ = ["demo"]
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("fieldmark-demo"),
+    out: Annotated[Path, typer.Option("--out", "--output", help="Folder to write.")] = Path("fieldmark-demo"),
     classes: Annotated[int, typer.Option(help="Number of species to draw.")] = 8,
     per_class: Annotated[int, typer.Option(help="Number of pictures of each species.")] = 60,
 ) -> None:

@@ -12,7 +12,7 @@ __all__ = ["fit"]
 
 def fit(
     data: Annotated[Path | None, typer.Argument(help="A folder of class folders, a CSV, or a known data set.")] = None,
-    out: Annotated[Path | None, typer.Option(help="The model folder to write.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "--output", help="The model folder to write.")] = None,
     method: Annotated[str | None, typer.Option(help="One of the methods below; auto by default.")] = None,
     backbone: Annotated[str | None, typer.Option(help="Any timm model; lite0 and lite2 need no internet.")] = None,
     image_size: Annotated[int | None, typer.Option(help="Side in pixels that the network sees.")] = None,

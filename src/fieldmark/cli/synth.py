@@ -13,7 +13,10 @@ __all__ = ["synth"]
 
 
 def synth(
-    out: Annotated[Path, typer.Argument(help="Folder to write; it must be new or empty.", metavar="OUT")],
+    out: Annotated[
+        Path | None, typer.Argument(help="Folder to write; it must be new or empty.", metavar="OUT", show_default=False)
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--out", "--output", help="The same as OUT.")] = None,
     classes: Annotated[int, typer.Option(help="Number of species, 2 to 400.")] = 8,
     per_class: Annotated[int, typer.Option(help="Number of pictures of each species.")] = 60,
     layout: Annotated[
@@ -25,7 +28,10 @@ def synth(
     """Draw a data set of look-alike birds with known field marks."""
     from fieldmark_synth import synthesize
 
-    records = synthesize(out, classes, per_class, layout, seed, size)
-    say(f"drew {len(records):,} pictures of {len(records.classes)} species in {out}")
-    say(f"what separates each pair of species is listed in {out / 'field_marks.json'}")
-    say(f"next: fieldmark fit {out} --out MODEL")
+    folder = out or output
+    if folder is None or (out and output):
+        raise typer.BadParameter("synth needs one folder to write, as OUT or as --out OUT")
+    records = synthesize(folder, classes, per_class, layout, seed, size)
+    say(f"drew {len(records):,} pictures of {len(records.classes)} species in {folder}")
+    say(f"what separates each pair of species is listed in {folder / 'field_marks.json'}")
+    say(f"next: fieldmark fit {folder} --out MODEL")
