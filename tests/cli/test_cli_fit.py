@@ -32,6 +32,9 @@ def test_photos_in_and_a_recognizer_out(command: Command, birds: Path, tmp_path:
     done = command("fit", birds, "--out", out, *options)
     assert (done.code, done.out) == (0, "")
     assert f"wrote {out}" in done.err.replace("\n", "")
+    facts = load(out).manifest.guarantees
+    assert facts is not None
+    assert f"prediction sets: none at 90%, which needs 9 calibration photos; there are {facts.photos}" in done.err
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
     settings = load(out).manifest.settings
     assert (settings["seed"], settings["folds"], settings["image_size"], settings["test_views"]) == (3, 2, 96, 1)

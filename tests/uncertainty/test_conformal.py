@@ -15,6 +15,7 @@ from fieldmark.errors import SettingError
 from fieldmark.uncertainty.conformal import (
     check_level,
     conformity_scores,
+    coverage_band,
     photos_needed,
     prediction_sets,
     score_quantile,
@@ -98,3 +99,19 @@ def test_levels_lie_between_0_and_1(level: float) -> None:
     with pytest.raises(SettingError) as caught:
         check_level("coverage", level)
     assert str(caught.value) == f"coverage must lie between 0 and 1, such as 0.9, but is {level:g}"
+
+
+def test_the_band_of_the_true_coverage_is_that_of_many_draws() -> None:
+    # Scores uniform on [0, 1]: the true coverage of a draw is its quantile itself.
+    draws = np.sort(np.random.default_rng(0).random((20_000, 19)), axis=1)
+    quantiles = np.array([score_quantile(draw, 0.9) for draw in draws], dtype=float)
+    band = coverage_band(19, 0.9)
+    assert band is not None
+    np.testing.assert_allclose(band, np.quantile(quantiles, (0.025, 0.975)), atol=0.005)
+    assert [round(bound, 2) for bound in band] == [0.74, 0.99]
+
+
+@pytest.mark.parametrize(("photos", "coverage"), [(0, 0.9), (8, 0.9), (18, 0.95)])
+def test_too_few_photos_have_no_band(photos: int, coverage: float) -> None:
+    assert coverage_band(photos, coverage) is None
+    assert coverage_band(photos_needed(coverage), coverage) is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fieldmark.artifact.manifest import Manifest
+from fieldmark.uncertainty.conformal import coverage_band, photos_needed
 
 __all__ = ["write_card"]
 
@@ -49,13 +50,16 @@ def _promises(manifest: Manifest) -> list[str]:
     rows = [f"| calibration | {chosen} scaling |"] if manifest.calibration else []
     if facts is None:
         return rows
-    needed = round(1.0 / (1.0 - facts.coverage), 9) - 1
-    if facts.photos >= needed:
-        promise = f"{facts.score_in_words}; contain the correct class for at least {facts.coverage:.0%} of such photos"
+    band = coverage_band(facts.photos, facts.coverage)
+    if band is None:
+        promise = f"none at {facts.coverage:.0%}: that needs {photos_needed(facts.coverage)} calibration photos"
     else:
-        promise = f"none at {facts.coverage:.0%}: that needs {needed:.0f} calibration photos"
+        promise = f"{facts.score_in_words}; contain the correct class for at least {facts.coverage:.0%} of such photos"
     rows.append(f"| prediction sets | {promise} |")
     rows.append(f"| calibration set | {facts.photos} val photos; no weight or temperature was chosen on them |")
+    if band is not None:
+        chance = f"with so many calibration photos, chance alone puts it between {band[0]:.0%} and {band[1]:.0%}"
+        rows.append(f"| true coverage | {chance} |")
     if facts.target_accuracy is not None:
         rows.append(f"| target accuracy of answers at their rank | {facts.target_accuracy:.0%} |")
     return rows

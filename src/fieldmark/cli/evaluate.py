@@ -78,6 +78,8 @@ def evaluate(
     evaluation = recognizer.evaluate(data, split=cast(Split, split), coverage=coverage, target_accuracy=accuracy)
     if not json_output:
         print_evaluation(evaluation)
+    if evaluation.missed_coverage:
+        say(evaluation.missed_coverage, style="red")
     if stress:
         found = measure_stress(recognizer, evaluation.records, limit=stress_photos)
         print_stress(found)

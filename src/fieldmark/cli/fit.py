@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from fieldmark.uncertainty.guarantees import GuaranteeFacts
 
 __all__ = ["fit"]
 
@@ -85,8 +88,25 @@ def fit(
     top1 = recognizer.manifest.figures.get("val_top1")
     val = "" if top1 is None else f"; {top1:.1%} correct on the {recognizer.manifest.data.photos['val']} val photos"
     say(f"wrote {out} after {time.monotonic() - started:.0f} s{val}")
+    say(f"prediction sets: {_sets(recognizer.manifest.guarantees)}")
     if recognizer.manifest.data.photos.get("test"):
         say(f"next: fieldmark evaluate {out}   or   fieldmark predict {out} PHOTO...")
     else:
         say("no test photos: the accuracy on new photos is not measured")
         say(f"next: fieldmark predict {out} PHOTO...")
+
+
+def _sets(facts: GuaranteeFacts | None) -> str:
+    """Say what the sets promise, and how much of that is chance."""
+    from fieldmark.uncertainty.conformal import coverage_band, photos_needed
+
+    if facts is None:
+        return "none"
+    band = coverage_band(facts.photos, facts.coverage)
+    if band is None:
+        needed = photos_needed(facts.coverage)
+        return f"none at {facts.coverage:.0%}, which needs {needed} calibration photos; there are {facts.photos}"
+    return (
+        f"{facts.coverage:.0%} coverage from {facts.photos} calibration photos; "
+        f"chance alone puts the true coverage between {band[0]:.0%} and {band[1]:.0%}"
+    )

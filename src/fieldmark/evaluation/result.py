@@ -15,6 +15,7 @@ from fieldmark.atomic import atomic_file
 from fieldmark.data.relative_path import relative_path
 from fieldmark.errors import SettingError, unknown_name
 from fieldmark.evaluation.figures import confusion_figure, coverage_figure, loss_figure, reliability_figure, to_svg
+from fieldmark.evaluation.intervals import proportion
 from fieldmark.evaluation.labelled_predictions import Predictions
 from fieldmark.evaluation.metrics import Metrics
 from fieldmark.evaluation.open_set import OpenSet
@@ -110,6 +111,22 @@ class Evaluation:
         if metrics.set_coverage is not None and metrics.set_level is not None:
             found["set coverage"] = f"{metrics.set_coverage:.1%} (target {metrics.set_level:.0%})"
         return found
+
+    @property
+    def missed_coverage(self) -> str | None:
+        """Return a sentence if the prediction sets miss their target by more than chance; None otherwise."""
+        metrics = self.metrics
+        if metrics.set_coverage is None or metrics.set_level is None:
+            return None
+        kept = proportion(round(metrics.set_coverage * metrics.num_images), metrics.num_images)
+        if kept.high >= metrics.set_level:
+            return None
+        return (
+            f"The prediction sets miss their target: {kept.value:.1%} contain the correct class "
+            f"(95% CI {100 * kept.low:.1f}–{kept.high:.1%}), not {metrics.set_level:.0%}. These photos probably differ "
+            "from the calibration photos: another camera, place or season, or too few calibration photos. Add photos "
+            "like these to the training data and fit again, or ask for a higher coverage."
+        )
 
     def __repr__(self) -> str:
         return "Evaluation(" + ", ".join(f"{name}: {value}" for name, value in self.headline().items()) + ")"

@@ -14,7 +14,7 @@ from fieldmark.arrays import Bools, Float64s, Floats, Ints
 from fieldmark.errors import SettingError
 from fieldmark.uncertainty.conformity_scores import LAC, ConformityScore
 
-__all__ = ["check_level", "conformity_scores", "photos_needed", "prediction_sets", "score_quantile"]
+__all__ = ["check_level", "conformity_scores", "coverage_band", "photos_needed", "prediction_sets", "score_quantile"]
 
 
 _EPSILON = np.finfo(np.float64).eps
@@ -47,6 +47,27 @@ def check_level(name: str, level: float) -> None:
     """
     if not 0.0 < level < 1.0:
         raise SettingError(f"{name} must lie between 0 and 1, such as 0.9, but is {level:g}")
+
+
+def coverage_band(photos: int, coverage: float) -> tuple[float, float] | None:
+    """Return the 95% range of the true coverage that the chance of drawing the calibration photos leaves.
+
+    Over draws of n calibration photos the coverage of split conformal sets on new photos has the distribution
+    Beta(k, n + 1 - k) with k = ceil((n + 1) * coverage). None if the photos are too few for that coverage.
+
+    Source: Vovk, "Conditional validity of inductive conformal predictors" (ACML 2012), proposition 2a.
+
+    Args:
+        photos: n.
+        coverage: Between 0 and 1.
+    """
+    from scipy.stats import beta
+
+    rank = math.ceil(round((photos + 1) * coverage, 9))
+    if rank > photos:
+        return None
+    low, high = beta.ppf((0.025, 0.975), rank, photos + 1 - rank)
+    return float(low), float(high)
 
 
 def score_quantile(scores: Floats, coverage: float) -> float | None:
