@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 from fieldmark import Recognizer, fit, read
 from fieldmark.evaluation.open_set import evaluate_open_set
+from fieldmark.recognizer.open_set_outputs import open_set_features
 from fieldmark.scores import CONFORMITY_SCORES, UNKNOWN_SCORES
 
 birds, out = map(Path, sys.argv[1:])
@@ -35,7 +36,7 @@ model = Recognizer(out / "model")
 photos = sorted(birds.rglob("*.jpg"))[::9]
 rows = model.scores(photos).probabilities
 margins = CONFORMITY_SCORES.load("margin")(rows)
-features, outputs, _ = model.open_set_features(photos)
+features, outputs, _ = open_set_features(model, photos)
 exported = Recognizer(model.export(out / "model.onnx").path)
 print(json.dumps({
     "classes": model.classes,
