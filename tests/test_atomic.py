@@ -1,4 +1,4 @@
-"""Outputs appear whole or not at all."""
+"""Files and folders are written atomically."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_folder_takes_its_place(tmp_path: Path) -> None:
+def test_a_new_folder_appears(tmp_path: Path) -> None:
     out = tmp_path / "deep" / "model"
     with atomic_folder(out) as draft:
         (draft / "a").write_text("new")
@@ -42,7 +42,7 @@ def test_a_folder_replaces_the_old_one_as_a_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("before", [True, False])
-def test_a_failure_leaves_what_was_there(tmp_path: Path, before: bool) -> None:
+def test_a_failure_leaves_the_old_content(tmp_path: Path, before: bool) -> None:
     out = tmp_path / "model"
     if before:
         out.mkdir()
@@ -53,13 +53,13 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path, before: bool) -> None:
     assert not before or _names(out) == ["old"]
 
 
-def test_an_interrupt_is_a_failure_too(tmp_path: Path) -> None:
+def test_an_interrupt_counts_as_a_failure(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), atomic_folder(tmp_path / "model"):
         raise KeyboardInterrupt
     assert _names(tmp_path) == []
 
 
-def test_the_old_model_comes_back_where_the_new_one_cannot_take_its_place(
+def test_the_old_folder_is_restored_if_the_new_one_cannot_replace_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "model"

@@ -1,4 +1,4 @@
-"""Laws of the records that travel between the parts."""
+"""Invariants of records, record lists and answers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_splits_partition_the_records(records: RecordList) -> None:
     assert [{record.split for record in part} for part in parts] == [{"train"}, {"val"}, {"test"}, {None}]
 
 
-def test_like_keeps_what_the_labels_mean(records: RecordList) -> None:
+def test_like_keeps_the_meaning_of_labels(records: RecordList) -> None:
     some = records.like(records[:3])
     assert (len(some), some.classes, some.name, some.root, some.ranks) == (
         3,
@@ -57,7 +57,7 @@ def test_a_record_cannot_be_changed(records: RecordList) -> None:
         records[0].label = 1  # type: ignore[misc]
 
 
-def test_a_record_list_travels_to_other_processes(records: RecordList) -> None:
+def test_a_record_list_can_be_pickled(records: RecordList) -> None:
     copied = pickle.loads(pickle.dumps(records))
     assert list(copied) == list(records)
     assert (copied.classes, copied.ranks, copied.root) == (records.classes, records.ranks, records.root)
@@ -89,7 +89,7 @@ def test_the_json_of_an_answer() -> None:
     }
 
 
-def test_error_is_a_key_only_where_there_is_one() -> None:
+def test_error_is_a_key_only_if_there_is_one() -> None:
     answer = Answer("a.jpg", error="a.jpg is empty").to_dict()
     assert answer["error"] == "a.jpg is empty"
     assert answer["candidates"] == ()

@@ -1,4 +1,4 @@
-"""Outputs that appear whole or not at all, with the permissions that the umask asks for."""
+"""Write files and folders atomically, with the permissions of the umask."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _STALE_SECONDS = 24 * 3600.0  # a draft this old belongs to a process that was k
 
 @contextlib.contextmanager
 def atomic_folder(out: Path) -> Iterator[Path]:
-    """A temporary folder beside `out` that takes its place when the block ends well.
+    """Yield a temporary folder next to `out` that replaces `out` when the block succeeds.
 
-    What stood at `out` stays untouched until then; if the block fails, nothing has changed.
+    Until then `out` is not changed. If the block fails, `out` stays as it was.
     """
-    out = out.resolve()  # a link stays a link: what it points to is replaced
+    out = out.resolve()  # a link stays a link; its target is replaced
     out.parent.mkdir(parents=True, exist_ok=True)
     _remove_stale(out)
     draft = _new_draft(out)
@@ -39,9 +39,9 @@ def atomic_folder(out: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def atomic_file(out: Path) -> Iterator[Path]:
-    """A temporary file beside `out` that takes its place when the block ends well.
+    """Yield a temporary file next to `out` that replaces `out` when the block succeeds.
 
-    Each call has its own draft: the last of two writers wins, and no mix of both appears.
+    Each call has its own draft: the last of two writers wins, and their contents never mix.
     """
     out = out.resolve()
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -56,8 +56,8 @@ class Draft:
     """A file that is being written.
 
     Attributes:
-        path: Where it is.
-        mode: Permissions of a new file here; some libraries set others.
+        path: Path of the draft.
+        mode: Default permissions of a new file; some libraries set others.
     """
 
     path: Path
@@ -73,7 +73,7 @@ class Draft:
 
 @contextlib.contextmanager
 def draft_file(out: Path) -> Iterator[Draft]:
-    """An empty file beside `out`, under a name of its own. It is deleted after the block unless it was published."""
+    """Yield an empty file next to `out` with a unique name. It is deleted after the block unless it was published."""
     path = _new_draft(out)
     try:
         path.touch(exist_ok=False)
@@ -94,7 +94,7 @@ def sync(path: Path) -> None:
 
 
 def require_empty(out: Path) -> None:
-    """Refuse a place that holds something, where nothing may be replaced.
+    """Check that `out` is new or an empty folder, for outputs that must not replace anything.
 
     Raises:
         SettingError: `out` is a file, or a folder that is not empty.
@@ -102,14 +102,14 @@ def require_empty(out: Path) -> None:
     if out.is_dir():
         entries = sum(1 for _ in out.iterdir())
         if entries:
-            what = f"{entries} {'entry' if entries == 1 else 'entries'} in it"
-            raise SettingError(f"expected a new or empty folder at {out}, found {what}: choose another folder")
+            what = f"{entries} {'entry' if entries == 1 else 'entries'}"
+            raise SettingError(f"the folder {out} is not empty ({what}): choose a new or empty folder")
     elif out.exists():
-        raise SettingError(f"expected a new or empty folder at {out}, found a file: choose another folder")
+        raise SettingError(f"{out} is a file: choose a new or empty folder")
 
 
 def _take_the_place(draft: Path, out: Path) -> None:
-    """Rename `draft` to `out`; what stood there goes, but comes back if the renaming fails."""
+    """Rename `draft` to `out`. If that fails, the old content of `out` is restored."""
     previous = draft.with_name(draft.name + ".old")
     if out.exists():
         out.rename(previous)

@@ -1,4 +1,4 @@
-"""Recognizers that answer together: a weighted mean of calibrated probabilities, the weights chosen on val."""
+"""Combine models: a weighted mean of calibrated probabilities, with weights chosen on val."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ logger = logging.getLogger(__name__)
 def combine(
     photos: PhotoTable, settings: Ensemble.Settings, run_dir: Path | None = None, *, resume: bool = False
 ) -> Trained:
-    """Members of all models that the selection takes, the heaviest first, each with its share of the weight.
+    """Return the members of all selected models, the largest weight first.
 
     Args:
-        photos: The photos that the models were made from, with the same splits. Those of the role val choose.
-        settings: Which models, and how many picks.
+        photos: The photos that the models were made from, with the same splits. Photos of the role val choose weights.
+        settings: The models, and the maximum number of picks.
         run_dir: Not used: there are no checkpoints.
         resume: Not used.
 
     Raises:
-        SettingError: There are fewer than two models, they tell other classes apart, or come from other splits.
-        ModelError: One of them is no model, or is damaged.
+        SettingError: There are fewer than two models, or their classes or splits differ.
+        ModelError: A folder is not a model, or is damaged.
     """
     if len(settings.models) < 2:
         raise SettingError(f"an ensemble needs at least two models, but got {len(settings.models)}: --set models=A,B")
@@ -48,7 +48,7 @@ def combine(
     val = photos.of_split("val")
     choice = val.positions("val")
     if not len(choice):
-        raise SettingError("an ensemble weighs its models by val photos, but the data hold none; add photos")
+        raise SettingError("an ensemble chooses its weights on val photos, but the data have none; add photos")
     labels = val.labels[choice]
     members = [_members(recognizer, val.records) for recognizer in recognizers]
     answers = [_answers(own)[choice] for own in members]
@@ -63,17 +63,18 @@ def combine(
 
 
 def select_greedily(probabilities: Sequence[Floats], labels: Ints, rounds: int) -> list[int]:
-    """Which model each round picks: the one that lowers the loss of the mean of all picks most, any model any often.
+    """Return the model that each round picks: the one that lowers the loss of the mean of all picks most.
 
-    The picks end where the loss was lowest, so that more models never lose against the best single one. The loss is the
-    mean of -log p(truth): unlike accuracy it also tells apart what is right by little and by much.
+    A model may be picked several times. The picks end where the loss was lowest, so the ensemble is never worse on
+    these photos than the best model. The loss is the mean of -log p(correct class): unlike accuracy, it also counts
+    how confident a correct answer is.
 
     Source: Caruana, Niculescu-Mizil, Crew, Ksikes, "Ensemble selection from libraries of models" (ICML 2004).
 
     Args:
         probabilities: (n, K) of each model.
         labels: (n,).
-        rounds: Picks at most.
+        rounds: Maximum number of picks.
     """
     total = np.zeros_like(probabilities[0], dtype=np.float64)
     picks: list[int] = []
@@ -92,20 +93,19 @@ def _demand_alike(recognizers: Sequence[Predictor], fingerprint: str) -> None:
     for other in others:
         if other.classes != first.classes:
             raise SettingError(
-                f"models that answer together must tell the same classes apart, but those of "
-                f"{other.folder} ({len(other.classes)}) are not those of {first.folder} ({len(first.classes)}); "
-                f"fit both on the same data"
+                f"the models of an ensemble must have the same classes, but {other.folder} ({len(other.classes)}) and "
+                f"{first.folder} ({len(first.classes)}) differ; fit both on the same data"
             )
         if other.manifest.data.fingerprint != first.manifest.data.fingerprint:
             raise SettingError(
-                f"models that answer together must come from the same photos in the same splits, but those of "
-                f"{other.folder} are not those of {first.folder}; fit both on the same data with the same seed"
+                f"the models of an ensemble must come from the same photos and splits, but {other.folder} and "
+                f"{first.folder} differ; fit both on the same data with the same seed"
             )
     facts, own = first.manifest.data, first.manifest.settings
     if facts.fingerprint != fingerprint:
         raise SettingError(
-            f"an ensemble is weighed on the val photos of its models, but the data are not split as those of "
-            f"{first.folder} were; give {facts.source} with --seed {own.get('seed')} and its val_fraction "
+            f"an ensemble needs the photos and splits of its models, but these data differ from those of "
+            f"{first.folder}; give {facts.source} with --seed {own.get('seed')}, val_fraction "
             f"{own.get('val_fraction')} and test_fraction {own.get('test_fraction')}"
         )
 
@@ -135,13 +135,13 @@ def _weighed(members: Sequence[TrainedMember], share: float) -> list[TrainedMemb
 
 
 def _account(models: Sequence[Path], answers: Sequence[Floats], shares: Floats, labels: Ints) -> list[str]:
-    """One line for each model, and one for all together."""
+    """Return a log line for each model, and one for the ensemble."""
     total = _mixed(answers, shares)
     lines = []
     for folder, each, share in zip(models, answers, shares, strict=True):
         alone = f"{folder.name}: {_accuracy(each, labels):.3f} on val alone, loss {_loss(each, labels):.3f}"
         if not share:
-            lines.append(f"{alone}; left out, the others are no better with it")
+            lines.append(f"{alone}; not selected: it does not improve the ensemble")
             continue
         step = f"{alone}; weight {share:.2f}"
         if share < 1:

@@ -19,7 +19,7 @@ __all__ = [
 
 Split = Literal["train", "val", "test"]
 Role = Literal["train", "val", "calibration", "test"]
-"""What a photo serves for in a fit; ``calibration`` photos are part of the split val."""
+"""How a fit uses a photo; ``calibration`` photos are part of the split val."""
 Box = tuple[float, float, float, float]
 """x1, y1, x2, y2 in pixels of the upright photo, 0-based; x2 and y2 lie outside the box."""
 

@@ -1,4 +1,4 @@
-"""Procedurally drawn look-alike birds whose true field marks are known."""
+"""Synthetic data sets of look-alike birds with known field marks."""
 
 from fieldmark_synth.drawing import Drawing, draw_bird
 from fieldmark_synth.field_marks import FieldMarks, read_field_marks

@@ -1,4 +1,4 @@
-"""What lies behind the bird, out of focus: sky, foliage, water, branches, reeds, bare texture."""
+"""Draw the blurred background: sky, foliage, water, branches, reeds or plain texture."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from fieldmark_synth.texture import TILE, clouds
 __all__ = ["BACKDROPS", "paint_backdrop"]
 
 _COARSE: Final = 96
-"""Side on which soft things are drawn before they are enlarged."""
+"""Side of the small canvas on which blurred shapes are drawn before they are enlarged."""
 
 
 def paint_backdrop(rng: np.random.Generator, size: int) -> Canvas:
-    """A blurred backdrop (3, size, size) of a random kind."""
+    """Return a blurred background (3, size, size) of a random kind."""
     paint = BACKDROPS[list(BACKDROPS)[int(rng.integers(len(BACKDROPS)))]]
     coarse = paint(rng)
     image = coarse.resize((size, size), Image.Resampling.BICUBIC)
@@ -111,7 +111,7 @@ def _gradient(top: Colour, low: Colour) -> Canvas:
 
 
 def _noise(rng: np.random.Generator, exponent: float, stretch: float = 1.0) -> Field:
-    """A window of clouds; the exponent is rounded so that few textures are ever drawn."""
+    """Return a window of cloud noise; the exponent is rounded so that few textures are computed."""
     tile = clouds(round(exponent * 2) / 2, round(stretch * 2) / 2, seed=5)
     row, column = (int(start) for start in rng.integers(0, TILE - _COARSE, 2))
     return tile[row : row + _COARSE, column : column + _COARSE]

@@ -1,4 +1,4 @@
-"""The parts without feathers: beak, eye, legs."""
+"""Draw the parts without feathers: beak, eye, legs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["paint_beak", "paint_eye", "paint_legs"]
 
 _LIGHT: Final[Colour] = (1.0, 1.0, 1.0)
 
-# Outlines in head radii, forward and down from the base of the gape: upper mandible, then lower mandible.
+# Outlines of the upper and the lower mandible, in head radii forward and down from the corner of the beak.
 _UPPER: Final = {
     "conical": [(0.0, -0.36), (0.30, -0.28), (0.64, -0.08), (0.84, 0.14), (0.44, 0.08), (0.0, 0.06)],
     "slender": [(0.0, -0.14), (0.35, -0.12), (0.72, -0.02), (0.92, 0.05), (0.45, 0.04), (0.0, 0.04)],
@@ -35,13 +35,13 @@ _LOWER: Final = {
 
 _BEAK_BASE: Final = np.array([0.93, 0.06])
 _EYE: Final = [(0.36, -0.08), (0.41, -0.15)]
-"""The middle of the eye and its gleam, in head coordinates."""
+"""Centres of the eye and of its highlight, in head coordinates."""
 
 _TOES: Final = np.array([(0.13, 0.02), (0.09, 0.055), (-0.09, 0.03)])
 
 
 def paint_beak(ink: Ink, subject: Subject) -> Points:
-    """Draw both mandibles; returns their outlines (N, 2) in pixels."""
+    """Draw both mandibles, and return their outlines (N, 2) in pixels."""
     mark, head = subject.species.mark("beak"), subject.skeleton.head
     colour = subject.worn(mark.colour or "black")
     stretch = np.array([subject.skeleton.silhouette.beak, 1.0])
@@ -58,7 +58,7 @@ def paint_beak(ink: Ink, subject: Subject) -> Points:
 
 
 def paint_eye(ink: Ink, subject: Subject) -> Points:
-    """Draw the eye and its ring; returns the ring's rim (N, 2) in pixels."""
+    """Draw the eye and its ring, and return the rim of the ring (N, 2) in pixels."""
     mark, radius = subject.species.mark("eye"), subject.head_radius
     centre, gleam = subject.skeleton.head.place(_EYE)
     if mark.form == "ring" and mark.colour is not None:
@@ -72,7 +72,7 @@ def paint_eye(ink: Ink, subject: Subject) -> Points:
 
 
 def paint_legs(ink: Ink, subject: Subject) -> Points:
-    """Draw both tarsi and the toes; returns their joints (N, 2) in pixels."""
+    """Draw both legs with their toes, and return the joints (N, 2) in pixels."""
     near = subject.worn(subject.species.mark("legs").colour or "black")
     tones = (mix(near, INK, 0.30), near)
     skeleton = subject.skeleton

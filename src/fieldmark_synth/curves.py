@@ -1,4 +1,4 @@
-"""Outlines: smooth closed curves, and the outline of a single feather."""
+"""Outlines: smooth closed curves, feathers and strokes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ __all__ = ["feather", "smooth_outline", "stroke"]
 
 @cache
 def _blend(steps: int) -> Points:
-    """Catmull-Rom weights of the four points around each of `steps` places: (steps, 4)."""
+    """Return Catmull-Rom weights (steps, 4) of the four corners around each of `steps` points."""
     t = np.arange(steps) / steps
     return 0.5 * np.stack([-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2], axis=1)
 
 
 def smooth_outline(corners: ArrayLike, steps: int = 6) -> Points:
-    """A closed smooth curve (N * steps, 2) through corners (N, 2)."""
+    """Return a closed smooth curve (N * steps, 2) through corners (N, 2)."""
     points = np.asarray(corners, dtype=np.float64)
     around = np.stack([np.roll(points, shift, axis=0) for shift in (1, 0, -1, -2)], axis=1)
     curve: Points = np.einsum("sk,nkd->nsd", _blend(steps), around).reshape(-1, 2)
@@ -32,13 +32,13 @@ _FEATHER = np.concatenate([_HALF, _HALF[-2::-1] * (1, -1)])
 
 
 def feather(base: ArrayLike, tip: ArrayLike, width: float, start: float = 0.0) -> Points:
-    """The outline (N, 2) of a feather.
+    """Return the outline (N, 2) of a feather.
 
     Args:
-        base: Its root (2,).
-        tip: Its tip (2,).
-        width: Half its width, in the units of the points.
-        start: Leave out the share of the feather before this; 0.8 gives only the tip.
+        base: Root of the feather (2,).
+        tip: Tip of the feather (2,).
+        width: Half-width, in the units of the points.
+        start: Draw only the share of the feather after this; 0.8 draws only the tip.
     """
     root, end = np.asarray(base, dtype=np.float64), np.asarray(tip, dtype=np.float64)
     axis = end - root
@@ -49,7 +49,7 @@ def feather(base: ArrayLike, tip: ArrayLike, width: float, start: float = 0.0) -
 
 
 def stroke(centre: Points, widths: ArrayLike) -> Points:
-    """The outline (2 N, 2) of a tapering stroke along points (N, 2) with half-widths (N,)."""
+    """Return the outline (2 N, 2) of a tapering stroke along points (N, 2) with half-widths (N,)."""
     along = np.gradient(centre, axis=0)
     along /= np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-9)[:, None]
     across = np.stack([-along[:, 1], along[:, 0]], axis=1) * np.asarray(widths, dtype=np.float64)[:, None]

@@ -1,4 +1,4 @@
-"""Keep near-duplicates out of a drawn data set: pictures that look alike by chance are drawn again."""
+"""Redraw pictures that are near-duplicates by chance."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _ROUNDS: Final = 8
 
 
 def redraw_duplicates(files: Sequence[Path], banner: int, redraw: Callable[[Sequence[int], int], None]) -> None:
-    """Draw the later picture of each near-duplicate pair again, until no pair is left.
+    """Redraw the later picture of each near-duplicate pair until no pair is left.
 
     Args:
         files: The pictures.
-        banner: Height of the strip at the bottom of each, pixels.
-        redraw: Called with positions of pictures to draw again and the number of the attempt.
+        banner: Height of the strip at the bottom of each picture, in pixels.
+        redraw: Called with the positions of the pictures to redraw and the number of the attempt.
     """
     facts = inspect_photos(files, trim_bottom=banner)
     for attempt in range(1, _ROUNDS + 1):

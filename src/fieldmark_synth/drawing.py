@@ -1,4 +1,4 @@
-"""From a species to a picture with ground truth: where every field mark lies, and whether it can be seen."""
+"""Draw a picture of a species with ground truth: position and visibility of every field mark."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ __all__ = ["Drawing", "draw_bird"]
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """One picture and what is known about it.
+    """One picture with its ground truth.
 
     Attributes:
         image: The picture, RGB.
-        box: The bird, xyxy pixels.
-        parts: One point for every entry of `PARTS`; invisible where hidden or out of view.
-        part_boxes: The region of every visible field mark, xyxy pixels.
+        box: Bounding box of the bird, xyxy pixels.
+        parts: One point for every entry of `PARTS`; invisible if hidden or outside the picture.
+        part_boxes: Bounding box of every visible field mark, xyxy pixels.
     """
 
     image: Image.Image
@@ -53,8 +53,8 @@ def draw_bird(species: Species, rng: np.random.Generator, size: int = 256) -> Dr
     only from `rng`: two species with generators in the same state stand in the same scene.
 
     Args:
-        species: Which bird.
-        rng: Decides on the scene and on the individual.
+        species: Species of the bird.
+        rng: Random numbers for the scene and the individual.
         size: Width and height in pixels.
     """
     seed = int(rng.integers(2**63))
@@ -75,14 +75,14 @@ def draw_bird(species: Species, rng: np.random.Generator, size: int = 256) -> Dr
 
 @dataclass(frozen=True, slots=True)
 class _Bird:
-    """A painted bird, not yet lit.
+    """A painted bird before shading.
 
     Attributes:
         behind: Tail, legs, crest and beak.
         plumage: Colours of the body, in the volume's window (3, h, w).
-        volume: Its solid.
+        volume: Solid of the body.
         front: Wing, breast marks and eye.
-        regions: Part -> points (N, 2) of its mark, pixels.
+        regions: Part -> points (N, 2) of its mark, in pixels.
     """
 
     behind: Layer
@@ -107,7 +107,7 @@ class _Bird:
         return cls(behind.layer(), paint_plumage(subject, volume.window), volume, front.layer(), regions)
 
     def cover(self, canvas: Canvas, exposure: Exposure) -> None:
-        """Lay the bird over the canvas (3, H, W), in place."""
+        """Draw the bird over the canvas (3, H, W), in place."""
         self.behind.cover(canvas)
         shade = self.volume.shade(exposure.direction)
         ground = canvas[:, *self.volume.window]
@@ -117,7 +117,7 @@ class _Bird:
         self.front.lit(around[self.front.window]).cover(canvas)
 
     def box(self, size: int) -> Box:
-        """The bounds of everything that belongs to the bird, xyxy pixels."""
+        """Return the bounding box of the whole bird, xyxy pixels."""
         alpha = np.zeros((size, size), dtype=np.float32)
         for item in (self.behind, self.volume, self.front):
             alpha[item.window] = np.maximum(alpha[item.window], item.alpha)
@@ -126,7 +126,7 @@ class _Bird:
 
 
 def _annotate(regions: dict[str, Points], hidden: Field) -> tuple[tuple[Part, ...], dict[str, Box]]:
-    """Point and box of each part (pixels, to a tenth), clipped to the picture."""
+    """Return point and box of each part, clipped to the picture, in pixels rounded to 0.1."""
     size = hidden.shape[0]
     parts: list[Part] = []
     boxes: dict[str, Box] = {}
@@ -144,7 +144,7 @@ def _annotate(regions: dict[str, Points], hidden: Field) -> tuple[tuple[Part, ..
 
 
 def _seen(points: Points, hidden: Field) -> float:
-    """Share of the points (N, 2) that lie inside the picture and are not hidden (H, W)."""
+    """Return the share of points (N, 2) inside the picture and not hidden by the mask (H, W)."""
     size = hidden.shape[0]
     inside = ((points >= 0) & (points < size)).all(axis=1)
     x, y = np.clip(points, 0, size - 1).astype(int).T

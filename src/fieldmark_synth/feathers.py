@@ -1,4 +1,4 @@
-"""The other feathers with hard edges: tail, crest, and the streaks and spots of the breast."""
+"""Draw feathers with hard edges: tail, crest, and the streaks and spots of the breast."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fieldmark_synth.subject import INK, Subject
 
 __all__ = ["paint_breast", "paint_crest", "paint_tail"]
 
-# A tail feather's share of the tail's length by its place from -1 (lower edge) to 1 (upper edge).
+# Length of a tail feather as a share of the tail, by its position from -1 (lower edge) to 1 (upper edge).
 _TAIL_LENGTHS: Final[dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]]] = {
     "square": lambda place: 1.0 - 0.02 * place**2,
     "forked": lambda place: 0.66 + 0.46 * np.abs(place) ** 1.3,
@@ -26,7 +26,7 @@ _TAIL_LENGTHS: Final[dict[str, Callable[[NDArray[np.float64]], NDArray[np.float6
 _TAIL_FEATHERS: Final = 7
 _TAIL_TIP: Final = 0.76
 
-# The crown in head coordinates: where a cap lies, and the feathers of a crest from root to tip.
+# The crown in head coordinates: the area of a cap, and the feathers of a crest from root to tip.
 _CROWN: Final = [(0.95, -0.32), (0.75, -0.72), (0.0, -1.0), (-0.75, -0.72), (-1.0, -0.40), (0.0, -0.30)]
 _CREST: Final = [
     ((-0.20, -0.35), (-1.35, -0.88)),
@@ -35,12 +35,12 @@ _CREST: Final = [
     ((0.45, -0.62), (-0.55, -1.62)),
 ]
 
-# The breast in body coordinates: the outline of all that a mark can take up.
+# Outline of the area for breast marks, in body coordinates.
 _BREAST: Final = [(1.05, 0.0), (0.78, -0.55), (0.34, 0.2), (0.40, 0.95), (0.90, 0.60)]
 
 
 def paint_tail(ink: Ink, subject: Subject) -> Points:
-    """Draw the tail; returns the outlines (N, 2) of its feathers beyond the wing, in pixels."""
+    """Draw the tail, and return the outlines (N, 2) of its feathers beyond the wing, in pixels."""
     mark = subject.species.mark("tail")
     silhouette = subject.skeleton.silhouette
     places = np.linspace(-1, 1, _TAIL_FEATHERS)
@@ -60,7 +60,7 @@ def paint_tail(ink: Ink, subject: Subject) -> Points:
 
 
 def paint_crest(ink: Ink, subject: Subject) -> Points:
-    """Draw a crest where there is one; returns points (N, 2) around crown and crest, in pixels."""
+    """Draw the crest if the species has one, and return points (N, 2) around crown and crest, in pixels."""
     head = subject.skeleton.head
     crown = head.place(_CROWN)
     if subject.species.mark("crown").form != "crest":
@@ -75,7 +75,7 @@ def paint_crest(ink: Ink, subject: Subject) -> Points:
 
 
 def paint_breast(ink: Ink, subject: Subject) -> Points:
-    """Draw streaks or spots where there are any; returns points (N, 2) around the marked region, in pixels."""
+    """Draw streaks or spots if the species has them, and return points (N, 2) around the marked area, in pixels."""
     body, mark = subject.skeleton.body, subject.species.mark("breast")
     region = body.place(_BREAST)
     if mark.form not in ("streaks", "spots") or mark.colour is None:
@@ -93,7 +93,7 @@ def paint_breast(ink: Ink, subject: Subject) -> Points:
 
 
 def _scatter(rng: np.random.Generator) -> Points:
-    """Places (N, 2) all over breast and belly, in body coordinates."""
+    """Return points (N, 2) spread over breast and belly, in body coordinates."""
     row, column = np.meshgrid(np.arange(8), np.arange(9), indexing="ij")
     u = 0.95 - 0.13 * row + 0.065 * (column % 2) + rng.uniform(-0.025, 0.025, row.shape)
     v = -0.22 + 0.135 * column + rng.uniform(-0.03, 0.03, row.shape)

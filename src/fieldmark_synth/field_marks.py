@@ -1,4 +1,4 @@
-"""``field_marks.json``: the truth about a synthetic set, for those who want to check an explanation against it."""
+"""``field_marks.json``: the ground truth of a synthetic set, to check explanations against."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ FILE_NAME: Final = "field_marks.json"
 
 @dataclass(frozen=True, slots=True)
 class FieldMarks:
-    """What truly separates the species of a synthetic set, and where it lies on each photo.
+    """The field marks that separate the species of a synthetic set, and their boxes in each photo.
 
     Attributes:
-        classes: Species by label.
-        marks: Part -> value, for each species.
-        pairs: The parts that differ, for each pair of species.
-        part_boxes: Part -> box (xyxy pixels), for each photo's path relative to the set; hidden parts are missing.
+        classes: Names of the species, by label.
+        marks: Species -> part -> value.
+        pairs: Pair of species -> parts that differ.
+        part_boxes: Path of the photo relative to the set -> part -> box (xyxy pixels); without hidden parts.
     """
 
     classes: tuple[str, ...]
@@ -36,7 +36,7 @@ class FieldMarks:
     part_boxes: dict[str, dict[str, Box]]
 
     def separating_parts(self, first: str, second: str) -> tuple[str, ...]:
-        """The parts by which two species differ.
+        """Return the parts that differ between two species.
 
         Raises:
             DataError: One of them is not in the set, or both are the same.
@@ -51,13 +51,13 @@ class FieldMarks:
 
 
 def write_field_marks(root: Path, species: list[Species], photos: list[Photo], settings: dict[str, Any]) -> None:
-    """Write the file at the root of a set.
+    """Write the file into the root folder of a set.
 
     Args:
-        root: The set's folder.
-        species: By label.
+        root: Folder of the set.
+        species: Species, by label.
         photos: All photos.
-        settings: What the set was made with, to make it again.
+        settings: Settings that reproduce the set.
     """
     content = {
         "settings": settings,
@@ -87,10 +87,10 @@ def _image(photo: Photo, species: list[Species]) -> dict[str, Any]:
 
 
 def read_field_marks(root: Path) -> FieldMarks:
-    """Read the file at the root of a synthetic set.
+    """Read the file in the root folder of a synthetic set.
 
     Raises:
-        DataError: It is missing or damaged.
+        DataError: The file is missing or damaged.
     """
     path = root / FILE_NAME
     try:

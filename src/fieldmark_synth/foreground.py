@@ -1,4 +1,4 @@
-"""What hangs between the camera and the bird: leaves and twigs."""
+"""Draw leaves and twigs between the camera and the bird."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _CHANCE: Final = 0.65
 
 
 def paint_foreground(rng: np.random.Generator, size: int) -> list[Layer]:
-    """Leaves and twigs for a picture of `size` pixels; none where nothing is in the way.
+    """Return leaves and twigs for a picture of `size` pixels; an empty list for a picture without any.
 
-    A sprig grows from the border of the picture towards a random place, so it may hide any part of a bird.
+    A twig grows from the border of the picture towards a random point, so it may hide any part of the bird.
     """
     if rng.random() > _CHANCE:
         return []

@@ -1,4 +1,4 @@
-"""Local coordinate frames: the body, the head and the tail each have their own axes on the picture."""
+"""Local coordinate frames for the body, the head and the tail."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ class Frame:
     origin: Points
 
     def place(self, points: ArrayLike) -> Points:
-        """Local points (N, 2) in pixels (N, 2)."""
+        """Convert local points (N, 2) to pixels (N, 2)."""
         placed: Points = np.asarray(points, dtype=np.float64) @ self.matrix.T + self.origin
         return placed
 
     def locate(self, x: NDArray[np.float32], y: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Local coordinates of a grid of pixels; `x` (1, W) and `y` (H, 1) give two arrays (H, W)."""
+        """Convert a pixel grid, `x` (1, W) and `y` (H, 1), to two arrays (H, W) of local coordinates."""
         inverse = np.linalg.inv(self.matrix).astype(np.float32)
         dx, dy = x - np.float32(self.origin[0]), y - np.float32(self.origin[1])
         return inverse[0, 0] * dx + inverse[0, 1] * dy, inverse[1, 0] * dx + inverse[1, 1] * dy
 
     def child(self, at: ArrayLike, turn: float = 0.0, scale: tuple[float, float] = (1.0, 1.0)) -> Frame:
-        """A frame inside this one.
+        """Return a frame inside this one.
 
         Args:
-            at: Its origin in this frame's coordinates.
-            turn: Its rotation in degrees; positive lifts its forward axis.
-            scale: Lengths of its x and y axes in this frame's units.
+            at: Origin of the new frame, in coordinates of this frame.
+            turn: Rotation in degrees; positive lifts the forward axis.
+            scale: Lengths of the x and y axes, in units of this frame.
         """
         cos, sin = math.cos(math.radians(turn)), math.sin(math.radians(turn))
         axes = np.array([[cos, sin], [-sin, cos]]) @ np.diag(scale)
@@ -51,6 +51,6 @@ class Frame:
 
     @property
     def unit(self) -> float:
-        """Pixels in one local unit, the mean over both axes."""
+        """Pixels per local unit, the mean over both axes."""
         (a, b), (c, d) = self.matrix.tolist()
         return math.sqrt(abs(a * d - b * c))

@@ -1,4 +1,4 @@
-"""What the species of one genus share: plumage, and the typical mark of every part."""
+"""Genera: the plumage and the typical field marks that the species of a genus share."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ FACES: Final[dict[str, tuple[str, ...]]] = {
     "bibbed": ("black", "russet", "lemon"),
     "hooded": ("charcoal", "ash", "russet"),
 }
-"""Patterns of the face and the colours that they come in."""
+"""Face pattern -> its possible colours."""
 
 _LEAST_CONTRAST: Final = 0.22
 _LEAST_FACE_CONTRAST: Final = 0.15
 _LEAST_DIFFERENCE: Final = 4
-"""Two genera differ in so many parts: more than their species leave them by."""
+"""Minimum number of parts that differ between two genera, more than between species of one genus."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plumage:
-    """The colours of a genus, by their names in the palette.
+    """Colours of a genus, by their names in the palette.
 
     Attributes:
         upper: Back, wings and tail.
         under: Belly and breast.
-        face: One of `FACES`.
-        face_colour: Its colour.
+        face: Face pattern, one of `FACES`.
+        face_colour: Colour of the face pattern.
         pattern: Strength of the scalloped feather edges on the back, 0 to 1.
     """
 
@@ -51,18 +51,18 @@ class Plumage:
 
     @property
     def crown(self) -> str:
-        """The colour beneath a cap."""
+        """Colour of the crown without a cap."""
         return self.face_colour if self.face == "hooded" else self.upper
 
     @property
     def cheek(self) -> str:
-        """The colour around the eye."""
+        """Colour around the eye."""
         return self.face_colour if self.face in ("hooded", "masked") else self.upper
 
 
 @dataclass(frozen=True, slots=True)
 class Genus:
-    """One genus: its name, its family, its plumage and its typical marks (part -> mark)."""
+    """A genus: name, family, plumage and typical marks (part -> mark)."""
 
     name: str
     family: Family
@@ -70,13 +70,13 @@ class Genus:
     typical: dict[str, Mark]
 
     def candidates(self, part: str) -> list[Mark]:
-        """The marks of a part that fit the family and can be seen on this plumage."""
+        """Return the marks of a part that suit the family and are visible on this plumage."""
         marks = [m for m in CATALOGUE[part].values() if legible(m, self.plumage)]
         return [m for m in marks if part != "beak" or m.form in self.family.beaks]
 
 
 def legible(mark: Mark, plumage: Plumage) -> bool:
-    """Whether the mark stands out from the plumage around it."""
+    """Return whether the mark is visible on the plumage around it."""
     if mark.colour is None:
         return True
     ground = {"crown": plumage.crown, "eye": plumage.cheek, "breast": plumage.under}.get(mark.part)
@@ -84,14 +84,14 @@ def legible(mark: Mark, plumage: Plumage) -> bool:
 
 
 def draw_genera(family: Family, names: Sequence[str], others: Sequence[Genus], rng: np.random.Generator) -> list[Genus]:
-    """Genera of one family, no two with the same back, belly and face.
+    """Return genera of one family; no two have the same back, belly and face.
 
     Args:
         family: The family.
-        names: The genera's names, one each.
-        others: Genera of other families. Colours of the back that they wear are taken last, and the typical marks of
-            any two genera differ in four parts at least.
-        rng: Decides on everything else.
+        names: Names of the genera.
+        others: Genera of other families. Their back colours are used last, and the typical marks of any two genera
+            differ in at least four parts.
+        rng: Random numbers for all other choices.
     """
     looks = [(upper, under, face) for upper in family.uppers for under in family.unders for face in FACES]
     looks = [looks[index] for index in rng.permutation(len(looks))]

@@ -1,4 +1,4 @@
-"""A supersampled layer for everything with a hard edge: feathers, beak, eye, legs, perch, leaves."""
+"""Draw anti-aliased shapes with hard edges: feathers, beak, eye, legs, perch, leaves."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ __all__ = ["Ink", "Layer"]
 
 _OVERSAMPLING: Final = 3
 _HAIR: Final = 3
-"""The width, before reduction, up to which round ends of a line cannot be seen."""
+"""Line width before reduction up to which round line ends are not visible."""
 
 
 class Layer(NamedTuple):
-    """A drawn rectangle of the picture, both arrays in [0, 1].
+    """A drawn rectangle of the picture; both arrays are in [0, 1].
 
     Attributes:
-        window: Its rows and columns on the picture.
-        colour: Already multiplied by its alpha (3, h, w).
+        window: Rows and columns in the picture.
+        colour: Colour multiplied by alpha (3, h, w).
         alpha: (h, w).
     """
 
@@ -31,18 +31,18 @@ class Layer(NamedTuple):
     alpha: Field
 
     def lit(self, shade: Field) -> Layer:
-        """This layer brightened or darkened by a factor for each of its pixels (h, w)."""
+        """Return this layer with its colours multiplied by a factor for each pixel (h, w)."""
         return self._replace(colour=self.colour * shade)
 
     def cover(self, canvas: Canvas) -> None:
-        """Lay this over the canvas (3, H, W), in place."""
+        """Draw this layer over the canvas (3, H, W), in place."""
         ground = canvas[:, *self.window]
         ground *= 1 - self.alpha
         ground += self.colour
 
 
 class Ink:
-    """Draws opaque shapes in pixel coordinates and comes out anti-aliased.
+    """Supersampled canvas for opaque shapes in pixel coordinates.
 
     Args:
         size: Width and height of the picture in pixels.
@@ -50,19 +50,19 @@ class Ink:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        # Opaque shapes on transparent black are premultiplied as they are: RGBX spares the conversion that RGBA costs.
+        # Opaque shapes on transparent black are already premultiplied, so RGBX avoids the conversion that RGBA needs.
         self._image = Image.new("RGBX", (size * _OVERSAMPLING, size * _OVERSAMPLING), (0, 0, 0, 0))
         self._draw = ImageDraw.Draw(self._image)
 
     def polygon(self, points: Points, fill: Colour, edge: Colour | None = None, width: float = 1.0) -> None:
-        """A closed outline (N, 2) in pixels, filled; `edge` is a line of `width` pixels along it."""
+        """Fill a closed outline (N, 2) in pixels; `edge` is the colour of a line of `width` pixels along it."""
         corners = _scaled(points)
         self._draw.polygon(corners, fill=_bytes(fill))
         if edge is not None:
             self._draw.line([*corners, *corners[:4]], fill=_bytes(edge), width=_thick(width))
 
     def line(self, points: Points, colour: Colour, width: float) -> None:
-        """A line (N, 2) in pixels with round joints and ends."""
+        """Draw a line (N, 2) in pixels with round joints and ends."""
         corners = _scaled(points)
         thick = _thick(width)
         self._draw.line(corners, fill=_bytes(colour), width=thick, joint="curve")
@@ -70,12 +70,12 @@ class Ink:
             self._draw.ellipse(_around(x, y, thick / 2 - 0.5), fill=_bytes(colour))
 
     def disc(self, centre: Points, radius: float, colour: Colour) -> None:
-        """A disc around a point (2,), both in pixels."""
+        """Draw a disc around a point (2,), in pixels."""
         x, y = (float(c) * _OVERSAMPLING for c in centre)
         self._draw.ellipse(_around(x, y, radius * _OVERSAMPLING), fill=_bytes(colour))
 
     def layer(self) -> Layer:
-        """What was drawn, at the picture's own size."""
+        """Return the drawing, reduced to the size of the picture."""
         left, top, right, bottom = self._image.getbbox() or (0, 0, 1, 1)
         left, top = left // _OVERSAMPLING, top // _OVERSAMPLING
         right, bottom = -(-right // _OVERSAMPLING), -(-bottom // _OVERSAMPLING)

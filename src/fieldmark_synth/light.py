@@ -1,4 +1,4 @@
-"""The camera's share: direction and colour of the light, contrast, focus and sensor noise."""
+"""Light and camera: direction and colour of the light, contrast, focus and sensor noise."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _NOISE_WINDOWS: Final = 128
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """How one picture is lit and taken.
+    """Light and camera settings of one picture.
 
     Attributes:
         direction: Towards the light: right, down, towards the camera.
-        gains: Factors on red, green and blue: brightness and colour temperature.
-        contrast: Factor on the distance from middle grey.
+        gains: Factors for red, green and blue: brightness and colour temperature.
+        contrast: Factor for the distance from middle grey.
         blur: Gaussian radius as a share of the picture's width; 0 is in focus.
-        noise: Deviation of the sensor noise, with 1 for white.
-        window: Where the sensor noise begins on its texture.
+        noise: Standard deviation of the sensor noise; white is 1.
+        window: Offset of the sensor noise in its texture.
     """
 
     direction: tuple[float, float, float]
@@ -50,7 +50,7 @@ class Exposure:
         )
 
     def develop(self, canvas: Canvas) -> Image.Image:
-        """The finished picture of a canvas (3, H, W)."""
+        """Return the finished picture of a canvas (3, H, W)."""
         grey, height, width = np.float32(_MIDDLE_GREY), *canvas.shape[1:]
         lit = (canvas * one_colour(self.gains) - grey) * np.float32(self.contrast) + grey
         if self.blur:

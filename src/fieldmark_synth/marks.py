@@ -1,4 +1,4 @@
-"""The catalogue of field marks: for every part of the bird, the values that it can take."""
+"""The catalogue of field marks: the possible values of every part of the bird."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 __all__ = ["CATALOGUE", "PARTS", "Mark", "mark", "single_step"]
 
 PARTS: Final = ("beak", "crown", "eye", "wing", "breast", "tail", "legs")
-"""The parts that carry a field mark, in the order in which they are written to files."""
+"""Parts with a field mark, in the order of the files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +19,11 @@ class Mark:
 
     Attributes:
         part: One of `PARTS`.
-        name: The words by which the value is known, such as ``two white bars``; unique within the part.
-        form: The shape or pattern that the painter draws.
-        colour: Name of the mark's own colour; None where it takes the colour of the plumage around it.
-        form_epithet: How a species is called after the form.
-        colour_epithet: How a species is called after the colour.
+        name: Name of the value, such as ``two white bars``; unique within the part.
+        form: Shape or pattern of the mark.
+        colour: Name of the mark's colour; None if it has the colour of the plumage around it.
+        form_epithet: Word for the form in the name of a species.
+        colour_epithet: Word for the colour in the name of a species.
     """
 
     part: str
@@ -34,7 +34,7 @@ class Mark:
     colour_epithet: str
 
     def epithet(self, typical: Mark) -> str:
-        """The word in a species' name for having this mark instead of the genus' `typical` one."""
+        """Return the word in a species' name for this mark, which replaces the `typical` mark of the genus."""
         return self.form_epithet if self.form != typical.form else self.colour_epithet
 
 
@@ -115,12 +115,12 @@ CATALOGUE: Final[Mapping[str, Mapping[str, Mark]]] = MappingProxyType(
 
 
 def mark(part: str, name: str) -> Mark:
-    """The mark of a part by its name."""
+    """Return a mark of a part by its name."""
     return CATALOGUE[part][name]
 
 
 def single_step(first: Mark, second: Mark) -> bool:
-    """Whether two marks of one part differ, and where both have a form and a colour, by one of them only."""
+    """Return whether two marks of one part differ by a single step: of beaks and tails, by either form or colour."""
     if first.part in ("beak", "tail"):
         return (first.form != second.form) != (first.colour != second.colour)
     return first != second

@@ -42,17 +42,17 @@ COLOURS: Final[dict[str, Colour]] = {
 
 
 def rgb(name: str) -> Colour:
-    """The sRGB triple of a named colour."""
+    """Return the sRGB triple of a named colour."""
     return COLOURS[name]
 
 
 def mix(first: Colour, second: Colour, share: float) -> Colour:
-    """`first` blended towards `second`; `share` is the weight of `second` in [0, 1]."""
+    """Blend two colours; `share` is the weight of `second` in [0, 1]."""
     (r, g, b), (red, green, blue) = first, second
     return (r + (red - r) * share, g + (green - g) * share, b + (blue - b) * share)
 
 
 def contrast(first: Colour, second: Colour) -> float:
-    """How far two colours lie apart to the eye: Euclidean distance with luma-like weights, about 0 to 1."""
+    """Return the perceived difference of two colours: Euclidean distance with luma-like weights, about 0 to 1."""
     weights = (0.30, 0.50, 0.20)
     return float(sum(w * (a - b) ** 2 for w, a, b in zip(weights, first, second, strict=True)) ** 0.5)

@@ -1,4 +1,4 @@
-"""What the bird stands on, in focus: a branch, a stone, a post, the ground."""
+"""Draw the perch of the bird: a branch, a stone, a post or the ground."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _PALE: Final = (0.90, 0.86, 0.78)
 
 
 def paint_perch(canvas: Canvas, foot: Points, rng: np.random.Generator) -> None:
-    """Lay a perch of a random kind over the canvas, in place.
+    """Draw a perch of a random kind over the canvas, in place.
 
     Args:
-        canvas: The picture so far (3, H, W).
-        foot: Where the feet will stand (2,), pixels.
-        rng: Decides on kind, colour and shape.
+        canvas: The picture (3, H, W).
+        foot: Position of the feet (2,), in pixels.
+        rng: Random numbers for kind, colour and shape.
     """
     size = canvas.shape[-1]
     paint = PERCHES[list(PERCHES)[int(rng.integers(len(PERCHES)))]]
@@ -43,7 +43,7 @@ def paint_perch(canvas: Canvas, foot: Points, rng: np.random.Generator) -> None:
 
 
 def _contact(foot: Points, size: int, x: Field, y: Field) -> Field:
-    """The soft shadow of the bird on its perch."""
+    """Draw the soft shadow of the bird on its perch."""
     across, down = np.float32(0.20 * size), np.float32(0.05 * size)
     distance = np.hypot((x - np.float32(foot[0])) / across, (y - np.float32(foot[1] + 0.01 * size)) / down)
     return np.float32(0.62) + np.float32(0.38) * ramp(distance, 0.2, 1.1)
@@ -70,7 +70,7 @@ def _side_twig(ink: Ink, line: Points, thick: NDArray[np.float64], rng: np.rando
 
 
 def _rounded(ink: Ink, line: Points, thick: NDArray[np.float64], tone: Colour) -> None:
-    """A round stem: dark below, pale above."""
+    """Draw a round stem, dark below and pale above."""
     for share, shift, colour in (
         (1.0, 0.0, mix(tone, _DARK, 0.62)),
         (0.84, -0.12, mix(tone, _DARK, 0.36)),
@@ -127,7 +127,7 @@ PERCHES: Final[dict[str, Callable[[Ink, Points, int, np.random.Generator], float
     "stone": _stone,
     "ground": _ground,
 }
-"""Kind of perch -> painter; it returns how far the grain is stretched along x."""
+"""Kind of perch -> its drawing function, which returns the stretch of the grain along x."""
 
 
 def _wood(rng: np.random.Generator) -> Colour:

@@ -1,4 +1,4 @@
-"""The soft colours of the body: back, belly, face, cap and breast, with their feathery borders."""
+"""Colours of the body with soft borders: back, belly, face, cap and breast."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class _Grid:
     Attributes:
         u: Along the body, -1 at the rump to 1 at the breast.
         v: Across the body, -1 at the back to 1 at the belly.
-        p: Forward from the middle of the head, in head radii.
-        q: Down from the middle of the head, in head radii.
-        head: How much a pixel belongs to the head, 0 to 1.
-        under: How much it belongs to the underparts, 0 to 1.
+        p: Forward from the centre of the head, in head radii.
+        q: Down from the centre of the head, in head radii.
+        head: Weight of the head, 0 to 1.
+        under: Weight of the underparts, 0 to 1.
         barbs: Fine feather texture, mean 0.
         scallops: Rows of feather edges, -1 to 0.
     """
@@ -40,7 +40,7 @@ class _Grid:
 
 
 def paint_plumage(subject: Subject, window: Window) -> Canvas:
-    """Unshaded colours (3, h, w) of the body for all pixels of a window, also those outside of its silhouette."""
+    """Return unshaded colours (3, h, w) of the body for all pixels of a window, also outside the silhouette."""
     grid, plumage = _grid(subject, window), subject.species.plumage
     under = subject.worn(plumage.under)
     back = 1 + np.float32(0.05) * grid.barbs + np.float32(0.22 * plumage.pattern) * grid.scallops
@@ -58,7 +58,7 @@ def paint_plumage(subject: Subject, window: Window) -> Canvas:
 
 
 def _lay(canvas: Canvas, colour: Canvas, weight: Field) -> None:
-    """Blend a colour into the canvas in place, by weight (H, W)."""
+    """Blend a colour into the canvas in place, with weights (H, W)."""
     canvas += (colour - canvas) * weight
 
 
@@ -79,7 +79,7 @@ def _grid(subject: Subject, window: Window) -> _Grid:
 
 
 def _cap(grid: _Grid) -> Field:
-    """Forehead and crown down to the nape."""
+    """Return the weight of the crown, from the forehead to the nape."""
     lower = grid.q - np.float32(0.10) * grid.p + np.float32(0.03) * grid.barbs
     return (1 - ramp(lower, -0.40, -0.30)) * ramp(grid.p, -1.05, -0.85) * ramp(grid.head, 0.3, 0.6)
 

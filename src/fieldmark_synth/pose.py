@@ -1,4 +1,4 @@
-"""How a bird sits before the camera, and how one individual differs from its species' average."""
+"""Pose of a bird, and how an individual differs from its species."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ __all__ = ["Individual", "Pose"]
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """Posture and place on the picture; drawn without a look at the species.
+    """Posture and position in the picture; independent of the species.
 
     Attributes:
-        tilt: Degrees added to the body's usual angle.
+        tilt: Degrees added to the usual angle of the body.
         nod: Degrees by which the head looks up.
         turn: Foreshortening of the face; 1 is a full profile.
-        stretch: Factor on legs and neck: below 1 crouches, above 1 stretches.
-        tail_lift: Degrees added to the tail's usual angle.
-        fan: Factor on the tail's width.
+        stretch: Factor for legs and neck: below 1 the bird crouches, above 1 it stretches.
+        tail_lift: Degrees added to the usual angle of the tail.
+        fan: Factor for the width of the tail.
         stride: Half the distance between the feet, in body units.
-        scale: Pixels of one body unit as a share of the picture's width.
-        foot: Where the feet stand, as shares of the picture's width and height.
+        scale: Size of one body unit as a share of the picture's width.
+        foot: Position of the feet, as shares of the picture's width and height.
         mirror: Whether the bird looks to the left.
     """
 
@@ -42,7 +42,7 @@ class Pose:
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Pose:
         mirror = bool(rng.random() < 0.5)
-        # The tail needs more room than the head: the feet stand off the middle, towards where the bird looks.
+        # The tail needs more room than the head, so the feet are off-centre in the direction of view.
         forward = rng.uniform(-0.04, 0.14)
         return cls(
             tilt=float(rng.uniform(-13, 13)),
@@ -60,13 +60,13 @@ class Pose:
 
 @dataclass(frozen=True, slots=True)
 class Individual:
-    """What sets one bird apart from the others of its species.
+    """Variation of one bird within its species.
 
     Attributes:
-        gains: Factors on red, green and blue of the plumage.
-        saturation: Factor on the plumage's saturation.
-        offset: Where on the feather textures this bird begins, in texture pixels.
-        seed: For the places of its streaks and spots.
+        gains: Factors for red, green and blue of the plumage.
+        saturation: Factor for the saturation of the plumage.
+        offset: Offset of this bird in the feather textures, in texture pixels.
+        seed: Seed for the positions of its streaks and spots.
     """
 
     gains: Colour
@@ -86,7 +86,7 @@ class Individual:
         )
 
     def tint(self, colour: Colour) -> Colour:
-        """A species' colour as this individual wears it."""
+        """Return a colour of the species, adjusted to this individual."""
         grey = 0.30 * colour[0] + 0.59 * colour[1] + 0.11 * colour[2]
         red, green, blue = (
             min(1.0, max(0.0, (grey + (channel - grey) * self.saturation) * gain))

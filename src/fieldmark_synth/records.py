@@ -1,4 +1,4 @@
-"""What is known about every picture of a set, planned before it is drawn and complete afterwards."""
+"""Records about every picture of a set: its plan before drawing, its ground truth afterwards."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["Photo", "Shot", "Truth", "records_of"]
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """A picture to be drawn.
+    """A planned picture.
 
     Attributes:
         label: Index into the species.
-        number: 0-based count within the species; with the label and the seed it decides on all pixels.
-        split: Where it goes.
+        number: 0-based number within the species. Label, number and seed determine all pixels.
+        split: Split of the picture.
     """
 
     label: int
@@ -28,7 +28,7 @@ class Shot:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What a drawing tells: the bird's box, the point and the box of each field mark (see `Drawing`)."""
+    """Ground truth: the bird's box, and point and box of each field mark; see `Drawing`."""
 
     box: Box
     parts: tuple[Part, ...]
@@ -37,7 +37,7 @@ class Truth:
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A picture on disk, its path relative to the set's folder."""
+    """A picture on disk; its path is relative to the folder of the set."""
 
     path: PurePosixPath
     shot: Shot
@@ -53,12 +53,12 @@ class Photo:
 
 
 def records_of(photos: list[Photo], species: list[Species], root: Path, banner: int) -> RecordList:
-    """The photos as records, with boxes, parts and taxonomy.
+    """Return the photos as records, with boxes, parts and taxonomy.
 
     Args:
         photos: All photos of the set.
-        species: What the labels count through.
-        root: The set's folder.
+        species: Species, by label.
+        root: Folder of the set.
         banner: Height in pixels of the strip at the bottom of each photo.
     """
     records = [

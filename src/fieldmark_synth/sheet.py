@@ -1,4 +1,4 @@
-"""Pictures of pictures: a contact sheet of species, and a pair of look-alikes with what separates them outlined."""
+"""Overview pictures: a contact sheet of species, and a pair of look-alikes with their differences outlined."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _OUTLINE: Final = (235, 40, 60)
 
 
 def contact_sheet(species: Sequence[Species], columns: int = 5, *, seed: int = 0, size: int = 224) -> Image.Image:
-    """One row a species, its name above `columns` pictures of it.
+    """Draw one row for each species: its name above `columns` pictures.
 
     Args:
-        species: The rows.
-        columns: Pictures a row.
-        seed: Decides on the scenes; no two pictures share one.
-        size: Of each picture, in pixels.
+        species: Species of the rows.
+        columns: Number of pictures in a row.
+        seed: Seed of the scenes; each picture has its own scene.
+        size: Size of each picture in pixels.
     """
     caption = _caption_height(size)
     height = size + caption + _GAP
@@ -40,13 +40,13 @@ def contact_sheet(species: Sequence[Species], columns: int = 5, *, seed: int = 0
 
 
 def look_alike_pair(first: Species, second: Species, *, seed: int = 0, size: int = 320) -> Image.Image:
-    """Two species in one and the same scene, the parts that separate them outlined.
+    """Draw two species in the same scene, and outline the parts that differ.
 
     Args:
-        first: The left one.
-        second: The right one.
-        seed: Decides on the scene.
-        size: Of each picture, in pixels.
+        first: Species on the left.
+        second: Species on the right.
+        seed: Seed of the scene.
+        size: Size of each picture in pixels.
     """
     caption = _caption_height(size)
     sheet = Image.new("RGB", (2 * size + _GAP, size + caption), _PAPER)

@@ -1,4 +1,4 @@
-"""From proportions and a pose to places on the picture: frames of body, head and tail, and the solid between them."""
+"""Convert proportions and a pose to positions in the picture: frames of body, head and tail, and the solid."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Cone", "Skeleton"]
 
 @dataclass(frozen=True, slots=True)
 class Cone:
-    """A round cone in pixels: two discs and everything between them."""
+    """A round cone in pixels: two discs and the area between them."""
 
     start: Points
     end: Points
@@ -25,18 +25,18 @@ class Cone:
 
 @dataclass(frozen=True, slots=True)
 class Skeleton:
-    """Where the parts of one bird lie on the picture.
+    """Positions of the parts of one bird in the picture.
 
     Attributes:
-        bird: Origin between the feet, one unit is one body unit.
-        body: Origin in the middle of the body, units are its half-length and half-depth.
-        head: Origin in the middle of the head, unit is its radius; x is foreshortened by the head's turn.
-        tail: Origin at the tail's base, one unit is one body unit; the tail reaches towards -x.
-        cones: The solid that body, neck, head and thighs fill.
+        bird: Origin between the feet; the unit is one body unit.
+        body: Origin at the centre of the body; the units are its half-length and half-depth.
+        head: Origin at the centre of the head; the unit is its radius. The turn of the head shortens x.
+        tail: Origin at the base of the tail, which points to -x; the unit is one body unit.
+        cones: The solid of body, neck, head and thighs.
         heels: The two ankle joints in pixels, far leg first.
         feet: The two feet in pixels, far leg first.
-        silhouette: The proportions.
-        pose: The posture.
+        silhouette: Proportions of the family.
+        pose: Posture and position.
     """
 
     bird: Frame
@@ -68,7 +68,7 @@ class Skeleton:
 
 
 def _inside(frame: Frame, pixels: Points) -> Points:
-    """Pixels (N, 2) in a frame's coordinates."""
+    """Convert pixels (N, 2) to the coordinates of a frame."""
     inside: Points = (pixels - frame.origin) @ np.linalg.inv(frame.matrix).T
     return inside
 

@@ -1,4 +1,4 @@
-"""A taxonomy of invented look-alike birds: species of one genus differ by one or two known field marks."""
+"""A taxonomy of invented look-alike birds: species of one genus differ in one or two known field marks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fieldmark_synth.marks import PARTS, Mark, mark, single_step
 __all__ = ["MAX_CLASSES", "Species", "separating_parts", "species_list"]
 
 MAX_CLASSES: Final = 400
-"""The most species that `species_list` gives."""
+"""Maximum number of species."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,12 @@ class Species:
     """One invented species.
 
     Attributes:
-        name: Such as ``Copper-crowned Bramble Finch``; ``Common`` is the one with its genus' typical marks.
-        genus: Such as ``Bramble Finches``.
-        family: Such as ``Finches``.
+        name: Name such as ``Copper-crowned Bramble Finch``; ``Common`` species have the typical marks of the genus.
+        genus: Name such as ``Bramble Finches``.
+        family: Name such as ``Finches``.
         marks: Part -> value, such as ``crown`` -> ``copper cap``; the parts are `PARTS`.
-        plumage: Colours that the whole genus shares.
-        silhouette: Proportions that the whole family shares.
+        plumage: Colours of the genus.
+        silhouette: Proportions of the family.
     """
 
     name: str
@@ -40,21 +40,21 @@ class Species:
     silhouette: Silhouette
 
     def mark(self, part: str) -> Mark:
-        """The field mark that this species carries on a part."""
+        """Return the field mark of a part."""
         return mark(part, self.marks[part])
 
 
 def separating_parts(first: Species, second: Species) -> tuple[str, ...]:
-    """The parts whose field marks differ between two species, in the order of `PARTS`."""
+    """Return the parts whose field marks differ between two species, in the order of `PARTS`."""
     return tuple(part for part in PARTS if first.marks[part] != second.marks[part])
 
 
 def species_list(num_classes: int, seed: int = 0) -> list[Species]:
-    """Draw up a taxonomy of distinct species.
+    """Return a taxonomy of distinct species.
 
     Args:
         num_classes: 2 to `MAX_CLASSES`.
-        seed: The same number and seed give the same species.
+        seed: The same number of classes and seed give the same species.
 
     Returns:
         The species by family, genus and name. Two species of one genus differ in one or two parts.
@@ -82,17 +82,17 @@ def species_list(num_classes: int, seed: int = 0) -> list[Species]:
 
 
 def _species_per_genus(num_classes: int) -> int:
-    """Small sets keep several genera, large ones fill them with look-alikes."""
+    """Return the number of species in a genus: genera of small sets are small, so that there are several."""
     return 2 if num_classes < 8 else 3 if num_classes < 24 else 4
 
 
 def _even(total: int, shares: int) -> list[int]:
-    """`total` in `shares` whole numbers that differ by 1 at most."""
+    """Divide `total` into `shares` integers that differ by at most 1."""
     return [total // shares + (index < total % shares) for index in range(shares)]
 
 
 def _species_of(genus: Genus, count: int, rng: np.random.Generator) -> list[Species]:
-    """The typical species and `count` - 1 that leave it by one mark each."""
+    """Return the typical species and `count` - 1 species that differ from it in one mark each."""
     changes = _single_changes(genus, count - 1, rng)
     return [
         _named("Common", genus, {}),
@@ -101,7 +101,7 @@ def _species_of(genus: Genus, count: int, rng: np.random.Generator) -> list[Spec
 
 
 def _single_changes(genus: Genus, count: int, rng: np.random.Generator) -> list[Mark]:
-    """Marks one step from the typical ones, spread over as many parts as there are, no epithet twice."""
+    """Return marks one step from the typical ones, spread over the parts, each with a different epithet."""
     changes: list[Mark] = []
     epithets: set[str] = set()
     while len(changes) < count:

@@ -1,4 +1,4 @@
-"""The bird in front of the painters: its species, what is special about it, and how it sits."""
+"""The bird to draw: its species, individual variation and pose."""
 
 from __future__ import annotations
 
@@ -13,42 +13,42 @@ from fieldmark_synth.species import Species
 __all__ = ["INK", "Subject"]
 
 INK: Final[Colour] = (0.09, 0.08, 0.08)
-"""The dark of outlines and shadows."""
+"""Colour of outlines and shadows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One bird to be painted."""
+    """One bird to draw."""
 
     species: Species
     individual: Individual
     skeleton: Skeleton
 
     def worn(self, name: str) -> Colour:
-        """A colour of the palette as this individual wears it."""
+        """Return a colour of the palette, adjusted to this individual."""
         return self.individual.tint(rgb(name))
 
     @property
     def upper(self) -> Colour:
-        """The colour of the back."""
+        """Colour of the back."""
         return self.worn(self.species.plumage.upper)
 
     @property
     def flight(self) -> Colour:
-        """The colour of wing and tail: darker than the back."""
+        """Colour of wing and tail, darker than the back."""
         return mix(self.upper, (0.13, 0.12, 0.12), 0.62)
 
     @property
     def unit(self) -> float:
-        """Pixels of one body unit."""
+        """Size of one body unit in pixels."""
         return self.skeleton.bird.unit
 
     @property
     def head_radius(self) -> float:
-        """Pixels."""
+        """Radius of the head in pixels."""
         return self.skeleton.silhouette.head * self.unit
 
     @property
     def hairline(self) -> float:
-        """Width in pixels of a thin line: grows with the bird."""
+        """Width of a thin line in pixels; it grows with the bird."""
         return self.unit / 200

@@ -1,4 +1,4 @@
-"""A whole data set: plan the pictures, draw them on all cores, write them in a layout."""
+"""Make a data set: plan the pictures, draw them on all cores, write them in a layout."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from fieldmark_synth.species import Species, species_list
 __all__ = ["synthesize"]
 
 _SERIAL: Final = 200
-"""Up to so many pictures are drawn in this process: starting others takes longer."""
+"""Up to this number, pictures are drawn in this process: starting others takes longer."""
 
 _SIZES: Final = range(64, 1025)
 
 
 class _Order(NamedTuple):
-    """One picture for a worker to draw and to save."""
+    """One picture that a worker draws and saves."""
 
     species: Species
     shot: Shot
@@ -54,29 +54,29 @@ def synthesize(
     test_fraction: float = 0.3,
     workers: int | None = None,
 ) -> RecordList:
-    """Draw a data set of look-alike birds with boxes, parts, taxonomy and the truth of what separates them.
+    """Draw a data set of look-alike birds with boxes, parts, taxonomy and the field marks that separate them.
 
-    The same settings give the same bytes, with any number of workers. No two pictures are near-duplicates. The folder
-    appears whole or not at all.
+    The same settings give the same bytes with any number of workers. No two pictures are near-duplicates. The folder
+    is written atomically.
 
     Args:
-        out: The folder to write; it must not exist or be empty.
+        out: A new or empty folder.
         num_classes: Number of species, 2 to 400.
         per_class: Pictures of each species.
         layout: One of ``folder``, ``nested`` (family and genus as folders), ``cub``, ``cars``, ``aircraft``,
             ``flowers``, ``csv``.
-        seed: Decides on species and pictures.
+        seed: Seed of species and pictures.
         size: Width and height in pixels, 64 to 1024.
-        val_fraction: Share of each species' pictures in the validation split; by default 0.2 for the layouts whose
-            originals have one (aircraft, flowers), else 0.
+        val_fraction: Share of each species' pictures in the val split; by default 0.2 for layouts whose originals have
+            one (aircraft, flowers), otherwise 0.
         test_fraction: Share in the test split.
-        workers: Processes to draw in; by default one for each available core where there are more than 200 pictures.
+        workers: Number of processes; by default one for each available core if there are more than 200 pictures.
 
-    Returns:
-        What was written, in the order of the species; `field_marks.json` beside it holds what separates them.
+        Returns:
+            The records, in the order of the species. `field_marks.json` in the folder lists what separates the species.
 
-    Raises:
-        SettingError: A setting does not fit, or `out` is in use.
+        Raises:
+            SettingError: A setting is not valid, or `out` is not empty.
     """
     root = Path(out)
     chosen = _layout(layout, num_classes, val_fraction)
@@ -135,7 +135,7 @@ def _layout(name: str, num_classes: int, val_fraction: float | None) -> Layout:
 
 
 def _splits(per_class: int, val_fraction: float, test_fraction: float) -> list[Split]:
-    """The split of each picture of a species: train first, at least one picture in every split that is wanted."""
+    """Return the split of each picture of a species: train first, and at least one picture in every wanted split."""
     if min(val_fraction, test_fraction) < 0 or val_fraction + test_fraction >= 1:
         raise SettingError(
             "expected fractions of at least 0 that leave something to train on, got "
@@ -152,7 +152,7 @@ def _splits(per_class: int, val_fraction: float, test_fraction: float) -> list[S
 
 
 def _take_all(orders: list[_Order], workers: int | None) -> Iterator[Truth]:
-    """Draw and save all pictures; what is known about them comes in order."""
+    """Draw and save all pictures, and yield their ground truth in order."""
     from joblib import Parallel, cpu_count, delayed  # type: ignore[import-untyped]
 
     for folder in {order.file.parent for order in orders}:
@@ -176,7 +176,7 @@ def _take(order: _Order) -> Truth:
 
 
 def _with_banner(image: Image.Image, height: int) -> Image.Image:
-    """The picture with a copyright strip below it."""
+    """Return the picture with a copyright strip below it."""
     taller = Image.new("RGB", (image.width, image.height + height), (24, 24, 24))
     taller.paste(image)
     draw = ImageDraw.Draw(taller)

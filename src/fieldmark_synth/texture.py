@@ -1,4 +1,4 @@
-"""Seamless textures, drawn once and shared by all pictures: clouds of noise, feather barbs, scalloped feathers."""
+"""Seamless textures that all pictures share: cloud noise, feather barbs, scalloped feathers."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from fieldmark_synth.pixels import Canvas, Field
 __all__ = ["TILE", "barbs", "clouds", "grain", "ramp", "sample", "scallops"]
 
 TILE = 256
-"""Side of a texture; textures repeat without a seam."""
+"""Side of a texture in pixels; textures repeat without a seam."""
 
 
 def ramp(values: Field, low: float, high: float) -> Field:
-    """Smooth step: 0 below `low`, 1 above `high`."""
+    """Return a smooth step: 0 below `low`, 1 above `high`."""
     share = np.clip((values - np.float32(low)) / np.float32(high - low), 0, 1)
     smooth: Field = share * share * (3 - 2 * share)
     return smooth
 
 
 def sample(tile: Field, x: Field, y: Field) -> Field:
-    """The texture's value at places (H, W) given in texture pixels."""
+    """Return the values of a texture at coordinates (H, W) in texture pixels."""
     columns = np.floor(x).astype(np.int32) & (TILE - 1)
     rows = np.floor(y).astype(np.int32) & (TILE - 1)
     values: Field = tile[rows, columns]
@@ -32,12 +32,12 @@ def sample(tile: Field, x: Field, y: Field) -> Field:
 
 @cache
 def clouds(exponent: float = 1.6, stretch: float = 1.0, seed: int = 1) -> Field:
-    """Fractal noise, mean 0 and deviation 1 (256, 256).
+    """Return fractal noise (256, 256) with mean 0 and standard deviation 1.
 
     Args:
-        exponent: How fast fine detail fades; 0 is white noise, 2 is soft.
-        stretch: Above 1 the structures lie along x, below 1 along y.
-        seed: Which noise.
+        exponent: Decay of fine detail; 0 is white noise, 2 is soft.
+        stretch: Above 1 the structures extend along x, below 1 along y.
+        seed: Seed of the noise.
     """
     white = np.random.default_rng(seed).standard_normal((TILE, TILE))
     frequency = np.fft.fftfreq(TILE)
@@ -49,13 +49,13 @@ def clouds(exponent: float = 1.6, stretch: float = 1.0, seed: int = 1) -> Field:
 
 @cache
 def barbs() -> Field:
-    """Fine streaks along x, as the barbs of small body feathers."""
+    """Return fine streaks along x, like the barbs of small body feathers."""
     return _standard(0.6 * clouds(1.1, 5.0, seed=2) + 0.4 * clouds(0.6, 3.0, seed=3))
 
 
 @cache
 def scallops() -> Field:
-    """Rows of rounded feather tips along x with a dark edge, -1 to 0 at the edges."""
+    """Return rows of rounded feather tips along x with dark edges; values from -1 to 0."""
     step = 32
     x, y = np.meshgrid(np.arange(TILE), np.arange(TILE))
     value = np.zeros((TILE, TILE))
@@ -69,7 +69,7 @@ def scallops() -> Field:
 
 @cache
 def grain(side: int) -> Canvas:
-    """Sensor noise for three channels (3, side, side) with deviation 1; pictures take a random window of it."""
+    """Return sensor noise (3, side, side) with standard deviation 1; pictures use a random window of it."""
     return np.random.default_rng(4).standard_normal((3, side, side), dtype=np.float32)
 
 

@@ -1,4 +1,4 @@
-"""The solid of the bird on the pixel grid: its soft-edged silhouette and how light falls on it."""
+"""The bird as a solid on the pixel grid: its soft-edged silhouette and its shading."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["Volume", "solidify"]
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """A solid seen by the camera.
+    """A solid as the camera sees it.
 
     Attributes:
-        window: Its rows and columns on the picture.
-        alpha: Share of each pixel that it covers (h, w).
-        height: Its thickness towards the camera in pixels (h, w), 0 outside.
+        window: Rows and columns in the picture.
+        alpha: Covered share of each pixel (h, w).
+        height: Thickness towards the camera in pixels (h, w), 0 outside.
     """
 
     window: Window
@@ -28,7 +28,7 @@ class Volume:
     height: Field
 
     def shade(self, light: tuple[float, float, float]) -> Field:
-        """Brightness factor (h, w), about 0.5 in the shadow to 1.15 in the light.
+        """Return brightness factors (h, w), from about 0.5 in shadow to 1.15 in light.
 
         Args:
             light: Direction towards the light: right, down, towards the camera.
@@ -42,12 +42,12 @@ class Volume:
 
 
 def solidify(cones: Sequence[Cone], size: int, smooth: float) -> Volume:
-    """Melt round cones into one solid.
+    """Merge round cones into one smooth solid.
 
     Args:
-        cones: In pixels.
+        cones: Cones in pixels.
         size: Width and height of the picture in pixels.
-        smooth: Radius in pixels with which the cones melt into one another.
+        smooth: Radius of the smooth transition between cones, in pixels.
     """
     ends = np.concatenate([np.stack([cone.start, cone.end]) for cone in cones])
     widest = max(max(cone.start_radius, cone.end_radius) for cone in cones)
@@ -60,19 +60,19 @@ def solidify(cones: Sequence[Cone], size: int, smooth: float) -> Volume:
         melted = _melt(melted, distance, smooth)
         nearest = np.minimum(nearest, distance)
         bulge = bulge + thick
-    # The cube root of a sum of cubes is a soft maximum: no crease where two cones meet. Where the solid reaches beyond
-    # its cones the slope goes on outwards, else its rim would face the camera.
+    # The cube root of a sum of cubes is a soft maximum, so there is no crease between two cones. Outside the cones the
+    # slope continues outwards; otherwise the rim of the solid would face the camera.
     height = np.cbrt(bulge) - np.float32(1.5) * np.maximum(nearest, 0)
     return Volume(window, np.clip(0.5 - melted, 0, 1), height)
 
 
 def _cone_field(cone: Cone, x: Field, y: Field) -> tuple[Field, Field]:
-    """Distance to the cone's surface, and its thickness cubed, each (H, W)."""
+    """Return the distance to the cone's surface and the cubed thickness of the cone, both (H, W)."""
     axis = (cone.end - cone.start).astype(np.float32)
     dx, dy = x - np.float32(cone.start[0]), y - np.float32(cone.start[1])
     square = max(float(axis @ axis), 1e-6)
     along = np.clip((dx * axis[0] + dy * axis[1]) / np.float32(square), 0, 1)
-    # The eased radius runs level into both end discs: a straight one would leave a crease there.
+    # The eased radius is level at both end discs: a linear one would leave a crease there.
     eased = along * along * (3 - 2 * along)
     radius = np.float32(cone.start_radius) + eased * np.float32(cone.end_radius - cone.start_radius)
     dx, dy = dx - along * axis[0], dy - along * axis[1]
@@ -82,7 +82,7 @@ def _cone_field(cone: Cone, x: Field, y: Field) -> tuple[Field, Field]:
 
 
 def _melt(first: Field, second: Field, smooth: float) -> Field:
-    """Polynomial smooth minimum of two distances."""
+    """Return the polynomial smooth minimum of two distances."""
     overlap = np.maximum(np.float32(smooth) - np.abs(first - second), 0)
     melted: Field = np.minimum(first, second) - overlap * overlap * np.float32(0.25 / smooth)
     return melted

@@ -1,4 +1,4 @@
-"""The folded wing: rows of overlapping feathers, with its bars or its patch."""
+"""Draw the folded wing: rows of overlapping feathers, with bars or a patch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["paint_wing"]
 
 _PALE: Final[Colour] = (0.95, 0.92, 0.84)
 _TIP: Final = 0.72
-"""From this share of a feather on its tip carries the bar."""
+"""The bar covers the tip of a feather after this share of its length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class _Row:
 
 
 def paint_wing(ink: Ink, subject: Subject) -> Points:
-    """Draw the wing; returns points (N, 2) in pixels around the rows that can carry a mark."""
+    """Draw the wing, and return points (N, 2) in pixels around the rows that can have a mark."""
     mark = subject.species.mark("wing")
     reach = subject.skeleton.silhouette.primaries
     outlines = {name: _paint_row(ink, row, subject, mark) for name, row in _rows(reach, mark).items()}
@@ -53,7 +53,7 @@ _MARKABLE: Final = ("panel", "greater coverts", "median coverts")
 
 
 def _rows(reach: float, mark: Mark) -> dict[str, _Row]:
-    """The wing's rows in the order in which they overlap; `reach` is how far its tip lies beyond the rump."""
+    """Return the rows of the wing in drawing order; `reach` is the distance of the tip beyond the rump."""
     greater = "tip" if mark.form in ("one_bar", "two_bars") else ""
     median = "tip" if mark.form == "two_bars" else ""
     tip = -1.12 - reach
@@ -71,7 +71,7 @@ def _rows(reach: float, mark: Mark) -> dict[str, _Row]:
 
 
 def _paint_row(ink: Ink, row: _Row, subject: Subject, mark: Mark) -> Points:
-    """Draw feathers from the lower to the upper end of a row; returns their outlines (N, 2) in pixels."""
+    """Draw the feathers of a row from its lower to its upper end, and return their outlines (N, 2) in pixels."""
     body = subject.skeleton.body
     width = 0.20 * subject.skeleton.silhouette.depth * subject.unit
     marked = subject.worn(mark.colour) if mark.colour else subject.upper

@@ -1,4 +1,4 @@
-"""What is saved is what answers: round trips, and each way in which a model folder can be damaged."""
+"""Saving and loading models: round trips, and errors for damaged folders."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def test_the_files_of_a_model(fitted: Path) -> None:
     assert {path.name for path in fitted.parent.iterdir()} == {"model"}
 
 
-def test_no_file_can_run_code_when_it_is_read(fitted: Path) -> None:
-    """Pickle comes bare, or inside a zip as torch writes it."""
+def test_no_file_contains_a_pickle(fitted: Path) -> None:
+    """A pickle may be a bare file, or inside a zip as torch writes it."""
     for path in (path for path in fitted.rglob("*") if path.is_file()):
         assert not zipfile.is_zipfile(path), path
         assert not path.read_bytes()[:2].startswith(b"\x80"), path
@@ -78,7 +78,7 @@ def test_keys_of_a_newer_version_are_kept(model_copy: Path) -> None:
     assert load_manifest(model_copy).model_dump()["conformal"] == {"alpha": 0.1}
 
 
-def test_the_torch_method_says_what_the_graph_says(fitted: Path, birds: Path) -> None:
+def test_the_torch_method_equals_the_graph(fitted: Path, birds: Path) -> None:
     manifest = load_manifest(fitted)
     preprocess = manifest.members[0].preprocess
     photos = sorted(birds.rglob("*.jpg"))[:6]
@@ -93,8 +93,8 @@ def test_the_torch_method_says_what_the_graph_says(fitted: Path, birds: Path) ->
         np.testing.assert_allclose(shipped[name], expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max())
 
 
-def test_the_model_needs_nothing_of_where_it_was_made(fitted: Path, birds: Path, tmp_path: Path) -> None:
-    """Neither the photos nor the place: moved to another folder, it gives the same answers."""
+def test_a_moved_model_gives_the_same_answers(fitted: Path, birds: Path, tmp_path: Path) -> None:
+    """A model needs neither its photos nor its old location."""
     photo = Path(shutil.copy(next(birds.rglob("*.jpg")), tmp_path / "photo.jpg"))
     moved = shutil.copytree(fitted, tmp_path / "elsewhere")
     _edit(moved, lambda content: content["data"].update(source="/nowhere"))
@@ -111,7 +111,7 @@ def test_split_csv_lists_every_photo_by_path_and_content(fitted: Path, birds: Pa
     assert all(count > 0 for count in manifest.data.photos.values())
 
 
-def test_the_card_says_what_a_person_should_know(fitted: Path) -> None:
+def test_the_card_lists_facts_and_limits(fitted: Path) -> None:
     recognizer = Recognizer(fitted)
     assert recognizer.card == (fitted / "README.md").read_text(encoding="utf-8")
     for part in ("# A recognizer of 4 classes", "`linear_probe`", "96 px, 2 view(s)", "## Limits", *recognizer.classes):
@@ -130,34 +130,34 @@ def _damage_json(folder: Path, text: str) -> None:
 
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no graph": (lambda m: _file(m, "model-*").unlink(), "GRAPH is missing"),
-    "flipped bit": (lambda m: _flip(_file(m, "model-*")), "GRAPH is not the file that was written"),
-    "cut off": (lambda m: _file(m, "model-*").write_bytes(b""), "GRAPH is not the file that was written"),
+    "flipped bit": (lambda m: _flip(_file(m, "model-*")), "the content of GRAPH has changed"),
+    "cut off": (lambda m: _file(m, "model-*").write_bytes(b""), "the content of GRAPH has changed"),
     "broken json": (lambda m: _damage_json(m, '{"format": 1,'), "fieldmark.json cannot be read"),
     "no text": (lambda m: (m / "fieldmark.json").write_bytes(b"\xff\xfe\x00"), "fieldmark.json cannot be read"),
     "a list": (lambda m: _damage_json(m, "[1]"), "fieldmark.json cannot be read"),
     "no format": (lambda m: _damage_json(m, "{}"), "fieldmark.json cannot be read"),
-    "only a format": (lambda m: _damage_json(m, '{"format": 1}'), "'fieldmark' in fieldmark.json does not fit"),
+    "only a format": (lambda m: _damage_json(m, '{"format": 1}'), "'fieldmark' in fieldmark.json is not valid"),
     "no members": (
         lambda m: _edit(m, lambda content: content["members"].clear()),
-        "'members' in fieldmark.json does not fit",
+        "'members' in fieldmark.json is not valid",
     ),
     "no preprocessing": (
         lambda m: _edit(m, lambda content: content["members"][0]["preprocess"].pop("mean")),
-        "'members.0.preprocess' in fieldmark.json does not fit",
+        "'members.0.preprocess' in fieldmark.json is not valid",
     ),
     "wrong preprocessing": (
         lambda m: _edit(m, lambda content: content["members"][0]["preprocess"].update(resize="stretch")),
-        "'members.0.preprocess' in fieldmark.json does not fit",
+        "'members.0.preprocess' in fieldmark.json is not valid",
     ),
     "temperature zero": (
         lambda m: _edit(m, lambda content: content["members"][0].update(temperature=0)),
-        "'members.0.temperature' in fieldmark.json does not fit",
+        "'members.0.temperature' in fieldmark.json is not valid",
     ),
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_model_says_what_is_damaged(model_copy: Path, damage: str) -> None:
+def test_errors_name_the_damaged_file(model_copy: Path, damage: str) -> None:
     inflict, what = DAMAGES[damage]
     what = what.replace("GRAPH", _file(model_copy, "model-*").name)
     inflict(model_copy)
@@ -167,7 +167,7 @@ def test_a_damaged_model_says_what_is_damaged(model_copy: Path, damage: str) -> 
 
 
 @pytest.mark.parametrize("name", ["weights-*", "split-*"])
-def test_files_that_an_answer_does_not_need_are_checked_when_they_are_read(model_copy: Path, name: str) -> None:
+def test_optional_files_are_checked_when_they_are_read(model_copy: Path, name: str) -> None:
     flipped = _file(model_copy, name)
     _flip(flipped)
     recognizer = load(model_copy)
@@ -176,7 +176,7 @@ def test_files_that_an_answer_does_not_need_are_checked_when_they_are_read(model
         "weights-*": lambda: load_method(model_copy, manifest, manifest.members[0]),
         "split-*": recognizer.split,
     }
-    with pytest.raises(ModelError, match=f"{flipped.name} is not the file that was written"):
+    with pytest.raises(ModelError, match=f"the content of {flipped.name} has changed"):
         read[name]()
 
 
@@ -190,7 +190,7 @@ def test_a_newer_model(model_copy: Path) -> None:
     )
 
 
-def test_no_model_there(tmp_path: Path, birds: Path) -> None:
+def test_a_missing_model_is_an_error(tmp_path: Path, birds: Path) -> None:
     with pytest.raises(ModelError) as raised:
         load(tmp_path / "none")
     assert str(raised.value) == (
@@ -201,7 +201,7 @@ def test_no_model_there(tmp_path: Path, birds: Path) -> None:
     assert str(raised.value) == f"expected a model folder made by 'fieldmark fit', but {birds} holds no fieldmark.json"
 
 
-def test_a_place_that_holds_something_else_is_refused(tmp_path: Path, fitted: Path) -> None:
+def test_out_that_is_not_a_model_is_refused(tmp_path: Path, fitted: Path) -> None:
     (tmp_path / "mine").mkdir()
     check_out(tmp_path / "mine")
     check_out(tmp_path / "new" / "deep")
@@ -213,7 +213,7 @@ def test_a_place_that_holds_something_else_is_refused(tmp_path: Path, fitted: Pa
         assert str(raised.value) == f"--out {out} exists and is no model folder; name a new folder"
 
 
-def test_a_place_below_a_file_is_refused(tmp_path: Path) -> None:
+def test_out_below_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingError) as raised:
         check_out(tmp_path / "file" / "model")

@@ -1,4 +1,4 @@
-"""The limit on NumPy's threads: in force while anybody holds it, and off again afterwards."""
+"""The limit on NumPy's threads: active while a block holds it, and removed afterwards."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _threads() -> set[int]:
 
 @pytest.fixture(autouse=True)
 def two_threads() -> Iterator[None]:
-    with single_threaded_blas():  # every library that is loaded by now is known
+    with single_threaded_blas():  # finds every loaded library
         pass
     with threadpool_limits(2, user_api="blas"):
         if _threads() != {2}:
@@ -28,7 +28,7 @@ def two_threads() -> Iterator[None]:
         yield
 
 
-def test_one_thread_inside_and_what_was_before_afterwards() -> None:
+def test_one_thread_inside_the_block_and_the_old_limit_afterwards() -> None:
     with single_threaded_blas():
         assert 1 in _threads()
     assert _threads() == {2}
@@ -44,7 +44,7 @@ def test_blocks_that_overlap_end_in_any_order() -> None:
     assert _threads() == {2}
 
 
-def test_workers_compute_on_one_thread_each_until_they_are_left() -> None:
+def test_workers_compute_on_one_thread_each() -> None:
     seen = in_batches(range(8), lambda _: _threads(), batch_size=1, threads=2)
     assert 1 in next(seen)
     assert 1 in _threads()

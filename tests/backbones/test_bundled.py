@@ -1,4 +1,4 @@
-"""The packaged weights sit where they belong: real birds get their real ImageNet names."""
+"""The packaged weights are loaded correctly: photos of birds get their ImageNet classes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PHOTOS = 20
 
 
 def _top1(name: str, photos: list[Path], wanted: int) -> float:
-    """Share of photos to which the whole ImageNet network, classifier included, gives the wanted class."""
+    """Return the share of photos that the ImageNet network, with its classifier, assigns to the wanted class."""
     model = timm.create_model(name).eval()
     load_bundled_weights(model, name)
     preprocess = create_backbone(name, pretrained=False).preprocess()
@@ -37,7 +37,7 @@ def _top1(name: str, photos: list[Path], wanted: int) -> float:
     [("001.Black_footed_Albatross", IMAGENET_ALBATROSS), ("014.Indigo_Bunting", IMAGENET_INDIGO_BUNTING)],
 )
 def test_real_birds_get_their_imagenet_name(cub50: Path, folder: str, wanted: int) -> None:
-    """A wrong order of the tensors, or another preprocessing than that of the training, would fail here."""
+    """A wrong order of the tensors or wrong preprocessing would fail here."""
     photos = sorted((cub50 / "images" / folder).glob("*.jpg"))[:PHOTOS]
     assert _top1(DEFAULT_BACKBONE, photos, wanted) >= 0.9 - 1e-6
 
@@ -48,7 +48,7 @@ def test_the_larger_packaged_network_knows_an_albatross(cub50: Path) -> None:
 
 
 def test_every_tensor_is_loaded() -> None:
-    """No tensor keeps the value that it had before."""
+    """No tensor keeps its initial value."""
     model = timm.create_model(DEFAULT_BACKBONE)
     for tensor in model.state_dict().values():
         tensor.fill_(torch.nan if tensor.is_floating_point() else 0)
@@ -62,7 +62,7 @@ def test_weights_of_another_network_are_refused() -> None:
         load_bundled_weights(model, DEFAULT_BACKBONE)
     expected = sum(not name.endswith("num_batches_tracked") for name in model.state_dict())
     assert str(raised.value) == (
-        f"the packaged weights of {DEFAULT_BACKBONE} do not fit timm's model: expected {expected} tensors of its "
+        f"the packaged weights of {DEFAULT_BACKBONE} do not match timm's model: expected {expected} tensors of its "
         f"shapes, found 247; reinstall fieldmark with its dependencies"
     )
 

@@ -1,4 +1,4 @@
-"""Any timm family gives a feature map and stages that hold each of its parameters once."""
+"""Every timm family has a feature map, and stages that contain each parameter once."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_stages_hold_every_parameter_once(networks: dict[str, Backbone], name: s
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_stages_are_in_the_order_of_the_forward_pass(networks: dict[str, Backbone], name: str) -> None:
-    """What is frozen up to a stage gets no gradient; whatever follows does not stop it."""
+    """Parameters up to the frozen stage get no gradient; later ones do."""
     backbone = networks[name]
     names = list(backbone.stages)
     backbone.freeze(names[1])
@@ -64,8 +64,8 @@ def test_stages_are_in_the_order_of_the_forward_pass(networks: dict[str, Backbon
     backbone.freeze(None)
 
 
-def test_no_classifier_is_carried_along() -> None:
-    """An ImageNet head would be trained by nobody and shipped with every model: 100 MB for a VGG."""
+def test_the_classifier_is_removed() -> None:
+    """An unused ImageNet head would be saved with every model: 100 MB for a VGG."""
     for name in ("tf_efficientnet_lite0", "resnet18", "vgg11_bn"):
         shapes = [parameter.shape for parameter in create_backbone(name, image_size=64, pretrained=False).parameters()]
         assert not any(1000 in shape or 4096 in shape for shape in shapes), name
@@ -97,7 +97,7 @@ def test_names_and_short_names(name: str | None, full: str) -> None:
     assert resolve_name(name) == full
 
 
-def test_a_size_that_the_network_cannot_read() -> None:
+def test_an_unsupported_image_size_is_an_error() -> None:
     with pytest.raises(SettingError, match=r"^backbone 'mixer_s32_224' cannot read images of 96 pixels"):
         create_backbone("mixer_s32_224", image_size=96, pretrained=False)
 

@@ -1,4 +1,4 @@
-"""Rows go in once and come out as they were, whatever happened to the writers."""
+"""Rows are written once and read unchanged, also after interrupted writers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _assert_holds(cache: FeatureCache, start: int, stop: int) -> None:
     np.testing.assert_array_equal(cache.read(found), _rows(start, stop))
 
 
-def test_what_goes_in_comes_out(tmp_path: Path) -> None:
+def test_rows_are_read_as_written(tmp_path: Path) -> None:
     cache = FeatureCache(tmp_path, WIDTH)
     cache.append(_keys(0, 3), _rows(0, 3))
     cache.append(_keys(3, 5), _rows(3, 5))
@@ -41,7 +41,7 @@ def test_what_goes_in_comes_out(tmp_path: Path) -> None:
     assert list(cache.rows_of([row_key("9"), row_key("0")])) == [-1, 0]
 
 
-def test_it_is_there_after_reopening(tmp_path: Path) -> None:
+def test_rows_remain_after_reopening(tmp_path: Path) -> None:
     FeatureCache(tmp_path, WIDTH).append(_keys(0, 4), _rows(0, 4))
     _assert_holds(FeatureCache(tmp_path, WIDTH), 0, 4)
 
@@ -54,7 +54,7 @@ def test_a_subset_of_rows_and_columns(tmp_path: Path) -> None:
     assert cache.read(np.zeros(0, dtype=np.int64), slice(1, 3)).shape == (0, 2)
 
 
-def test_a_row_that_is_not_there_is_never_another_row(tmp_path: Path) -> None:
+def test_a_missing_row_is_an_error(tmp_path: Path) -> None:
     cache = FeatureCache(tmp_path, WIDTH)
     cache.append(_keys(0, 2), _rows(0, 2))
     with pytest.raises(IndexError):
@@ -86,7 +86,7 @@ def test_a_key_twice_in_one_call_takes_one_row(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("left_behind", [1, WIDTH * 2, WIDTH * 2 + 3, 4 * WIDTH * 2])
 def test_rows_without_keys_are_written_over(tmp_path: Path, left_behind: int) -> None:
-    """A writer that died between row and key, or in the middle of a row."""
+    """A writer ended between row and key, or within a row."""
     FeatureCache(tmp_path, WIDTH).append(_keys(0, 3), _rows(0, 3))
     with (tmp_path / "rows.f16").open("ab") as file:
         file.write(b"\x7f" * left_behind)
@@ -137,7 +137,7 @@ for number in range(int(sys.argv[2]), int(sys.argv[3])):
 
 
 def test_two_processes_write_at_once(tmp_path: Path) -> None:
-    """Their ranges overlap, so that they also race for the same keys."""
+    """Their ranges overlap, so they also compete for the same keys."""
     ranges = ((0, 60), (30, 90))
     writers = [
         subprocess.Popen([sys.executable, "-c", _WRITER, str(tmp_path), *map(str, numbers)]) for numbers in ranges
@@ -155,7 +155,7 @@ def test_every_part_of_a_key_counts() -> None:
     assert {len(key) for key in keys} == {16}
 
 
-def test_the_cache_folder_can_be_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_environment_variable_sets_the_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FIELDMARK_CACHE", str(tmp_path))
     assert cache_root() == tmp_path
     monkeypatch.delenv("FIELDMARK_CACHE")

@@ -1,4 +1,4 @@
-"""Descriptors are computed once for each content, and again when anything that decides them changes."""
+"""Descriptors are computed once for each photo, and again when anything that determines them changes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PREPROCESS = Preprocess(32)
 
 
 class _Tiny(nn.Module):
-    """Two descriptors of different widths that tell left from right."""
+    """Two descriptors of different widths that depend on left and right."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ def test_descriptors_are_those_of_the_module(features: FrozenFeatures, photos: l
     _assert_right(table, photos)
 
 
-def test_the_second_time_no_photo_is_opened(
+def test_cached_photos_are_not_opened_again(
     features: FrozenFeatures, photos: list[Record], request: pytest.FixtureRequest
 ) -> None:
     first = features.extract(photos)
@@ -109,14 +109,14 @@ def test_one_view_first_and_the_mirror_later(features: FrozenFeatures, photos: l
     _assert_right(features.extract(photos, mirror=True), photos)
 
 
-def test_what_is_cut_off_is_part_of_the_key(features: FrozenFeatures, photos: list[Record]) -> None:
+def test_trimmed_pixels_are_part_of_the_key(features: FrozenFeatures, photos: list[Record]) -> None:
     cut = [Record(record.path, 0, trim_bottom=12) for record in photos]
     whole, trimmed = features.extract(photos), features.extract(cut)
     assert not set(whole.rows.ravel()) & set(trimmed.rows.ravel())
     _assert_right(trimmed, cut)
 
 
-def test_bad_photos_are_named_and_the_others_go_on(features: FrozenFeatures, photos: list[Record]) -> None:
+def test_bad_photos_are_reported_and_the_others_are_computed(features: FrozenFeatures, photos: list[Record]) -> None:
     photos[2].path.write_bytes(b"no photo")
     photos[5].path.unlink()
     table = features.extract(photos)
@@ -143,7 +143,7 @@ def test_no_photos(features: FrozenFeatures) -> None:
     assert features.extract([]).read("mean").shape == (0, 4)
 
 
-def test_whatever_decides_a_descriptor_changes_the_key() -> None:
+def test_everything_that_determines_a_descriptor_changes_the_key() -> None:
     module = _Tiny().eval()
     key = module_key(module, PREPROCESS, ["mean", "left"])
     assert key == module_key(_Tiny().eval(), Preprocess(32), ["mean", "left"])
@@ -156,7 +156,7 @@ def test_whatever_decides_a_descriptor_changes_the_key() -> None:
 
 
 def test_the_iterations_of_a_matrix_root_change_the_key() -> None:
-    """They are neither weights nor layers, but they decide the numbers."""
+    """They are neither weights nor layers, but they change the numbers."""
     from fieldmark.layers.pooling.global_pooling import CovariancePool
 
     seven, five = CovariancePool(4, 2, iterations=7), CovariancePool(4, 2, iterations=5)
@@ -164,7 +164,7 @@ def test_the_iterations_of_a_matrix_root_change_the_key() -> None:
     assert module_key(five, PREPROCESS, ["cov"]) != module_key(seven, PREPROCESS, ["cov"])
 
 
-def test_embed_keeps_the_order_and_says_nan_for_bad_photos(photos: list[Record]) -> None:
+def test_embed_keeps_the_order_and_returns_nan_for_bad_photos(photos: list[Record]) -> None:
     paths = [photos[index].path for index in (4, 1, 8)]
     straight = embed(paths)
     assert straight.shape == (3, 1280)

@@ -1,4 +1,4 @@
-"""The maps of the last stages: as many channels as said, ending with the narrow map."""
+"""Maps of the last stages: their channels, and the narrow map as the last one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fieldmark.errors import SettingError
 
 @pytest.mark.parametrize("name", ["test_efficientnet", "test_resnet", "test_convnext", "test_vit"])
 @pytest.mark.parametrize("count", [1, 3])
-def test_levels_have_the_stated_channels(name: str, count: int) -> None:
+def test_levels_have_the_reported_channels(name: str, count: int) -> None:
     backbone = create_backbone(name, image_size=64, pretrained=False).eval()
     with torch.no_grad():
         levels = feature_levels(backbone, torch.rand(2, 3, 64, 64), count)
@@ -28,11 +28,11 @@ def test_the_last_level_is_the_narrow_map() -> None:
         torch.testing.assert_close(feature_levels(backbone, images, 2)[-1], backbone.maps(images)[0])
 
 
-def test_more_levels_than_there_are() -> None:
+def test_too_many_levels_are_an_error() -> None:
     backbone = create_backbone("test_resnet", pretrained=False)
     with pytest.raises(SettingError) as raised:
         level_channels(backbone, 9)
     assert str(raised.value) == (
-        "the backbone 'test_resnet' gives the maps of 5 stages, but 9 are asked for: set fewer levels or choose "
-        "another backbone"
+        "the backbone 'test_resnet' has maps of 5 stages, but 9 levels are needed: set fewer levels or choose another "
+        "backbone"
     )

@@ -1,4 +1,4 @@
-"""The exported graph is the module, and the runner keeps order, memory and threads in hand."""
+"""The exported graph equals the module; batches keep their order and limit memory and threads."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_no_photo_at_all(means: OnnxRunner) -> None:
     assert means.run_views(_images(3, 16)[:0], 2)["left"].shape == (0, 2, 3)
 
 
-def test_outputs_do_not_depend_on_the_neighbours() -> None:
+def test_outputs_do_not_depend_on_other_images() -> None:
     module = _Descriptors(create_backbone("resnet18", image_size=64, pretrained=False)).eval()
     runner, images = OnnxRunner(export_graph(module, module.backbone.preprocess(64), ["gem", "cov"])), _images(3, 64)
     together = runner.run(images)
@@ -116,7 +116,7 @@ def test_results_come_in_order(count: int, threads: int) -> None:
     assert all(len(batch) == 4 for batch in results[:-1])
 
 
-def test_a_slow_reader_holds_few_results_in_memory() -> None:
+def test_a_slow_consumer_holds_few_results_in_memory() -> None:
     started: list[int] = []
     results = in_batches(range(100), lambda batch: started.append(batch[0]), batch_size=1, threads=2)
     for read in range(1, 20):
@@ -126,7 +126,7 @@ def test_a_slow_reader_holds_few_results_in_memory() -> None:
     results.close()  # type: ignore[attr-defined]
 
 
-def test_an_error_in_a_worker_reaches_the_reader() -> None:
+def test_an_error_in_a_worker_reaches_the_caller() -> None:
     def work(batch: Sequence[int]) -> int:
         if 5 in batch:
             raise ValueError("five")
@@ -147,7 +147,7 @@ def test_closing_early_leaves_no_threads() -> None:
     assert not _workers()
 
 
-def test_load_good_sorts_out_what_cannot_be_read() -> None:
+def test_load_good_separates_unreadable_photos() -> None:
     def load(number: int) -> str:
         if number % 2:
             raise PhotoError(f"{number} is odd")
@@ -156,7 +156,7 @@ def test_load_good_sorts_out_what_cannot_be_read() -> None:
     assert load_good([1, 2, 3, 4], load) == ([2, 4], ["2", "4"], [(1, "1 is odd"), (3, "3 is odd")])
 
 
-def test_there_is_a_cpu() -> None:
+def test_at_least_one_cpu_is_available() -> None:
     assert available_cpus() >= 1
 
 

@@ -1,4 +1,4 @@
-"""Every runner gives the numbers of the module, from any thread, at any batch size."""
+"""Every runner returns the outputs of the module, from any thread, at any batch size."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_many_threads_may_call_one_runner(module: _Means, preprocess: Preprocess
 
 
 class _Huge(nn.Module):
-    """Its intermediate sum lies beyond the largest number of float16, 65,504; its result does not."""
+    """Its intermediate sum exceeds the largest float16, 65,504; its result does not."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ def test_batches_fill_a_gpu_and_stay_small_on_a_cpu(module: _Means, preprocess: 
         assert [runner.batch_size(side) for side in (224, 448, 2048)] == [4, 1, 1]
 
 
-def test_a_device_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_device_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(SettingError) as caught:
         choose_device("cuda")

@@ -112,7 +112,7 @@ WRONG_DATA: dict[str, tuple[Callable[[Path], None], str]] = {
     "nothing there": (lambda root: None, "expected a folder or a CSV at {root}, found nothing"),
     "no photos": (_no_photos, "expected photos in class folders in {root}, found no photo"),
     "one class": (_one_class, "expected photos of at least two classes in {root}, found only 'a'"),
-    "one photo": (_class_with_one_photo, "expected at least two usable photos of every class, found 1 of 'b'"),
+    "one photo": (_class_with_one_photo, "every class needs at least two usable photos, but found 1 of 'b'"),
     "csv without labels": (
         _csv_without_labels,
         "expected columns path and label in {root}, found ref, kind: add path and label",

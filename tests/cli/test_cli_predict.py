@@ -122,7 +122,7 @@ def test_a_folder_without_photos(command: Command, fitted: Path, tmp_path: Path)
     )
 
 
-def test_no_model_there(command: Command, photos: Path, tmp_path: Path) -> None:
+def test_a_missing_model_is_an_error(command: Command, photos: Path, tmp_path: Path) -> None:
     done = command("predict", tmp_path / "none", photos, "--json")
     assert (done.code, done.out) == (2, "")
     assert done.err == (

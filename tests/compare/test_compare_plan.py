@@ -1,4 +1,4 @@
-"""What the words of the command line mean, and what they may not say."""
+"""Parsing of methods and settings to compare, and their errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_methods_carry_settings_and_a_label() -> None:
     ]
 
 
-def test_the_default_baseline_pools_by_the_average_alone() -> None:
+def test_the_default_baseline_uses_only_average_pooling() -> None:
     (entry,) = plan_entries(parse_specs(DEFAULT_BASELINE), {})
     settings = entry.settings(3)
     assert entry.label == "plain fine_tune"
@@ -25,7 +25,7 @@ def test_the_default_baseline_pools_by_the_average_alone() -> None:
     assert settings.model_dump()["poolings"] == ("avg",)
 
 
-def test_shared_settings_reach_every_method_that_has_them_and_the_others_are_named() -> None:
+def test_shared_settings_reach_every_method_that_has_them() -> None:
     specs = parse_specs("linear_probe,ws_dan,isqrt_cov[epochs=2]")
     probe, ws_dan, isqrt = plan_entries(specs, {"epochs": 7, "image_size": 96}, ["lr=0.01"])
     assert probe.not_taken == ("epochs", "lr")
@@ -34,7 +34,7 @@ def test_shared_settings_reach_every_method_that_has_them_and_the_others_are_nam
     assert [entry.settings(0).model_dump()["epochs"] for entry in (ws_dan, isqrt)] == [7, 2]
 
 
-def test_all_methods_train_for_as_many_epochs_where_nothing_is_said() -> None:
+def test_all_methods_train_for_the_same_default_epochs() -> None:
     entries = plan_entries(parse_specs("fine_tune,ws_dan,ma_cnn"), {})
     assert len({entry.settings(0).model_dump()["epochs"] for entry in entries}) == 1
 
@@ -42,10 +42,10 @@ def test_all_methods_train_for_as_many_epochs_where_nothing_is_said() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "expected methods to compare such as fine_tune,isqrt_cov, but got none"),
-        ("cbam,cbam", "two methods are named 'cbam': give one of them a label, as in other:cbam"),
-        ("cbam[", "a method to compare looks like name, name[key=value] or label:name[...], but got 'cbam['"),
-        ("cbam[7]", "the settings of a method look like name[key=value,...], but got 'cbam[7]'"),
+        ("", "no methods to compare: give their names, such as fine_tune,isqrt_cov"),
+        ("cbam,cbam", "two methods have the label 'cbam': give one of them another, such as other:cbam"),
+        ("cbam[", "'cbam[' is not a method to compare: write name, name[key=value] or label:name[...]"),
+        ("cbam[7]", "the settings in 'cbam[7]' are not valid: write name[key=value,...]"),
     ],
 )
 def test_mistakes_in_the_list(text: str, sentence: str) -> None:
@@ -60,13 +60,13 @@ def test_mistakes_in_the_list(text: str, sentence: str) -> None:
         (
             "cbam[val_fraction=0.3]",
             [],
-            "'val_fraction' of cbam[val_fraction=0.3] decides the photos, which are the same for all methods: "
-            "set it for all, by --set, --seeds or --classes",
+            "'val_fraction' of cbam[val_fraction=0.3] changes the photos, which must be the same for all methods: "
+            "set it for all methods with --set, --seeds or --classes",
         ),
-        ("cbam", ["seed=4"], "'seed' of a comparison has an option of its own: give --seeds N or --classes"),
+        ("cbam", ["seed=4"], "'seed' cannot be set with --set here: use --seeds N or --classes"),
     ],
 )
-def test_no_method_gets_other_photos(text: str, overrides: list[str], sentence: str) -> None:
+def test_settings_that_change_the_photos_are_refused(text: str, overrides: list[str], sentence: str) -> None:
     with pytest.raises(SettingError) as caught:
         plan_entries(parse_specs(text), {}, overrides)
     assert str(caught.value) == sentence
@@ -77,6 +77,6 @@ def test_a_setting_that_no_method_has_is_refused() -> None:
         plan_entries(parse_specs("ws_dan"), {}, ["num_map=4"])
 
 
-def test_an_unknown_method_is_named_with_its_neighbour() -> None:
+def test_an_unknown_method_gets_a_suggestion() -> None:
     with pytest.raises(SettingError, match="unknown method 'ws_dann': did you mean 'ws_dan'"):
         parse_specs("ws_dann")

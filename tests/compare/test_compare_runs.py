@@ -1,4 +1,4 @@
-"""A comparison from end to end: real fits in processes of their own, made in pieces."""
+"""A comparison from end to end: real fits in their own processes, in several steps."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PROBES = "linear_probe,gem:linear_probe[poolings=gem],part_rcnn"
 
 @pytest.fixture(scope="module")
 def result(birds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One comparison of two frozen heads at 64 px, and one method that the data do not suit."""
+    """A comparison of two frozen heads at 64 px, and one method that cannot use the data."""
     from fieldmark.compare.study import compare
 
     out = tmp_path_factory.mktemp("comparison")
@@ -39,7 +39,7 @@ def test_accuracy_is_that_of_evaluate(result: Path, command: Callable[..., objec
     assert json.loads(printed.out)["top1_accuracy"] == pytest.approx(lines["gem"]["mean"])  # type: ignore[attr-defined]
 
 
-def test_what_cannot_be_trained_on_these_photos_is_listed_with_its_reason(result: Path) -> None:
+def test_skipped_methods_are_listed_with_a_reason(result: Path) -> None:
     line = _methods(result)["part_rcnn"]
     assert line["status"] == "skipped"
     assert line["reason"]
@@ -55,7 +55,7 @@ def test_the_facts_of_a_run_are_those_of_its_own_process(result: Path) -> None:
     assert not list((result / "runs").glob("*.run"))
 
 
-def test_the_page_names_every_method_and_needs_nothing_else(result: Path) -> None:
+def test_the_page_lists_every_method_and_needs_no_other_file(result: Path) -> None:
     page = (result / "compare.html").read_text(encoding="utf-8")
     for label in ("linear_probe", "gem", "part_rcnn"):
         assert label in page
@@ -64,7 +64,7 @@ def test_the_page_names_every_method_and_needs_nothing_else(result: Path) -> Non
     assert page.count("<svg") == page.count("</svg>") == 1
 
 
-def test_a_finished_run_is_found_again_until_its_settings_change(
+def test_a_finished_run_is_reused_until_its_settings_change(
     result: Path, birds: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepared = prepare_seeds(read(birds), [0], val_fraction=0.1, test_fraction=0.2)[0]
@@ -79,7 +79,7 @@ def test_a_finished_run_is_found_again_until_its_settings_change(
     assert asked[0].settings["folds"] == 3
 
 
-def test_a_process_that_dies_is_a_line_and_not_the_end(
+def test_a_crashed_run_does_not_end_the_comparison(
     birds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepared = prepare_seeds(read(birds), [0], val_fraction=0.1, test_fraction=0.2)[0]
@@ -87,10 +87,10 @@ def test_a_process_that_dies_is_a_line_and_not_the_end(
     monkeypatch.setattr(runs, "_in_own_process", lambda job: -9)
     run = make_run(entry, 0, prepared, tmp_path)
     assert (run.kind, run.facts) == ("failed", None)
-    assert run.reason == "the process was ended by signal 9; 9 usually means that the memory did not suffice"
+    assert run.reason == "the process was ended by signal 9; signal 9 usually means that memory ran out"
 
 
-def test_every_seed_has_its_own_val_and_all_have_one_test(birds: Path) -> None:
+def test_every_seed_has_its_own_val_split_and_all_share_the_test_split(birds: Path) -> None:
     prepared = prepare_seeds(read(birds), [0, 1], val_fraction=0.1, test_fraction=0.2)
     splits = [{record.path: record.split for record in one.photos.records} for one in prepared.values()]
     tests, vals = (
@@ -102,7 +102,7 @@ def test_every_seed_has_its_own_val_and_all_have_one_test(birds: Path) -> None:
     assert prepared[0].photos.fingerprint != prepared[1].photos.fingerprint
 
 
-def test_names_of_folders_differ_where_labels_do() -> None:
+def test_different_labels_have_different_folder_names() -> None:
     labels = ["a b", "a-b", "a[b]", "ä", "ö", "cbam"]
     names = [run_name(label, 0) for label in labels]
     assert len(set(names)) == len(labels)

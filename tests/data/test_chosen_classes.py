@@ -1,4 +1,4 @@
-"""Some classes of a data set, labelled anew."""
+"""Selected classes of a data set, with new labels."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_the_photos_of_the_chosen_classes_keep_their_names(selection: str, expec
 
 @pytest.mark.parametrize("selection", ["3:3", "0:1", "tit, blue"])
 def test_fewer_than_two_classes_are_refused(selection: str) -> None:
-    with pytest.raises(DataError, match="expected at least two of the 4 classes, but"):
+    with pytest.raises(DataError, match=" of the 4 classes, but at least two are needed: "):
         choose_classes(_records(), selection)
 
 

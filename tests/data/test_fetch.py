@@ -1,4 +1,4 @@
-"""Fetching: what cannot be downloaded says where to go; a failed download is one sentence."""
+"""Downloads of data sets: instructions for those to get by hand, and one-sentence errors."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from fieldmark.data.readers import READERS
 from fieldmark.errors import DataError, SettingError
 
 
-def test_every_published_layout_is_either_fetched_or_explained() -> None:
+def test_every_published_layout_can_be_downloaded_or_has_instructions() -> None:
     assert {*FETCHABLE, *BY_HAND} == set(READERS) - {"csv", "image_folder"}
     assert not set(FETCHABLE) & set(BY_HAND)
 
 
-def test_a_set_that_needs_a_click_says_where_to_go(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"^nabirds has to be fetched by hand from the Cornell Lab of Ornithology"):
+def test_data_sets_to_download_by_hand_have_instructions(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"^nabirds must be downloaded by hand from the Cornell Lab of Ornithology"):
         fetch("nabirds", tmp_path)
 
 
@@ -35,4 +35,4 @@ def test_a_failed_download_is_one_sentence(tmp_path: Path, monkeypatch: pytest.M
     expected = f"oxford_pets could not be downloaded into {tmp_path} (Name or service not known); "
     with pytest.raises(DataError) as caught:
         fetch("oxford_pets", tmp_path)
-    assert str(caught.value) == expected + "check the connection, then repeat"
+    assert str(caught.value) == expected + "check the connection, then try again"

@@ -1,4 +1,4 @@
-"""From records with broken, repeated and leaking photos to records that can be trained on."""
+"""Preparation of data with broken, duplicate and leaking photos."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def photo(path: Path, seed: int) -> Path:
 
 
 def photos(folder: Path, sizes: dict[str, int]) -> RecordList:
-    """`sizes[name]` different photos of each class."""
+    """Make `sizes[name]` different photos of each class."""
     records, seed = [], 0
     for label, (name, size) in enumerate(sizes.items()):
         for number in range(size):
@@ -148,34 +148,35 @@ def test_no_usable_photo(tmp_path: Path) -> None:
     for record in records:
         record.path.write_bytes(b"")
     assert refused(records) == (
-        "expected photos to train on, found none usable among 4; the first: "
-        f"{records[0].path} is empty (0 bytes): copy it again from its source or remove it"
+        f"none of the 4 photos is usable: add photos to train on. The first: {records[0].path} is empty (0 bytes): "
+        "copy it again from its source or remove it"
     )
 
 
 def test_one_class_left(tmp_path: Path) -> None:
     records = photos(tmp_path, {"crow": 3, "raven": 1})
     records[3].path.write_bytes(b"")
-    assert refused(records) == ("expected usable photos of at least two classes, found only 'crow': add another class")
+    assert refused(records) == (
+        "only the class 'crow' has usable photos, but at least two classes are needed: add a class"
+    )
 
 
 def test_classes_with_fewer_than_two_photos(tmp_path: Path) -> None:
     records = photos(tmp_path, {"crow": 3, "raven": 1, "rook": 3})
     assert refused(records) == (
-        "expected at least two usable photos of every class, found 1 of 'raven':"
-        " add photos, or take out what has no more"
+        "every class needs at least two usable photos, but found 1 of 'raven': add photos, or remove these classes"
     )
     records[4].path.write_bytes(b"")
     records[5].path.write_bytes(b"")
     assert "found 1 of 'raven', 1 of 'rook' (2 left out): add photos" in refused(records)
 
 
-def test_a_class_with_test_photos_alone(tmp_path: Path) -> None:
+def test_a_class_with_only_test_photos(tmp_path: Path) -> None:
     records = photos(tmp_path, {"crow": 3, "raven": 3})
     official = records.like(record.with_split("test" if record.label else "train") for record in records)
     assert refused(official) == (
-        "expected photos to train on for every class, found 'raven' only in other splits:"
-        " move some of them into train, or take the class out"
+        "the class 'raven' has no photos in train, only in other splits:"
+        " move some of them into train, or remove the class"
     )
 
 
@@ -213,7 +214,7 @@ def test_flowers17_keeps_its_bursts_together(flowers17: Path) -> None:
     assert len(split_of_group) == len(set(photos.groups)) == 1288
 
 
-def test_cub_keeps_its_official_test_and_tells_its_leaks(cub50: Path) -> None:
+def test_cub_keeps_its_official_test_split_and_its_leaks_are_reported(cub50: Path) -> None:
     everything = read(cub50)
     cuckoos = [record for record in everything if 20 <= record.label < 35]
     records = RecordList(
@@ -225,7 +226,7 @@ def test_cub_keeps_its_official_test_and_tells_its_leaks(cub50: Path) -> None:
     assert by_code(prepared.findings)["near_duplicates_across_splits"].count == 2
 
 
-def test_grocery_val_is_used_though_it_misses_classes(grocery81: Path) -> None:
+def test_grocery_val_is_used_although_it_lacks_classes(grocery81: Path) -> None:
     records = read(grocery81)
     seen = survey(records.like(record for record in records if record.split == "val" or record.label % 9 == 0))
     assert by_code(seen.findings())["val_misses_classes"].severity == "note"

@@ -1,4 +1,4 @@
-"""The one door to all layouts: which reader it opens, and what it says where there is nothing to read."""
+"""`read`: the choice of a reader, and errors if there is nothing to read."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def test_true_annotations_are_recognised_by_one_reader(annotations: Path, folder
     assert found == [layout, "image_folder"]
 
 
-def test_every_record_is_sound(annotations: Path) -> None:
-    """Laws of a `Record`, for each true data set."""
+def test_every_record_is_valid(annotations: Path) -> None:
+    """Every record of each real data set meets the invariants of `Record`."""
     for folder in annotations.iterdir():
         records = read(folder, require_files=False)
         assert len(set(records.classes)) == len(records.classes)
@@ -78,7 +78,7 @@ def test_every_record_is_sound(annotations: Path) -> None:
             assert record.box is None or (0 <= record.box[0] < record.box[2] and 0 <= record.box[1] < record.box[3])
 
 
-def test_layout_overrides_what_the_files_say(cub50: Path) -> None:
+def test_layout_overrides_recognition(cub50: Path) -> None:
     records = read(cub50, "image_folder")
     assert (records.name, len(records)) == ("image_folder", 2889)
     assert records.classes[0] == "001.Black_footed_Albatross"
@@ -140,7 +140,7 @@ def test_a_class_with_one_photo_is_read(tmp_path: Path) -> None:
 
 
 def test_missing_photos(tmp_path: Path) -> None:
-    """Some may be missing, which the check of the data lists; all may not."""
+    """Some photos may be missing, which the check reports; if all are missing, that is an error."""
     (tmp_path / "labels.csv").write_text("path,label\na/1.jpg,gull\na/2.jpg,tern\nb/3.jpg,tern\n")
     with pytest.raises(DataError) as caught:
         read(tmp_path)

@@ -1,4 +1,4 @@
-"""The laws of `carve`."""
+"""Invariants of `carve`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SPLITS = ("train", "val", "test")
 def data_set(
     sizes: list[int], *, split: str | None = None, root: str = "/data/birds", group: str | None = None
 ) -> RecordList:
-    """`sizes[c]` photos of each class c."""
+    """Make `sizes[c]` records of each class c."""
     records = [
         Record(Path(root) / f"class_{label}" / f"{number:03}.jpg", label, split=split, group=group)
         for label, size in enumerate(sizes)
@@ -34,7 +34,7 @@ def counts(records: RecordList) -> Counter[tuple[int, str]]:
 
 @st.composite
 def grouped(draw: st.DrawFn, *, mixed: bool = True) -> tuple[RecordList, list[int]]:
-    """A data set with groups, of one class each or of any."""
+    """Generate a data set with groups, of one class each or of several."""
     records = data_set(draw(st.lists(st.integers(1, 40), min_size=1, max_size=5)))
     numbers = draw(st.lists(st.integers(0, 25), min_size=len(records), max_size=len(records)))
     groups = [number if mixed else 100 * record.label + number for number, record in zip(numbers, records, strict=True)]
@@ -46,7 +46,7 @@ fractions = st.sampled_from([0.1, 0.15, 0.2, 0.3, 0.5])
 
 @settings(max_examples=80, deadline=None)
 @given(data=grouped(), val=fractions, test=fractions, seed=st.integers(0, 99))
-def test_groups_never_part_and_every_class_keeps_train(
+def test_groups_stay_together_and_every_class_keeps_train_photos(
     data: tuple[RecordList, list[int]], val: float, test: float, seed: int
 ) -> None:
     records, groups = data
@@ -77,7 +77,7 @@ def test_fractions_are_met_within_half_a_group_or_by_the_smallest(
             wanted = max(1, left * fraction)
             if left < MIN_PHOTOS:
                 assert got == 0
-            elif got == 0:  # even the smallest group would take more than half
+            elif got == 0:  # even the smallest group contains more than half
                 assert 2 * min(sizes.values()) > left
             else:
                 assert abs(got - wanted) <= max(sizes.values()) / 2 + 0.5 or got == min(sizes.values())
@@ -118,7 +118,7 @@ def test_seeds_draw_differently_and_repeat() -> None:
     assert draws[0] == draws[2] != draws[1]
 
 
-def test_adding_a_class_leaves_the_others_draw_alone() -> None:
+def test_adding_a_class_does_not_change_the_draw_of_the_others() -> None:
     few, more = data_set([20, 20]), data_set([20, 20, 20])
     splits = [record.split for record in carve(few, groups=range(40))]
     assert [record.split for record in carve(more, groups=range(60))][:40] == splits
@@ -139,7 +139,7 @@ def test_official_train_val_test_stay_as_they_are() -> None:
     assert list(carve(official, groups=range(18))) == list(official)
 
 
-def test_a_val_split_that_misses_a_class_is_used_all_the_same() -> None:
+def test_a_val_split_without_a_class_is_used() -> None:
     records = data_set([10, 10], split="train")
     official = records.like(record.with_split("val") if i < 2 else record for i, record in enumerate(records))
     number = counts(carve(official, groups=range(20)))
@@ -154,7 +154,7 @@ def test_records_without_a_split_count_as_train_beside_an_official_test() -> Non
 
 
 def test_a_leak_of_the_official_split_is_not_repaired_or_made_worse() -> None:
-    """Train photos in one group with test photos stay in train, whatever the seed."""
+    """Train photos in one group with test photos stay in train with every seed."""
     records = data_set([12], split="train")
     official = records.like(record.with_split("test") if i < 3 else record for i, record in enumerate(records))
     groups = [0, 1, 2, 0, 1, 2, 6, 7, 8, 9, 10, 11]
@@ -176,7 +176,7 @@ def test_large_groups_give_the_smallest_where_half_stays() -> None:
     assert counts(carve(data_set([40]), groups=[0] * 40)) == {(0, "train"): 40}
 
 
-def test_patients_with_several_classes_stay_whole_and_fractions_hold() -> None:
+def test_groups_with_several_classes_stay_together_and_fractions_hold() -> None:
     """A group of the CSV (a patient) with photos of all classes."""
     records = data_set([60, 60, 60])
     patients = records.like(
@@ -207,7 +207,7 @@ def test_join_groups_joins_both_kinds() -> None:
 
 
 @pytest.mark.parametrize("setting", ["val_fraction", "test_fraction"])
-def test_fractions_outside_of_sense(setting: str) -> None:
+def test_invalid_fractions_are_an_error(setting: str) -> None:
     with pytest.raises(SettingError) as caught:
         carve(data_set([3]), groups=range(3), **{setting: 0.9})
     assert str(caught.value) == f"{setting} must lie between 0 and 0.5, but is 0.9"

@@ -1,4 +1,4 @@
-"""Retrieval numbers against slow loops, another library, and what must hold of any embedding."""
+"""Retrieval figures against slow loops and another library, and their invariants."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fieldmark.evaluation.retrieval import compute_retrieval, ranks_of_matches
 
 
 def drawn(seed: int, count: int = 60, classes: int = 7, spread: float = 1.0) -> tuple[NDArray, NDArray]:
-    """Clouds around a centre for each class, at unit length."""
+    """Generate unit vectors around a centre for each class."""
     random = np.random.default_rng(seed)
     labels = random.integers(0, classes, count)
     vectors = random.normal(size=(classes, 5))[labels] + spread * random.normal(size=(count, 5))
@@ -23,7 +23,7 @@ def drawn(seed: int, count: int = 60, classes: int = 7, spread: float = 1.0) -> 
 
 
 def slow(embeddings: NDArray, labels: NDArray) -> dict[str, float]:
-    """Every number by its definition, a photo at a time."""
+    """Compute every figure by its definition, one photo at a time."""
     found: dict[str, list[float]] = {name: [] for name in ("1", "2", "4", "8", "precision", "map")}
     for query in range(len(labels)):
         others = [index for index in range(len(labels)) if index != query]
@@ -39,7 +39,7 @@ def slow(embeddings: NDArray, labels: NDArray) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_numbers_are_those_of_a_slow_loop(seed: int) -> None:
+def test_figures_equal_those_of_a_slow_loop(seed: int) -> None:
     embeddings, labels = drawn(seed)
     metrics, expected = compute_retrieval(embeddings, labels), slow(embeddings, labels)
     assert [metrics.recall_at_1, metrics.recall_at_2, metrics.recall_at_4, metrics.recall_at_8] == pytest.approx(
@@ -49,7 +49,7 @@ def test_the_numbers_are_those_of_a_slow_loop(seed: int) -> None:
     assert metrics.map_at_r == pytest.approx(expected["map"])
 
 
-def test_the_numbers_are_those_of_pytorch_metric_learning() -> None:
+def test_figures_equal_those_of_pytorch_metric_learning() -> None:
     from pytorch_metric_learning.distances import CosineSimilarity
     from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
     from pytorch_metric_learning.utils.inference import CustomKNN
@@ -76,22 +76,22 @@ def test_laws(seed: int, spread: float) -> None:
     assert 0 <= metrics.map_at_r <= metrics.r_precision <= 1
     assert metrics.recall_at_1 <= metrics.recall_at_2 <= metrics.recall_at_4 <= metrics.recall_at_8
     order = np.random.default_rng(seed).permutation(len(labels))
-    again = compute_retrieval(embeddings[order], 100 - labels[order])  # neither order nor names matter
+    again = compute_retrieval(embeddings[order], 100 - labels[order])  # neither order nor labels matter
     assert list(again.to_dict().values()) == pytest.approx(list(metrics.to_dict().values()))
 
 
-def test_classes_that_lie_apart_are_found_whole() -> None:
+def test_separated_classes_are_retrieved_completely() -> None:
     metrics = compute_retrieval(np.eye(4, dtype=np.float32)[[0, 0, 1, 1, 2, 2, 2]], np.array([0, 0, 1, 1, 2, 2, 2]))
     assert metrics.recall_at_1 == metrics.r_precision == metrics.map_at_r == 1
 
 
-def test_an_embedding_that_has_collapsed_finds_nothing() -> None:
+def test_a_collapsed_embedding_retrieves_nothing() -> None:
     labels = np.repeat(np.arange(10), 3)
     metrics = compute_retrieval(np.ones((30, 1), dtype=np.float32), labels)
     assert metrics.recall_at_8 == metrics.map_at_r == 0
 
 
-def test_a_photo_that_is_alone_in_its_class_is_searched_but_does_not_ask() -> None:
+def test_the_only_photo_of_a_class_is_searched_but_is_not_a_query() -> None:
     embeddings = np.array([[1, 0], [0.9, np.sqrt(0.19)], [0.99, np.sqrt(1 - 0.99**2)]], dtype=np.float32)
     metrics = compute_retrieval(embeddings, np.array([0, 0, 1]))
     assert (metrics.num_images, metrics.num_queries, metrics.num_classes) == (3, 2, 2)
@@ -108,7 +108,7 @@ def test_no_two_photos_of_a_class() -> None:
     )
 
 
-def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_block_size_does_not_change_the_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     embeddings, labels = drawn(1)
     whole = list(ranks_of_matches(embeddings, labels))
     monkeypatch.setattr(retrieval, "_BLOCK_BYTES", 4 * len(labels) * 7)

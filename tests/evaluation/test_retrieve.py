@@ -1,4 +1,4 @@
-"""Photos of classes that a model has never seen find each other; from the command line too."""
+"""Retrieval among photos of classes that the model was not trained on."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Command = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def first_half(birds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model of the first two of four species."""
+    """Fit a model of the first two of four species."""
     out = tmp_path_factory.mktemp("models") / "half"
     fit(birds, out, method="linear_probe", image_size=64, classes="0:2")
     return out
@@ -33,7 +33,7 @@ def test_only_the_chosen_classes_are_learned(first_half: Path, birds: Path) -> N
     assert {row.label for row in recognizer.split()} == set(everything.classes[:2])
 
 
-def test_all_photos_of_the_other_classes_look_for_each_other(first_half: Path, birds: Path) -> None:
+def test_all_photos_of_the_other_classes_are_queries(first_half: Path, birds: Path) -> None:
     recognizer, everything = Recognizer(first_half), read(birds)
     found = evaluate_retrieval(recognizer, birds)
     assert found.unseen_classes
@@ -41,7 +41,7 @@ def test_all_photos_of_the_other_classes_look_for_each_other(first_half: Path, b
     embeddings = recognizer.embeddings(found.records).vectors
     assert found.metrics == compute_retrieval(embeddings, np.array(found.records.labels))
     assert found.metrics.num_images == 48
-    assert found.metrics == evaluate_retrieval(recognizer).metrics  # the data set of the fit holds all four
+    assert found.metrics == evaluate_retrieval(recognizer).metrics  # the data set of the fit has all four classes
 
 
 def test_known_classes_are_searched_in_a_split(fitted: Path) -> None:
@@ -70,7 +70,7 @@ def test_an_unreadable_photo_is_named(command: Command, first_half: Path, birds:
     assert "47 of 2 classes" in done.err
 
 
-def test_it_gives_no_rows(command: Command, first_half: Path, tmp_path: Path) -> None:
+def test_retrieval_has_no_predictions_file(command: Command, first_half: Path, tmp_path: Path) -> None:
     done = command("evaluate", first_half, "--retrieval", "--rows", tmp_path / "rows.csv")
     assert done.code == 2
     assert "--retrieval gives no answers for single photos: leave out --rows and --stress" in done.err

@@ -1,4 +1,4 @@
-"""One ONNX file says what the model folder says."""
+"""One ONNX file gives the same answers as the model folder."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _session(path: Path) -> Any:
     return ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
 
-def test_the_file_answers_as_the_folder(fitted: Path, exported: Path, photos: list[Path]) -> None:
+def test_the_file_gives_the_same_answers_as_the_folder(fitted: Path, exported: Path, photos: list[Path]) -> None:
     ours, theirs = Recognizer(exported).predict(photos, top_k=4), Recognizer(fitted).predict(photos, top_k=4)
     for one, two in zip(ours, theirs, strict=True):
         assert [each.label for each in one.candidates] == [each.label for each in two.candidates]
@@ -53,7 +53,7 @@ def test_the_file_answers_as_the_folder(fitted: Path, exported: Path, photos: li
         assert (one.set, one.unknown, one.rank) == (two.set, two.unknown, two.rank)
 
 
-def test_any_runtime_reads_it_without_fieldmark(fitted: Path, exported: Path, photos: list[Path]) -> None:
+def test_onnx_runtime_runs_the_file_without_fieldmark(fitted: Path, exported: Path, photos: list[Path]) -> None:
     session = _session(exported)
     texts = session.get_modelmeta().custom_metadata_map
     classes, (square,) = json.loads(texts["classes"]), json.loads(texts["inputs"])
@@ -68,7 +68,7 @@ def test_any_runtime_reads_it_without_fieldmark(fitted: Path, exported: Path, ph
 
 
 def test_evidence_adds_up_to_the_winners_logit(fitted: Path, exported: Path, photos: list[Path]) -> None:
-    """Two photos differ by as much in the sum of their evidence as in their logit, if the winner is the same."""
+    """If the most probable class is the same, two photos differ equally in summed evidence and in logit."""
     session, manifest = _session(exported), load_manifest(fitted)
     preprocess = manifest.members[0].preprocess
     images = np.stack([preprocess(open_photo(path)) for path in photos])
@@ -105,7 +105,7 @@ def test_second_order_pooling_has_no_map_in_the_graph() -> None:
 
 
 def test_several_members_ten_views_and_scaling_are_one_graph(model_copy: Path, photos: list[Path]) -> None:
-    """Two squares of a photo go in, one with room for corners; one answer comes out."""
+    """The inputs are two squares of a photo, one with room for corners; the output is one answer."""
     manifest = load_manifest(model_copy)
     (only,) = manifest.members
     manifest.members = [
@@ -122,7 +122,7 @@ def test_several_members_ten_views_and_scaling_are_one_graph(model_copy: Path, p
     np.testing.assert_allclose(ours.probabilities, theirs.probabilities, atol=1e-5)
 
 
-def test_int8_says_what_it_costs(fitted: Path, photos: list[Path], tmp_path: Path, command: Command) -> None:
+def test_int8_reports_the_loss_of_accuracy(fitted: Path, photos: list[Path], tmp_path: Path, command: Command) -> None:
     whole, small = export(fitted, tmp_path / "whole.onnx"), tmp_path / "small.onnx"
     done = command("export", fitted, "--out", small, "--int8")
     assert done.code == 0
@@ -134,7 +134,7 @@ def test_int8_says_what_it_costs(fitted: Path, photos: list[Path], tmp_path: Pat
     assert len(Recognizer(small).predict(photos)) == len(photos)
 
 
-def test_the_commands_take_the_file(fitted: Path, exported: Path, photos: list[Path], command: Command) -> None:
+def test_the_commands_accept_the_file(fitted: Path, exported: Path, photos: list[Path], command: Command) -> None:
     from_file = command("predict", exported, photos[0], "--json")
     from_folder = command("predict", fitted, photos[0], "--json")
     assert json.loads(from_file.out)["candidates"][0]["label"] == json.loads(from_folder.out)["candidates"][0]["label"]
@@ -143,14 +143,14 @@ def test_the_commands_take_the_file(fitted: Path, exported: Path, photos: list[P
     assert measured[0]["num_images"] == measured[1]["num_images"]
 
 
-def test_what_the_file_lacks_is_said(exported: Path, photos: list[Path], command: Command) -> None:
+def test_errors_name_what_the_file_lacks(exported: Path, photos: list[Path], command: Command) -> None:
     missing = command("search", exported, photos[0])
     assert missing.code == 2
     assert "holds no gallery: name the model folder instead" in missing.err
     assert command("enroll", exported, photos[0], "--label", "new").code == 2
 
 
-def test_an_enrolled_class_is_in_the_exported_file(model_copy: Path, tmp_path: Path, command: Command) -> None:
+def test_an_enrolled_class_is_in_the_file(model_copy: Path, tmp_path: Path, command: Command) -> None:
     strange = [tmp_path / f"{index}.png" for index in range(3)]
     for index, path in enumerate(strange):
         Image.effect_noise((96, 96), 60 + 10 * index).convert("RGB").save(path)
@@ -161,14 +161,14 @@ def test_an_enrolled_class_is_in_the_exported_file(model_copy: Path, tmp_path: P
 
 
 class _Wrong(FusedRecognizer):
-    """What a faulty exporter would give: the classes in another order."""
+    """Imitate a faulty exporter: the classes in another order."""
 
     def forward(self, *squares: torch.Tensor) -> tuple[torch.Tensor, ...]:
         probabilities, logits, *rest = super().forward(*squares)
         return (probabilities.flip(1), logits.flip(1), *rest)
 
 
-def test_a_graph_that_says_something_else_is_refused(
+def test_a_graph_with_different_answers_is_refused(
     fitted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export_module, "FusedRecognizer", _Wrong)
@@ -178,12 +178,12 @@ def test_a_graph_that_says_something_else_is_refused(
 
 
 @pytest.mark.parametrize("name", ["model", "model.pt"])
-def test_the_name_must_say_onnx(fitted: Path, tmp_path: Path, name: str) -> None:
+def test_the_file_name_must_end_in_onnx(fitted: Path, tmp_path: Path, name: str) -> None:
     with pytest.raises(SettingError, match=r"expected a file whose name ends in \.onnx"):
         export(fitted, tmp_path / name)
 
 
-def test_files_that_are_no_exported_models(exported: Path, fitted: Path, tmp_path: Path) -> None:
+def test_files_that_are_not_exported_models(exported: Path, fitted: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="there is no file"):
         Recognizer(tmp_path / "missing.onnx")
     broken = tmp_path / "broken.onnx"

@@ -49,7 +49,7 @@ def test_other_pictures_stay_as_they_were(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 class _LastTwice:
-    """Calls the last picture a duplicate in the first round."""
+    """Report the last picture as a duplicate in the first round."""
 
     def __init__(self) -> None:
         self.rounds = 0

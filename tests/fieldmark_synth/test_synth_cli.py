@@ -1,4 +1,4 @@
-"""The verb `synth`: draw a data set and say what to do next."""
+"""The command `synth`: draw a data set, and print the next command."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ app = typer.Typer()
 app.command()(synth)
 
 
-def test_it_draws_and_says_what_comes_next(command: Callable[..., Any], tmp_path: Path) -> None:
+def test_synth_prints_the_next_command(command: Callable[..., Any], tmp_path: Path) -> None:
     out = tmp_path / "birds"
     done = command("synth", out, "--classes", 2, "--per-class", 4, "--layout", "cub", "--size", 64)
     assert done.out == ""

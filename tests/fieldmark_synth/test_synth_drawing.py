@@ -1,4 +1,4 @@
-"""Drawings against what they claim: marks differ where they say and nowhere else, scenes ignore the species."""
+"""Drawings match their ground truth: marks differ only in their boxes, scenes do not depend on the species."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fieldmark_synth.species import Species, separating_parts, species_list
 SIZE = 128
 SPECIES = species_list(60, seed=2)
 BLUR = 4
-"""Pixels by which the camera's blur may carry a difference beyond the box of its part."""
+"""Pixels by which blur may spread a difference beyond the box of its part."""
 
 
 def pixels(drawing: Drawing) -> NDArray[np.int64]:
@@ -36,7 +36,7 @@ def inside(boxes: list[Box], margin: int, size: int = SIZE) -> NDArray[np.bool_]
     return mask
 
 
-def test_same_state_same_pixels() -> None:
+def test_the_same_random_state_gives_the_same_pixels() -> None:
     first, second = drawn(SPECIES[0], 1), drawn(SPECIES[0], 1)
     assert first.image.tobytes() == second.image.tobytes()
     assert (first.box, first.parts, first.part_boxes) == (second.box, second.parts, second.part_boxes)
@@ -50,7 +50,7 @@ def test_any_size(size: int) -> None:
     assert drawing.image.mode == "RGB"
 
 
-def test_parts_lie_in_their_boxes_and_these_in_the_picture() -> None:
+def test_parts_lie_in_their_boxes_and_boxes_in_the_picture() -> None:
     for seed in range(60):
         drawing = drawn(SPECIES[seed], seed)
         assert tuple(part.name for part in drawing.parts) == PARTS
@@ -70,14 +70,14 @@ def test_parts_lie_in_their_boxes_and_these_in_the_picture() -> None:
         assert inside([drawing.box], 3)[inside(list(drawing.part_boxes.values()), 0)].mean() > 0.9
 
 
-def test_something_is_hidden_now_and_then_and_most_is_seen() -> None:
+def test_most_parts_are_visible_and_some_are_hidden() -> None:
     seen = np.array([[part.visible for part in drawn(SPECIES[0], seed, 64).parts] for seed in range(120)])
     assert (seen.mean(axis=0) > 0.75).all()
     assert 0.005 < 1 - seen.mean() < 0.2
 
 
 def other_values(part: str, count: int = 30) -> list[tuple[Species, Species]]:
-    """Pairs of species that differ by one part alone, spread over species and values."""
+    """Return pairs of species that differ in only one part, spread over species and values."""
     pairs = [
         (species, replace(species, marks={**species.marks, part: name}))
         for species in SPECIES
@@ -104,7 +104,7 @@ def test_a_mark_changes_the_pixels_of_its_part_and_no_others(part: str) -> None:
     assert np.median(clearly_changed) > 20
 
 
-def test_the_scene_does_not_know_the_species() -> None:
+def test_the_scene_does_not_depend_on_the_species() -> None:
     for seed in range(12):
         first, second = drawn(SPECIES[seed], seed), drawn(SPECIES[-1 - seed], seed)
         assert SPECIES[seed].family != SPECIES[-1 - seed].family
@@ -123,14 +123,14 @@ def test_scenes_vary_within_a_species() -> None:
 
 
 @pytest.mark.parametrize("kind", BACKDROPS)
-def test_every_backdrop_is_a_picture_with_some_life(kind: str) -> None:
+def test_every_backdrop_varies(kind: str) -> None:
     image = np.asarray(BACKDROPS[kind](np.random.default_rng(0)), dtype=float)
     assert image.ndim == 3
     assert image.std() > 3
 
 
 @pytest.mark.parametrize("face", FACES)
-def test_every_face_but_the_plain_one_shows(face: str) -> None:
+def test_every_face_except_the_plain_one_is_visible(face: str) -> None:
     plain = replace(SPECIES[0], plumage=replace(SPECIES[0].plumage, upper="olive", face="plain", face_colour="white"))
     other = replace(plain, plumage=replace(plain.plumage, face=face, face_colour=FACES[face][0]))
     difference = np.abs(pixels(drawn(plain, 4)) - pixels(drawn(other, 4))).sum(axis=2)

@@ -1,4 +1,4 @@
-"""Round trips: what was drawn, written in a layout and read again is the same."""
+"""Round trips: a set that is written in a layout and read again is the same."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_every_layout_is_recognised(trip: tuple[str, RecordList, RecordList]) ->
 def test_photos_labels_and_splits_survive(trip: tuple[str, RecordList, RecordList]) -> None:
     layout, written, found = trip
     assert len(written) == len(found) == CLASSES * PER_CLASS
-    if layout != "flowers":  # whose readers know the names of the original flowers only
+    if layout != "flowers":  # its reader knows only the names of the original flowers
         assert sorted(found.classes) == sorted(written.classes)
     again = by_path(found)
     for path, record in by_path(written).items():
@@ -85,7 +85,7 @@ def test_taxonomy_survives_where_the_layout_has_it(trip: tuple[str, RecordList, 
         assert again[path].taxonomy == (record.taxonomy if layout in ranks else ())
 
 
-def test_pictures_have_the_size_asked_for_and_aircraft_a_banner(trip: tuple[str, RecordList, RecordList]) -> None:
+def test_pictures_have_the_requested_size_and_aircraft_a_banner(trip: tuple[str, RecordList, RecordList]) -> None:
     layout, written, found = trip
     banner = 20 if layout == "aircraft" else 0
     assert {record.trim_bottom for record in [*written, *found]} == {banner}
@@ -96,7 +96,7 @@ def test_pictures_have_the_size_asked_for_and_aircraft_a_banner(trip: tuple[str,
     assert below.size == 0 or np.median(below) < 60
 
 
-def test_the_csv_groups_every_bird_by_itself(tmp_path: Path) -> None:
+def test_every_bird_of_the_csv_is_its_own_group(tmp_path: Path) -> None:
     synthesize(tmp_path / "set", 2, 4, "csv", size=64)
     groups = [record.group for record in read(tmp_path / "set")]
     assert len(set(groups)) == 8

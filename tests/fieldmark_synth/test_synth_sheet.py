@@ -1,4 +1,4 @@
-"""Sheets of drawings: every picture in its place, separating parts outlined and nothing else."""
+"""Contact sheets: positions of the pictures, and outlines of only the parts that differ."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The taxonomy of invented birds: distinct, deterministic, named after what truly differs."""
+"""The taxonomy of invented birds: distinct, deterministic, named after the differences."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_names_and_marks_are_distinct(species: list[Species]) -> None:
     assert len(looks) == len(species)
 
 
-def test_the_number_asked_for_comes_for_any_number() -> None:
+def test_any_number_of_species_can_be_made() -> None:
     assert [len(species_list(number, seed=1)) for number in range(2, 40)] == list(range(2, 40))
 
 
@@ -39,7 +39,7 @@ def test_separating_parts_are_symmetric_and_never_empty(species: list[Species]) 
     assert separating_parts(species[0], species[0]) == ()
 
 
-def test_look_alikes_differ_by_one_or_two_parts_and_other_genera_by_more_than_a_look(species: list[Species]) -> None:
+def test_look_alikes_differ_in_one_or_two_parts_and_genera_in_more(species: list[Species]) -> None:
     for first, second in combinations(species[:120], 2):
         if first.genus == second.genus:
             assert len(separating_parts(first, second)) in (1, 2)
@@ -56,7 +56,7 @@ def test_every_species_has_a_look_alike(species: list[Species]) -> None:
     assert min(Counter(one.genus for one in species).values()) >= 2
 
 
-def test_names_tell_the_mark_that_differs_from_the_common_species(species: list[Species]) -> None:
+def test_names_contain_the_mark_that_differs_from_the_common_species(species: list[Species]) -> None:
     genera: dict[str, list[Species]] = defaultdict(list)
     for one in species:
         genera[one.genus].append(one)
@@ -77,7 +77,7 @@ def test_every_mark_is_legible_on_its_plumage(species: list[Species]) -> None:
             assert legible(one.mark(part), one.plumage), (one.name, part)
 
 
-def test_the_seed_decides() -> None:
+def test_the_seed_changes_the_species() -> None:
     assert species_list(40, seed=3) == species_list(40, seed=3)
     assert species_list(40, seed=3) != species_list(40, seed=4)
 

@@ -1,4 +1,4 @@
-"""A set as a whole: the same bytes again, whole or not at all, refusals, and the truth in field_marks.json."""
+"""Whole data sets: reproducible bytes, atomic writing, errors, and field_marks.json."""
 
 from __future__ import annotations
 
@@ -57,15 +57,13 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Mon
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_used_folder_is_refused_and_left_alone(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_empty_is_refused_and_unchanged(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(SettingError) as refusal:
         synthesize(tmp_path, 2, 4, size=64)
-    assert str(refusal.value) == (
-        f"expected a new or empty folder at {tmp_path}, found 1 entry in it: choose another folder"
-    )
+    assert str(refusal.value) == (f"the folder {tmp_path} is not empty (1 entry): choose a new or empty folder")
     assert (tmp_path / "notes.txt").read_text() == "mine"
-    with pytest.raises(SettingError, match=r"notes\.txt, found a file: choose another folder$"):
+    with pytest.raises(SettingError, match=r"notes\.txt is a file: choose a new or empty folder$"):
         synthesize(tmp_path / "notes.txt", 2, 4, size=64)
 
 
@@ -97,14 +95,14 @@ def test_a_used_folder_is_refused_and_left_alone(tmp_path: Path) -> None:
         ({"num_classes": 1}, "expected 2 to 400 species, got 1: choose a number of classes in that range"),
     ],
 )
-def test_settings_that_do_not_fit_are_refused(tmp_path: Path, settings: dict[str, object], text: str) -> None:
+def test_invalid_settings_are_refused(tmp_path: Path, settings: dict[str, object], text: str) -> None:
     with pytest.raises(SettingError) as refusal:
         synthesize(tmp_path / "set", **settings)  # type: ignore[arg-type]
     assert str(refusal.value) == text
     assert list(tmp_path.iterdir()) == []
 
 
-def test_field_marks_tell_the_truth(small: Path) -> None:
+def test_field_marks_match_the_species(small: Path) -> None:
     species, truth = species_list(4, seed=3), read_field_marks(small)
     assert truth.classes == tuple(one.name for one in species)
     assert truth.marks == {one.name: dict(one.marks) for one in species}
@@ -128,7 +126,7 @@ def test_field_marks_of_no_pair_are_refused(small: Path) -> None:
         truth.separating_parts(name, name)
 
 
-def test_missing_or_damaged_field_marks_are_reported(tmp_path: Path) -> None:
+def test_missing_or_damaged_field_marks_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError) as missing:
         read_field_marks(tmp_path)
     assert str(missing.value) == (

@@ -1,4 +1,4 @@
-"""Models that answer together: the selection, what it refuses, and an ensemble of two real models."""
+"""Ensembles: the selection, its errors, and an ensemble of two real models."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LABELS = np.arange(60) % 3
 
 
 def answers(seed: int, skill: float) -> Floats:
-    """Probabilities of 60 photos that are right the more often the more skill."""
+    """Generate probabilities of 60 photos; more skill gives more correct answers."""
     logits = np.random.default_rng(seed).normal(size=(60, 3)) + skill * np.eye(3)[LABELS]
     return np.asarray(np.exp(logits) / np.exp(logits).sum(1, keepdims=True))
 
@@ -39,12 +39,12 @@ def mean(models: list[Floats], picks: list[int]) -> Floats:
     return np.asarray(np.mean([models[pick] for pick in picks], axis=0))
 
 
-def test_a_model_without_equal_answers_alone() -> None:
+def test_a_far_better_model_is_selected_alone() -> None:
     sure = np.where(np.eye(3)[LABELS] > 0, 0.98, 0.01)
     assert set(select_greedily([answers(0, 0.0), sure, answers(1, 0.0)], LABELS, 10)) == {1}
 
 
-def test_the_first_pick_is_the_best_alone_and_each_further_one_the_best_beside_it() -> None:
+def test_the_first_pick_is_the_best_model_and_each_next_pick_the_best_addition() -> None:
     models = [answers(seed, skill) for seed, skill in ((0, 1.0), (1, 1.2), (2, 0.8))]
     picks = select_greedily(models, LABELS, 3)
     for number in range(1, len(picks) + 1):
@@ -53,7 +53,7 @@ def test_the_first_pick_is_the_best_alone_and_each_further_one_the_best_beside_i
         assert picks[number - 1] == slow
 
 
-def test_together_is_never_worse_than_the_best_alone_and_near_the_best_mixture() -> None:
+def test_the_ensemble_is_never_worse_than_the_best_model_and_near_the_best_mixture() -> None:
     models = [answers(seed, 1.0) for seed in range(3)]
     picks = select_greedily(models, LABELS, 50)
     found = loss(mean(models, picks))
@@ -71,7 +71,7 @@ def test_a_copy_changes_nothing() -> None:
 
 @pytest.fixture(scope="module")
 def other(birds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A second model of the same split, at another size."""
+    """Fit a second model of the same split, at another image size."""
     out = tmp_path_factory.mktemp("models") / "other"
     fit(birds, out, method="linear_probe", image_size=64, test_views=1, poolings=("gem",))
     return out
@@ -100,7 +100,7 @@ def test_its_members_are_those_of_the_models(together: Recognizer, fitted: Path,
         np.testing.assert_allclose(here, there, rtol=1e-4, atol=1e-4)
 
 
-def test_what_it_says_of_itself(together: Recognizer, fitted: Path) -> None:
+def test_the_manifest_describes_the_ensemble(together: Recognizer, fitted: Path) -> None:
     manifest = together.manifest
     assert manifest.method == "ensemble"
     assert manifest.data == Recognizer(fitted).manifest.data
@@ -110,10 +110,10 @@ def test_what_it_says_of_itself(together: Recognizer, fitted: Path) -> None:
     assert [step.split(":")[0] for step in manifest.steps] == [fitted.name, "other", "together"]
 
 
-def test_calibration_photos_choose_nothing(
+def test_calibration_photos_do_not_change_the_weights(
     birds: Path, fitted: Path, other: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever their labels say, the weights stay; their logits are there for the calibration."""
+    """Their labels do not change the weights; their logits are kept for the calibration."""
     photos = prepare(read(birds)).photos
     settings = Ensemble.Settings(models=(fitted, other))
     wrong = photos.records.like(
@@ -133,7 +133,7 @@ def refused(data: Path, out: Path, *models: Path, **options: object) -> str:
     return str(raised.value)
 
 
-def test_one_model_is_no_ensemble(birds: Path, fitted: Path, tmp_path: Path) -> None:
+def test_one_model_is_not_an_ensemble(birds: Path, fitted: Path, tmp_path: Path) -> None:
     message = refused(birds, tmp_path / "out", fitted)
     assert message == "an ensemble needs at least two models, but got 1: --set models=A,B"
 
@@ -144,8 +144,8 @@ def test_a_model_of_other_classes(birds: Path, fitted: Path, tmp_path: Path) -> 
     shutil.rmtree(sorted(fewer.iterdir())[0])
     fit(fewer, tmp_path / "three", method="linear_probe", image_size=64, test_views=1)
     assert refused(birds, tmp_path / "out", fitted, tmp_path / "three") == (
-        f"models that answer together must tell the same classes apart, but those of {tmp_path / 'three'} (3) are not "
-        f"those of {fitted} (4); fit both on the same data"
+        f"the models of an ensemble must have the same classes, but {tmp_path / 'three'} (3) and {fitted} (4) differ; "
+        "fit both on the same data"
     )
 
 
@@ -154,20 +154,19 @@ def test_a_model_of_another_split(birds: Path, fitted: Path, model_copy: Path, t
     facts = Recognizer(fitted).manifest.data
     file.write_text(file.read_text().replace(facts.fingerprint, "0" * 32))
     assert refused(birds, tmp_path / "out", fitted, model_copy) == (
-        f"models that answer together must come from the same photos in the same splits, but those of {model_copy} "
-        f"are not those of {fitted}; fit both on the same data with the same seed"
+        f"the models of an ensemble must come from the same photos and splits, but {model_copy} and {fitted} differ; "
+        "fit both on the same data with the same seed"
     )
 
 
 def test_data_of_another_split(birds: Path, fitted: Path, other: Path, tmp_path: Path) -> None:
     assert refused(birds, tmp_path / "out", fitted, other, seed=1) == (
-        f"an ensemble is weighed on the val photos of its models, but the data are not split as those of {fitted} "
-        f"were; give {Recognizer(fitted).manifest.data.source} with --seed 0 and its val_fraction 0.1 and "
-        f"test_fraction 0.2"
+        f"an ensemble needs the photos and splits of its models, but these data differ from those of {fitted}; "
+        f"give {Recognizer(fitted).manifest.data.source} with --seed 0, val_fraction 0.1 and test_fraction 0.2"
     )
 
 
-def test_what_the_models_bring_cannot_be_set(birds: Path, fitted: Path, other: Path, tmp_path: Path) -> None:
+def test_settings_of_the_models_cannot_be_set(birds: Path, fitted: Path, other: Path, tmp_path: Path) -> None:
     message = refused(birds, tmp_path / "out", fitted, other, backbone="lite2")
     assert message == (
         "setting 'backbone' of ensemble: value error, the models bring their own; leave it out, but got 'lite2'"

@@ -1,4 +1,4 @@
-"""A server that really listens, on a port of its own."""
+"""A real server on its own port."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TOKEN = "only-for-tests"
 
 @dataclass(frozen=True)
 class Served:
-    """Where the server is, and the copy of a model that it serves."""
+    """URL of the server, and the copy of a model that it serves."""
 
     url: str
     model: Path

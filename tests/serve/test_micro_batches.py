@@ -1,4 +1,4 @@
-"""What waits together is computed together, and nobody is forgotten."""
+"""Waiting items are processed in batches, and every item gets a result."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _results(futures: Sequence[Future[int]]) -> list[int]:
     return [future.result(10) for future in futures]
 
 
-def test_results_come_to_whom_they_belong() -> None:
+def test_each_item_gets_its_own_result() -> None:
     batcher = _batcher(lambda items: [item * 10 for item in items], threads=3)
     asked = [batcher.submit(range(start, start + 7)) for start in range(0, 70, 7)]
     assert [_results(futures) for futures in asked] == [
@@ -28,7 +28,7 @@ def test_results_come_to_whom_they_belong() -> None:
     batcher.close()
 
 
-def test_what_waits_is_taken_together_and_no_batch_is_too_large() -> None:
+def test_waiting_items_are_batched_up_to_the_batch_size() -> None:
     sizes: list[int] = []
     gate = threading.Event()
 
@@ -48,7 +48,7 @@ def test_what_waits_is_taken_together_and_no_batch_is_too_large() -> None:
     batcher.close()
 
 
-def test_one_bad_item_fails_alone_and_a_failing_batch_fails_for_its_own() -> None:
+def test_a_bad_item_fails_alone_and_a_failing_batch_fails_for_its_items() -> None:
     def work(items: Sequence[int]) -> list[int | Exception]:
         if 13 in items:
             raise RuntimeError("all of it")
@@ -65,7 +65,7 @@ def test_one_bad_item_fails_alone_and_a_failing_batch_fails_for_its_own() -> Non
     batcher.close()
 
 
-def test_too_many_are_refused_whole() -> None:
+def test_too_many_items_are_all_refused() -> None:
     gate = threading.Event()
 
     def work(items: Sequence[int]) -> list[int]:
@@ -85,7 +85,7 @@ def test_too_many_are_refused_whole() -> None:
     batcher.close()
 
 
-def test_closing_finishes_what_was_accepted() -> None:
+def test_closing_finishes_accepted_items() -> None:
     batcher = _batcher(lambda items: list(items), size=3, threads=2)
     futures = batcher.submit(range(50))
     batcher.close()

@@ -1,4 +1,4 @@
-"""The routes say what the command line says, and a bad request gets one sentence."""
+"""The routes answer like the command line, and a bad request gets a one-sentence error."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def _bytes(content: bytes, name: str = "odd.jpg") -> list[tuple[str, tuple[str, 
     return [("photo", (name, content, "image/jpeg"))]
 
 
-def test_it_lives_and_is_ready(client: httpx.Client) -> None:
+def test_health_and_readiness(client: httpx.Client) -> None:
     assert client.get("/healthz").text == "ok\n"
     assert client.get("/readyz").text == "ready\n"
 
 
-def test_the_model_says_what_it_can(client: httpx.Client, fitted: Path) -> None:
+def test_the_model_route_lists_classes_and_limits(client: httpx.Client, fitted: Path) -> None:
     facts = client.get("/v1/model").json()
     assert facts["classes"][:4] == list(Recognizer(fitted).classes)
     assert (facts["explains"], facts["gallery"], facts["enrolls"]) == (True, True, True)
@@ -72,7 +72,7 @@ def test_predict_answers_as_the_command_does(
         }
 
 
-def test_many_at_once_get_the_answers_of_one_at_a_time(client: httpx.Client, photos: list[Path]) -> None:
+def test_concurrent_requests_get_the_same_answers_as_single_ones(client: httpx.Client, photos: list[Path]) -> None:
     alone = [client.post("/v1/predict", files=_files(path)).json()["answers"][0]["candidates"][0] for path in photos]
     with ThreadPoolExecutor(8) as pool:
         asked = list(pool.map(lambda path: client.post("/v1/predict", files=_files(path)), photos * 4))
@@ -86,7 +86,7 @@ def test_one_specimen_gets_one_answer(client: httpx.Client, photos: list[Path]) 
     assert answer["photos"] == [path.name for path in photos[:3]]
 
 
-def test_a_bad_photo_beside_good_ones(client: httpx.Client, photos: list[Path]) -> None:
+def test_a_bad_photo_among_good_ones(client: httpx.Client, photos: list[Path]) -> None:
     given = client.post("/v1/predict", files=[*_files(photos[0]), *_bytes(photos[0].read_bytes()[:900])])
     assert given.status_code == 200
     good, bad = given.json()["answers"]
@@ -96,14 +96,14 @@ def test_a_bad_photo_beside_good_ones(client: httpx.Client, photos: list[Path]) 
 
 @pytest.mark.parametrize("route", ["/v1/predict", "/v1/search", "/v1/explain"])
 @pytest.mark.parametrize("content", [b"", b"no photo", b"\xff\xd8\xff\x00", b"%PDF-1.7", b"\x89PNG\r\n\x1a\nxx"])
-def test_what_is_no_photo_is_the_senders_mistake(client: httpx.Client, route: str, content: bytes) -> None:
+def test_a_file_that_is_not_a_photo_is_a_client_error(client: httpx.Client, route: str, content: bytes) -> None:
     given = client.post(route, files=_bytes(content))
     assert given.status_code == 422
     assert given.json()["error"].startswith("odd.jpg ")
 
 
 @pytest.mark.parametrize("route", ["/v1/search", "/v1/explain"])
-def test_a_photo_that_breaks_off(client: httpx.Client, photos: list[Path], route: str) -> None:
+def test_a_truncated_photo_is_a_client_error(client: httpx.Client, photos: list[Path], route: str) -> None:
     given = client.post(route, files=_bytes(photos[0].read_bytes()[:900]))
     assert given.status_code == 422
     assert "breaks off" in given.json()["error"]
@@ -115,7 +115,7 @@ def test_too_many_pixels(client: httpx.Client) -> None:
     given = client.post("/v1/predict", files=_bytes(stream.getvalue(), "large.png"))
     assert given.status_code == 413
     assert given.json()["error"] == (
-        "large.png has 3000 x 2000 = 6 million pixels, more than the 4 million that are unpacked: scale it down"
+        "large.png has 3000 x 2000 = 6 million pixels, but the limit is 4 million: scale it down"
     )
 
 
@@ -137,20 +137,20 @@ def test_too_many_bytes_with_and_without_their_length(client: httpx.Client) -> N
 def test_too_many_photos(client: httpx.Client) -> None:
     given = client.post("/v1/predict", files=_bytes(b"x") * 21)
     assert given.status_code == 413
-    assert given.json()["error"] == "expected at most 20 photos in a request, got 21: send several requests"
+    assert given.json()["error"] == "a request can have at most 20 photos, got 21: send several requests"
 
 
 @pytest.mark.parametrize(
     ("query", "part"),
     [
-        ("?top_k=0", "'top_k' does not fit"),
+        ("?top_k=0", "'top_k' is not valid"),
         ("?coverage=2", "coverage"),
         ("?coverage=0.9999", "calibration photos"),
         ("?target_accuracy=-1", "target_accuracy"),
         ("?confidence=-1", "target_accuracy"),
     ],
 )
-def test_levels_that_are_none(client: httpx.Client, photos: list[Path], query: str, part: str) -> None:
+def test_invalid_levels_are_a_client_error(client: httpx.Client, photos: list[Path], query: str, part: str) -> None:
     given = client.post(f"/v1/predict{query}", files=_files(photos[0]))
     assert given.status_code == 422
     assert part in given.json()["error"]
@@ -159,7 +159,7 @@ def test_levels_that_are_none(client: httpx.Client, photos: list[Path], query: s
 def test_no_photo_at_all(client: httpx.Client) -> None:
     given = client.post("/v1/predict")
     assert given.status_code == 422
-    assert given.json()["error"].startswith("'photo' does not fit")
+    assert given.json()["error"].startswith("'photo' is not valid")
 
 
 def test_search_finds_what_the_command_finds(client: httpx.Client, fitted: Path, photos: list[Path]) -> None:
@@ -173,9 +173,7 @@ def test_search_finds_what_the_command_finds(client: httpx.Client, fitted: Path,
     } == {label}
 
 
-def test_photos_of_the_gallery_are_shown_small_and_nothing_else_is(
-    client: httpx.Client, photos: list[Path], served: Any
-) -> None:
+def test_only_photos_of_the_gallery_have_thumbnails(client: httpx.Client, photos: list[Path], served: Any) -> None:
     one = client.post("/v1/search?k=1", files=_files(photos[0])).json()["neighbours"][0]
     shown = client.get(one["photo"])
     assert shown.headers["content-type"] == "image/jpeg"
@@ -184,7 +182,7 @@ def test_photos_of_the_gallery_are_shown_small_and_nothing_else_is(
         assert client.get("/v1/gallery/photo", params={"path": path}).status_code == 404
 
 
-def test_explain_says_what_the_library_says(client: httpx.Client, fitted: Path, photos: list[Path]) -> None:
+def test_explain_returns_the_evidence_of_the_library(client: httpx.Client, fitted: Path, photos: list[Path]) -> None:
     given = client.post("/v1/explain", files=_files(photos[0])).json()
     expected = Recognizer(fitted).explain(photos[0])
     assert given["evidence"]["label"] == expected.label
@@ -194,22 +192,22 @@ def test_explain_says_what_the_library_says(client: httpx.Client, fitted: Path, 
     picture = client.post("/v1/explain?picture=contrast", files=_files(photos[0]))
     overlay = Image.open(io.BytesIO(picture.content))
     assert (overlay.mode, overlay.size) == ("RGBA", Image.open(photos[0]).size)
-    warm = np.array(overlay)[..., 3] * (np.array(overlay)[..., 0] > 0)  # vermillion has red in it, the blue has none
+    warm = np.array(overlay)[..., 3] * (np.array(overlay)[..., 0] > 0)  # the orange contains red, the blue does not
     row, column = np.unravel_index(warm.argmax(), warm.shape)
     x1, y1, x2, y2 = given["evidence"]["box"]
-    assert x1 <= column + 0.5 <= x2  # the frame of the page is around what is drawn
+    assert x1 <= column + 0.5 <= x2  # the frame on the page surrounds the strongest evidence
     assert y1 <= row + 0.5 <= y2
     assert "unknown class" in client.post("/v1/explain?against=x", files=_files(photos[0])).json()["error"]
 
 
-def test_enrolling_wants_the_token(client: httpx.Client, photos: list[Path]) -> None:
+def test_enrolling_needs_the_token(client: httpx.Client, photos: list[Path]) -> None:
     for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic b25seQ=="}):
         given = client.post("/v1/enroll", files=_files(photos[0]), data={"label": "new"}, headers=headers)
         assert given.status_code == 401
         assert given.json()["error"].startswith("That access token isn't valid")
 
 
-def test_a_bad_enrolment_leaves_nothing(client: httpx.Client, photos: list[Path], served: Any) -> None:
+def test_a_failed_enrolment_leaves_nothing_behind(client: httpx.Client, photos: list[Path], served: Any) -> None:
     headers, before = {"Authorization": f"Bearer {TOKEN}"}, client.get("/v1/model").json()["classes"]
     for label, files in ((before[0], _files(photos[0])), ("", _files(photos[0])), ("new", _bytes(b"none"))):
         given = client.post("/v1/enroll", files=files, data={"label": label}, headers=headers)
@@ -219,7 +217,7 @@ def test_a_bad_enrolment_leaves_nothing(client: httpx.Client, photos: list[Path]
     assert not kept.exists() or not list(kept.iterdir())
 
 
-def test_metrics_count(client: httpx.Client, photos: list[Path]) -> None:
+def test_metrics_count_requests_and_photos(client: httpx.Client, photos: list[Path]) -> None:
     def answered() -> float:
         line = next(
             line
@@ -234,12 +232,12 @@ def test_metrics_count(client: httpx.Client, photos: list[Path]) -> None:
     assert answered() == before + 1
 
 
-def test_the_description_names_every_route(client: httpx.Client) -> None:
+def test_the_openapi_document_lists_every_route(client: httpx.Client) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     assert {"/v1/predict", "/v1/explain", "/v1/search", "/v1/enroll", "/healthz", "/readyz", "/metrics"} <= set(paths)
 
 
-def test_the_page_asks_no_other_host(client: httpx.Client) -> None:
+def test_the_page_uses_no_other_host(client: httpx.Client) -> None:
     page = client.get("/")
     assert "default-src 'none'" in page.headers["content-security-policy"]
     for name in ("main.js", "card.js", "style.css", "card.css", "icon.svg"):
@@ -247,7 +245,7 @@ def test_the_page_asks_no_other_host(client: httpx.Client) -> None:
     assert "http" not in page.text.replace("<!doctype html>", "")
 
 
-def test_without_the_extra_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_extra_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "_NEEDED", ("fastapi", "no_such_library"))
     with pytest.raises(SettingError) as raised:
         run.demand_extra()
@@ -256,8 +254,8 @@ def test_without_the_extra_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None
     )
 
 
-def test_what_was_accepted_is_answered_before_the_end(fitted: Path, photos: list[Path]) -> None:
-    """A photo waits a second for others to join it; the server is told to stop in the meantime."""
+def test_accepted_photos_are_answered_before_shutdown(fitted: Path, photos: list[Path]) -> None:
+    """A photo waits one second for others, and the server gets the signal to stop meanwhile."""
     app = create_app(fitted, ServeSettings(max_wait=1.0, batch_size=64))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=60))
     with socket.socket() as listening:

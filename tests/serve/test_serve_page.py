@@ -1,4 +1,4 @@
-"""The page in a real browser: a photo goes in, and everything that is known of it comes out."""
+"""The page in a real browser: upload a photo, and see answer, evidence and known photos."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PATIENCE = 120_000  # milliseconds; the first explanation loads libraries
 
 @pytest.fixture
 def page(browser: Any, served: Any) -> Iterator[Any]:
-    """The page in English; whatever it complains of, or asks another host for, fails the test."""
+    """The page in English. Console errors and requests to other hosts fail the test."""
     context = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 900})
     opened = context.new_page()
     opened.set_default_timeout(PATIENCE)
@@ -73,7 +73,7 @@ def test_known_photos_are_shown_and_another_rival_can_be_named(page: Any, photos
     card.locator(".segments").filter(has_text=name).wait_for()
 
 
-def test_what_is_shown_stays_when_the_explanation_arrives(page: Any, photos: list[Path]) -> None:
+def test_open_details_stay_when_the_explanation_arrives(page: Any, photos: list[Path]) -> None:
     held: list[Any] = []
     page.route("**/v1/explain*", lambda route: held.append(route))
     page.set_input_files("#files", photos[1])
@@ -92,7 +92,7 @@ def test_what_is_shown_stays_when_the_explanation_arrives(page: Any, photos: lis
     assert page.evaluate(same, shown) == [True] * count
 
 
-def test_everything_goes_by_keyboard(page: Any, photos: list[Path]) -> None:
+def test_everything_works_by_keyboard(page: Any, photos: list[Path]) -> None:
     with page.expect_file_chooser() as chooser:
         page.locator("#choose").focus()
         page.keyboard.press("Enter")
@@ -118,13 +118,13 @@ def test_everything_goes_by_keyboard(page: Any, photos: list[Path]) -> None:
     card.locator("button.candidate").nth(2).focus()
     page.keyboard.press("Enter")
     card.locator(".segments").filter(has_text=names[2]).wait_for()
-    assert page.evaluate(focused) == f"rival {names[2]}"  # though the list was drawn anew
+    assert page.evaluate(focused) == f"rival {names[2]}"  # although the list was rendered again
     card.locator(".close").focus()
     page.keyboard.press("Enter")
     assert page.locator(".card").count() == 0
 
 
-def test_several_photos_a_broken_one_among_them(page: Any, photos: list[Path], tmp_path: Path) -> None:
+def test_several_photos_with_a_broken_one(page: Any, photos: list[Path], tmp_path: Path) -> None:
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(photos[0].read_bytes()[:700])
     page.set_input_files("#files", [photos[0], broken, photos[2]])
@@ -149,7 +149,7 @@ def test_a_pasted_photo_is_answered(page: Any, photos: list[Path]) -> None:
     assert page.locator(".file").inner_text() == "pasted.jpg"
 
 
-def test_it_speaks_chinese_and_fits_a_phone(browser: Any, served: Any, photos: list[Path]) -> None:
+def test_chinese_texts_and_a_phone_screen(browser: Any, served: Any, photos: list[Path]) -> None:
     context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme="dark")
     page = context.new_page()
     page.set_default_timeout(PATIENCE)
@@ -164,7 +164,7 @@ def test_it_speaks_chinese_and_fits_a_phone(browser: Any, served: Any, photos: l
     context.close()
 
 
-def test_every_word_is_there_in_both_languages() -> None:
+def test_every_text_exists_in_both_languages() -> None:
     import fieldmark.serve
 
     source = (Path(fieldmark.serve.__file__).with_name("page") / "text.js").read_text(encoding="utf-8")
@@ -190,4 +190,6 @@ def test_none_of_these_becomes_a_class(page: Any, tmp_path: Path) -> None:
     page.locator(".notice.good").filter(has_text="Added “Noise” from 3 photos.").wait_for()
     page.locator("#model").filter(has_text="5 classes").wait_for()
     page.locator(".headline .name").filter(has_text="Noise").wait_for()
-    page.locator(".legend").filter(has_text="evidence for Noise").wait_for()  # by its likeness: it has no weights
+    page.locator(".legend").filter(
+        has_text="evidence for Noise"
+    ).wait_for()  # from similarity: an enrolled class has no weights

@@ -1,4 +1,4 @@
-"""A class that was enrolled over HTTP leaves over HTTP, and nothing of it stays."""
+"""A class enrolled over HTTP can be removed over HTTP, with its photos."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _uploads(model: Path) -> int:
     return len(list((model / "enrolled").iterdir()))
 
 
-def test_the_answers_are_those_from_before_and_the_photos_are_gone(
+def test_the_old_answers_return_and_the_photos_are_removed(
     client: httpx.Client, model: Path, photos: list[Path]
 ) -> None:
     before = client.post("/v1/predict", files=_files(*photos)).json()
@@ -75,17 +75,17 @@ def test_the_answers_are_those_from_before_and_the_photos_are_gone(
     assert "enrolled" not in {one["split"] for one in found}
 
 
-def test_photos_that_the_command_line_enrolled_stay_where_they_are(
+def test_photos_that_the_command_line_enrolled_are_not_removed(
     client: httpx.Client, model: Path, photos: list[Path], tmp_path: Path
 ) -> None:
-    """The server had not even seen that class join."""
+    """The server did not know of that class before."""
     own = Path(shutil.copy(photos[3], tmp_path / "own.jpg"))
     enroll(model, "by hand", [own])
     assert client.delete("/v1/enroll/by%20hand", headers=ALLOWED).json()["enrolled"] == []
     assert own.exists()
 
 
-def test_it_wants_the_token_and_a_class_that_was_enrolled(client: httpx.Client) -> None:
+def test_unenrolling_needs_the_token_and_an_enrolled_class(client: httpx.Client) -> None:
     for headers in ({}, {"Authorization": "Bearer wrong"}):
         given = client.delete("/v1/enroll/new", headers=headers)
         assert given.status_code == 401
@@ -93,7 +93,7 @@ def test_it_wants_the_token_and_a_class_that_was_enrolled(client: httpx.Client) 
     absent = client.delete("/v1/enroll/new", headers=ALLOWED)
     assert (absent.status_code, absent.json()["error"]) == (
         404,
-        "no class 'new' was enrolled: see 'enrolled' in /v1/model for those that were",
+        "no enrolled class is named 'new': GET /v1/model lists the enrolled classes",
     )
     trained = client.get("/v1/model").json()["classes"][0]
     refused = client.delete(f"/v1/enroll/{quote(trained)}", headers=ALLOWED)

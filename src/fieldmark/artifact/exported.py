@@ -135,7 +135,7 @@ def open_exported(path: Path) -> Exported:
         squares = {each.name: Preprocess.from_dict(each.preprocess) for each in facts.inputs}
         unpacked = _unzipped(texts[_FILES])
     except (ValidationError, ValueError, KeyError, FieldmarkError, zipfile.BadZipFile) as error:
-        raise ModelError(f"the file {path} is damaged (its texts do not fit); export it again") from error
+        raise ModelError(f"the file {path} is damaged (its metadata is not valid); export it again") from error
     return Exported(facts, manifest, runner, squares, unpacked)
 
 
@@ -143,7 +143,7 @@ def _demand_format(path: Path, text: str) -> None:
     try:
         version = int(json.loads(text)["format"])
     except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"the file {path} is damaged (its texts do not fit); export it again") from error
+        raise ModelError(f"the file {path} is damaged (its metadata is not valid); export it again") from error
     if version > EXPORT_FORMAT:
         raise ModelError(
             f"the file {path} has format {version}, but this Fieldmark reads formats up to {EXPORT_FORMAT}; "

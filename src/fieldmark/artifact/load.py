@@ -51,7 +51,7 @@ def load_manifest(folder: Path) -> Manifest:
         return Manifest.model_validate(content)
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise _damaged(folder, f"'{where}' in {MANIFEST} does not fit") from None
+        raise _damaged(folder, f"'{where}' in {MANIFEST} is not valid") from None
 
 
 def verified_file(folder: Path, manifest: Manifest, name: str) -> Path:
@@ -64,7 +64,7 @@ def verified_file(folder: Path, manifest: Manifest, name: str) -> Path:
     if not path.is_file():
         raise _damaged(folder, f"{name} is missing")
     if checksum(path) != manifest.checksums.get(name):
-        raise _damaged(folder, f"{name} is not the file that was written")
+        raise _damaged(folder, f"the content of {name} has changed")
     return path
 
 

@@ -1,4 +1,4 @@
-"""One thread for NumPy's linear algebra while worker threads compute."""
+"""Limit NumPy's linear algebra to one thread while worker threads compute."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["single_threaded_blas"]
 
 
 class _Holders:
-    """How many blocks hold the limit, and what takes it off again."""
+    """Number of blocks that hold the limit, and the handle that removes it."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -25,11 +25,11 @@ _holders = _Holders()
 
 @contextlib.contextmanager
 def single_threaded_blas() -> Iterator[None]:
-    """Inside, a matrix product of NumPy stays on the thread that asked for it, in the whole process.
+    """Keep each matrix product of NumPy on its calling thread, in the whole process.
 
-    OpenBLAS keeps its own threads spinning for milliseconds after each product. Where every core has a worker of its
-    own already, they take the cores away: answers came at half the speed. Blocks may overlap, in any order and on
-    any thread; the last one to end restores what was before the first.
+    OpenBLAS keeps its threads spinning for milliseconds after each product. If every core already has a worker, they
+    take its time: prediction ran at half the speed. Blocks may overlap in any order and on any thread. The last one
+    to end restores the old limits.
     """
     with _holders.lock:
         if not _holders.count:
@@ -47,7 +47,7 @@ def single_threaded_blas() -> Iterator[None]:
 
 @cache
 def _libraries() -> Any:
-    """The libraries that are loaded by now, NumPy's among them: to look for them again takes milliseconds."""
+    """Return the loaded BLAS libraries; cached because a search takes milliseconds."""
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()

@@ -1,4 +1,4 @@
-"""ImageNet weights that arrive with an ordinary install, so that nothing is fetched at run time."""
+"""ImageNet weights from packages that are installed with Fieldmark, so that nothing is downloaded at run time."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def _weights_file(name: str) -> str:
 
 
 def load_bundled_weights(model: nn.Module, name: str) -> None:
-    """Load the packaged weights into timm's model of that name, its ImageNet classifier included.
+    """Load the packaged weights, with the ImageNet classifier, into timm's model of that name.
 
-    The package names its tensors otherwise but holds the same ones in the same order, so they are matched
-    by position; every shape is compared.
+    The package has the same tensors in the same order under other names, so they are matched by position. Every shape
+    is compared.
 
     Raises:
-        ModelError: The package's tensors are not those of the model.
+        ModelError: The package's tensors do not match the model.
     """
     import torch
 
@@ -48,7 +48,7 @@ def load_bundled_weights(model: nn.Module, name: str) -> None:
     )
     if not shapes_agree:
         raise ModelError(
-            f"the packaged weights of {name} do not fit timm's model: expected {len(target_keys)} tensors of its "
+            f"the packaged weights of {name} do not match timm's model: expected {len(target_keys)} tensors of its "
             f"shapes, found {len(source_keys)}; reinstall fieldmark with its dependencies"
         )
     renamed = {b: source[a] for a, b in zip(source_keys, target_keys, strict=True)}

@@ -1,4 +1,4 @@
-"""Any timm model as a backbone: photos in, one feature map out, its layers in named stages."""
+"""Any timm model as a backbone: photos in, feature map out, layers in named stages."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Backbone(nn.Module):
     Attributes:
         name: timm's name of the model.
         channels: C of the feature map.
-        local_channels: Channels of the map that `local_map` gives.
-        native_size: Image side that the weights were trained at.
+        local_channels: Channels of the map that `local_map` returns.
+        native_size: Image side that the weights were trained with.
         reduction: Pixels of the image for one step on the feature map.
     """
 
@@ -37,7 +37,7 @@ class Backbone(nn.Module):
         config: dict[str, Any] = model.pretrained_cfg  # type: ignore[assignment]
         self.config = {key: config[key] for key in ("input_size", "mean", "std", "interpolation")}
         self.native_size = int(config["input_size"][-1])
-        self._readable: set[int] = set()  # sides of crops that are known to be read
+        self._readable: set[int] = set()  # crop sides that are known to work
         with torch.no_grad():
             side = image_size or self.native_size
             was_training = model.training
@@ -49,28 +49,28 @@ class Backbone(nn.Module):
         self.reduction = _reduction(model, side / last.shape[-1])
 
     def forward(self, images: Tensor) -> Tensor:
-        """Feature map (B, C, H, W) of normalised images (B, 3, S, S)."""
+        """Return the feature map (B, C, H, W) of normalised images (B, 3, S, S)."""
         return self.maps(images)[1]
 
     def maps(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """The map before the last 1x1 convolution and the final one, (B, C', H, W) and (B, C, H, W).
+        """Return the map before the last 1x1 convolution and the final map, (B, C', H, W) and (B, C, H, W).
 
-        EfficientNets and MobileNets widen their last map for the classifier's sake (320 to 1280 channels). What
-        compares channels with each other works on the narrow one, which is as rich and cheaper; models without
-        such a layer give the same map twice.
+        EfficientNets and MobileNets widen their last map for the classifier (320 to 1280 channels). Methods that
+        compare channels with each other use the narrow map, which has the same information at less cost. Models without
+        such a layer return the same map twice.
         """
         local = self.local_map(images)
         return local, self.widened(local)
 
     def widened(self, local: Tensor) -> Tensor:
-        """The second one of `maps` out of the first."""
+        """Return the final map of `maps` from the narrow one."""
         if not self._widens:
             return local
         final: Tensor = self.model.bn2(self.model.conv_head(local))  # type: ignore[operator]
         return final
 
     def local_map(self, images: Tensor) -> Tensor:
-        """The first one of `maps`, (B, C', H, W), without the time for the other."""
+        """Return the narrow map of `maps`, (B, C', H, W), without computing the final one."""
         if self._widens:
             local: Tensor = self.model.blocks(self.model.bn1(self.model.conv_stem(images)))  # type: ignore[operator]
             return local
@@ -82,14 +82,14 @@ class Backbone(nn.Module):
 
     @property
     def reads_one_size(self) -> bool:
-        """Whether it reads only images of the size that it was built for, as most vision transformers do."""
+        """Whether the model accepts only the image size that it was built for, as most vision transformers do."""
         return bool(getattr(getattr(self.model, "patch_embed", None), "strict_img_size", False))
 
     def check_side(self, side: int) -> None:
-        """Refuse crops that are too small, or of another size than the only one that the model reads.
+        """Check that the model accepts square images of a size.
 
         Raises:
-            SettingError: The model cannot read square images of that side.
+            SettingError: The images are too small, or the model accepts only another size.
         """
         if side in self._readable or torch.onnx.is_in_onnx_export():
             return
@@ -110,7 +110,7 @@ class Backbone(nn.Module):
 
     @property
     def stages(self) -> dict[str, list[nn.Parameter]]:
-        """Parameters in the order in which images pass them: ``stem``, ``stage1`` … the last."""
+        """Parameters by stage, in the order of the forward pass: ``stem``, ``stage1``, and so on."""
         from timm.models import group_parameters
 
         groups = group_parameters(self.model, self.model.group_matcher(coarse=True))  # type: ignore[operator]
@@ -124,10 +124,10 @@ class Backbone(nn.Module):
         return {name: parameters for name, parameters in found.items() if parameters}
 
     def freeze(self, up_to: str | None) -> None:
-        """Freeze every stage up to and including `up_to`; None frees all, ``all`` freezes all.
+        """Freeze every stage up to and including `up_to`; None unfreezes all, ``all`` freezes all.
 
         Raises:
-            SettingError: There is no such stage.
+            SettingError: No stage has that name.
         """
         names = list(self.stages)
         if up_to is not None and up_to != "all" and up_to not in names:
@@ -138,7 +138,7 @@ class Backbone(nn.Module):
                 parameter.requires_grad_(index > last)
 
     def preprocess(self, image_size: int | None = None, resize: str = "crop") -> Preprocess:
-        """The preprocessing that the weights were trained with, at any size."""
+        """Return the preprocessing that the weights were trained with, at any size."""
         return Preprocess(
             image_size=image_size or self.native_size,
             resize=resize,  # type: ignore[arg-type]
@@ -149,26 +149,26 @@ class Backbone(nn.Module):
 
 
 def _as_map(model: nn.Module, features: Tensor) -> Tensor:
-    """What timm's forward_features gives, as (B, C, H, W): maps as they are, NHWC permuted, tokens laid out."""
+    """Return the output of timm's forward_features as (B, C, H, W), from a map, an NHWC map or tokens."""
     channels = int(model.num_features)  # type: ignore[arg-type]
     if features.ndim == 3:  # (B, tokens, C) of a vision transformer
         tokens = features[:, int(getattr(model, "num_prefix_tokens", 0)) :]
-        side = math.isqrt(int(tokens.shape[1]))  # a plain number, which the tracing exporter wants
+        side = math.isqrt(int(tokens.shape[1]))  # the tracing exporter needs a Python number
         return tokens.transpose(1, 2).reshape(features.shape[0], -1, side, side)
     if features.ndim == 4 and features.shape[1] != channels and features.shape[-1] == channels:
         return features.permute(0, 3, 1, 2)
     if features.ndim != 4:
         raise SettingError(
-            f"a backbone must give a feature map (B, C, H, W) or tokens, but this one gives {tuple(features.shape)}"
+            f"a backbone must return a feature map (B, C, H, W) or tokens, but this one returns {tuple(features.shape)}"
         )
     return features
 
 
 def resolve_name(name: str | None) -> str:
-    """timm's name for a backbone name or its short form; the default for None.
+    """Return timm's name for a backbone name or its short form; the default for None.
 
     Raises:
-        SettingError: timm knows no such model.
+        SettingError: timm has no such model.
     """
     import timm
 
@@ -186,16 +186,16 @@ def create_backbone(
     pretrained: bool = True,
     weights: Path | None = None,
 ) -> Backbone:
-    """A backbone by timm's name.
+    """Build a backbone by timm's name.
 
     Args:
         name: Any timm model; EfficientNet-Lite0 for None. ``lite0`` and ``lite2`` are short names.
         image_size: Only for models whose weights depend on the size (vision transformers).
-        pretrained: Load ImageNet weights: packaged ones for the Lite models, timm's own download or cache otherwise.
-        weights: A safetensors or .pth file of timm's state dict instead.
+        pretrained: Load ImageNet weights: packaged ones for the Lite models, otherwise timm's download or cache.
+        weights: A safetensors or .pth file with timm's state dict to load instead.
 
-    Raises:
-        SettingError: No such model, or its weights cannot be had here.
+        Raises:
+            SettingError: timm has no such model, or its weights cannot be loaded.
     """
     import timm
 
@@ -225,7 +225,7 @@ def create_backbone(
 
 
 def _drop_classifier(model: nn.Module) -> None:
-    """Take out the layers that nothing reads here, so that they are neither trained nor shipped."""
+    """Remove the layers that no method uses, so that they are neither trained nor saved."""
     model.reset_classifier(0)  # type: ignore[operator]
     if isinstance(getattr(model, "pre_logits", None), nn.Module):  # the wide layers of VGG
         model.pre_logits = nn.Identity()

@@ -1,4 +1,4 @@
-"""Descriptors of photos on disk, memory-mapped, keyed by what they were computed from."""
+"""Cache of photo descriptors on disk, memory-mapped and keyed by their inputs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KEY_BYTES = 16
 
 
 def cache_root() -> Path:
-    """The folder for everything that can be computed again: ``FIELDMARK_CACHE``, or the system's cache folder."""
+    """Return the folder for recomputable data: ``FIELDMARK_CACHE``, or the system's cache folder."""
     from platformdirs import user_cache_path
 
     chosen = os.environ.get("FIELDMARK_CACHE")
@@ -27,20 +27,20 @@ def cache_root() -> Path:
 
 
 def row_key(content_key: str, *, trim_bottom: int = 0, mirror: bool = False) -> bytes:
-    """The key of one view of one photo; the graph and the preprocessing are the cache's own key."""
+    """Return the key of one view of one photo; the graph and the preprocessing are in the cache's own key."""
     text = f"{content_key}:{trim_bottom}:{int(mirror)}"
     return hashlib.blake2b(text.encode(), digest_size=_KEY_BYTES).digest()
 
 
 class FeatureCache:
-    """Rows of `width` float16 values in an append-only file, and the keys of the rows in another.
+    """Rows of `width` float16 values in an append-only file, and their keys in another.
 
-    A row counts once its key is written, which happens after the row itself; what an interrupted run left beyond
-    that is cut off at the next opening. Writers of several processes take turns by a lock file.
+    A row is valid once its key is written, which happens after the row. The next opening removes incomplete rows of an
+    interrupted run. Writers of several processes use a lock file.
 
     Args:
-        folder: Made if missing. One folder holds one kind of row.
-        width: Values in a row.
+        folder: Created if missing. One folder holds one kind of row.
+        width: Number of values in a row.
     """
 
     def __init__(self, folder: Path, width: int) -> None:
@@ -53,7 +53,7 @@ class FeatureCache:
         self.refresh()
 
     def refresh(self) -> None:
-        """Read the keys that were written since the last time."""
+        """Read the keys that other writers have added."""
         if not self._keys_file.exists():
             return
         raw = self._keys_file.read_bytes()
@@ -70,7 +70,7 @@ class FeatureCache:
         return len(self._index)
 
     def append(self, keys: Sequence[bytes], rows: NDArray[np.float32]) -> None:
-        """Add rows (n, width) under their keys. A key that is there already is kept as it is."""
+        """Add rows (n, width) under their keys. Rows of existing keys are kept."""
         with self._lock:
             self.refresh()
             first_of = {key: index for index, key in reversed(list(enumerate(keys)))}
@@ -86,17 +86,17 @@ class FeatureCache:
                 self._index[keys[index]] = start + offset
 
     def rows_of(self, keys: Sequence[bytes]) -> Ints:
-        """Row numbers of keys, -1 where there is none."""
+        """Return row numbers of keys, -1 for missing keys."""
         return np.array([self._index.get(key, -1) for key in keys], dtype=np.int64)
 
     def read(self, rows: Ints, columns: slice | None = None) -> NDArray[np.float32]:
-        """Rows as float32 (len(rows), columns). Only what is asked for is held in memory.
+        """Return rows as float32 (len(rows), columns). Only these rows are loaded into memory.
 
         Raises:
-            IndexError: A row number is -1, which is what `rows_of` says where there is none.
+            IndexError: A row number is -1, which `rows_of` returns for missing keys.
         """
         if np.any(rows < 0):
-            raise IndexError("expected rows that the cache holds, got -1, which stands for none")
+            raise IndexError("row -1 stands for a missing key: compute the row before reading it")
         if not len(rows):
             return np.zeros((0, len(range(self.width)[columns or slice(None)])), dtype=np.float32)
         # Mapped only for this read: pages that stay mapped would count as our memory.
@@ -105,7 +105,7 @@ class FeatureCache:
         return table[rows, columns or slice(None)].astype(np.float32)
 
     def _cut_to_whole_rows(self) -> int:
-        """Drop what an interrupted writer left behind; the number of the next row."""
+        """Remove incomplete rows of an interrupted writer, and return the number of the next row."""
         keys = self._keys_file.stat().st_size // _KEY_BYTES if self._keys_file.exists() else 0
         held = self._rows_file.stat().st_size // (2 * self.width) if self._rows_file.exists() else 0
         count = min(keys, held)

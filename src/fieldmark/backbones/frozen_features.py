@@ -1,4 +1,4 @@
-"""Compute descriptors of photos by a frozen module once, and keep them in the cache."""
+"""Compute descriptors of photos with a frozen module once, and keep them in the cache."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 __all__ = ["FeatureTable", "FrozenFeatures", "embed", "module_key"]
 
 _VERSION = 2
-"""Raised when the same module, weights and photos give other numbers than before, so that no old row is used."""
+"""Increase it when the same module, weights and photos give other numbers, so that old rows are not used."""
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureTable:
-    """Where the descriptors of some records lie in the cache.
+    """Rows and columns of some records' descriptors in the cache.
 
     Attributes:
-        rows: (n, V) row numbers, V = 2 with the mirrored view; -1 where the photo cannot be read.
-        columns: Descriptor's name -> its columns.
-        failed: Record's position -> why its photo cannot be read.
+        rows: (n, V) row numbers, V = 2 with the mirrored view; -1 for photos that cannot be read.
+        columns: Name of the descriptor -> its columns.
+        failed: Position of the record -> why its photo cannot be read.
     """
 
     cache: FeatureCache
@@ -45,7 +45,7 @@ class FeatureTable:
     failed: Mapping[int, str]
 
     def read(self, name: str, records: Ints | slice = slice(None), view: int = 0) -> NDArray[np.float32]:
-        """One descriptor of one view, (n, D_name) float32.
+        """Return one descriptor of one view, (n, D_name) float32.
 
         Raises:
             PhotoError: One of the photos cannot be read.
@@ -61,13 +61,13 @@ class FeatureTable:
 
 
 class FrozenFeatures:
-    """Descriptors of photos by a module that no longer changes.
+    """Descriptors of photos from a module that no longer changes.
 
     Args:
-        module: Normalised images (B, 3, S, S) to a dict of descriptors (B, D_name), in evaluation mode.
+        module: Maps normalised images (B, 3, S, S) to a dict of descriptors (B, D_name); it is put in evaluation mode.
         dims: Name -> D_name of that dict.
-        preprocess: How photos become arrays.
-        root: Where the cache lies; see `cache_root`.
+        preprocess: Preprocessing of the photos.
+        root: Folder of the cache; see `cache_root`.
         device: Where the module runs; see `choose_device`. Cached rows do not depend on it.
     """
 
@@ -99,13 +99,13 @@ class FrozenFeatures:
         content_keys: Mapping[Path, str] | None = None,
         description: str = "reading photos",
     ) -> FeatureTable:
-        """Descriptors of every record, computed where the cache does not hold them.
+        """Return descriptors of every record; compute those that are not in the cache.
 
         Args:
             records: The photos.
-            mirror: Also give the mirrored view.
-            content_keys: `content_key` of files where it is known already.
-            description: The words before the progress bar.
+            mirror: Also compute the mirrored view.
+            content_keys: Known `content_key` of files, to avoid reading them again.
+            description: Text before the progress bar.
         """
         known = content_keys or {}
         failed: dict[int, str] = {}
@@ -169,7 +169,7 @@ def _view_keys(record: Record, content: str | None, mirror: bool) -> tuple[bytes
 
 
 def module_key(module: nn.Module, preprocess: Preprocess, names: Sequence[str]) -> str:
-    """A key of everything that decides a descriptor: structure, weights, preprocessing, names."""
+    """Return a hash of everything that determines a descriptor: structure, weights, preprocessing, names."""
     digest = hashlib.blake2b(digest_size=16)
     digest.update(repr((_VERSION, preprocess, list(names), str(module))).encode())
     for name, tensor in module.state_dict().items():
@@ -179,7 +179,7 @@ def module_key(module: nn.Module, preprocess: Preprocess, names: Sequence[str]) 
 
 
 def embed(paths: Sequence[Path], *, trim_bottom: Sequence[int] | int = 0) -> NDArray[np.float32]:
-    """Average-pooled EfficientNet-Lite0 embeddings (N, 1280) of photos, cached; NaN where one cannot be read."""
+    """Return cached, average-pooled EfficientNet-Lite0 embeddings (N, 1280); NaN for photos that cannot be read."""
     from torch import nn
 
     from fieldmark.backbones.factory import create_backbone

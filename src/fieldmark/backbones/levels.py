@@ -1,4 +1,4 @@
-"""The maps of a backbone's last stages, for methods that compare fine ones with coarse ones."""
+"""Feature maps of a backbone's last stages, for methods that combine fine and coarse maps."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ __all__ = ["feature_levels", "level_channels"]
 
 
 def feature_levels(backbone: Backbone, images: Tensor, count: int) -> list[Tensor]:
-    """The maps after the last `count` stages, (B, C_i, H_i, W_i), the finest first.
+    """Return the maps after the last `count` stages, (B, C_i, H_i, W_i), the finest first.
 
-    The last one is the narrow map of `Backbone.maps` where the model has one. Vision transformers give the maps of
+    The last one is the narrow map of `Backbone.maps` if the model has one. Vision transformers return the maps of
     their last blocks, all on one grid.
     """
     maps: list[Tensor] = backbone.model.forward_intermediates(  # type: ignore[operator]
@@ -25,15 +25,15 @@ def feature_levels(backbone: Backbone, images: Tensor, count: int) -> list[Tenso
 
 
 def level_channels(backbone: Backbone, count: int) -> list[int]:
-    """Channels of each of the maps that `feature_levels` gives.
+    """Return the channels of each map of `feature_levels`.
 
     Raises:
-        SettingError: The model has fewer.
+        SettingError: The model has fewer stages.
     """
     known: list[dict[str, Any]] = list(getattr(backbone.model, "feature_info", ()))
     if len(known) < count or not hasattr(backbone.model, "forward_intermediates"):
         raise SettingError(
-            f"the backbone '{backbone.name}' gives the maps of {len(known)} stages, but {count} are asked for: "
+            f"the backbone '{backbone.name}' has maps of {len(known)} stages, but {count} levels are needed: "
             "set fewer levels or choose another backbone"
         )
     return [int(info["num_chs"]) for info in known[-count:]]

@@ -16,7 +16,7 @@ __all__ = ["Normalize", "Normalized", "export_graph", "export_module"]
 
 
 class Normalize(nn.Module):
-    """uint8 (B, S, S, 3), as `Preprocess` gives, to normalised floats (B, 3, S, S)."""
+    """Map uint8 photos (B, S, S, 3) of `Preprocess` to normalised floats (B, 3, S, S)."""
 
     mean: Tensor
     std: Tensor
@@ -48,7 +48,7 @@ class Normalized(nn.Module):
 
 
 class _InOrder(nn.Module):
-    """A module that gives a dict of tensors, as a tuple of that dict's values in a fixed order."""
+    """A wrapper that returns a module's dict of tensors as a tuple in a fixed order."""
 
     def __init__(self, module: nn.Module, outputs: Sequence[str]) -> None:
         super().__init__()
@@ -61,11 +61,11 @@ class _InOrder(nn.Module):
 
 
 def export_graph(module: nn.Module, preprocess: Preprocess, outputs: Sequence[str]) -> bytes:
-    """An ONNX file whose input ``images`` is uint8 (batch, S, S, 3).
+    """Return the content of an ONNX file whose input ``images`` is uint8 (batch, S, S, 3).
 
     Args:
-        module: Takes normalised images (B, 3, S, S), gives a dict of tensors whose first axis is the batch.
-        preprocess: Its size, mean and std go into the graph.
+        module: Maps normalised images (B, 3, S, S) to a dict of tensors whose first axis is the batch.
+        preprocess: Its size, mean and std become part of the graph.
         outputs: Keys of that dict, in the order of the graph's outputs.
     """
     side = preprocess.image_size
@@ -74,22 +74,22 @@ def export_graph(module: nn.Module, preprocess: Preprocess, outputs: Sequence[st
 
 
 def export_module(graph: nn.Module, examples: Mapping[str, Tensor], outputs: Sequence[str]) -> bytes:
-    """An ONNX file of a module, for batches of any size.
+    """Return the content of an ONNX file of a module, for batches of any size.
 
     Args:
-        graph: Takes the tensors of `examples` in their order, gives a tuple of tensors.
-        examples: Input's name -> a tensor whose first axis is the batch.
-        outputs: Names for that tuple.
+        graph: Takes the tensors of `examples` in order, and returns a tuple of tensors.
+        examples: Input name -> a tensor whose first axis is the batch.
+        outputs: Names of the returned tensors.
     """
     graph = graph.eval()
     try:
         return _export_traced(graph, examples, outputs)
-    except Exception:  # an operator that only the newer exporter knows, or a torch without the older one
+    except Exception:  # an operator that only the new exporter supports, or a torch without the old one
         return _export_dynamo(graph, examples, outputs)
 
 
 def _export_traced(graph: nn.Module, examples: Mapping[str, Tensor], outputs: Sequence[str]) -> bytes:
-    """The tracing exporter: half a second where the newer one takes eight, for the same graph."""
+    """Use the tracing exporter: 0.5 s instead of 8 s with the new one, for the same graph."""
     buffer = io.BytesIO()
     axes = {name: {0: "batch"} for name in (*examples, *outputs)}
     with warnings.catch_warnings(), torch.no_grad():

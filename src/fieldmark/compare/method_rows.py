@@ -67,7 +67,7 @@ def build_row(
 def _against(
     predictions: Mapping[int, Predictions], baseline: Mapping[int, Predictions] | None, seeds: Sequence[int]
 ) -> tuple[Difference | None, list[float]]:
-    """Difference from the baseline and the p-value for each seed that both finished."""
+    """Return the difference from the baseline, and the p-value for each seed that both finished."""
     both = [seed for seed in seeds if baseline is not None and seed in baseline]
     if baseline is None or not both:
         return None, []
@@ -76,7 +76,7 @@ def _against(
 
 
 def _class_top1(correct: Sequence[Bools], labels: Ints, num_classes: int) -> tuple[float | None, ...]:
-    """Accuracy for each class; None for a class without test photos."""
+    """Return the accuracy of each class; None for a class without test photos."""
     share = np.stack(correct).mean(0)
     return tuple(
         float(share[labels == label].mean()) if (labels == label).any() else None for label in range(num_classes)
@@ -109,7 +109,7 @@ def _verdict(standing: str, difference: Difference | None, tests: Sequence[float
 
 
 def _reason(missing: Sequence[Run]) -> str | None:
-    """The reasons of all missing runs; a reason that all share is given once."""
+    """Return the reasons of all missing runs; a shared reason is given once."""
     reasons = {run.reason or "" for run in missing}
     if len(reasons) <= 1:
         return next(iter(reasons), None)

@@ -1,7 +1,7 @@
-"""One fit in a process of its own: ``python -m fieldmark.compare.one_run``, its job comes through stdin.
+"""Fit a model in its own process: ``python -m fieldmark.compare.one_run`` reads its job from stdin.
 
-So the peak of memory and the processor time are this run's own, nothing is warm from the run before, and a crash ends
-one run and not the comparison.
+So peak memory and processor time belong to this run, no caches are warm from other runs, and a crash ends one run
+but not the comparison.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ FACTS = "run.json"
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What one process is to do.
+    """The job of one process.
 
     Attributes:
         prepared: The photos with their splits; the test photos are not opened.
-        settings: Of the fit, as JSON values.
-        out: The model folder.
+        settings: Settings of the fit, as JSON values.
+        out: Model folder.
         trouble: File to write if the fit fails: ``kind`` (skipped or failed) and ``reason``.
-        verbosity: What the process prints.
+        verbosity: Level of the messages that the process prints.
     """
 
     prepared: Prepared
@@ -53,18 +53,18 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a finished run, besides its model.
+    """Facts about a finished run.
 
     Attributes:
-        method: Its name.
-        settings: All of them; a run is used again while they and the data are the same.
-        fingerprint: Of the data.
-        seconds: Wall time of the training, its calibration and the writing of the model.
-        cpu_seconds: Processor time of the same.
-        peak_bytes: Most memory that the process held; None where the system does not tell.
-        parameters: Weights.
-        ms_per_photo: Wall time of an answer, from the file to probabilities, by ONNX Runtime.
-        val_top1: On val; None without val photos.
+        method: Name of the method.
+        settings: All settings; a run is reused while they and the data are the same.
+        fingerprint: Fingerprint of the data.
+        seconds: Wall time of training, calibration and writing the model.
+        cpu_seconds: Processor time of the same steps.
+        peak_bytes: Peak memory of the process; None if the system does not report it.
+        parameters: Number of weights.
+        ms_per_photo: Wall time of a prediction with ONNX Runtime, from file to probabilities.
+        val_top1: Top-1 on val; None without val photos.
         fieldmark: Version that made the run.
     """
 
@@ -116,7 +116,7 @@ def do(job: Job) -> Facts:
 
 
 class _own_cache:
-    """An empty cache for a while: features that another run has computed would make this one look quicker."""
+    """Context with an empty cache: features that another run has cached would make this run look faster."""
 
     def __enter__(self) -> None:
         self._before = os.environ.get("FIELDMARK_CACHE")
@@ -132,7 +132,7 @@ class _own_cache:
 
 
 def main() -> int:
-    """Do the job on stdin. Exit codes: 0 done, 1 not, with the reason in the job's `trouble` file."""
+    """Do the job on stdin. Exit codes: 0 success; 1 failure, with the reason in the job's `trouble` file."""
     use_large_pages()
     job: Job = pickle.load(sys.stdin.buffer)  # from the process that started this one
     set_verbosity(job.verbosity)
@@ -143,7 +143,7 @@ def main() -> int:
     except FieldmarkError as error:
         _tell(job, "skipped" if isinstance(error, DataError) else "failed", str(error))
         return 1
-    except Exception as error:  # one method's trouble is a line in the table, not the end of the others
+    except Exception as error:  # a failed method is a line in the table; the other methods go on
         import traceback
 
         traceback.print_exc()

@@ -1,4 +1,4 @@
-"""A further row for a method of parts: its accuracy with the true parts of each test photo."""
+"""Build an oracle row for a part-based method: its accuracy with the annotated parts of the test photos."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ from fieldmark.structures import RecordList
 __all__ = ["oracle_row"]
 
 _KEPT = "test_true_parts.json"
-"""In the model folder, which is written anew when the run is."""
+"""In the model folder, so that a new run removes it."""
 
 
 def oracle_row(row: MethodRow, runs: Sequence[Run], test: RecordList) -> MethodRow | None:
-    """The same models with the true boxes and parts of the test photos; None where there is no such thing.
+    """Return the row of the same models with the annotated boxes and parts of the test photos.
 
-    It is no competitor: it shows what better detection could gain.
+    It is not a competitor: it shows what better part detection could gain. The result is None if the photos have no
+    annotated parts, or if the method does not learn from parts.
 
     Args:
-        row: Of the method without help.
-        runs: Its runs.
+        row: Row of the method without annotations.
+        runs: Runs of the method.
         test: The test photos.
     """
     if not any(record.box is not None and record.parts for record in test):
@@ -50,7 +51,7 @@ def oracle_row(row: MethodRow, runs: Sequence[Run], test: RecordList) -> MethodR
         difference=None,
         mcnemar=(),
         standing="none",
-        verdict="gets the true parts of each test photo: what better detection could gain",
+        verdict="uses the annotated parts of each test photo: what better part detection could gain",
         ms_per_photo=None,
         class_top1=(),
     )
@@ -61,7 +62,7 @@ def _learns_from_parts(method: str) -> bool:
 
 
 def _measured(folder: Path, test: RecordList) -> dict[str, float]:
-    """The figures, computed once and kept beside the model."""
+    """Return the accuracies; they are computed once and stored in the model folder."""
     from fieldmark.artifact.load import load_manifest
     from fieldmark.evaluation.oracle import evaluate_with_annotations
 

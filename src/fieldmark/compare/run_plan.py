@@ -27,11 +27,11 @@ _COMMON = ("seed", "classes", "val_fraction", "test_fraction")
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A method as the user wrote it.
+    """A method as the user gives it.
 
     Attributes:
-        label: Its name in the table.
-        method: In `METHODS`.
+        label: Name in the table.
+        method: Name in `METHODS`.
         overrides: Its own settings, as ``key=value``.
     """
 
@@ -42,13 +42,13 @@ class Spec:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of the comparison: a method with all of its settings but the seed.
+    """A line of the comparison: a method with all its settings except the seed.
 
     Attributes:
-        spec: As it was asked for.
-        options: What it shares with the others, as far as it has such settings.
+        spec: The method as the user gives it.
+        options: Shared settings that the method has.
         overrides: ``key=value`` texts, the shared ones first.
-        not_taken: Shared settings that this method does not have.
+        not_taken: Shared settings that the method does not have.
     """
 
     spec: Spec
@@ -61,35 +61,35 @@ class Entry:
         return self.spec.label
 
     def settings(self, seed: int) -> FitSettings:
-        """The settings of one run."""
+        """Return the settings of one run."""
         return build_settings(self.spec.method, dict(self.options) | {"seed": seed}, overrides=self.overrides)
 
 
 def parse_specs(text: str) -> list[Spec]:
-    """Methods with commas between them, each as ``name``, ``name[key=value,...]`` or ``label:name[...]``.
+    """Parse a comma-separated list of methods: ``name``, ``name[key=value,...]`` or ``label:name[...]``.
 
-    A value may hold commas itself: ``fine_tune[poolings=avg,cov,epochs=6]``.
+    A value may itself contain commas: ``fine_tune[poolings=avg,cov,epochs=6]``.
 
     Raises:
-        SettingError: The text is no such list, a method does not exist, or two lines have one name.
+        SettingError: The text cannot be parsed, a method does not exist, or two methods have the same label.
     """
     specs = [_parse_spec(part.strip()) for part in re.split(r",(?![^\[]*\])", text) if part.strip()]
     if not specs:
-        raise SettingError("expected methods to compare such as fine_tune,isqrt_cov, but got none")
+        raise SettingError("no methods to compare: give their names, such as fine_tune,isqrt_cov")
     _demand_unique([spec.label for spec in specs])
     return specs
 
 
 def plan_entries(specs: Sequence[Spec], options: Mapping[str, Any], overrides: Sequence[str] = ()) -> list[Entry]:
-    """Lines with everything that the methods share.
+    """Return a line for each method, with the shared settings.
 
     Args:
         specs: The methods.
-        options: Shared settings by name; None means not given. A method without such a setting does without.
-        overrides: Shared ``key=value`` texts; at least one method has to know each.
+        options: Shared settings by name; None means not given. Methods without a setting ignore it.
+        overrides: Shared ``key=value`` texts; at least one method must have each setting.
 
     Raises:
-        SettingError: A setting that no method has, one that decides the split, or a value that does not fit.
+        SettingError: No method has a setting, a setting changes the split, or a value is not valid.
     """
     shared = {name: value for name, value in options.items() if value is not None}
     if "epochs" not in shared and "budget" not in shared:
@@ -98,13 +98,13 @@ def plan_entries(specs: Sequence[Spec], options: Mapping[str, Any], overrides: S
         for text in spec.overrides:
             if _key(text) in _COMMON:
                 raise SettingError(
-                    f"'{_key(text)}' of {spec.label} decides the photos, which are the same for all methods: "
-                    "set it for all, by --set, --seeds or --classes"
+                    f"'{_key(text)}' of {spec.label} changes the photos, which must be the same for all methods: "
+                    "set it for all methods with --set, --seeds or --classes"
                 )
     fields = {name for spec in specs for name in settings_class(spec.method).model_fields}
     for text in overrides:
         if _key(text) in ("seed", "classes"):
-            raise SettingError(f"'{_key(text)}' of a comparison has an option of its own: give --seeds N or --classes")
+            raise SettingError(f"'{_key(text)}' cannot be set with --set here: use --seeds N or --classes")
         if _key(text) not in fields:
             raise unknown_name("setting of the compared methods", _key(text), fields - {"method"})
     entries = [_entry(spec, shared, overrides) for spec in specs]
@@ -124,7 +124,7 @@ def _entry(spec: Spec, shared: Mapping[str, Any], overrides: Sequence[str]) -> E
 def _parse_spec(text: str) -> Spec:
     match = _SPEC.fullmatch(text)
     if match is None:
-        raise SettingError(f"a method to compare looks like name, name[key=value] or label:name[...], but got '{text}'")
+        raise SettingError(f"'{text}' is not a method to compare: write name, name[key=value] or label:name[...]")
     method = match["method"].strip()
     if method not in METHODS:
         raise unknown_name("method", method, METHODS)
@@ -134,7 +134,7 @@ def _parse_spec(text: str) -> Spec:
 
 
 def _split_settings(text: str, spec: str) -> tuple[str, ...]:
-    """``a=1,b=x,y`` to ``a=1`` and ``b=x,y``."""
+    """Split ``a=1,b=x,y`` into ``a=1`` and ``b=x,y``."""
     settings: list[str] = []
     for part in filter(None, (part.strip() for part in text.split(","))):
         if "=" in part:
@@ -142,7 +142,7 @@ def _split_settings(text: str, spec: str) -> tuple[str, ...]:
         elif settings:
             settings[-1] += f",{part}"
         else:
-            raise SettingError(f"the settings of a method look like name[key=value,...], but got '{spec}'")
+            raise SettingError(f"the settings in '{spec}' are not valid: write name[key=value,...]")
     return tuple(settings)
 
 
@@ -154,5 +154,5 @@ def _demand_unique(labels: Iterable[str]) -> None:
     seen: set[str] = set()
     for label in labels:
         if label in seen:
-            raise SettingError(f"two methods are named '{label}': give one of them a label, as in other:{label}")
+            raise SettingError(f"two methods have the label '{label}': give one of them another, such as other:{label}")
         seen.add(label)

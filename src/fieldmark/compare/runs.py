@@ -1,4 +1,4 @@
-"""The runs of a comparison: finished ones are found again, missing ones are made, each in its own process."""
+"""Make the runs of a comparison, each in its own process; finished runs are reused."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from fieldmark.progress import verbosity
 __all__ = ["Run", "make_run", "run_name"]
 
 _STDERR = 2
-"""The process's own: what stands for it in a notebook has no number."""
+"""The process's own stderr: its replacement in a notebook has no file descriptor."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What became of one method with one seed.
+    """Result of one method with one seed.
 
     Attributes:
-        label: Of the method in the table.
-        seed: Of the run.
-        folder: The model folder.
-        facts: Where it is finished.
-        kind: ``skipped`` where the data lack what the method needs.
+        label: Label of the method in the table.
+        seed: Seed of the run.
+        folder: Model folder.
+        facts: Facts of a finished run.
+        kind: ``skipped`` if the data lack what the method needs.
         reason: Why there is no model.
-        reused: Whether it was there already.
+        reused: Whether an earlier run was reused.
     """
 
     label: str
@@ -50,10 +50,10 @@ class Run:
 
 
 def make_run(entry: Entry, seed: int, prepared: Prepared, runs: Path) -> Run:
-    """The finished run in `runs`, if settings and data are still the same; otherwise it is made.
+    """Return the finished run in `runs` if its settings and data are the same; otherwise make it.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C; the process of the fit has ended then.
+        KeyboardInterrupt: Ctrl-C, after the process of the fit has ended.
     """
     settings = entry.settings(seed)
     folder = runs / run_name(entry.label, seed)
@@ -75,7 +75,7 @@ def make_run(entry: Entry, seed: int, prepared: Prepared, runs: Path) -> Run:
 
 
 def run_name(label: str, seed: int) -> str:
-    """Name of a run's folder, from letters that every file system takes."""
+    """Return the name of a run's folder, with characters that every file system accepts."""
     plain = re.sub(r"[^A-Za-z0-9._]+", "-", label).strip("-.")
     if plain != label:
         plain += "-" + hashlib.blake2b(label.encode(), digest_size=3).hexdigest()
@@ -83,7 +83,7 @@ def run_name(label: str, seed: int) -> str:
 
 
 def _in_own_process(job: Job) -> int:
-    """Exit code of the fit."""
+    """Run a job, and return the exit code of its process."""
     warnings = ["-W", "ignore"] if job.verbosity in ("warning", "error") else []
     command = [sys.executable, *warnings, "-m", "fieldmark.compare.one_run"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=_STDERR) as process:
@@ -98,7 +98,7 @@ def _in_own_process(job: Job) -> int:
 
 
 def _finished(folder: Path) -> Facts | None:
-    """The facts of a run that was made to its end."""
+    """Return the facts of a finished run; None if it is not finished."""
     if not (folder / MANIFEST).is_file():
         return None
     try:
@@ -108,7 +108,7 @@ def _finished(folder: Path) -> Facts | None:
 
 
 def _same(known: Mapping[str, Any], settings: FitSettings) -> bool:
-    """Whether a run had these settings. A setting that has come since counts if it is not at its default."""
+    """Return whether a run had these settings. A setting that is new since then must have its default value."""
     wanted = settings.model_dump(mode="json")
     fresh = settings.model_dump(mode="json", include=wanted.keys() - known.keys(), exclude_defaults=True)
     return known == {name: value for name, value in wanted.items() if name in known} and not fresh
@@ -116,5 +116,5 @@ def _same(known: Mapping[str, Any], settings: FitSettings) -> bool:
 
 def _crash(code: int) -> str:
     if code < 0:
-        return f"the process was ended by signal {-code}; 9 usually means that the memory did not suffice"
+        return f"the process was ended by signal {-code}; signal 9 usually means that memory ran out"
     return f"the process ended with exit code {code} and gave no reason"

@@ -16,7 +16,7 @@ __all__ = ["prepare_seeds"]
 def prepare_seeds(
     records: RecordList, seeds: Sequence[int], *, val_fraction: float, test_fraction: float
 ) -> dict[int, Prepared]:
-    """Seed -> its prepared photos. Every file is read once.
+    """Return seed -> prepared photos. Every file is read once.
 
     If the data name no test split, seed 0 carves one for all seeds, so that all runs are tested on the same photos.
     If the data name no val split, each run's own seed carves it from train.

@@ -48,26 +48,25 @@ def compare(
     overrides: Sequence[str] = (),
     **options: Any,
 ) -> Comparison:
-    """Train methods alike and measure them on the same test photos.
+    """Train methods under the same conditions, and measure them on the same test photos.
 
     Every method gets the same backbone, weights, image size, splits and training budget. A finished run stays in
-    ``out/runs`` and is used again while its settings and data are the same, so a comparison can be made in pieces.
-    The test split is opened at the end, when all fits are written.
+    ``out/runs`` and is reused while its settings and data are the same, so a comparison can be made in several steps.
+    The test split is opened after all fits.
 
     Args:
-        data: A folder of class folders, a CSV, a known data set, or records that `read` gave.
+        data: A folder of class folders, a CSV, a known data set, or records of `read`.
         out: Folder for the runs, ``compare.json`` and ``compare.html``.
-        methods: With commas between them, each as ``name``, ``name[key=value,...]`` or ``label:name[...]``;
-            all methods if left out.
+        methods: A comma-separated list; each as ``name``, ``name[key=value,...]`` or ``label:name[...]``. Default: all.
         seeds: Number of seeds; they count from 0.
-        baseline: One of the methods, by its label, or another in the same form; by default the backbone with
-            average pooling and a linear layer, fine-tuned.
+        baseline: Label of one of the methods, or another method in the same form. Default: the fine-tuned backbone with
+            average pooling and a linear layer.
         classes: See `choose_classes`.
         overrides: ``key=value`` texts for all methods that have such a setting.
         **options: Shared settings by name, such as ``backbone``, ``image_size``, ``epochs``, ``budget``.
 
     Raises:
-        FieldmarkError: The input is wrong; the message says what to do.
+        FieldmarkError: The input is not valid; the message says what to do.
     """
     if seeds < 1:
         raise SettingError(f"a comparison needs at least one seed, but got {seeds}")
@@ -107,7 +106,7 @@ def compare(
 
 
 def _choose(methods: str | None, baseline: str | None) -> tuple[list[Spec], str]:
-    """The methods, the baseline first, and its label."""
+    """Return the methods, the baseline first, and the label of the baseline."""
     specs = parse_specs(methods if methods is not None else ",".join(_trainable_methods()))
     labels = [spec.label for spec in specs]
     if baseline is not None and baseline in labels:
@@ -120,12 +119,12 @@ def _choose(methods: str | None, baseline: str | None) -> tuple[list[Spec], str]
 
 
 def _trainable_methods() -> list[str]:
-    """All methods that learn from photos, plug-ins included."""
+    """Return all methods that train on photos, with plug-ins."""
     return [name for name in METHODS if not METHODS.load(name).needs_models]
 
 
 def _shared(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The shared settings, the backbone and its image size named in any case: some methods would choose others."""
+    """Return the shared settings with a backbone and its image size: some methods have other defaults."""
     from fieldmark.backbones.factory import resolve_name
 
     shared = dict(options)
@@ -141,7 +140,7 @@ def _shared(options: Mapping[str, Any]) -> dict[str, Any]:
 def _make_all(
     entries: Sequence[Entry], seeds: Sequence[int], prepared: Mapping[int, Any], runs: Path
 ) -> dict[str, list[Run]]:
-    """Label -> runs. All methods with one seed come before the next seed, so that an early stop leaves a table."""
+    """Return label -> runs. Each seed runs with all methods before the next, so that an early stop leaves a table."""
     made: dict[str, list[Run]] = {entry.label: [] for entry in entries}
     total = len(entries) * len(seeds)
     for seed in seeds:
@@ -162,7 +161,7 @@ def _told(run: Run) -> str:
 
 
 def _measure(runs: Mapping[str, Sequence[Run]], base: str, test: RecordList) -> tuple[MethodRow, ...]:
-    """Open the test split. All fits are written by now."""
+    """Open the test split, after all fits, and return the rows of the table."""
     predictions = {
         label: {run.seed: predictions_on_test(run.folder, test) for run in of_method if run.facts is not None}
         for label, of_method in runs.items()
@@ -177,8 +176,4 @@ def _measure(runs: Mapping[str, Sequence[Run]], base: str, test: RecordList) -> 
 
 
 def _notes(entries: Sequence[Entry]) -> tuple[str, ...]:
-    return tuple(
-        f"{entry.label} has no setting {' or '.join(entry.not_taken)} and goes without"
-        for entry in entries
-        if entry.not_taken
-    )
+    return tuple(f"{entry.label} has no setting {' or '.join(entry.not_taken)}" for entry in entries if entry.not_taken)

@@ -1,4 +1,4 @@
-"""Some of a data set's classes: a selection for a quick look, or all but a few that are not classes."""
+"""Select some classes of a data set, or drop those that are not classes."""
 
 from __future__ import annotations
 
@@ -16,32 +16,31 @@ _RANGE = re.compile(r"(\d*):(\d*)")
 
 
 def choose_classes(records: RecordList, selection: str) -> RecordList:
-    """Return the photos of some classes, labelled anew from 0; the classes keep their order.
+    """Return the photos of some classes, with new labels from 0; the classes keep their order.
 
     Args:
-        records: What a reader gave.
-        selection: A range of class indices such as ``0:20`` (the last one is left out) or ``:20``, or names with
-            commas between them.
+        records: Records of a reader.
+        selection: A half-open range of class indices such as ``0:20`` or ``:20``, or names separated by commas.
 
     Raises:
-        DataError: Fewer than two classes are chosen.
-        SettingError: There is no class of that name.
+        DataError: The selection has fewer than two classes.
+        SettingError: No class has that name.
     """
     span = _RANGE.fullmatch(selection.strip())
     wanted = _in_range(records, span) if span and selection not in records.classes else _by_name(records, selection)
     if len(wanted) < 2:
         raise DataError(
-            f"expected at least two of the {len(records.classes)} classes, but '{selection}' chooses {len(wanted)}: "
+            f"'{selection}' selects {len(wanted)} of the {len(records.classes)} classes, but at least two are needed: "
             "give a wider range such as 0:20, or more names"
         )
     return _with_labels(records, wanted)
 
 
 def drop_classes(records: RecordList, names: Sequence[str]) -> RecordList:
-    """The photos without those of some classes, such as "Not sure".
+    """Return the photos without those of some classes, such as "Not sure".
 
     Raises:
-        SettingError: There is no class of that name.
+        SettingError: No class has that name.
     """
     dropped = {fold_name(name) for name in names}
     for name in sorted(dropped - set(records.classes)):
@@ -61,7 +60,7 @@ def _in_range(records: RecordList, span: re.Match[str]) -> list[int]:
 
 
 def _by_name(records: RecordList, selection: str) -> list[int]:
-    """Return the labels of the named classes, in the data set's order. A single name may contain commas."""
+    """Return labels of the named classes, in the data set's order. A single name may itself contain commas."""
     if selection in records.class_to_idx:
         return [records.class_to_idx[selection]]
     names = [fold_name(name) for name in selection.split(",") if name.strip()]

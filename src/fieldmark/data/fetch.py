@@ -1,4 +1,4 @@
-"""Bring a published data set onto this machine, where its publisher still offers it."""
+"""Download published data sets that their publishers still offer."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FETCHABLE: dict[str, tuple[Callable[[Path], None], str]] = {
     "oxford_flowers102": (_flowers, "flowers-102"),
     "oxford_pets": (_pets, "oxford-iiit-pet"),
 }
-"""Name -> what downloads it (torchvision, checksums included) and the folder that it makes."""
+"""Name -> download function (torchvision checks the files) and the folder that it makes."""
 
 BY_HAND: dict[str, str] = {
     "cub200_2011": "its page at Caltech (CUB_200_2011.tgz); unpack it and name the folder that holds images.txt",
@@ -44,29 +44,29 @@ BY_HAND: dict[str, str] = {
     "nabirds": "the Cornell Lab of Ornithology, after agreeing to its terms; name the folder that holds images.txt",
     "inaturalist": "the competition's page; name the folder that holds the JSON files and the photos",
 }
-"""Data sets whose publishers ask for a click, a form or a mirror, and where to go."""
+"""Data sets that need a click, a form or a mirror -> where to get them."""
 
 
 def fetch(name: str, root: Path) -> Path:
-    """Download a data set below `root`; the folder to give to ``fit``.
+    """Download a data set into `root`, and return the folder to give to ``fit``.
 
     Raises:
-        SettingError: There is no such data set.
-        DataError: It has to be fetched by hand, or the download failed.
+        SettingError: No data set has that name.
+        DataError: It must be downloaded by hand, or the download failed.
     """
     known = {*FETCHABLE, *BY_HAND}
     if name not in known:
         raise unknown_name("data set", name, known)
     if name in BY_HAND:
-        raise DataError(f"{name} has to be fetched by hand from {BY_HAND[name]}")
+        raise DataError(f"{name} must be downloaded by hand from {BY_HAND[name]}")
     download, folder = FETCHABLE[name]
     root.mkdir(parents=True, exist_ok=True)
     try:
         download(root)
-    except Exception as error:  # torchvision passes on whatever the network raises
+    except Exception as error:  # torchvision passes on all errors of the network
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise DataError(
-            f"{name} could not be downloaded into {root} ({reason}); check the connection, then repeat"
+            f"{name} could not be downloaded into {root} ({reason}); check the connection, then try again"
         ) from error
     READERS.load(name).read(root / folder)
     return root / folder

@@ -1,4 +1,4 @@
-"""From records as they were read to records that can be trained on: bad photos out, duplicates kept together."""
+"""Prepare records for training: drop unusable photos, group duplicates, assign splits."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ __all__ = ["Prepared", "Survey", "prepare", "survey"]
 
 @dataclass(frozen=True)
 class Survey:
-    """What one look at every photo shows.
+    """Findings from reading every photo once.
 
     Attributes:
-        everything: The records as they were read.
-        facts: What was found in the file of each.
-        records: The usable ones among them, in their order, their splits as they were.
+        everything: All records of the reader.
+        facts: Facts about the file of each record.
+        records: The usable records, in the same order and with the same splits.
         pairs: Duplicates, as indices into `records`.
     """
 
@@ -37,18 +37,18 @@ class Survey:
 
     @property
     def left_out(self) -> tuple[PhotoFacts, ...]:
-        """The bad files; each has a `reason`."""
+        """The unusable files; each has a `reason`."""
         return tuple(photo for photo in self.facts if not photo.usable)
 
     def groups(self, more: Iterable[DuplicatePair] = ()) -> list[int]:
-        """A number for each of `records`; photos with equal numbers show the same moment."""
+        """Return a group number for each of `records`; duplicates share a number."""
         return duplicate_groups(len(self.records), [*self.pairs, *more])
 
     def findings(self, more: Iterable[DuplicatePair] = ()) -> list[Finding]:
         """Return all findings, the worst first.
 
         Args:
-            more: Further duplicates, such as embeddings find; those that are known already count once.
+            more: Further duplicates, such as those that embeddings show. Known ones count once.
         """
         known = {(pair.first, pair.second) for pair in self.pairs}
         fresh = [pair for pair in more if (pair.first, pair.second) not in known]
@@ -69,12 +69,12 @@ class Survey:
 
 @dataclass(frozen=True)
 class Prepared:
-    """The photos of a fit, and what was found in them.
+    """The photos of a fit, and the findings about them.
 
     Attributes:
-        photos: The usable ones; each has a split and a role.
-        findings: What a person should know, the worst first.
-        left_out: The files that could not be used; each has a `reason`.
+        photos: The usable photos; each has a split and a role.
+        findings: Findings for the user, the worst first.
+        left_out: The unusable files; each has a `reason`.
     """
 
     photos: PhotoTable
@@ -83,7 +83,7 @@ class Prepared:
 
 
 def survey(records: RecordList) -> Survey:
-    """Read every photo once and compare each with each."""
+    """Read every photo once, and find duplicates."""
     facts = inspect_photos(records.paths, trim_bottom=[record.trim_bottom for record in records])
     usable = [index for index, photo in enumerate(facts) if photo.usable]
     good = [facts[index] for index in usable]
@@ -102,16 +102,16 @@ def prepare(
     val_fraction: float = VAL_FRACTION,
     test_fraction: float = TEST_FRACTION,
 ) -> Prepared:
-    """Leave out bad photos, keep duplicates together, carve the splits that the data set does not name.
+    """Drop unusable photos, group duplicates, and carve the splits that the data set lacks.
 
     Args:
-        records: What a reader gave.
-        seed: Decides which photos become validation and test; see `carve`.
-        val_fraction: Share of train that becomes validation where the data set has none.
-        test_fraction: Share that becomes test where the data set has none.
+        records: Records of a reader.
+        seed: Seed of the split; see `carve`.
+        val_fraction: Share of train that becomes val if the data set has none.
+        test_fraction: Share that becomes test if the data set has none.
 
     Raises:
-        DataError: No photo is usable, only one class has any, or a class has too few.
+        DataError: No photo is usable, only one class has usable photos, or a class has too few.
     """
     seen = survey(records)
     _demand_enough(seen)
@@ -124,29 +124,29 @@ def prepare(
 def _demand_enough(seen: Survey) -> None:
     records, counts = seen.records, Counter(seen.records.labels)
     if not records:
-        reason = f"; the first: {seen.left_out[0].reason}" if seen.left_out else ""
-        raise DataError(f"expected photos to train on, found none usable among {len(seen.facts):,}{reason}")
+        reason = f". The first: {seen.left_out[0].reason}" if seen.left_out else ""
+        raise DataError(f"none of the {len(seen.facts):,} photos is usable: add photos to train on{reason}")
     if len(counts) == 1:
         name = records.classes[records[0].label]
-        raise DataError(f"expected usable photos of at least two classes, found only '{name}': add another class")
+        raise DataError(f"only the class '{name}' has usable photos, but at least two classes are needed: add a class")
     few = [label for label in range(len(records.classes)) if counts[label] < 2]
     if few:
         raise DataError(
-            f"expected at least two usable photos of every class, found {_shown(seen, few)}:"
-            " add photos, or take out what has no more"
+            f"every class needs at least two usable photos, but found {_shown(seen, few)}:"
+            " add photos, or remove these classes"
         )
     training = {record.label for record in records if record.split in (None, "train")}
     untrained = [label for label in counts if label not in training]
     if untrained:
         name = records.classes[min(untrained)]
         raise DataError(
-            f"expected photos to train on for every class, found '{name}' only in other splits:"
-            " move some of them into train, or take the class out"
+            f"the class '{name}' has no photos in train, only in other splits:"
+            " move some of them into train, or remove the class"
         )
 
 
 def _shown(seen: Survey, labels: Sequence[int], limit: int = 3) -> str:
-    """How many usable photos some classes have, such as ``1 of 'Iris' (2 left out), 0 of 'Rose'``."""
+    """Return the number of usable photos of some classes, such as ``1 of 'Iris' (2 left out), 0 of 'Rose'``."""
     counts = Counter(seen.records.labels)
     read = Counter(seen.everything.labels)
     shown = []

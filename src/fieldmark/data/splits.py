@@ -1,4 +1,4 @@
-"""Carve validation and test photos out of a data set: seeded, stratified, and never through a group."""
+"""Carve val and test photos out of a data set: seeded, stratified, groups kept together."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ __all__ = ["MIN_PHOTOS", "TEST_FRACTION", "VAL_FRACTION", "carve", "join_groups"
 VAL_FRACTION = 0.1
 TEST_FRACTION = 0.2
 MIN_PHOTOS = 3
-"""A class with fewer photos to train on gives none of them away."""
+"""A class with fewer train photos keeps all of them in train."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Cluster:
-    """Photos that stay together, all of them in train so far."""
+    """Photos that must stay in one split; all of them are in train so far."""
 
     members: tuple[int, ...]
     counts: Mapping[int, int]
@@ -40,32 +40,31 @@ def carve(
     test_fraction: float = TEST_FRACTION,
     seed: int = 0,
 ) -> RecordList:
-    """Give every record a split.
+    """Assign a split to every record.
 
-    A split that the data set names is kept as it is. Where it names no test split, one is carved from train;
-    then, where it names no validation split, that is carved from what is left of train. Records without a
-    split count as train.
+    Splits of the data set are kept. If it has no test split, one is carved from train. If it has no val split, one
+    is then carved from the rest of train. Records without a split count as train.
 
     The rules, for each class with n photos in train:
 
-    - n < `MIN_PHOTOS`: all of them stay in train.
-    - Otherwise round(n * fraction) photos are wanted, at least one. Groups are drawn in an order that depends
-      on nothing but `seed` and the photos' paths inside the data set. Each is taken if that brings the number
-      closer to the wanted one; so a class whose groups hold no other classes meets it within half a group.
-    - If every group of a class is too large for that, its smallest is taken where half of the class stays.
+    - n < `MIN_PHOTOS`: all photos stay in train.
+    - Otherwise the target is round(n * fraction) photos, at least one. Groups are drawn in an order that depends
+      only on `seed` and the photos' paths inside the data set. A group is taken if that brings the number closer to
+      the target. So a class whose groups contain no other classes meets its target within half a group.
+    - If every group of a class is too large for that, the smallest is taken if half of the class stays in train.
     - Train keeps at least one photo.
-    - A group (a number of `groups` or a `Record.group`) goes as a whole. One that a split of the data set
-      already cuts through stays where it is.
+    - A group (a number of `groups` or a `Record.group`) moves as a whole. A group that the data set's own splits
+      already divide does not move.
 
     Args:
         records: The photos; their order does not matter.
         groups: A number for each record; photos with equal numbers stay together.
-        val_fraction: Share of train that becomes validation, 0 to 0.5; 0 carves none.
+        val_fraction: Share of train that becomes val, 0 to 0.5; 0 carves none.
         test_fraction: Share of train that becomes test, 0 to 0.5; 0 carves none.
-        seed: Another seed, another draw.
+        seed: Seed of the draw.
 
     Raises:
-        SettingError: A fraction lies outside of 0 to 0.5.
+        SettingError: A fraction is not between 0 and 0.5.
     """
     for name, fraction in (("val_fraction", val_fraction), ("test_fraction", test_fraction)):
         if not 0 <= fraction <= 0.5:
@@ -86,11 +85,7 @@ def carve(
 
 
 def join_groups(records: RecordList, groups: Sequence[int]) -> list[int]:
-    """Groups in which the given ones and those that the data set names (`Record.group`) are joined.
-
-    Returns:
-        A number for each record, 0-based.
-    """
+    """Return a 0-based group number for each record, from the given groups joined with those of `Record.group`."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
@@ -109,7 +104,7 @@ def join_groups(records: RecordList, groups: Sequence[int]) -> list[int]:
 
 
 def _keys(records: RecordList) -> list[str]:
-    """A name for each record that is the same wherever the data set lies and in whatever order it is read."""
+    """Return a key for each record that depends neither on the data set's location nor on the reading order."""
     paths = [os.path.normpath(record.path.absolute()) for record in records]
     try:
         start = len(os.path.commonpath({str(Path(path).parent) for path in paths}))
@@ -122,7 +117,7 @@ def _keys(records: RecordList) -> list[str]:
 
 
 def _draw(seed: str, keys: Sequence[str]) -> tuple[bytes, str]:
-    """The place of a group in a random order that other groups have no part in."""
+    """Return the sort key of a group in a random order; other groups do not affect it."""
     first = min(keys)
     return hashlib.blake2b(f"{seed}\0{first}".encode(errors="surrogateescape"), digest_size=16).digest(), first
 
@@ -132,7 +127,7 @@ def _train_sizes(labels: Sequence[int], splits: Sequence[Split]) -> Counter[int]
 
 
 def _clusters(labels: Sequence[int], splits: Sequence[Split], joined: Sequence[int]) -> list[_Cluster]:
-    """The groups that may move: those that lie in train as a whole."""
+    """Return the groups that may move: those that lie completely in train."""
     members: defaultdict[int, list[int]] = defaultdict(list)
     for index, number in enumerate(joined):
         members[number].append(index)
@@ -144,7 +139,7 @@ def _clusters(labels: Sequence[int], splits: Sequence[Split], joined: Sequence[i
 
 
 def _pick(clusters: Sequence[_Cluster], sizes: Mapping[int, int], fraction: float) -> list[_Cluster]:
-    """The groups to move out of train, out of `clusters` in the order of the draw."""
+    """Return the groups to move out of train; `clusters` are in the order of the draw."""
     missing = {label: _wanted(size, fraction) for label, size in sizes.items()}
     left = dict(sizes)
     picked: list[_Cluster] = []

@@ -16,7 +16,7 @@ from fieldmark.structures import RecordList, Split
 __all__ = ["content_keys", "of_split"]
 
 OWN_SHARE = 0.5
-"""Data with at least this share of the model's photos count as its own data, even if they were moved."""
+"""Data with at least this share of the model's photos count as the model's own data, even if they were moved."""
 
 
 def content_keys(records: RecordList) -> list[str]:
@@ -30,17 +30,17 @@ def content_keys(records: RecordList) -> list[str]:
 
 
 def of_split(records: RecordList, contents: Sequence[str], rows: Sequence[SplitRow], split: Split) -> list[int]:
-    """Positions of the photos that belong to a split.
+    """Return positions of the photos that belong to a split.
 
-    - Data that the model was made from, moved or not: its photos lie in the split that they had then, found by
-      their content, or by their path where the content has changed; photos that have come since lie in none.
-    - Other data: the splits that they name themselves. Where they name none, all photos are ``test``.
+    - The model's own data, moved or not: each photo keeps its split from the fit. It is found by its content, or by
+      its path if the content has changed. New photos belong to no split.
+    - Other data: the splits that the data name. If they name none, all photos are ``test``.
 
     Args:
         records: The data.
-        contents: `content_keys` of them.
-        rows: Of the model's split file.
-        split: The one that is wanted.
+        contents: `content_keys` of the records.
+        rows: Rows of the model's split file.
+        split: The split to return.
     """
     by_content = {row.content: row.split for row in rows}
     held = set(contents)

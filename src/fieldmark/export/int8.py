@@ -1,4 +1,4 @@
-"""Static quantisation: backbones in 8-bit integers, with ranges taken from training photos."""
+"""Static quantisation: backbones in 8-bit integers, with ranges from training photos."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _METHOD = "/method/"
 
 
 class _Photos:
-    """Squares of photos, one photo at a time, in the form that the quantiser asks for."""
+    """Inputs of the graph, one photo at a time, for the quantiser."""
 
     def __init__(self, feeds: Iterator[dict[str, NDArray[np.uint8]]]) -> None:
         self._feeds = feeds
@@ -35,13 +35,13 @@ class _Photos:
 
 
 def quantize(graph: bytes, squares: Sequence[Square], photos: Sequence[Record], heads: Collection[str] = ()) -> bytes:
-    """The same graph with its backbones in int8; poolings, heads and calibration stay in float32.
+    """Return the graph with its backbones in int8. Poolings, heads and calibration stay in float32.
 
     Args:
-        graph: ONNX file.
-        squares: Its inputs.
+        graph: Content of an ONNX file.
+        squares: Inputs of the graph.
         photos: Training photos; their activations set the ranges.
-        heads: Names of the methods' own modules, which stay as they are.
+        heads: Names of the methods' own modules, which stay in float32.
 
     Raises:
         DataError: None of the photos can be read.
@@ -51,7 +51,7 @@ def quantize(graph: bytes, squares: Sequence[Square], photos: Sequence[Record], 
 
     feeds = list(_feeds(squares, photos))
     if not feeds:
-        raise DataError(f"none of the {len(photos)} training photos could be read; name the data with --data")
+        raise DataError(f"none of the {len(photos)} training photos could be read; give the data with --data")
     with _quiet(), tempfile.TemporaryDirectory() as folder:
         plain, prepared, small = (Path(folder) / name for name in ("plain.onnx", "prepared.onnx", "small.onnx"))
         plain.write_bytes(graph)
@@ -71,7 +71,7 @@ def quantize(graph: bytes, squares: Sequence[Square], photos: Sequence[Record], 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the quantiser's advice, which it gives through the root logger."""
+    """Suppress the advice that the quantiser logs through the root logger."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -89,7 +89,7 @@ def _feeds(squares: Sequence[Square], photos: Sequence[Record]) -> Iterator[dict
 
 
 def _reader(feeds: Iterator[dict[str, NDArray[np.uint8]]]) -> Any:
-    """ONNX Runtime checks the class, which only exists once it is imported."""
+    """Return the feeds as a subclass of ONNX Runtime's reader, which exists only after its import."""
     from onnxruntime.quantization import CalibrationDataReader
 
     class Reader(_Photos, CalibrationDataReader):  # type: ignore[misc]
@@ -99,10 +99,10 @@ def _reader(feeds: Iterator[dict[str, NDArray[np.uint8]]]) -> Any:
 
 
 def _outside(graph: Path, heads: Collection[str]) -> list[str]:
-    """Names of the nodes that belong to no backbone; none where the exporter did not name them by module.
+    """Return names of the nodes outside the backbones; an empty list if the exporter did not name nodes by module.
 
-    A backbone's layers stand below their member, whether it was called as a whole or layer by layer; what stands there
-    besides is one of the method's own parts, or an operation of the method itself, which has no module's name.
+    The name of a backbone's layer starts with its member's module, however it was called. Other nodes belong to the
+    method's own modules, or are operations of the method without a module name.
     """
     import onnx
 

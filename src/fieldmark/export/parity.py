@@ -1,4 +1,4 @@
-"""Whether an exported file says what the model folder says, photo by photo."""
+"""Compare the answers of an exported file with those of the model folder, photo by photo."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ __all__ = ["Parity", "compare"]
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """Two readers on the same photos.
+    """Two models on the same photos.
 
     Attributes:
-        photos: How many could be read.
-        agreement: Share of them with the same best class.
+        photos: Number of photos that could be read.
+        agreement: Share of photos with the same most probable class.
         difference: Largest difference of a logit, relative to the photo's largest logit.
-        top1_before: Share that the first reader answers right.
-        top1_after: Share that the second one answers right.
+        top1_before: Top-1 of the first model.
+        top1_after: Top-1 of the second model.
     """
 
     photos: int
@@ -38,7 +38,7 @@ class Parity:
 
 
 def compare(first: Graphs, second: Graphs, records: Sequence[Record]) -> Parity:
-    """Read every photo with both.
+    """Run both models on every photo.
 
     Raises:
         DataError: None of the photos can be read.
@@ -56,7 +56,7 @@ def compare(first: Graphs, second: Graphs, records: Sequence[Record]) -> Parity:
     batches = track(in_batches(records, work, batch_size=size), "comparing", -(-len(records) // size))
     rows = [row for batch in batches for row in batch]
     if not rows:
-        raise DataError(f"none of the {len(records)} photos to compare on could be read; name others with --data")
+        raise DataError(f"none of the {len(records)} photos for the comparison could be read; give others with --data")
     labels = np.array([record.label for record, _, _ in rows])
     before = np.array([one.probabilities.argmax() for _, one, _ in rows])
     after = np.array([two.probabilities.argmax() for _, _, two in rows])

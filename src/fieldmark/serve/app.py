@@ -1,4 +1,4 @@
-"""The server as an ASGI application."""
+"""The server as an ASGI application, for `fieldmark serve` and for other ASGI servers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PAGE = Path(__file__).with_name("page")
 
 
 def create_app(model: str | Path, settings: ServeSettings | None = None) -> FastAPI:
-    """A server of one model, which is loaded at once.
+    """Return an application that serves one model. The model is loaded before the function returns.
 
     Args:
         model: A model folder or an exported file.
@@ -81,10 +81,9 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     where, what = str(first["loc"][-1]), str(first["msg"])
-    return JSONResponse({"error": f"'{where}' does not fit ({what}): see /openapi.json for what is expected"}, 422)
+    return JSONResponse({"error": f"'{where}' is not valid ({what}). See /openapi.json for the accepted values."}, 422)
 
 
 async def _busy(_: Request, error: Exception) -> JSONResponse:
-    ends = isinstance(error, Closed)
-    sentence = "the server is shutting down: ask again elsewhere" if ends else "too many photos wait: ask again soon"
-    return JSONResponse({"error": sentence}, 503, {"Retry-After": "1"})
+    reason = "the server is shutting down" if isinstance(error, Closed) else "too many photos are waiting"
+    return JSONResponse({"error": f"{reason}: try again in a moment"}, 503, {"Retry-After": "1"})

@@ -1,4 +1,4 @@
-"""Requests that come at the same time are computed together."""
+"""Compute photos of concurrent requests in one batch."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ R = TypeVar("R")
 
 
 class Full(Exception):
-    """More items wait than are allowed to."""
+    """The queue is full."""
 
 
 class Closed(Exception):
-    """The batcher takes no more items."""
+    """The batcher is closed and takes no more items."""
 
 
 class MicroBatcher(Generic[T, R]):
-    """Worker threads that take what waits, a batch at a time.
+    """Worker threads that process waiting items in batches.
 
     Args:
-        work: A batch to its results in order; an item's result may be an exception, which its waiter gets.
-        batch_size: Items in a batch, at most.
+        work: Maps a batch to one result for each item, in order. An exception as a result is raised for that item only.
+        batch_size: Maximum number of items in a batch.
         max_wait: Seconds that the first item of a batch waits for others.
         threads: Number of workers.
-        max_waiting: Items that may wait.
+        max_waiting: Maximum number of waiting items.
 
     Attributes:
-        accepted: Items that were queued since the start.
+        accepted: Number of items queued since the start.
     """
 
     def __init__(
@@ -61,14 +61,14 @@ class MicroBatcher(Generic[T, R]):
 
     @property
     def waiting(self) -> int:
-        """Items that no worker has taken yet."""
+        """Number of items that no worker has taken yet."""
         return self._queue.qsize()
 
     def submit(self, items: Sequence[T]) -> list[Future[R]]:
-        """Queue items; all of them or none.
+        """Queue all items or none.
 
         Raises:
-            Full: Too many wait already.
+            Full: Too many items are waiting.
             Closed: `close` was called.
         """
         with self._lock:
@@ -83,7 +83,7 @@ class MicroBatcher(Generic[T, R]):
             return futures
 
     def close(self) -> None:
-        """Take no more, finish what was accepted, and end the workers."""
+        """Accept no more items, finish the accepted ones, and stop the workers."""
         with self._lock:
             self._accepts = False
         for _ in self._threads:
@@ -96,7 +96,7 @@ class MicroBatcher(Generic[T, R]):
             batch = [first, *self._joining()]
             try:
                 results = self._work([item for item, _ in batch])
-            except Exception as error:  # whatever went wrong, nobody waits for ever
+            except Exception as error:  # every waiting request must get an answer
                 results = [error] * len(batch)
             for (_, future), result in zip(batch, results, strict=True):
                 if isinstance(result, Exception):
@@ -105,7 +105,7 @@ class MicroBatcher(Generic[T, R]):
                     future.set_result(result)
 
     def _joining(self) -> list[tuple[T, Future[R]]]:
-        """What else comes before the batch is full or the wait is over."""
+        """Return the items that arrive before the batch is full or the wait is over."""
         joined: list[tuple[T, Future[R]]] = []
         deadline = time.monotonic() + self._max_wait
         while len(joined) < self._batch_size - 1:
@@ -113,7 +113,7 @@ class MicroBatcher(Generic[T, R]):
                 entry = self._queue.get(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty:
                 break
-            if entry is None:  # the sign to end is for the outer loop
+            if entry is None:  # the outer loop handles the end
                 self._queue.put(None)
                 break
             joined.append(entry)

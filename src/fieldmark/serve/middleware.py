@@ -1,4 +1,4 @@
-"""What holds for every request: a bounded body, a count, and headers that keep a page to itself."""
+"""Middleware for all requests: limited body size, request metrics, and security headers."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _HEADERS = {
 
 
 _PATIENCE = 8
-"""Bodies up to so many times the limit are read and thrown away; larger ones are cut off."""
+"""Bodies up to this multiple of the limit are read and discarded; larger ones are cut off."""
 
 
 class BoundedBody:
-    """Refuses bodies above a number of bytes with 413, whether they say their length or not."""
+    """Answer 413 to bodies above a number of bytes, with or without a Content-Length header."""
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
         self.app, self.max_bytes = app, max_bytes
@@ -59,13 +59,13 @@ class BoundedBody:
 
 
 async def _drain(receive: Receive) -> None:
-    """Let the sender finish: a browser that is cut off while it sends shows no answer."""
+    """Read the rest of the body: a browser that is cut off while it sends shows no answer."""
     while (message := await receive())["type"] == "http.request" and message.get("more_body"):
         pass
 
 
 class SafeHeaders:
-    """No page of this server asks another host for anything, nor is it shown inside of another page."""
+    """Set headers that stop pages from loading anything from other hosts and from being framed."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -85,7 +85,7 @@ class SafeHeaders:
 
 
 class Measured:
-    """Counts requests by route, status and time."""
+    """Count requests by route, status and time."""
 
     def __init__(self, app: ASGIApp, metrics: RequestCounts) -> None:
         self.app, self.metrics = app, metrics

@@ -1,4 +1,4 @@
-"""Evidence as a picture to lay over the photo: transparent where there is none."""
+"""Draw evidence as a transparent picture that lies over the photo."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from fieldmark.explain.overlay import heat_on
 __all__ = ["overlay", "png", "png_uri"]
 
 MAX_SIDE = 480
-"""Longer side in pixels; the maps themselves have a dozen places along it."""
+"""Longer side in pixels; the evidence maps have only about 12 cells along it."""
 
 _WARM, _COLD = (213, 94, 0), (0, 114, 178)
 _FAINT = 0.1
 
 
 def overlay(evidence: PhotoEvidence, values: NDArray[np.float64]) -> Image.Image:
-    """A map of the evidence, RGBA, with the proportions of the photo: warm above 0, cold below.
+    """Return an evidence map as RGBA with the proportions of the photo: orange above 0, blue below.
 
     Args:
-        evidence: Says where the map lies on the photo.
+        evidence: Gives the position of the map in the photo.
         values: One of its maps.
     """
     scale = min(1.0, MAX_SIDE / max(evidence.size))
@@ -46,5 +46,5 @@ def png(image: Image.Image) -> bytes:
 
 
 def png_uri(image: Image.Image) -> str:
-    """For the ``src`` of an image on a page."""
+    """Return a data URI for the ``src`` of an image element."""
     return "data:image/png;base64," + base64.b64encode(png(image)).decode("ascii")

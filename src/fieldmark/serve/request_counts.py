@@ -1,4 +1,4 @@
-"""What a server counts, in the form that Prometheus reads."""
+"""Server metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["RequestCounts"]
 
 
 class RequestCounts:
-    """Counters of one server, in a registry of its own."""
+    """Metrics of one server, in their own registry."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -22,10 +22,10 @@ class RequestCounts:
         self._batches = Histogram(
             "fieldmark_batch_photos", "Photos computed together.", registry=self.registry, buckets=(1, 2, 4, 8, 16, 32)
         )
-        self._waiting = Gauge("fieldmark_photos_waiting", "Photos that wait for a worker.", registry=self.registry)
+        self._waiting = Gauge("fieldmark_photos_waiting", "Photos waiting for a worker.", registry=self.registry)
 
     def watch_waiting(self, count: Callable[[], int]) -> None:
-        """Ask `count` for the photos that wait whenever the metrics are read."""
+        """Call `count` for the number of waiting photos whenever the metrics are read."""
         self._waiting.set_function(count)
 
     def request(self, route: str, status: int, seconds: float) -> None:
@@ -38,5 +38,5 @@ class RequestCounts:
         self._batches.observe(good + bad)
 
     def text(self) -> bytes:
-        """The exposition format."""
+        """Return the metrics in the exposition format."""
         return generate_latest(self.registry)

@@ -14,10 +14,10 @@ _GRACE = 30
 
 
 def demand_extra() -> None:
-    """Refuse to go on without the libraries of the extra ``serve``.
+    """Check that the libraries of the ``serve`` extra are installed.
 
     Raises:
-        SettingError: One of them is not installed.
+        SettingError: One of them is missing.
     """
     from importlib.util import find_spec
 
@@ -29,7 +29,7 @@ def demand_extra() -> None:
 
 
 def serve(model: str | Path, *, host: str, port: int, settings: ServeSettings) -> None:
-    """Serve a model. Ends on SIGINT or SIGTERM, after what was accepted is answered.
+    """Serve a model. On SIGINT or SIGTERM the server answers accepted requests, then stops.
 
     Raises:
         SettingError: The extra is not installed.

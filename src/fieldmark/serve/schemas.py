@@ -1,4 +1,4 @@
-"""The bodies of the answers, for the OpenAPI page; the words are those of the command line."""
+"""Response bodies for the OpenAPI document. Their fields are those of the command line's JSON."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = [
 
 
 class ErrorBody(BaseModel):
-    """One sentence: what was expected, what came, what to do."""
+    """One sentence: what is wrong, and what to do."""
 
     error: str
 
@@ -32,7 +32,7 @@ class CandidateBody(BaseModel):
 
 
 class AnswerBody(BaseModel):
-    """One line of ``fieldmark predict --json``; `error`, `coverage`, `photos` only where there are any."""
+    """One line of ``fieldmark predict --json``; `error`, `coverage` and `photos` only if they are not empty."""
 
     path: str | None
     candidates: list[CandidateBody]
@@ -50,7 +50,7 @@ class PredictBody(BaseModel):
 
 
 class NeighbourBody(BaseModel):
-    """A known photo; `photo` is where this server shows it small."""
+    """A known photo; `photo` is the URL of its thumbnail on this server."""
 
     path: str
     label: str
@@ -65,7 +65,7 @@ class SearchBody(BaseModel):
 
 
 class ExplainBody(BaseModel):
-    """What ``fieldmark explain --json`` prints under `evidence`, and both maps as pictures to lay over the photo."""
+    """`evidence` as in ``fieldmark explain --json``, and both maps as transparent overlays for the photo."""
 
     evidence: dict[str, Any]
     map_overlay: str
@@ -73,7 +73,7 @@ class ExplainBody(BaseModel):
 
 
 class EnrolBody(BaseModel):
-    """What ``fieldmark enroll --json`` prints."""
+    """The output of ``fieldmark enroll --json``."""
 
     label: str
     photos: int
@@ -86,14 +86,14 @@ class EnrolBody(BaseModel):
 
 
 class UnenrolBody(BaseModel):
-    """The class that left, and the enrolled ones that stay."""
+    """The removed class, and the enrolled classes that remain."""
 
     label: str
     enrolled: list[str]
 
 
 class ModelBody(BaseModel):
-    """What this server can do."""
+    """The model and the limits of this server."""
 
     version: str
     classes: list[str]

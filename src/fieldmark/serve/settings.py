@@ -1,4 +1,4 @@
-"""Settings of a server."""
+"""Settings of the server."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ class ServeSettings:
     """Limits and permissions.
 
     Attributes:
-        max_bytes: Of a request's body.
-        max_pixels: Of a photo, before it is unpacked.
-        max_photos: In one request.
-        max_waiting: Photos that wait for their turn; more are refused with 503.
-        batch_size: Photos that are computed together, at most.
-        max_wait: Seconds that a photo waits for others to join it.
-        threads: That decode and compute; all cores for None.
-        token: Who sends it may enroll; nobody may for None.
-        photos: Where the known photos lie; where the model was made from for None.
+        max_bytes: Maximum size of a request's body.
+        max_pixels: Maximum number of pixels of a photo; checked before decoding.
+        max_photos: Maximum number of photos in a request.
+        max_waiting: Maximum number of waiting photos; more are answered with 503.
+        batch_size: Maximum number of photos in a batch.
+        max_wait: Seconds that a photo waits for others.
+        threads: Threads that decode and compute; None uses all cores.
+        token: Access token for enrolling; None turns enrolling off.
+        photos: Folder of the known photos; None uses the folder that the model was made from.
     """
 
     max_bytes: int = 64_000_000

@@ -1,4 +1,4 @@
-"""Photos out of a request, refused before they cost anything."""
+"""Read the photos of a request, and reject bad ones before they are decoded."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _ANY = 10**12
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A photo as it was sent.
+    """An uploaded photo.
 
     Attributes:
-        name: Of the file, as the sender calls it.
+        name: The sender's name of the file.
         content: Its bytes.
-        error: Why it is no photo, as far as its first bytes tell.
+        error: Why the header is not that of a photo; None if it is.
     """
 
     name: str
@@ -35,24 +35,22 @@ class Upload:
 
 
 async def read_uploads(files: Sequence[UploadFile], settings: ServeSettings) -> list[Upload]:
-    """The photos of a request.
+    """Return the photos of a request.
 
     Raises:
-        HTTPException: 413 for too many of them, or one with too many pixels.
+        HTTPException: 413 if there are too many photos, or if one has too many pixels.
     """
     if len(files) > settings.max_photos:
-        sentence = (
-            f"expected at most {settings.max_photos} photos in a request, got {len(files)}: send several requests"
-        )
+        sentence = f"a request can have at most {settings.max_photos} photos, got {len(files)}: send several requests"
         raise HTTPException(413, sentence)
     return [await _read(file, settings) for file in files]
 
 
 async def read_upload(file: UploadFile, settings: ServeSettings) -> Upload:
-    """The one photo of a request.
+    """Return the only photo of a request.
 
     Raises:
-        HTTPException: 413 for too many pixels, 422 where it is no photo.
+        HTTPException: 413 if it has too many pixels, 422 if it is not a photo.
     """
     upload = await _read(file, settings)
     if upload.error is not None:
@@ -74,8 +72,8 @@ def _flaw(name: str, content: bytes, max_pixels: int) -> str | None:
         return str(error)
     if width * height > max_pixels:
         sentence = (
-            f"{name} has {width} x {height} = {width * height / 1e6:,.0f} million pixels, more than the "
-            f"{max_pixels / 1e6:,.0f} million that are unpacked: scale it down"
+            f"{name} has {width} x {height} = {width * height / 1e6:,.0f} million pixels, but the limit is "
+            f"{max_pixels / 1e6:,.0f} million: scale it down"
         )
         raise HTTPException(413, sentence)
     return None

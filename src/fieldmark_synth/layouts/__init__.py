@@ -1,1 +1,1 @@
-"""The layouts in which a synthetic set can be written: one module each, those of the known data sets."""
+"""Layouts of known data sets that a synthetic set can be written in, one module each."""

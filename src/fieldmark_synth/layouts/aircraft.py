@@ -1,4 +1,4 @@
-"""The layout of FGVC-Aircraft: lists of image ids by split, at three levels of the taxonomy."""
+"""Layout of FGVC-Aircraft: lists of image ids by split, at three levels of the taxonomy."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _describe(root: Path, species: list[Species], photos: list[Photo]) -> None:
 
 
 def _box_row(photo: Photo) -> str:
-    """Corners count from 1 and belong to the box."""
+    """Return the line of a box; its corners count from 1 and lie inside the box."""
     x1, y1, x2, y2 = (int(corner) for corner in photo.truth.box)
     return f"{photo.path.stem} {x1 + 1} {y1 + 1} {x2} {y2}"
 

@@ -1,4 +1,4 @@
-"""What a layout decides: where each photo lies and which files describe them."""
+"""What a layout defines: the path of each photo and the annotation files."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Layout:
     """One way to write a set.
 
     Attributes:
-        name: By which it is chosen.
-        paths: Where each shot's picture goes, relative to the set's folder.
-        describe: Writes the annotation files below the set's folder.
-        val_fraction: Share of the photos in the validation split where the caller names none.
-        has_val: Whether the layout can tell a validation split at all.
-        max_classes: The most classes that it can name; None for no limit of its own.
-        banner: Height in pixels of a copyright strip that each photo carries below the picture.
+        name: Name of the layout, as the user gives it.
+        paths: Returns the path of each shot, relative to the folder of the set.
+        describe: Writes the annotation files into the folder of the set.
+        val_fraction: Default share of the photos in the val split.
+        has_val: Whether the layout can have a val split.
+        max_classes: Maximum number of classes; None for no limit.
+        banner: Height in pixels of a copyright strip below each picture.
     """
 
     name: str
@@ -36,5 +36,5 @@ class Layout:
 
 
 def slug(species: Species) -> str:
-    """A species' name as part of a file name."""
+    """Return the name of a species as part of a file name."""
     return species.name.lower().replace(" ", "-")

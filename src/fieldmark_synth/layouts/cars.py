@@ -1,4 +1,4 @@
-"""The layout of Stanford Cars with the new devkit: MATLAB files with one struct a photo."""
+"""Layout of Stanford Cars with the new devkit: MATLAB files with one struct for each photo."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _describe(root: Path, species: list[Species], photos: list[Photo]) -> None:
 
 
 def _structs(photos: list[Photo], *, labels: bool) -> NDArray[Any]:
-    """A struct array (1, N); the corners count from 1 and belong to the box."""
+    """Return a struct array (1, N); the corners of boxes count from 1 and lie inside the box."""
     fields = (*_BOX_FIELDS, *(("class",) if labels else ()), "fname")
     structs = np.empty((1, len(photos)), dtype=[(field, object) for field in fields])
     for index, photo in enumerate(photos):

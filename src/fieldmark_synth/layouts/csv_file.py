@@ -1,4 +1,4 @@
-"""One CSV with a row a photo: path, label, split, group, box, family, genus."""
+"""Layout of one CSV with a row for each photo: path, label, split, group, box, family, genus."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _describe(root: Path, species: list[Species], photos: list[Photo]) -> None:
         writer.writerow(_COLUMNS)
         for photo in photos:
             one = species[photo.label]
-            # Every picture shows a bird of its own, so every picture is a group of its own.
+            # Every picture shows a different bird, so it is its own group.
             row = (photo.path, one.name, photo.split, photo.path.stem, *photo.truth.box, one.family, one.genus)
             writer.writerow(row)
 

@@ -1,4 +1,4 @@
-"""The layout of CUB-200-2011: text files joined by image id, with boxes and parts."""
+"""Layout of CUB-200-2011: text files joined by image id, with boxes and parts."""
 
 from __future__ import annotations
 

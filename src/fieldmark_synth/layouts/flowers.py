@@ -1,4 +1,4 @@
-"""The layout of Oxford Flowers-102: numbered photos, labels and splits in MATLAB files."""
+"""Layout of Oxford Flowers-102: numbered photos; labels and splits in MATLAB files."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ def _describe(root: Path, species: list[Species], photos: list[Photo]) -> None:
     savemat(root / "setid.mat", members)
 
 
-# The files of this layout name no class: readers know the 102 names of the original set.
+# The files of this layout have no class names: readers use the 102 names of the original set.
 FLOWERS = Layout("flowers", _paths, _describe, val_fraction=0.2, max_classes=102)

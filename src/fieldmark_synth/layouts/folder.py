@@ -1,4 +1,4 @@
-"""Class folders in train, val and test; below folders of family and genus, if wanted."""
+"""Layouts of class folders in train, val and test, optionally inside folders of family and genus."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _name(shot: Shot, species: list[Species]) -> str:
 
 
 def _describe(root: Path, species: list[Species], photos: list[Photo]) -> None:
-    """Folders say it all."""
+    """Write nothing: the folders hold all annotations."""
 
 
 FOLDER = Layout("folder", _flat, _describe)

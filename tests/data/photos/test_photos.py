@@ -238,7 +238,7 @@ def test_error_texts(tmp_path: Path) -> None:
         "low.png is 15 pixels high, too low to trim 20 off its bottom: remove it or trim less"
     )
     assert message("wide.png", encoded(Image.new("RGB", (2000, 1000)), "PNG"), max_pixels=1_000_000) == (
-        "wide.png has 2000 x 1000 = 2 million pixels, more than the 1 million that are unpacked: scale it down"
+        "wide.png has 2000 x 1000 = 2 million pixels, but the limit is 1 million: scale it down"
     )
     assert message("bomb.png", bomb_png()).startswith("bomb.png has too many pixels to unpack safely (")
     (tmp_path / "folder.jpg").mkdir()

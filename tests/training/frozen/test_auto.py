@@ -1,4 +1,4 @@
-"""``auto`` chooses by cross-validation, says what it did, and keeps to what the user named."""
+"""``auto`` chooses by cross-validation, logs its steps, and respects the user's settings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def recognizer(birds: Path, tmp_path_factory: pytest.TempPathFactory) -> Recogni
     return fit(birds, tmp_path_factory.mktemp("auto") / "model", image_size=64)
 
 
-def test_a_size_of_the_users_is_kept(recognizer: Recognizer) -> None:
+def test_the_image_size_of_the_user_is_kept(recognizer: Recognizer) -> None:
     assert {member.preprocess.image_size for member in recognizer.manifest.members} == {64}
 
 
@@ -30,7 +30,7 @@ def test_members_share_the_answer_evenly(recognizer: Recognizer) -> None:
     assert len(set(weights)) == 1
 
 
-def test_the_account_is_kept_and_shown(recognizer: Recognizer) -> None:
+def test_the_log_is_stored_and_printed(recognizer: Recognizer) -> None:
     assert recognizer.manifest.steps
     assert "by cross-validation" in recognizer.manifest.steps[0]
     assert all(step in recognizer.card for step in recognizer.manifest.steps)

@@ -1,4 +1,4 @@
-"""Cached descriptors as rows: scaled, joined, in chunks, views beside each other."""
+"""The design matrix: scaling, joined descriptors, chunks, and rows of all views."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COLUMNS = {"avg": slice(0, 3), "cov": slice(3, 8)}
 
 @pytest.fixture
 def table(tmp_path: Path) -> FeatureTable:
-    """9 photos with 2 views; the rows of the cache lie in another order than the photos."""
+    """9 photos with 2 views; the order of the cache's rows differs from that of the photos."""
     rng = np.random.default_rng(0)
     values = (rng.normal(size=(18, 8)) * ([10] * 3 + [0.1] * 5) + 2).astype(np.float32)
     cache = FeatureCache(tmp_path, 8)
@@ -59,7 +59,7 @@ def test_views_of_a_photo_lie_beside_each_other(table: FeatureTable) -> None:
 
 @pytest.mark.parametrize("views", [1, 2])
 @pytest.mark.parametrize("chunk_bytes", [1, 100, 1 << 20])
-def test_chunks_joined_are_the_whole(
+def test_joined_chunks_equal_the_whole_matrix(
     table: FeatureTable, views: int, chunk_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(design_matrix, "_CHUNK_BYTES", chunk_bytes)

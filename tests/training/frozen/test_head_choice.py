@@ -1,4 +1,4 @@
-"""Cross-validation picks what separates the classes, and nothing larger than it pays for."""
+"""Cross-validation picks the descriptors that separate the classes, and no larger set without a gain."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ POSITIONS = np.arange(len(LABELS))
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> FeatureTable:
-    """``good`` tells the classes apart, ``noise`` does not, ``twin`` is ``good`` once more."""
+    """``good`` separates the classes, ``noise`` does not, ``twin`` is a copy of ``good``."""
     rng = np.random.default_rng(0)
     good = rng.normal(size=(CLASSES, 6))[LABELS] + 0.3 * rng.normal(size=(len(LABELS), 6))
     noise = rng.normal(size=(len(LABELS), 6))
@@ -49,11 +49,11 @@ def test_a_larger_set_that_adds_nothing_loses(table: FeatureTable) -> None:
 
 
 def test_noise_is_at_chance(table: FeatureTable) -> None:
-    """Out-of-fold figures do not flatter: what carries nothing scores as guessing does."""
+    """Out-of-fold accuracy is not optimistic: noise scores like guessing."""
     assert _choose(table, ("noise",)).accuracy < 0.5
 
 
-def test_the_figures_are_out_of_fold(table: FeatureTable) -> None:
+def test_the_logits_are_out_of_fold(table: FeatureTable) -> None:
     choice = _choose(table, ("good",))
     assert choice.logits.shape == (len(LABELS), CLASSES)
     assert choice.accuracy == pytest.approx((choice.logits.argmax(1) == LABELS).mean())
@@ -68,7 +68,7 @@ def test_the_same_seed_gives_the_same_choice(table: FeatureTable) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_groups_never_part(seed: int) -> None:
+def test_groups_stay_together(seed: int) -> None:
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 4, 200)
     groups = labels * 50 + rng.integers(0, 12, 200)
@@ -82,7 +82,7 @@ def test_every_fold_has_every_class() -> None:
     assert all(set(LABELS[folds == fold]) == set(range(CLASSES)) for fold in range(4))
 
 
-def test_a_rare_class_costs_the_others_no_fold_and_nobody_a_warning() -> None:
+def test_a_rare_class_does_not_reduce_the_folds_or_cause_a_warning() -> None:
     labels = np.array([0] * 20 + [1] * 3 + [2] * 1)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -91,7 +91,7 @@ def test_a_rare_class_costs_the_others_no_fold_and_nobody_a_warning() -> None:
     assert len(set(folds[labels == 1])) == 3
 
 
-def test_classes_that_are_all_tiny_mean_fewer_folds() -> None:
+def test_tiny_classes_reduce_the_folds() -> None:
     assert set(fold_numbers(np.repeat([0, 1], 3), np.arange(6), 5, 0)) == {0, 1, 2}
 
 
@@ -109,7 +109,7 @@ def test_many_photos_are_thinned_out_evenly() -> None:
     np.testing.assert_array_equal(_thin_out(labels, 1000, 0), np.arange(545))
 
 
-def test_the_refitted_head_knows_all_photos(table: FeatureTable) -> None:
+def test_the_refitted_head_uses_all_photos(table: FeatureTable) -> None:
     choice = _choose(table, ("good",))
     scalings, head = refit(table, POSITIONS, LABELS, choice, CLASSES)
     for view in range(2):
@@ -117,7 +117,7 @@ def test_the_refitted_head_knows_all_photos(table: FeatureTable) -> None:
         assert (logits.argmax(1) == LABELS).mean() > 0.95
 
 
-def test_views_do_not_change_how_much_a_photo_weighs(table: FeatureTable) -> None:
+def test_views_do_not_change_the_weight_of_a_photo(table: FeatureTable) -> None:
     """Two equal views with C / 2 each are one view with C."""
     twice = FeatureTable(table.cache, table.rows[:, [0, 0]], table.columns, {})
     once = FeatureTable(table.cache, table.rows[:, :1], table.columns, {})

@@ -1,4 +1,4 @@
-"""A linear probe learns, chooses inside train alone, and its parts agree with each other."""
+"""A linear probe learns, chooses only inside train, and its parts agree with each other."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ def test_it_learns(trained: Trained, photos: PhotoTable) -> None:
     assert (logits.argmax(1) == records.labels).mean() > 0.9
 
 
-def test_the_account_holds_the_figure_that_the_choice_was_made_by(trained: Trained) -> None:
+def test_the_log_contains_the_cross_validated_accuracy(trained: Trained) -> None:
     assert trained.estimate is not None
     assert trained.steps[0].endswith(f"gem+cov: {trained.estimate:.3f} by cross-validation")
 
 
 def test_val_logits_from_the_cache_are_those_of_the_shipped_graph(trained: Trained, photos: PhotoTable) -> None:
-    """Temperatures are fitted on the former and used on the latter."""
+    """Temperatures are fitted on the logits from the cache and used with the graph."""
     (member,) = trained.members
     shipped = member.graph.mean_logits(photos.records.of_split("val"), member.spec.views)
     np.testing.assert_allclose(member.val_logits, shipped, atol=0.02 * np.abs(shipped).max())
 
 
-def test_the_embedding_carries_the_logits(trained: Trained, photos: PhotoTable) -> None:
+def test_the_logits_are_linear_in_the_embedding(trained: Trained, photos: PhotoTable) -> None:
     """Logits are linear in the embedding, and each descriptor has a mean squared norm near 1 over train."""
     (member,) = trained.members
     records = photos.records.of_split("train")
@@ -63,7 +63,7 @@ def test_the_embedding_carries_the_logits(trained: Trained, photos: PhotoTable) 
 
 
 def test_the_test_split_is_not_opened(photos: PhotoTable, tmp_path: Path) -> None:
-    """Records of the test split may point anywhere: nobody follows them."""
+    """Files of test records need not exist: they are not opened."""
     from dataclasses import replace
 
     hidden = photos.records.like(

@@ -27,7 +27,7 @@ def module_runner(module: nn.Module, preprocess: Preprocess, outputs: Sequence[s
         device: See `choose_device`.
 
     Raises:
-        SettingError: The device is not there.
+        SettingError: The device is not available.
     """
     from fieldmark.backbones.onnx_export import Normalized, export_graph
 

@@ -1,4 +1,4 @@
-"""Which device computes: the one that was asked for, or the fastest that is there."""
+"""Choose the device that computes: the requested one, or the fastest available."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["Device", "choose_device"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 _GPU_FILES = ("/dev/nvidiactl", "/dev/dxg", "/proc/driver/nvidia")
-"""Their presence tells that a GPU may be there, without the seconds that importing PyTorch takes."""
+"""If one exists, there may be a GPU. The check avoids importing PyTorch, which takes seconds."""
 
 
 def choose_device(asked: Device = "auto") -> Literal["cpu", "cuda", "mps"]:
     """Return the device to compute on; ``auto`` prefers CUDA, then MPS, then the CPU.
 
     Raises:
-        SettingError: The device that was asked for is not there.
+        SettingError: The requested device is not available.
     """
     if asked == "cpu" or (asked == "auto" and not _may_have_gpu()):
         return "cpu"

@@ -1,4 +1,4 @@
-"""What every runner offers: uint8 photos in, named float32 arrays out."""
+"""The interface of all runners: uint8 photos in, named float32 arrays out."""
 
 from __future__ import annotations
 

@@ -134,8 +134,8 @@ def identify_photo(stream: IO[bytes], name: str, max_pixels: int = MAX_PIXELS) -
     width, height = image.size
     if width * height > max_pixels:
         raise PhotoError(
-            f"{name} has {width} x {height} = {width * height / 1e6:,.0f} million pixels, more than the"
-            f" {max_pixels / 1e6:,.0f} million that are unpacked: scale it down"
+            f"{name} has {width} x {height} = {width * height / 1e6:,.0f} million pixels, but the limit is"
+            f" {max_pixels / 1e6:,.0f} million: scale it down"
         )
     return image
 

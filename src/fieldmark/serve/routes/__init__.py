@@ -1,1 +1,1 @@
-"""One file for each thing that can be asked."""
+"""Routes of the server, one file for each task."""

@@ -1,4 +1,4 @@
-"""``POST /v1/enroll`` and ``DELETE /v1/enroll/{label}``: a class joins the model that is being served, or leaves it."""
+"""``POST /v1/enroll`` and ``DELETE /v1/enroll/{label}``: add a class to the served model, or remove it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from fieldmark.serve.uploads import Upload, read_uploads
 __all__ = ["UPLOADS", "router"]
 
 UPLOADS = "enrolled"
-"""Folder inside the model for the photos that came this way."""
+"""Folder inside the model for uploaded photos."""
 
 router = APIRouter()
 _bearer = HTTPBearer(auto_error=False)
@@ -37,10 +37,10 @@ _REFUSED: dict[int | str, dict[str, object]] = {status: {"model": ErrorBody} for
 async def enroll(
     service: Serving,
     label: Annotated[str, Form(description="Name of the new class.", max_length=200)],
-    photo: Annotated[list[UploadFile], File(description="One to five photos of it, or more.")],
+    photo: Annotated[list[UploadFile], File(description="Photos of the class; one to five are enough.")],
     sent: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)] = None,
 ) -> JSONResponse:
-    """Let a class join from its photos; what was asked before is answered without it, what is asked after with it."""
+    """Add a class from its photos. Requests that arrived before are answered without the class, later ones with it."""
     _demand_token(service.settings.token, sent)
     uploads = await read_uploads(photo, service.settings)
     for upload in uploads:
@@ -58,10 +58,10 @@ async def enroll(
 )
 async def unenroll(
     service: Serving,
-    label: Annotated[str, PathParameter(description="Name of a class that was enrolled.", max_length=200)],
+    label: Annotated[str, PathParameter(description="Name of an enrolled class.", max_length=200)],
     sent: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)] = None,
 ) -> JSONResponse:
-    """Take an enrolled class back, with the photos that were sent for it; the answers are then those from before."""
+    """Remove an enrolled class and its uploaded photos. The model then answers as it did before the class was added."""
     _demand_token(service.settings.token, sent)
     return JSONResponse(
         {"label": label.strip(), "enrolled": await run_in_threadpool(_unenroll, service, label.strip())}
@@ -95,14 +95,14 @@ def _enroll(service: Service, label: str, uploads: Sequence[Upload]) -> Enrolmen
 
 
 def _unenroll(service: Service, label: str) -> list[str]:
-    """The enrolled classes that are left."""
+    """Return the enrolled classes that remain."""
     with service.changing:
-        model = Predictor(service.recognizer.path)  # the command line may have changed it in the meantime
-        known = [row for row in model.gallery.rows() if row.split == "enrolled"]  # refuses files, which cannot change
+        model = Predictor(service.recognizer.path)  # the command line may have changed the model meanwhile
+        known = [
+            row for row in model.gallery.rows() if row.split == "enrolled"
+        ]  # fails for exported files, which cannot change
         if label not in model.classes:
-            raise HTTPException(
-                404, f"no class '{label}' was enrolled: see 'enrolled' in /v1/model for those that were"
-            )
+            raise HTTPException(404, f"no enrolled class is named '{label}': GET /v1/model lists the enrolled classes")
         unenroll_class(model.path, label)
         service.follow()
         kept = {Path(row.path).name for row in known if row.label != label}
@@ -112,5 +112,5 @@ def _unenroll(service: Service, label: str) -> list[str]:
 
 
 def _place(folder: Path, upload: Upload) -> Path:
-    """Name the file by its content: the sender's name never becomes a path."""
+    """Return a path that depends only on the content, so that a sender's file name never becomes a path."""
     return folder.absolute() / UPLOADS / f"{bytes_key(upload.content)}.img"

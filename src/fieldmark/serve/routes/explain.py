@@ -1,4 +1,4 @@
-"""``POST /v1/explain``: where on a photo the evidence lies."""
+"""``POST /v1/explain``: where the evidence lies in a photo."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ async def explain(
     service: Serving,
     photo: Annotated[UploadFile, File(description="A photo.")],
     against: Annotated[
-        str | None, Query(description="Hold the winner against this class; the runner-up's if left out.")
+        str | None, Query(description="Class to compare with the most probable one; by default the second.")
     ] = None,
     picture: Annotated[
         Literal["map", "contrast"] | None, Query(description="Return only this overlay, as image/png.")
     ] = None,
 ) -> Response:
-    """The evidence for the winner, by itself and against another class, as numbers and as transparent overlays."""
+    """Return the evidence for the most probable class, also against another class, as numbers and overlays."""
     upload = await read_upload(photo, service.settings)
     evidence, _ = await service.explain(upload.content, against)
     maps = {"map": evidence.map, "contrast": evidence.fine}

@@ -1,4 +1,4 @@
-"""``POST /v1/search`` and ``GET /v1/gallery/photo``: the known photos."""
+"""``POST /v1/search`` and ``GET /v1/gallery/photo``: known photos that look alike."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ router = APIRouter()
 async def search(
     service: Serving,
     photo: Annotated[UploadFile, File(description="A photo.")],
-    k: Annotated[int, Query(ge=1, le=100, description="Known photos to find.")] = 5,
-    label: Annotated[str | None, Query(description="Only photos of this class.")] = None,
+    k: Annotated[int, Query(ge=1, le=100, description="Number of known photos to return.")] = 5,
+    label: Annotated[str | None, Query(description="Search only photos of this class.")] = None,
 ) -> JSONResponse:
-    """The known photos that look most like this one, as ``fieldmark search --json`` gives them."""
+    """Return the most similar known photos, as ``fieldmark search --json`` does."""
     upload = await read_upload(photo, service.settings)
     reading = await one_reading(service, upload)
     near = await run_in_threadpool(_nearest, reading, k, label)
@@ -44,9 +44,9 @@ async def search(
     tags=["photos"],
 )
 async def gallery_photo(
-    service: Serving, path: Annotated[str, Query(description="As the gallery lists it.")]
+    service: Serving, path: Annotated[str, Query(description="Path of the photo in the gallery.")]
 ) -> Response:
-    """A known photo, small. Nothing is shown that the gallery's own table does not list."""
+    """Return a thumbnail of a known photo. Only photos in the gallery's table are served."""
     generation = service.recognizer.manifest.generation
     try:
         content = await run_in_threadpool(service.thumbnail, path, generation)
@@ -54,7 +54,7 @@ async def gallery_photo(
         raise HTTPException(404, str(error)) from error
     except PhotoError as error:
         raise HTTPException(
-            404, "the photo is no longer where the model was made from: name it with --photos"
+            404, "the photo is no longer in the folder that the model was made from: give its folder with --photos"
         ) from error
     return Response(content, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
 

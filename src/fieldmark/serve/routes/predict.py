@@ -1,4 +1,4 @@
-"""``POST /v1/predict``: what is on these photos."""
+"""``POST /v1/predict``: identify photos."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ router = APIRouter()
 async def predict(
     service: Serving,
     photo: Annotated[list[UploadFile], File(description="One photo, or several fields of this name.")],
-    top_k: Annotated[int, Query(ge=1, description="Candidates in an answer.")] = 5,
+    top_k: Annotated[int, Query(ge=1, description="Maximum number of candidates in an answer.")] = 5,
     coverage: Annotated[float | None, Query(description="Target coverage of the prediction sets.")] = None,
-    target_accuracy: Annotated[float | None, Query(description="Share of answers that must be correct.")] = None,
+    target_accuracy: Annotated[float | None, Query(description="Target accuracy of the answers.")] = None,
     confidence: Annotated[float | None, Query(include_in_schema=False)] = None,
-    same_specimen: Annotated[bool, Query(description="All photos show one specimen: one answer.")] = False,
+    same_specimen: Annotated[bool, Query(description="All photos show one specimen: return one answer.")] = False,
 ) -> JSONResponse:
-    """Answers in the order of the photos, each as a line of ``fieldmark predict --json``.
+    """Return one answer for each photo in order, in the form of ``fieldmark predict --json``.
 
-    A photo that cannot be read gets an answer with `error`; where none can be read, the status is 422.
+    The answer for a photo that cannot be read has `error`. If no photo can be read, the status is 422.
     """
     target = confidence if target_accuracy is None else target_accuracy  # `confidence` is its old name
     wanted = AnswerOptions(top_k, coverage, target)

@@ -1,4 +1,4 @@
-"""What several routes need."""
+"""Dependencies that several routes share."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ __all__ = ["ERRORS", "Serving", "one_reading"]
 
 ERRORS: dict[int | str, dict[str, object]] = {
     413: {"model": ErrorBody, "description": "Too many bytes, pixels or photos."},
-    422: {"model": ErrorBody, "description": "No photo that can be read, or a parameter that does not fit."},
-    503: {"model": ErrorBody, "description": "Too many photos wait already, or the server is shutting down."},
+    422: {"model": ErrorBody, "description": "No photo can be read, or a parameter is not valid."},
+    503: {"model": ErrorBody, "description": "Too many photos are waiting, or the server is shutting down."},
 }
 
 
@@ -29,10 +29,10 @@ Serving = Annotated[Service, Depends(_service)]
 
 
 async def one_reading(service: Service, upload: Upload) -> PhotoReading:
-    """What is known of a photo.
+    """Return the reading of one photo.
 
     Raises:
-        HTTPException: 422 where it cannot be read.
+        HTTPException: 422 if the photo cannot be read.
     """
     (found,) = await service.readings([upload.content])
     if isinstance(found, PhotoError):

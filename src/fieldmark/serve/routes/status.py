@@ -1,4 +1,4 @@
-"""Whether the server lives, whether it answers, what it counts, and what it can do."""
+"""Health, readiness, metrics and a description of the model."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ router = APIRouter(tags=["server"])
 
 @router.get("/healthz", response_class=PlainTextResponse)
 async def healthz() -> PlainTextResponse:
-    """The process lives."""
+    """Return 200 while the process runs."""
     return PlainTextResponse("ok\n")
 
 
 @router.get("/readyz", response_class=PlainTextResponse)
 async def readyz(request: Request) -> PlainTextResponse:
-    """The model is loaded and takes photos; 503 before that and while shutting down.
+    """Return 200 when the model is loaded; 503 before that and during shutdown.
 
-    If the model on disk is gone or damaged, the server still answers from the generation that it has, and says so.
+    If the model on disk is missing or damaged, the server answers from the generation in memory, and says so.
     """
     service = getattr(request.app.state, "service", None)
     if service is None or not service.ready:
@@ -39,14 +39,14 @@ async def readyz(request: Request) -> PlainTextResponse:
 
 @router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(request: Request) -> Response:
-    """For Prometheus."""
+    """Return metrics for Prometheus."""
     counted: RequestCounts = request.app.state.metrics
     return Response(counted.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 @router.get("/v1/model", response_model=ModelBody)
 async def model(service: Serving) -> JSONResponse:
-    """Classes, and what may be asked."""
+    """Return the classes of the model and the limits of the server."""
     recognizer, settings = service.recognizer, service.settings
     has_sets = recognizer.guarantees.photos > 0
     body = ModelBody(

@@ -1,4 +1,4 @@
-"""Choices of cross-validation on disk: the same photos, features and folds always give the same choice."""
+"""Cache of cross-validated choices on disk: the same photos, features and folds give the same choice."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from fieldmark.training.frozen.choose_head import C_GRID, MAX_CV_PHOTOS, HeadCho
 __all__ = ["choice_key", "remembered_choice"]
 
 _VERSION = 1
-"""Raised whenever `choose_head` would answer the same question differently."""
+"""Increase it when `choose_head` returns other results for the same inputs."""
 
 
 def choice_key(*question: object) -> str:
-    """A key of everything that a choice depends on; arrays count by their bytes."""
+    """Return a hash of everything that a choice depends on; arrays are hashed by their bytes."""
     digest = hashlib.blake2b(repr((_VERSION, C_GRID, MAX_CV_PHOTOS)).encode(), digest_size=16)
     for part in question:
         digest.update(part.tobytes() if isinstance(part, np.ndarray) else repr(part).encode())
@@ -28,7 +28,7 @@ def choice_key(*question: object) -> str:
 
 
 def remembered_choice(file: Path, choose: Callable[[], HeadChoice]) -> HeadChoice:
-    """The choice in `file`, or that of `choose`, which is written there."""
+    """Return the choice in `file`; if there is none, call `choose` and store its result there."""
     try:
         with np.load(file, allow_pickle=False) as held:
             return HeadChoice(
@@ -39,7 +39,7 @@ def remembered_choice(file: Path, choose: Callable[[], HeadChoice]) -> HeadChoic
                 float(held["accuracy"]),
                 LinearHead(held["weight"], held["bias"]),
             )
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):  # not there, or cut short
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):  # missing or incomplete
         choice = choose()
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_name(f"{file.stem}.part.npz")

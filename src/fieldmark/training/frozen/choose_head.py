@@ -1,4 +1,4 @@
-"""Which descriptors, and how much regularisation: asked of cross-validation inside train, never of habit."""
+"""Choose descriptors and C by cross-validation inside train."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ __all__ = ["C_GRID", "HeadChoice", "choose_head", "fold_numbers", "refit"]
 
 
 C_GRID = (15.0, 5.0, 45.0)
-"""Strengths to try, the usual one first. Rows have a mean squared norm of 1 for each descriptor, whatever the data."""
+"""Values of C to try, the usual one first. Rows always have a mean squared norm of 1 for each descriptor."""
 
 MAX_CV_PHOTOS = 2000
-"""Cross-validation reads at most so many photos; the chosen head is fitted on all of them."""
+"""Maximum number of photos for cross-validation; the chosen head is fitted on all photos."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeadChoice:
-    """A set of descriptors with its regularisation, and what cross-validation says of it.
+    """A set of descriptors with its C, and its results in cross-validation.
 
     Attributes:
-        names: Descriptors, joined.
-        C: Of `fit_softmax`.
-        positions: Photos that took part, (n,).
-        logits: Out-of-fold logits of them, (n, K).
+        names: Descriptors that are concatenated.
+        C: Inverse regularisation strength of `fit_softmax`.
+        positions: Photos of the cross-validation, (n,).
+        logits: Out-of-fold logits, (n, K).
         accuracy: Out-of-fold top-1.
-        start: Mean of the folds' heads: where fitting on all photos starts from.
+        start: Mean of the heads of all folds, where the fit on all photos starts.
     """
 
     names: tuple[str, ...]
@@ -51,16 +51,16 @@ class HeadChoice:
 
 
 def fold_numbers(labels: Ints, groups: Ints, folds: int, seed: int) -> Ints:
-    """A fold for each photo: stratified by class, groups kept together. Fewer folds where all classes are tiny."""
+    """Return a fold for each photo: stratified by class, groups kept together, fewer folds if all classes are tiny."""
     from sklearn.model_selection import StratifiedGroupKFold
 
     splits = min(folds, max(len(np.unique(groups[labels == label])) for label in np.unique(labels)))
-    if splits < 2:  # a single group of each class: whatever is held out is unknown to the rest
+    if splits < 2:  # one group for each class: its class is missing from the other folds anyway
         return np.unique(groups, return_inverse=True)[1].astype(np.int64) % 2
     result = np.zeros(len(labels), dtype=np.int64)
     splitter = StratifiedGroupKFold(splits, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # that a rare class is missing from some folds is all right
+        warnings.simplefilter("ignore", UserWarning)  # a rare class may be missing from some folds
         for fold, (_, held_out) in enumerate(splitter.split(labels, labels, groups)):
             result[held_out] = fold
     return result
@@ -78,16 +78,16 @@ def choose_head(
     seed: int = 0,
     device: str = "cpu",
 ) -> HeadChoice:
-    """The candidate with the best out-of-fold accuracy, then the best C for it.
+    """Return the candidate with the best out-of-fold accuracy, with its best C.
 
-    A set with more descriptors must beat a smaller one by half a standard error, so that chance does not make
-    models larger.
+    A larger set of descriptors must beat a smaller one by half a standard error, so that chance does not make models
+    larger.
 
     Args:
         table: Descriptors.
-        positions: Records of the table that may be looked at, (n,).
-        labels: Their classes, (n,).
-        groups: Their groups, (n,); a group lies in one fold.
+        positions: Records of the table to use, (n,).
+        labels: Classes of these records, (n,).
+        groups: Groups of these records, (n,); a group lies in one fold.
         candidates: Sets of descriptors, the simplest first.
         num_classes: K.
         folds: Number of folds.
@@ -134,11 +134,7 @@ def _fit_folds(
     starts: Sequence[LinearHead | None],
     device: str,
 ) -> list[LinearHead]:
-    """A head for each fold, fitted on the photos outside of it.
-
-    One fold a core, each on one thread: threads that share a small product wait for each other most of the time,
-    and on a busy machine nearly all of it.
-    """
+    """Return a head for each fold, fitted on the other folds; each fold runs on one core with one thread."""
 
     def fit(fold: int) -> LinearHead:
         inside = fold_of != fold
@@ -156,7 +152,7 @@ def refit(
     num_classes: int,
     device: str = "cpu",
 ) -> tuple[dict[str, Scaling], LinearHead]:
-    """Fit the chosen head on all photos and all their views. `C` counts photos, so views share one photo's weight."""
+    """Fit the chosen head on all photos and views. C applies to photos, so the views of a photo share its weight."""
     scalings = {name: fit_scaling(table, name, positions) for name in choice.names}
     rows = DesignMatrix(table, positions, scalings, views=range(table.views))
     per_row = np.repeat(labels, table.views)
@@ -171,7 +167,7 @@ def _mean_head(heads: Sequence[LinearHead]) -> LinearHead:
 
 
 def _margin(smaller: HeadChoice, larger: HeadChoice, labels: Ints) -> float:
-    """Half a standard error of the difference of two accuracies on the same photos; 0 if `larger` is no larger."""
+    """Return half a standard error of the difference of two accuracies; 0 if `larger` has no more descriptors."""
     if len(larger.names) <= len(smaller.names):
         return 0.0
     disagree = (smaller.logits.argmax(1) == labels) != (larger.logits.argmax(1) == labels)
@@ -179,11 +175,11 @@ def _margin(smaller: HeadChoice, larger: HeadChoice, labels: Ints) -> float:
 
 
 def _thin_out(labels: Ints, limit: int, seed: int) -> Ints:
-    """At most `limit` photos, the same number of each class as far as it has them."""
+    """Return at most `limit` photos, with equal numbers of each class as far as possible."""
     if len(labels) <= limit:
         return np.arange(len(labels))
     order = np.random.default_rng(seed).permutation(len(labels))
-    rank = np.empty(len(labels), dtype=np.int64)  # how many of its class come before it
+    rank = np.empty(len(labels), dtype=np.int64)  # number of photos of the same class before it
     seen: dict[int, int] = {}
     for index in order:
         rank[index] = seen.get(int(labels[index]), 0)

@@ -1,4 +1,4 @@
-"""Cached descriptors as the rows of a regression, read in chunks so that memory does not grow with the photos."""
+"""Cached descriptors as the rows of a regression, read in chunks to limit memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CHUNK_BYTES = 12 << 20
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """Shift and factor that give a descriptor zero mean and a mean squared norm of 1."""
+    """Scaling of a descriptor to zero mean and a mean squared norm of 1."""
 
     center: Float32s
     scale: float
@@ -28,7 +28,7 @@ class Scaling:
 
 
 def fit_scaling(table: FeatureTable, name: str, positions: Ints, *, limit: int = 4000) -> Scaling:
-    """The scaling of one descriptor, from the unmirrored views of at most `limit` records, evenly taken."""
+    """Return the scaling of a descriptor, from the unmirrored views of about `limit` evenly spaced records."""
     step = max(1, len(positions) // limit)
     rows = table.read(name, positions[::step])
     center = rows.mean(0)
@@ -37,13 +37,13 @@ def fit_scaling(table: FeatureTable, name: str, positions: Ints, *, limit: int =
 
 
 class DesignMatrix:
-    """Rows = views of records, columns = scaled descriptors side by side.
+    """Matrix of a regression: a row for each view of a record, with the scaled descriptors as columns.
 
     Args:
-        table: Where the descriptors lie.
-        positions: Which records of the table, (n,).
-        scalings: Descriptor's name -> its scaling; their order is the order of the columns.
-        views: Rows for each record: 1, or 2 with the mirrored view. Row r belongs to record r // views.
+        table: Cached descriptors.
+        positions: Records of the table, (n,).
+        scalings: Name of the descriptor -> its scaling, in the order of the columns.
+        views: Views of each record: 0 is the photo, 1 its mirror image. Row r belongs to record r // len(views).
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class DesignMatrix:
         return len(self.positions) * len(self.views)
 
     def read(self, start: int = 0, stop: int | None = None) -> Float32s:
-        """The rows of records `start` to `stop`, (records * views, dim)."""
+        """Return the rows of records `start` to `stop`, (records * views, dim)."""
         chosen = self.positions[start:stop]
         views = [
             np.concatenate([scaling(self.table.read(name, chosen, view)) for name, scaling in self.scalings.items()], 1)
@@ -68,7 +68,7 @@ class DesignMatrix:
         return views[0] if len(views) == 1 else np.stack(views, 1).reshape(-1, self.dim)
 
     def chunks(self) -> Iterator[tuple[slice, Float32s]]:
-        """All rows in order, as (rows, values) of about 12 MB each."""
+        """Yield all rows in order, as (rows, values) of about 12 MB each."""
         records = max(1, _CHUNK_BYTES // (4 * self.dim * len(self.views)))
         for start in range(0, len(self.positions), records):
             values = self.read(start, start + records)

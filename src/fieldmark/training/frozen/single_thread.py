@@ -1,4 +1,4 @@
-"""Workers whose matrix products stay on one thread."""
+"""Worker threads that each compute matrix products on one thread."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ __all__ = ["one_thread_each"]
 
 
 def one_thread_each(workers: int) -> ThreadPoolExecutor:
-    """A pool for small products: threads that share one wait for each other most of the time.
+    """Return a thread pool for small matrix products: several threads on one product mostly wait for each other.
 
-    It is also what gives the same digits on a busy machine, where a library may split a sum over fewer threads.
+    It also gives the same digits on a busy machine, where a library may split a sum over fewer threads.
     """
     return ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))

@@ -1,4 +1,4 @@
-"""``auto``: one cheap pass first, then larger backbones and images while they pay and the budget allows it."""
+"""``auto``: start with a small frozen backbone, then try larger backbones and images within the budget."""
 
 from __future__ import annotations
 
