@@ -86,7 +86,7 @@ def test_the_screen_shows_the_worst_first_and_few_examples(folder: Path) -> None
         (folder / "crow" / f"hollow{number}.jpg").write_bytes(b"")
     text = shown(check(read(folder), deep=False), examples=3)
     assert text.startswith("28 photos of 3 classes (image_folder), 9 of them left out\n")
-    assert "8 photos without a single byte" in text
+    assert "8 photos with 0 bytes" in text
     assert "copy them again from their source or remove them" in text
     assert "… 5 more (all of them with --json)" in text
     assert "crow/1.jpg = raven/wrong.jpg  the same bytes; crow / raven" in text

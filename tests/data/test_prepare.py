@@ -48,7 +48,7 @@ def test_bad_photos_are_left_out_with_their_reason(tmp_path: Path) -> None:
     assert [facts.path for facts in prepared.left_out] == [records[0].path, records[9].path]
     assert [finding.code for finding in prepared.findings] == ["missing", "empty"]
     empty = by_code(prepared.findings)["empty"]
-    assert empty.message == "1 photo without a single byte"
+    assert empty.message == "1 photo with 0 bytes"
     assert empty.examples[0].paths == (str(records[0].path),)
     assert list(prepared.photos.content_keys) == [content_key(record.path) for record in prepared.photos.records]
 

@@ -91,7 +91,7 @@ def test_a_bad_photo_among_good_ones(client: httpx.Client, photos: list[Path]) -
     assert given.status_code == 200
     good, bad = given.json()["answers"]
     assert good["candidates"]
-    assert "odd.jpg is damaged or breaks off" in bad["error"]
+    assert "odd.jpg is damaged or incomplete" in bad["error"]
 
 
 @pytest.mark.parametrize("route", ["/v1/predict", "/v1/search", "/v1/explain"])
@@ -106,7 +106,7 @@ def test_a_file_that_is_not_a_photo_is_a_client_error(client: httpx.Client, rout
 def test_a_truncated_photo_is_a_client_error(client: httpx.Client, photos: list[Path], route: str) -> None:
     given = client.post(route, files=_bytes(photos[0].read_bytes()[:900]))
     assert given.status_code == 422
-    assert "breaks off" in given.json()["error"]
+    assert "incomplete" in given.json()["error"]
 
 
 def test_too_many_pixels(client: httpx.Client) -> None:

@@ -131,7 +131,7 @@ def test_several_photos_with_a_broken_one(page: Any, photos: list[Path], tmp_pat
     page.locator(".card .wrong").wait_for()
     assert page.locator(".card").count() == 3
     assert page.locator(".card.unread").count() == 1
-    assert "broken.jpg is damaged or breaks off" in page.locator(".card").nth(1).inner_text()
+    assert "broken.jpg is damaged or incomplete" in page.locator(".card").nth(1).inner_text()
     page.locator(".card").nth(1).locator(".close").click()
     assert page.locator(".card").count() == 2
 

@@ -44,7 +44,7 @@ def read(
             list in any case: the check of the data reports them.
         path_col: The column of a CSV that names the photo, where it has no usual name.
         label_col: The column that names the class.
-        group_col: The column whose equal values never part between splits, such as a patient.
+        group_col: The column whose equal values stay in one split, such as a patient.
         drop_labels: Classes to leave out, such as "Not sure".
 
     Returns:

@@ -113,7 +113,7 @@ def test_the_finding_states_the_range(tmp_path: Path) -> None:
     Image.fromarray(scene().astype(np.int32) * 3 - 5000).save(tmp_path / "deep.tif")
     (facts,) = inspect_photos([tmp_path / "deep.tif"])
     assert facts.problems[0].reason == (
-        f"{tmp_path / 'deep.tif'} has more than 8 bits a channel: -5000 to -4235 (its smallest and largest value) "
+        f"{tmp_path / 'deep.tif'} has more than 8 bits per channel: -5000 to -4235 (its smallest and largest value) "
         "become black to white"
     )
 

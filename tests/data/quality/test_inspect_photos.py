@@ -124,12 +124,12 @@ def test_reason_texts(zoo: dict[str, PhotoFacts]) -> None:
         return str(facts.problems[0].reason).replace(f"{facts.path.parent}/", "")
 
     assert reason("zeros.jpg") == (
-        "zeros.jpg breaks off and is filled up with zeros: copy it again from its source or remove it"
+        "zeros.jpg is incomplete and filled up with zeros: copy it again from its source or remove it"
     )
-    assert reason("half.jpg").startswith("half.jpg is damaged or breaks off (image file is truncated")
-    assert reason("turned.jpg") == "turned.jpg is stored turned or mirrored (EXIF): it is set upright"
-    assert reason("really_png.jpg") == "really_png.jpg is a PNG file by its content, which is what counts"
-    assert reason("narrow.png") == "narrow.png has only 20 x 200 pixels: it shows little"
+    assert reason("half.jpg").startswith("half.jpg is damaged or incomplete (image file is truncated")
+    assert reason("turned.jpg") == "turned.jpg is stored rotated or mirrored (EXIF): it is turned upright"
+    assert reason("really_png.jpg") == "really_png.jpg is a PNG file by its content, which counts"
+    assert reason("narrow.png") == "narrow.png has only 20 x 200 pixels: it shows little detail"
 
 
 def test_sizes_are_of_the_upright_photo(zoo: dict[str, PhotoFacts]) -> None:

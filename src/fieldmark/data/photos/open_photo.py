@@ -144,13 +144,13 @@ def load_pixels(image: ImageFile.ImageFile, name: str) -> None:
     """Decode the pixels of an identified image.
 
     Raises:
-        PhotoError: The file breaks off or is damaged.
+        PhotoError: The file is incomplete or damaged.
     """
     try:
         image.load()
     except Exception as error:  # every decoder has its own ways to fail
         raise PhotoError(
-            f"{name} is damaged or breaks off ({error}): copy it again from its source or remove it"
+            f"{name} is damaged or incomplete ({error}): copy it again from its source or remove it"
         ) from error
 
 

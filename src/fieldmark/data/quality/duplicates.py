@@ -140,7 +140,7 @@ def embedding_duplicates(embeddings: Float32s, threshold: float = COSINE) -> lis
 
 
 def duplicate_groups(count: int, pairs: Iterable[DuplicatePair], *, max_group: int = MAX_GROUP) -> list[int]:
-    """Join pairs into groups: photos of one group show the same moment and never part between splits.
+    """Join pairs into groups: photos of one group show the same moment and stay in one split.
 
     Exact copies always join. The other pairs join from the most to the least alike, as long as the group
     stays within `max_group` photos, so that a chain of chance likenesses cannot swallow a class.

@@ -1,4 +1,4 @@
-"""What a person should know of a data set before training: of its files and its classes."""
+"""Findings about the files and classes of a data set."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ _IMBALANCE = 10.0
 _CATCH_ALL = {"unknown", "other", "others", "misc", "miscellaneous", "unsorted", "unlabelled", "unlabeled", "none"}
 
 _PHOTO_TEXTS = {
-    "missing": ("listed but not on disk", "correct their paths or take them off the list"),
-    "empty": ("without a single byte", "copy them again from their source or remove them"),
-    "truncated": ("damaged or broken off", "copy them again from their source or remove them"),
+    "missing": ("listed but not on disk", "correct their paths or remove them from the list"),
+    "empty": ("with 0 bytes", "copy them again from their source or remove them"),
+    "truncated": ("damaged or incomplete", "copy them again from their source or remove them"),
     "unreadable": ("not readable as images", "export them as JPEG or remove them"),
-    "too_large": ("too large to unpack safely", "scale them down"),
+    "too_large": ("too large to decode safely", "scale them down"),
     "no_content": ("without content (equal pixels, or no numbers)", "export them again or remove them"),
-    "tiny": ("smaller than 32 pixels on a side", "replace them by larger ones if there are any"),
-    "wrong_suffix": ("named with another format's suffix", "nothing has to be done: the content counts"),
-    "animated": ("animated", "nothing has to be done: the first frame is used"),
-    "cmyk": ("in print colours (CMYK)", "nothing has to be done: they are converted to RGB"),
-    "deep": ("with more than 8 bits a channel", "nothing has to be done: their own range is scaled to 8, as stated"),
-    "grey": ("without colours", "make sure that grey photos are not all of one class"),
-    "transparent": ("with transparent parts", "nothing has to be done: they are shown on white"),
-    "extra_band": ("with a fourth band such as near infrared", "nothing has to be done: the fourth band is left out"),
-    "rotated": ("stored turned or mirrored (EXIF)", "nothing has to be done: they are set upright"),
+    "tiny": ("smaller than 32 pixels on a side", "replace them with larger ones if possible"),
+    "wrong_suffix": ("with the suffix of another format", "no action needed: the content counts"),
+    "animated": ("animated", "no action needed: the first frame is used"),
+    "cmyk": ("in print colours (CMYK)", "no action needed: they are converted to RGB"),
+    "deep": ("with more than 8 bits per channel", "no action needed: their range is scaled to 8 bits, as stated"),
+    "grey": ("without colours", "make sure that not all grey photos are of one class"),
+    "transparent": ("with transparent parts", "no action needed: they are shown on white"),
+    "extra_band": ("with a fourth band such as near infrared", "no action needed: the fourth band is left out"),
+    "rotated": ("stored rotated or mirrored (EXIF)", "no action needed: they are turned upright"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """What a finding is about: the photos (or no photos, for a class) and a few words."""
+    """An example of a finding: its photos (none for a class) and a description."""
 
     paths: tuple[str, ...]
     detail: str
@@ -47,12 +47,12 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One kind of thing found in a data set.
+    """One kind of finding in a data set.
 
     Attributes:
         code: A word for scripts, such as ``truncated``.
         severity: ``error``: photos are left out, or training cannot work; ``warning``: results may mislead;
-            ``note``: handled; nothing has to be done.
+            ``note``: handled automatically.
         message: One sentence.
         count: How many photos, pairs or classes.
         action: What to do.
@@ -71,7 +71,7 @@ class Finding:
 
 
 def photo_findings(facts: Iterable[PhotoFacts]) -> list[Finding]:
-    """One finding for each kind of problem with files, bad ones first."""
+    """Return a finding for each kind of problem with files, unusable files first."""
     by_code: defaultdict[str, list[tuple[PhotoFacts, Problem]]] = defaultdict(list)
     for photo in facts:
         for problem in photo.problems:
@@ -80,7 +80,7 @@ def photo_findings(facts: Iterable[PhotoFacts]) -> list[Finding]:
 
 
 def class_findings(records: RecordList) -> Iterator[Finding]:
-    """What the numbers of usable photos a class say."""
+    """Yield findings about the number of usable photos in each class."""
     counts = Counter(records.labels)
     sizes = {name: counts[label] for label, name in enumerate(records.classes)}
     filled = {name: size for name, size in sizes.items() if size}
@@ -102,13 +102,13 @@ def class_findings(records: RecordList) -> Iterator[Finding]:
             "warning",
             f"{_count(len(catch_all), 'class')} named as if for photos without a class",
             len(catch_all),
-            "take such classes out: whatever belongs to no class is recognised without examples",
+            "remove these classes: photos of none of the classes are detected without examples",
             _class_examples(catch_all),
         )
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
-    """Errors, then warnings, then notes; otherwise in the order in which they were found."""
+    """Sort findings: errors, then warnings, then notes."""
     order = ("error", "warning", "note")
     return sorted(findings, key=lambda finding: order.index(finding.severity))
 
@@ -126,15 +126,15 @@ def _small_classes(sizes: dict[str, int]) -> Iterator[Finding]:
     few = {name: size for name, size in sizes.items() if 2 <= size < _FEW_PHOTOS}
     if empty:
         message = f"{_count(len(empty), 'class')} without a usable photo"
-        action = "add photos, or take these classes out"
+        action = "add photos, or remove these classes"
         yield Finding("empty_class", "error", message, len(empty), action, _class_examples(empty))
     if single:
         message = f"{_count(len(single), 'class')} with a single photo"
-        action = "add at least one more photo to each, better ten, or take these classes out"
+        action = "add at least one photo to each, better ten, or remove these classes"
         yield Finding("too_few_photos", "error", message, len(single), action, _class_examples(single))
     if few:
         message = f"{_count(len(few), 'class')} with fewer than {_FEW_PHOTOS} photos"
-        action = "add photos: so few can be learned hardly and measured not at all"
+        action = "add photos: so few are hard to learn from and cannot be measured"
         yield Finding("few_photos", "warning", message, len(few), action, _class_examples(few))
 
 
@@ -150,7 +150,7 @@ def _imbalance(sizes: dict[str, int]) -> Iterator[Finding]:
             "warning",
             f"the largest class has {ratio:.0f} times the photos of the smallest",
             1,
-            "read the mean class accuracy beside the top-1 accuracy, and add photos to the small classes",
+            "look at the mean class accuracy, not only at top-1, and add photos to the small classes",
             _class_examples({name: sizes[name] for name in (large, small)}),
         )
 

@@ -87,7 +87,7 @@ class PhotoFacts:
 def inspect_photos(paths: Sequence[Path], *, trim_bottom: Sequence[int] | int = 0) -> list[PhotoFacts]:
     """Read every file once, to its last byte, with several threads.
 
-    JPEGs are scaled down while they are decoded: their data is read in full, so that a file that breaks off
+    JPEGs are scaled down while they are decoded: their data is read in full, so that an incomplete file
     is noticed, at a fraction of the cost of full-size pixels.
 
     Args:
@@ -149,7 +149,7 @@ def _header_notes(image: ImageFile.ImageFile, path: Path) -> Iterator[Problem]:
     """Everything that the header says and that reading corrects by itself."""
     format_name, suffix = image.format or "", path.suffix.lower()
     if suffix not in PHOTO_ENDINGS.get(format_name, (suffix,)):
-        yield Problem("wrong_suffix", "note", f"{path} is a {format_name} file by its content, which is what counts")
+        yield Problem("wrong_suffix", "note", f"{path} is a {format_name} file by its content, which counts")
     if getattr(image, "is_animated", False):
         yield Problem("animated", "note", f"{path} is animated: its first frame is used")
     if image.mode == "CMYK":
@@ -157,17 +157,17 @@ def _header_notes(image: ImageFile.ImageFile, path: Path) -> Iterator[Problem]:
     if image.mode in ("1", "L", "LA") or is_deep(image):
         yield Problem("grey", "note", f"{path} has no colours: grey is used for all three channels")
     if photo_orientation(image) != 1:
-        yield Problem("rotated", "note", f"{path} is stored turned or mirrored (EXIF): it is set upright")
+        yield Problem("rotated", "note", f"{path} is stored rotated or mirrored (EXIF): it is turned upright")
     if min(image.size) < _TINY_SIDE:
         width, height = image.size
-        yield Problem("tiny", "note", f"{path} has only {width} x {height} pixels: it shows little")
+        yield Problem("tiny", "note", f"{path} has only {width} x {height} pixels: it shows little detail")
 
 
 def _pixel_notes(image: ImageFile.ImageFile, path: Path) -> Iterator[Problem]:
     """Everything that the loaded pixels say and that reading corrects by itself."""
     if is_deep(image):
         found = grey_range(image, str(path))
-        yield Problem("deep", "note", f"{path} has more than 8 bits a channel: {found} become black to white")
+        yield Problem("deep", "note", f"{path} has more than 8 bits per channel: {found} become black to white")
     if has_transparency(image):
         yield Problem("transparent", "note", f"{path} has transparent parts: they are shown on white")
     elif image.mode == "RGBA":
@@ -182,7 +182,7 @@ def _upright_size(image: ImageFile.ImageFile) -> tuple[int, int]:
 def _load_small(image: ImageFile.ImageFile, data: bytes, name: str) -> None:
     """Decode the pixels, of a JPEG no larger than the thumbnail takes."""
     if image.format == "JPEG" and _zero_filled(data):
-        raise PhotoError(f"{name} breaks off and is filled up with zeros: copy it again from its source or remove it")
+        raise PhotoError(f"{name} is incomplete and filled up with zeros: copy it again from its source or remove it")
     image.draft("L", (2 * THUMBNAIL_SIDE, 2 * THUMBNAIL_SIDE))
     load_pixels(image, name)
 

@@ -1,4 +1,4 @@
-"""What a person should know of photos that show the same moment, and of the splits that they lie in."""
+"""Findings about duplicates and splits of a data set."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PAIR_TEXTS: dict[str, tuple[Severity, str, str]] = {
     "two_labels": (
         "error",
         "{} of exact copies under two labels",
-        "keep each photo under the label that is right",
+        "keep each photo only under its correct label",
     ),
     "alike_under_two_labels": (
         "warning",
@@ -42,25 +42,25 @@ _PAIR_TEXTS: dict[str, tuple[Severity, str, str]] = {
     "exact_duplicates": (
         "note",
         "{} of exact copies",
-        "nothing has to be done: copies never part between splits; remove them to save time",
+        "no action needed: copies stay in one split; remove them to save time",
     ),
     "near_duplicates": (
         "note",
         "{} of near-duplicates, such as bursts",
-        "nothing has to be done: they never part between splits",
+        "no action needed: they stay in one split",
     ),
 }
 _MISSED_TEXTS: dict[str, tuple[Severity, str]] = {
-    "train": ("error", "move photos of these classes into train, or take the classes out"),
-    "val": ("note", "nothing has to be done: the split is used as it is, but says nothing of these classes"),
-    "test": ("note", "add test photos of these classes: without any their accuracy cannot be measured"),
+    "train": ("error", "move photos of these classes into train, or remove the classes"),
+    "val": ("note", "no action needed: the split is used as it is, without these classes"),
+    "test": ("note", "add test photos of these classes: otherwise their accuracy cannot be measured"),
 }
 
 
 def duplicate_findings(records: RecordList, pairs: Sequence[DuplicatePair]) -> list[Finding]:
-    """Findings on pairs of photos that show the same moment.
+    """Return findings about duplicates.
 
-    A pair counts once, for the worst it means: two labels, then two splits, then merely twice the same.
+    A pair counts once, in the most severe finding: two labels, then two splits, then plain duplicates.
 
     Args:
         records: The usable photos.
@@ -84,7 +84,7 @@ def duplicate_findings(records: RecordList, pairs: Sequence[DuplicatePair]) -> l
 
 
 def split_findings(records: RecordList) -> Iterator[Finding]:
-    """Findings on splits that the data set itself names: classes that they miss, groups that they cut through."""
+    """Yield findings about the data set's own splits: missing classes, and groups in several splits."""
     classes_of: defaultdict[str, set[int]] = defaultdict(set)
     splits_of: defaultdict[str, set[str]] = defaultdict(set)
     for record in records:

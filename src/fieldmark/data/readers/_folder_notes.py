@@ -43,7 +43,7 @@ def folder_notes(top: Folder) -> Iterator[Note]:
         noun = "folder was" if len(passed_over) == 1 else "folders were"
         listed = ", ".join(str(found.path.relative_to(top.path)) for found in passed_over)
         message = f"{len(passed_over):,} {noun} passed over: {listed}"
-        action = "nothing has to be done; rename a folder that is a class"
+        action = "no action needed; rename a folder that is a class"
         yield Note("passed_over", "note", message, len(passed_over), action, names)
 
 

@@ -110,7 +110,7 @@ class _Part:
         if (self.path_column, self.label_column) != _NEEDED:
             labels = f"labels from '{self.label_column}'" if self.label_column else "a class in each other column"
             message = f"{self.table.path.name} is read with photos from '{self.path_column}' and {labels}"
-            action = "nothing has to be done; --path-col and --label-col choose other columns"
+            action = "no action needed; --path-col and --label-col choose other columns"
             yield Note("columns", "note", message, 1, action)
         unused = [] if self.group_column else [name for name in self.table.titles if looks_like_group(self.table, name)]
         unused = [name for name in unused if name not in (self.path_column, self.label_column)]

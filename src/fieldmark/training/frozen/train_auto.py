@@ -152,7 +152,7 @@ def _try(search: _Search, ensemble: BackboneEnsemble, candidate: _Candidate) -> 
     if joined.accuracy > best.accuracy + best.standard_error(joined, labels):
         best = joined
     search.note(
-        f"{found.label}: {alone.accuracy:.3f} alone, {joined.accuracy:.3f} with what was there "
+        f"{found.label}: {alone.accuracy:.3f} alone, {joined.accuracy:.3f} with the backbones before it "
         f"({time.monotonic() - started:.0f} s); kept: {best.label}"
     )
     return None if best is ensemble else best
