@@ -12,7 +12,7 @@ import typer
 from fieldmark.cli.device_option import DeviceOption
 
 if TYPE_CHECKING:
-    from fieldmark.api import Recognizer, load
+    from fieldmark.api import Recognizer
     from fieldmark.evaluation.result import Evaluation
     from fieldmark.structures import Split
 
@@ -48,6 +48,7 @@ def evaluate(
     device: DeviceOption = "auto",
 ) -> None:
     """Measure a model on photos that it was not trained on. Exits with 1 if some cannot be read."""
+    from fieldmark.api import load
     from fieldmark.cli.print_open_set import open_set_and_print
     from fieldmark.cli.print_stress import print_stress
     from fieldmark.errors import SettingError, unknown_name
