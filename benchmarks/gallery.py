@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fieldmark.openset.gallery import Gallery, GalleryRow
+from fieldmark.artifact.gallery import Gallery, GalleryRow
 
 Floats = NDArray[np.float32]
 K = 10

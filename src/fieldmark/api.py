@@ -12,21 +12,22 @@ from PIL import Image
 from fieldmark.arrays import Float64s
 from fieldmark.backbones.runners.device import Device
 from fieldmark.data.read import read
-from fieldmark.errors import PhotoError
+from fieldmark.errors import PhotoError, SettingError
 from fieldmark.recognizer.answer import Answer
-from fieldmark.recognizer.inputs import PhotoInput, as_list, is_single
+from fieldmark.recognizer.build_answer import answer_specimen
+from fieldmark.recognizer.inputs import PhotoInput, as_list, is_single, path_of
 from fieldmark.recognizer.nearest import nearest_photos
 from fieldmark.recognizer.predictor import Predictor
 from fieldmark.structures import RecordList, Split
 
 if TYPE_CHECKING:
+    from fieldmark.artifact.gallery import Neighbour
     from fieldmark.artifact.history import Generation
     from fieldmark.check import CheckReport
     from fieldmark.compare.study import Comparison
     from fieldmark.evaluation.evaluate import Evaluation
     from fieldmark.explain.evidence import PhotoEvidence
     from fieldmark.export.export_onnx import ExportReport
-    from fieldmark.openset.gallery import Neighbour
     from fieldmark.recognizer.enroll import Enrolment
     from fieldmark.report.guide.write_guide import Guide
 
@@ -186,6 +187,40 @@ class Recognizer(Predictor):
         """
         answers = self.answers(as_list(photos), top_k=top_k, coverage=coverage, target_accuracy=target_accuracy)
         return next(answers) if is_single(photos) else list(answers)
+
+    def predict_specimen(
+        self,
+        photos: Sequence[PhotoInput],
+        *,
+        group: str | None = None,
+        top_k: int = 5,
+        coverage: float | None = None,
+        target_accuracy: float | None = None,
+    ) -> Answer:
+        """Return one answer for several photos of one specimen. Photos that cannot be read are skipped.
+
+        Args:
+            photos: At least one.
+            group: Name of the specimen, for the answer.
+            top_k, coverage, target_accuracy: See `predict`.
+
+        Returns:
+            The answer; its `photos` lists the photos used. It has an `error` if no photo can be read.
+
+        Raises:
+            SettingError: There are no photos, or a level is not possible, see `predict`.
+        """
+        wanted = self.options(top_k, coverage, target_accuracy)
+        if not len(photos):
+            raise SettingError("expected the photos of a specimen, but got none; give at least one")
+        scores = self.scores(photos)
+        good = [position for position in range(len(photos)) if position not in scores.errors]
+        if not good:
+            return Answer(None, error=scores.errors[0], group=group)
+        unknown = [scores.is_unknown(position) for position in good]
+        paths = [path_of(photos[position]) for position in good]
+        rows = scores.probabilities[good]
+        return answer_specimen(self.guarantees, self.classes, paths, group, rows, unknown, wanted)
 
     def predict_proba(self, photos: PhotoInput | Sequence[PhotoInput]) -> Float64s:
         """Return calibrated probabilities (N, K), in the order of `classes`; (1, K) for a single photo.

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fieldmark.artifact.gallery import Gallery, GalleryRow
 from fieldmark.artifact.generations import changing
 from fieldmark.artifact.load import load_manifest
-from fieldmark.openset.gallery import Gallery, GalleryRow
 from fieldmark.recognizer.enroll import enroll, unenroll
 from fieldmark.recognizer.nearest import nearest_photos
 from fieldmark.recognizer.predictor import Predictor

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fieldmark.arrays import Float32s
+from fieldmark.artifact.gallery import Gallery, GalleryRow
 from fieldmark.artifact.load import verified_file
 from fieldmark.artifact.manifest import Manifest
 from fieldmark.errors import ModelError
 from fieldmark.openset.enrolled_classes import EnrolledClass
-from fieldmark.openset.gallery import Gallery, GalleryRow
 
 __all__ = ["Carried", "carry_enrolled"]
 

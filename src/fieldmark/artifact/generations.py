@@ -18,18 +18,18 @@ from pydantic import ValidationError
 
 from fieldmark.artifact.card import write_card
 from fieldmark.artifact.checksums import checksum
+from fieldmark.artifact.gallery import GALLERY_FOLDER
 from fieldmark.artifact.load import load_manifest
 from fieldmark.artifact.manifest import MANIFEST, Manifest
 from fieldmark.atomic import atomic_file, draft_file, sync
 from fieldmark.errors import ModelError
-from fieldmark.openset.gallery import GALLERY_FOLDER
 
 __all__ = ["KEPT", "Change", "changing", "earlier_manifests", "is_unfinished"]
 
 KEPT = 3
 """Number of earlier generations that `fieldmark rollback` can bring back."""
 
-_LOCK, _HISTORY, _CARD = ".lock", "generations", "README.md"
+_LOCK, _HISTORY, _CARD, _NEW = ".lock", "generations", "README.md", "new"
 _OWN = re.compile(
     r"(model|weights|memory|trust|split|enrolled)-[0-9a-f]{16}\.(onnx|safetensors|csv)"
     r"|(model|weights)-\d+\.(onnx|safetensors)|memory\.safetensors|trust\.safetensors|split\.csv"  # format 1
@@ -65,7 +65,7 @@ class Change:
             write: Fills the file at the path that it gets.
         """
         pattern = PurePath(name)
-        with draft_file(self.folder / name) as draft:
+        with draft_file(self.folder / _NEW) as draft:
             write(draft.path)
             key = checksum(draft.path)
             final = f"{pattern.stem}-{key[:16]}{pattern.suffix}"

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from fieldmark.artifact.gallery import Gallery
 from fieldmark.artifact.generations import changing, earlier_manifests
 from fieldmark.artifact.load import load_manifest, verified_file
 from fieldmark.artifact.manifest import MANIFEST, Manifest
 from fieldmark.errors import SettingError
-from fieldmark.openset.gallery import Gallery
 
 __all__ = ["Generation", "rollback", "versions"]
 

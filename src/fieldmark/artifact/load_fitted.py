@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from fieldmark.artifact.gallery import Gallery
 from fieldmark.artifact.load import verified_file
 from fieldmark.artifact.manifest import Manifest
 from fieldmark.errors import ModelError, SettingError
-from fieldmark.openset.gallery import Gallery
 from fieldmark.openset.open_set_classifier import OpenSetClassifier
 from fieldmark.openset.open_set_state import OpenSetState
 from fieldmark.registry import Registry

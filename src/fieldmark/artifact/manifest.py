@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from fieldmark.artifact.gallery import GalleryFacts
 from fieldmark.calibration.logit_scaling import LogitScaling
 from fieldmark.member_spec import MemberSpec
 from fieldmark.openset.enrolled_classes import EnrolledClass, EnrolmentGate
-from fieldmark.openset.gallery import GalleryFacts
 from fieldmark.openset.unknown_scores import UnknownThreshold
 from fieldmark.uncertainty.guarantees import GuaranteeFacts
 from fieldmark.uncertainty.taxonomy import Hierarchy

@@ -13,11 +13,11 @@ from safetensors.torch import save_file
 
 from fieldmark.artifact.carry_enrolled import Carried, carry_enrolled
 from fieldmark.artifact.fitted_model import FittedModel, ModelFiles
+from fieldmark.artifact.gallery import GALLERY_FOLDER, TABLE, Gallery, GalleryFacts, GalleryRow
 from fieldmark.artifact.generations import Change, changing, is_unfinished
 from fieldmark.artifact.manifest import MANIFEST, Manifest
 from fieldmark.data.photo_table import PhotoTable
 from fieldmark.errors import SettingError
-from fieldmark.openset.gallery import GALLERY_FOLDER, TABLE, Gallery, GalleryFacts
 from fieldmark.openset.open_set_state import OPEN_SET_FILE
 from fieldmark.training.member import TrainedMember
 
@@ -90,7 +90,12 @@ def _write_gallery(folder: Path, model: FittedModel, carried: Carried) -> Galler
     """Write the gallery into the folder, or to a URI, in a table that is named after the model's projection."""
     open_set, uri = model.open_set, model.settings.gallery_uri or GALLERY_FOLDER
     key = open_set.state.projection.key
-    rows = [*open_set.rows, *carried.rows]
+    known = open_set.known
+    rows = [
+        GalleryRow(name, known.classes[record.label], str(record.split))
+        for name, record in zip(known.names, known.records, strict=True)
+    ]
+    rows += carried.rows
     vectors = np.concatenate([open_set.vectors, *carried.vectors])
     return Gallery.create(uri, folder, rows, vectors, key, f"{TABLE}-{key}")
 

@@ -13,7 +13,6 @@ from fieldmark.data.photo_table import PhotoTable
 from fieldmark.openset.class_gaussians import ClassGaussians
 from fieldmark.openset.enrolled_classes import EnrolmentGate
 from fieldmark.openset.enrolment_gate import fit_gates
-from fieldmark.openset.gallery import GalleryRow
 from fieldmark.openset.leave_class_out import auroc_by_score, choose_score, leave_class_out
 from fieldmark.openset.open_set_state import OpenSetState, ValPredictions
 from fieldmark.openset.projection import Projection
@@ -43,14 +42,14 @@ class FittedOpenSet:
         state: What a recognizer keeps of the photos.
         threshold: How unknowns are detected; None without val photos.
         gates: How enrolled classes compete, for each number of photos.
-        rows: The train and val photos, for the gallery.
+        known: The train and val photos, for the gallery.
         vectors: (n, d) unit vectors of these.
     """
 
     state: OpenSetState
     threshold: UnknownThreshold | None
     gates: list[EnrolmentGate]
-    rows: list[GalleryRow]
+    known: PhotoTable
     vectors: Float32s
 
 
@@ -95,14 +94,7 @@ def fit_openset(
     means = {name: float(np.mean(values)) for name, values in simulated.items()}
     chosen = score or (choose_score(simulated) if simulated else DEFAULT_SCORE)
     threshold = fit_threshold(features, means, chosen)
-    return FittedOpenSet(state, threshold, fit_gates(folds, seed=seed), _gallery_rows(known), vectors)
-
-
-def _gallery_rows(photos: PhotoTable) -> list[GalleryRow]:
-    return [
-        GalleryRow(name, photos.classes[record.label], str(record.split))
-        for name, record in zip(photos.names, photos.records, strict=True)
-    ]
+    return FittedOpenSet(state, threshold, fit_gates(folds, seed=seed), known, vectors)
 
 
 def _embedder(member: TrainedMember, photos: PhotoTable) -> Embed:

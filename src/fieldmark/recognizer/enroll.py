@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from fieldmark.arrays import Float32s, Floats
+from fieldmark.artifact.gallery import GalleryRow
 from fieldmark.artifact.generations import changing
 from fieldmark.errors import DataError, ModelError, SettingError, unknown_name
 from fieldmark.openset.enrolled_classes import EnrolledClass, enrolled_odds
-from fieldmark.openset.gallery import GalleryRow
 from fieldmark.openset.unknown_scores import OpenSetFeatures
 from fieldmark.recognizer.open_set_outputs import open_set_features
 from fieldmark.recognizer.predictor import Predictor

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fieldmark.artifact.gallery import Neighbour
 from fieldmark.errors import SettingError
-from fieldmark.openset.gallery import Neighbour
 from fieldmark.recognizer.inputs import PhotoInput
 from fieldmark.recognizer.predictor import Predictor
 from fieldmark.recognizer.run_photos import run_all

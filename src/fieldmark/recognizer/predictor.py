@@ -11,14 +11,14 @@ from PIL import Image
 from fieldmark.arrays import Floats
 from fieldmark.artifact.card import write_card
 from fieldmark.artifact.exported import is_exported, open_exported
+from fieldmark.artifact.gallery import Gallery
 from fieldmark.artifact.load import SplitRow, load_manifest, load_split
 from fieldmark.artifact.load_fitted import load_gallery, load_guarantees, load_open_set
 from fieldmark.backbones.runners.device import Device
-from fieldmark.errors import ModelError, SettingError
-from fieldmark.openset.gallery import Gallery
+from fieldmark.errors import ModelError
 from fieldmark.openset.open_set_classifier import OpenSetOutputs
 from fieldmark.recognizer.answer import Answer
-from fieldmark.recognizer.build_answer import answer_photo, answer_specimen
+from fieldmark.recognizer.build_answer import answer_photo
 from fieldmark.recognizer.graphs import FusedGraph, Graphs, MemberGraphs
 from fieldmark.recognizer.inputs import PhotoInput, path_of
 from fieldmark.recognizer.predictions import Embeddings, Scores
@@ -127,41 +127,7 @@ class Predictor:
         Raises:
             SettingError: `top_k` or a level is not possible, or the calibration set is too small for the coverage.
         """
-        return self._answers(photos, self._options(top_k, coverage, target_accuracy))
-
-    def predict_specimen(
-        self,
-        photos: Sequence[PhotoInput],
-        *,
-        group: str | None = None,
-        top_k: int = 5,
-        coverage: float | None = None,
-        target_accuracy: float | None = None,
-    ) -> Answer:
-        """Return one answer for several photos of one specimen. Photos that cannot be read are skipped.
-
-        Args:
-            photos: At least one.
-            group: Name of the specimen, for the answer.
-            top_k, coverage, target_accuracy: See `answers`.
-
-        Returns:
-            The answer; its `photos` lists the photos used. It has an `error` if no photo can be read.
-
-        Raises:
-            SettingError: There are no photos, or a level is not possible, see `answers`.
-        """
-        wanted = self._options(top_k, coverage, target_accuracy)
-        if not len(photos):
-            raise SettingError("expected the photos of a specimen, but got none; give at least one")
-        scores = self.scores(photos)
-        good = [position for position in range(len(photos)) if position not in scores.errors]
-        if not good:
-            return Answer(None, error=scores.errors[0], group=group)
-        unknown = [scores.is_unknown(position) for position in good]
-        paths = [path_of(photos[position]) for position in good]
-        rows = scores.probabilities[good]
-        return answer_specimen(self.guarantees, self.classes, paths, group, rows, unknown, wanted)
+        return self._answers(photos, self.options(top_k, coverage, target_accuracy))
 
     def scores(self, photos: Sequence[PhotoInput], description: str = "recognizing") -> Scores:
         """Return calibrated probabilities of many photos; some of them may be unreadable."""
@@ -182,7 +148,8 @@ class Predictor:
         """Side in pixels that photos are decoded to, and photos in one call of the graphs."""
         return self.graphs.draft_side, self.graphs.batch_size
 
-    def _options(self, top_k: int, coverage: float | None, target_accuracy: float | None) -> AnswerOptions:
+    def options(self, top_k: int, coverage: float | None, target_accuracy: float | None) -> AnswerOptions:
+        """Return checked options of an answer; see `answers`."""
         wanted = AnswerOptions(top_k, coverage, target_accuracy)
         self.guarantees.check(wanted)
         return wanted

@@ -10,8 +10,8 @@ from fastapi import APIRouter, File, HTTPException, Query, Response, UploadFile
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
+from fieldmark.artifact.gallery import Neighbour
 from fieldmark.errors import ModelError, PhotoError
-from fieldmark.openset.gallery import Neighbour
 from fieldmark.recognizer.predictor import Predictor
 from fieldmark.serve.routes.shared import ERRORS, Serving, one_reading
 from fieldmark.serve.schemas import ErrorBody, SearchBody

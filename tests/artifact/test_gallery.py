@@ -15,8 +15,8 @@ import pytest
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
 from fieldmark import ModelError, Recognizer, SettingError
-from fieldmark.openset import gallery as module
-from fieldmark.openset.gallery import Gallery, GalleryFacts, GalleryRow
+from fieldmark.artifact import gallery as module
+from fieldmark.artifact.gallery import Gallery, GalleryFacts, GalleryRow
 from fieldmark.openset.projection import unit_rows
 from fieldmark.recognizer.nearest import nearest_photos
 
