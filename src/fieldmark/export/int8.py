@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ from fieldmark.structures import Record
 __all__ = ["CALIBRATION_PHOTOS", "quantize"]
 
 CALIBRATION_PHOTOS = 128
-_METHOD = "/method/"
+_IN_MEMBER = re.compile(r"/members\.\d+/(?:method/)?([^/]+)/")
 
 
 class _Photos:
@@ -112,6 +113,5 @@ def _outside(graph: Path, heads: Collection[str]) -> list[str]:
 
 
 def _is_inside(name: str, heads: Collection[str]) -> bool:
-    _, below, rest = name.partition(_METHOD)
-    module, deeper, _ = rest.partition("/")
-    return bool(below and deeper) and module not in heads
+    found = _IN_MEMBER.match(name)
+    return found is not None and found[1] not in (*heads, "normalize")
