@@ -25,7 +25,7 @@ from fieldmark.recognizer.enroll import enroll, unenroll
 from fieldmark.recognizer.nearest import nearest_photos
 from fieldmark.recognizer.predictor import Predictor
 
-KILLS = 30
+KILLS = 20
 
 
 def _refit(model: Path, source: Path) -> None:
@@ -83,7 +83,7 @@ class _Reader(threading.Thread):
                 self.seen[self.states.get(_answers(self.model, self.photos), "neither")] += 1
             except Exception as error:
                 self.seen[f"{type(error).__name__}: {error}"] += 1
-            time.sleep(0.1)  # leave processor time to the writer
+            time.sleep(0.2)  # leave processor time to the writer
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_a_reader_finds_the_old_or_the_new_state_after_each_kill(
 ) -> None:
     photos = sorted(birds.rglob("*.jpg"))[::24]
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["fieldmark.recognizer.enroll", "safetensors.numpy"])
+    context.set_forkserver_preload(["fieldmark.recognizer.enroll", "safetensors.numpy", "lancedb"])
     reader, draw = _Reader(model_copy, photos, states), random.Random(0)
     reader.start()
     for kill in range(KILLS):
@@ -113,6 +113,7 @@ def test_a_reader_finds_the_old_or_the_new_state_after_each_kill(
         arguments = (model_copy, [fitted, refitted], photos[:2], kill, sends)
         process = context.Process(target=_change_until_killed, args=arguments, daemon=True)
         process.start()
+        assert receives.poll(120)
         assert receives.recv() == "ready"
         time.sleep(draw.uniform(0.0, 1.5))
         process.kill()
