@@ -74,7 +74,7 @@ def test_without_boxes_no_other_backgrounds(recognizer: Recognizer, records: Rec
     bare = stress(recognizer, records.like(replace(record, box=None) for record in records), limit=2)
     assert list(bare.changes) == ["rotate", "blur"]
     assert set(bare.skipped) == {"background_blur", "background_grey", "background_swap"}
-    assert set(bare.skipped.values()) == {"the data name no box of the object"}
+    assert set(bare.skipped.values()) == {"the data have no box of the object"}
 
 
 def test_strength_zero_loses_nothing(recognizer: Recognizer, records: RecordList, monkeypatch: Any) -> None:
@@ -100,4 +100,4 @@ def test_the_command(model_copy: Path, command: Callable[..., Any]) -> None:
     assert printed["num_images"] == 4
     assert [set(level) for level in printed["changes"]["blur"]] == [{"strength", "top1_accuracy"}]
     assert "mean drop over all changes" in result.err
-    assert "skipped: background_swap: the data name no box of the object" in result.err
+    assert "skipped: background_swap: the data have no box of the object" in result.err
