@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from fieldmark.data.readers._names import fold_name
+from fieldmark.data.label_names import fold_name
 from fieldmark.errors import DataError, unknown_name
 from fieldmark.structures import RecordList
 

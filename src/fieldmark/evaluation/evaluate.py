@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from fieldmark.data.label_names import fold_name
 from fieldmark.data.read import READ_OPTIONS, read
-from fieldmark.data.readers._names import fold_name
 from fieldmark.errors import DataError
 from fieldmark.evaluation.metrics import compute_metrics, with_guarantees
 from fieldmark.evaluation.recorded_split import content_keys, of_split

@@ -14,6 +14,7 @@ import numpy as np
 from fieldmark.arrays import Float32s, Floats
 from fieldmark.artifact.gallery import GalleryRow
 from fieldmark.artifact.generations import changing
+from fieldmark.data.label_names import checked_label, find_label
 from fieldmark.errors import DataError, ModelError, SettingError, unknown_name
 from fieldmark.openset.enrolled_classes import EnrolledClass, enrolled_odds
 from fieldmark.openset.unknown_scores import OpenSetFeatures
@@ -61,12 +62,12 @@ def enroll(model: str | Path, label: str, photos: Sequence[str | Path]) -> Enrol
         photos: One to five of them, or more.
 
     Raises:
-        SettingError: The name is empty, or the model already has a class with that name.
+        SettingError: The name is empty or cannot be shown, or the model already has a class that looks so named.
         DataError: There are no photos, or one cannot be read.
         ModelError: The model has no open-set state or no gallery, or was made from too few photos to estimate what a
             new class would cost.
     """
-    folder, name = Path(model), label.strip()
+    folder, name = Path(model), checked_label(label)
     with changing(folder) as change:
         recognizer = Predictor(folder)
         _check_new(recognizer, name, photos)
@@ -92,10 +93,11 @@ def unenroll(model: str | Path, label: str) -> None:
     Raises:
         SettingError: There is no enrolled class with that name.
     """
-    folder, name = Path(model), label.strip()
+    folder = Path(model)
     with changing(folder) as change:
         recognizer = Predictor(folder)
         manifest = recognizer.manifest
+        name = find_label(label, recognizer.classes) or label
         if name in manifest.classes:
             raise SettingError(f"'{name}' was trained, not enrolled: to remove it, fit the model without its photos")
         if not recognizer.open_set.labels:
@@ -113,10 +115,8 @@ def unenroll(model: str | Path, label: str) -> None:
 
 
 def _check_new(recognizer: Predictor, name: str, photos: Sequence[str | Path]) -> None:
-    if not name:
-        raise SettingError("expected a name for the new class, but it is empty; give one with --label")
-    if name in recognizer.classes:
-        raise SettingError(f"the model already has a class '{name}'; choose another name, or unenroll it first")
+    if (same := find_label(name, recognizer.classes)) is not None:
+        raise SettingError(f"the model already has a class '{same}'; choose another name, or unenroll it first")
     if not photos:
         raise DataError(f"expected photos of '{name}', but got none; one to five are enough")
     if recognizer.manifest.open_set_state and not recognizer.manifest.enrolment_gates:

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fieldmark.data.label_names import fold_name
 from fieldmark.data.read import read
 from fieldmark.data.readers import csv_file
-from fieldmark.data.readers._names import fold_name
 from fieldmark.errors import DataError
 from fieldmark.structures import RecordList
 
@@ -57,7 +57,7 @@ def test_spreadsheet_dialects(write: Callable[..., Path], delimiter: str) -> Non
     ]
     text = "\ufeff" + "".join(delimiter.join(f'"{cell}"' for cell in row) + "\r\n" for row in rows)
     records = _read(write, text)
-    assert records.classes == ("gull", f"tern{delimiter} arctic")
+    assert records.classes == ("gull", fold_name(f"tern{delimiter} arctic"))
     assert [record.split for record in records] == ["train", "val"]
 
 

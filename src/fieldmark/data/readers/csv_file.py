@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+from fieldmark.data.label_names import fold_name
 from fieldmark.data.photos.photo_files import is_folder
 from fieldmark.data.readers import register_reader
 from fieldmark.data.readers._boxes import from_xywh
@@ -18,7 +19,6 @@ from fieldmark.data.readers._columns import (
     path_column,
 )
 from fieldmark.data.readers._find_photos import find_photos
-from fieldmark.data.readers._names import fold_name
 from fieldmark.data.readers._splits import split_named
 from fieldmark.data.readers._tables import Row, Table, is_table, read_header, read_table
 from fieldmark.data.readers._tree import first_conflict

@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from fieldmark.data.label_names import fold_name
 from fieldmark.data.photos.photo_files import Folder, scan
 from fieldmark.data.readers import register_reader
 from fieldmark.data.readers._folder_notes import folder_notes, is_unlabelled
-from fieldmark.data.readers._names import fold_name
 from fieldmark.data.readers._splits import split_named
 from fieldmark.data.readers._tree import Chain, qualify
 from fieldmark.data.readers._unread_tables import refuse_containers, unread_tables
