@@ -62,11 +62,65 @@ def test_the_table_as_csv(command: Command, fitted: Path, photos: Path) -> None:
     done = command("predict", fitted, photos / "a.jpg", photos / "none.jpg", "--csv", "--top", 2)
     assert done.code == 1
     good, bad = csv.DictReader(io.StringIO(done.out))
-    assert list(good) == ["photo", "candidate_1", "probability_1", "candidate_2", "probability_2", "error"]
+    fields = [
+        "path",
+        "label",
+        "probability",
+        "unknown",
+        "set",
+        "rank",
+        "ancestor",
+        "error",
+        "coverage",
+        "group",
+        "photos",
+    ]
+    assert list(good) == [*fields, "candidate_1", "probability_1", "candidate_2", "probability_2"]
     expected = load(fitted).predict(photos / "a.jpg")
-    assert (good["candidate_1"], good["probability_1"]) == (expected.label, f"{expected.confidence:.6f}")
-    assert (bad["candidate_1"], bad["error"]) == ("", f"{photos / 'none.jpg'} does not exist: correct its path or take "
+    assert (good["label"], good["probability"]) == (expected.label, f"{expected.confidence:.6f}")
+    assert (good["candidate_1"], good["probability_1"]) == (good["label"], good["probability"])
+    assert good["candidate_2"] == expected.candidates[1].label
+    assert (good["unknown"], good["rank"], good["error"]) == (str(expected.unknown).lower(), "class", "")
+    assert (bad["label"], bad["error"]) == ("", f"{photos / 'none.jpg'} does not exist: correct its path or take "
         "it off the list")  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["--csv", "--json"])
+def test_columns_of_the_input_are_carried_through(command: Command, fitted: Path, photos: Path, form: str) -> None:
+    table = photos / "items.csv"
+    table.write_text("SKU,path,price,label\n7,a.jpg,3.50,old name\n8,,4,\n9,deep/b.jpg,5,x\n")
+    done = command("predict", fitted, table, form)
+    assert done.code == 1
+    if form == "--csv":
+        rows = list(csv.DictReader(io.StringIO(done.out)))
+        own = [{name: row[name] for name in ("SKU", "input_path", "price", "input_label")} for row in rows]
+        carried = [dict(zip(("SKU", "path", "price", "label"), one.values(), strict=True)) for one in own]
+    else:
+        rows = [json.loads(line) for line in done.out.splitlines()]
+        carried = [row["columns"] for row in rows]
+    assert carried[0] == {"SKU": "7", "path": "a.jpg", "price": "3.50", "label": "old name"}
+    assert [one["SKU"] for one in carried] == ["7", "8", "9"]
+    assert [row["path"] or "" for row in rows] == [str(photos / "a.jpg"), "", str(photos / "deep/b.jpg")]
+    assert rows[1]["error"] == f"line 3 of {table} names no photo: fill in the column 'path'"
+
+
+def test_a_list_of_photos_from_a_file(command: Command, fitted: Path, photos: Path) -> None:
+    (photos / "list.txt").write_text("deep/b.jpg\na.jpg\n")
+    done = command("predict", fitted, "--files-from", photos / "list.txt", "--json")
+    paths = [json.loads(line)["path"] for line in done.out.splitlines()]
+    assert paths == [str(photos / "deep/b.jpg"), str(photos / "a.jpg")]
+
+
+def test_a_new_file_takes_the_answers(command: Command, fitted: Path, photos: Path, tmp_path: Path) -> None:
+    printed = command("predict", fitted, photos, "--json").out
+    assert command("predict", fitted, photos, "--out", tmp_path / "new.jsonl").code == 0
+    assert (tmp_path / "new.jsonl").read_text() == printed
+    printed = command("predict", fitted, photos, "--csv").out
+    assert command("predict", fitted, photos, "--out", tmp_path / "new.csv").out == ""
+    assert (tmp_path / "new.csv").read_text() == printed
+    done = command("predict", fitted, photos, "--out", tmp_path / "new.csv")
+    assert done.err == f"fieldmark: --out {tmp_path / 'new.csv'} exists already and is not replaced: name a new file\n"
+    assert (tmp_path / "new.csv").read_text() == printed
 
 
 def test_what_is_meant_for_eyes_goes_to_stderr(command: Command, fitted: Path, photos: Path) -> None:
@@ -106,6 +160,9 @@ def test_a_name_that_is_no_unicode(command: Command, fitted: Path, photos: Path,
         (["--top", "0", "--csv"], "the number of candidates must be at least 1, but is 0"),
         (["--top", "0"], "the number of candidates must be at least 1, but is 0"),
         (["--json", "--csv"], "--json and --csv exclude each other; leave one out"),
+        (["--move-into", "a", "--copy-into", "b"], "--move-into and --copy-into exclude each other; leave one out"),
+        (["--copy-into", "a", "--unsure-below", "2"], "--unsure-below must lie between 0 and 1, but is 2"),
+        (["--watch", "."], "--watch answers the photos of its folder: give no other path, or leave --watch out"),
     ],
 )
 def test_wrong_options(command: Command, fitted: Path, photos: Path, arguments: list[str], sentence: str) -> None:
@@ -120,6 +177,12 @@ def test_a_folder_without_photos(command: Command, fitted: Path, tmp_path: Path)
     assert (
         done.err == f"fieldmark: the folder {tmp_path / 'empty'} holds no photos; name a folder or a file with photos\n"
     )
+
+
+def test_no_photos_at_all(command: Command, fitted: Path) -> None:
+    done = command("predict", fitted)
+    advice = "give PATH, --files-from or --watch"
+    assert (done.code, done.err) == (2, f"fieldmark: expected photos to identify, but got none: {advice}\n")
 
 
 def test_a_missing_model_is_an_error(command: Command, photos: Path, tmp_path: Path) -> None:

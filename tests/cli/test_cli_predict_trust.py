@@ -65,12 +65,12 @@ def test_a_csv_names_the_specimens(command: Command, fitted: Path, photos: list[
     assert (second["group"], second["photos"]) == ("second", [str(photos[1])])
 
 
-def test_a_csv_without_groups_is_refused(command: Command, fitted: Path, tmp_path: Path) -> None:
+def test_a_csv_that_names_the_specimens_stands_alone(command: Command, fitted: Path, tmp_path: Path) -> None:
     table = tmp_path / "finds.csv"
-    table.write_text("path,label\na.jpg,x\n")
-    done = command("predict", fitted, table)
-    assert done.code == 2
-    assert done.err == f"fieldmark: expected the columns path and group in {table}, but it has: path, label\n"
+    table.write_text("path,group\na.jpg,x\n")
+    done = command("predict", fitted, table, tmp_path / "a.jpg")
+    advice = "give no other path and leave out --same-specimen"
+    assert (done.code, done.err) == (2, f"fieldmark: {table} names the specimens itself: {advice}\n")
 
 
 def test_a_specimen_without_photos_is_refused(fitted: Path) -> None:

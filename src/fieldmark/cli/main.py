@@ -29,6 +29,7 @@ from fieldmark.cli.search import search
 from fieldmark.cli.serve import serve
 from fieldmark.cli.settings import settings
 from fieldmark.cli.synth import synth
+from fieldmark.cli.unmove import unmove
 from fieldmark.cli.verb import Quiet, Verb, VerbGroup, Verbose, choose_verbosity, with_verbosity
 from fieldmark.cli.versions import rollback, versions
 from fieldmark.errors import FieldmarkError
@@ -62,6 +63,7 @@ for verb in (
     fit,
     evaluate,
     predict,
+    unmove,
     explain,
     guide,
     search,

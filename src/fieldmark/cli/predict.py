@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +11,10 @@ import typer
 from fieldmark.cli.device_option import DeviceOption
 
 if TYPE_CHECKING:
-    from fieldmark.recognizer.answer import Answer
+    from fieldmark.api import Recognizer
+    from fieldmark.catalogue.answer_rows import RowFormat
+    from fieldmark.catalogue.questions import Question, Specimen
+    from fieldmark.catalogue.sort_photos import PhotoSorter
 
 __all__ = ["predict"]
 
@@ -22,12 +22,20 @@ __all__ = ["predict"]
 def predict(
     model: Annotated[Path, typer.Argument(help="A model folder.")],
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Photos, folders of photos, or a CSV with path,group.")
-    ],
+        list[str] | None,
+        typer.Argument(metavar="PATH...", help="Photos, folders, a CSV with a photo in each row, or - for a list."),
+    ] = None,
+    files_from: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Read more paths from this file, one on each line; - is stdin.")
+    ] = None,
     json_output: Annotated[
         bool, typer.Option("--json", help="Print one JSON object for each photo to stdout.")
     ] = False,
     csv_output: Annotated[bool, typer.Option("--csv", help="Print a CSV table to stdout.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "--output", help="Write the answers to this new file: CSV, or JSON lines for .jsonl."),
+    ] = None,
     top: Annotated[int, typer.Option("--top", "--top-k", help="Number of candidates in an answer.")] = 5,
     coverage: Annotated[float | None, typer.Option(help="Target coverage of the prediction sets, such as 0.9.")] = None,
     target_accuracy: Annotated[
@@ -37,67 +45,101 @@ def predict(
     same_specimen: Annotated[
         bool, typer.Option("--same-specimen", help="Give one answer for all photos: they show one specimen.")
     ] = False,
+    path_col: Annotated[str | None, typer.Option(help="The column of a CSV that names the photo.")] = None,
+    allow_urls: Annotated[bool, typer.Option("--allow-urls", help="Fetch photos that are named by a URL.")] = False,
+    max_urls: Annotated[int, typer.Option(min=1, help="Most URLs in one run.")] = 1000,
+    max_url_mb: Annotated[float, typer.Option(min=0.001, help="Largest photo to fetch, in MB.")] = 30.0,
+    url_timeout: Annotated[float, typer.Option(min=0.1, help="Most seconds for fetching one photo.")] = 30.0,
+    watch: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Answer photos as they arrive in this folder, until Ctrl-C.")
+    ] = None,
+    move_into: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Move each photo into a folder for its answer in DIR.")
+    ] = None,
+    copy_into: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Copy each photo into a folder for its answer in DIR.")
+    ] = None,
+    unsure_below: Annotated[
+        float, typer.Option(help="Photos with a lower confidence are sorted into the folder _unsure.")
+    ] = 0.5,
     device: DeviceOption = "auto",
 ) -> None:
     """Identify photos. Exits with 1 if some cannot be read."""
     from fieldmark.api import load
-    from fieldmark.cli.photo_paths import photo_paths
-    from fieldmark.cli.print_answers import print_answers
+    from fieldmark.catalogue.answer_questions import AnswerLevels
+    from fieldmark.catalogue.questions import read_questions
+    from fieldmark.data.photos.web_photo import WebLimits
     from fieldmark.errors import SettingError
 
     if json_output and csv_output:
         raise SettingError("--json and --csv exclude each other; leave one out")
-    specimens = _specimens(paths, same_specimen)
-    photos = list(photo_paths(paths)) if specimens is None else []
+    if move_into and copy_into:
+        raise SettingError("--move-into and --copy-into exclude each other; leave one out")
+    form = _form(json_output, csv_output, out)
+    names = _names(paths, files_from, watch)
+    specimens = _specimens(names, same_specimen, path_col) if names else None
+    limits = WebLimits(max_urls, max_url_mb, url_timeout)
+    questions: Sequence[Question] = []
+    if names and specimens is None:
+        questions = read_questions(names, path_col=path_col, allow_urls=allow_urls, limits=limits)
+    if watch is None and out is not None and out.exists():
+        raise SettingError(f"--out {out} exists already and is not replaced: name a new file")
     recognizer = load(model, device=device)
-    target = confidence if target_accuracy is None else target_accuracy  # --confidence is its old name
-    if specimens is None:
-        answers = recognizer.answers(photos, top_k=top, coverage=coverage, target_accuracy=target)
+    # --confidence is the old name of --target-accuracy
+    levels = AnswerLevels(top, coverage, confidence if target_accuracy is None else target_accuracy)
+    into = move_into or copy_into
+    sorter = None if into is None else _sorter(into, recognizer, copy_into is not None, unsure_below, watch)
+    if watch is not None:
+        from fieldmark.cli.watch_photos import watch_photos
+
+        failed = watch_photos(recognizer, watch, levels, form, out, sorter)
     else:
-        answers = (
-            recognizer.predict_specimen(several, group=group, top_k=top, coverage=coverage, target_accuracy=target)
-            for group, several in specimens
-        )
-    if json_output:
-        failed = _print_json(answers)
-    elif csv_output:
-        failed = _print_csv(answers, top)
-    else:
-        failed = print_answers(answers, len(photos if specimens is None else specimens))
+        from fieldmark.cli.answer_photos import answer_photos
+
+        failed = answer_photos(recognizer, specimens or questions, levels, form, out, sorter)
     if failed:
         raise typer.Exit(1)
 
 
-def _specimens(paths: Sequence[Path], same: bool) -> list[tuple[str | None, list[Path]]] | None:
-    """Return the names and photos of specimens; None if each photo gets an answer of its own."""
-    from fieldmark.cli.photo_paths import photo_paths
-    from fieldmark.cli.specimens import read_specimens
+def _form(json_output: bool, csv_output: bool, out: Path | None) -> RowFormat | None:
+    """Return the format of the rows; None to print for people."""
+    if json_output or csv_output:
+        return "json" if json_output else "csv"
+    if out is None:
+        return None
+    return "json" if out.suffix.lower() in (".jsonl", ".ndjson", ".json") else "csv"
+
+
+def _names(paths: Sequence[str] | None, files_from: str | None, watch: Path | None) -> list[str]:
+    from fieldmark.catalogue.questions import read_list
     from fieldmark.errors import SettingError
 
-    tables = [path for path in paths if path.suffix.lower() == ".csv"]
-    if not tables:
-        return [(None, list(photo_paths(paths)))] if same else None
-    if same or len(paths) > 1:
+    names = [*(paths or ()), *(read_list(files_from) if files_from else ())]
+    if watch is not None and names:
+        raise SettingError("--watch answers the photos of its folder: give no other path, or leave --watch out")
+    if watch is None and not names:
+        raise SettingError("expected photos to identify, but got none: give PATH, --files-from or --watch")
+    return names
+
+
+def _specimens(names: Sequence[str], same: bool, path_col: str | None) -> list[Specimen] | None:
+    """Return the specimens; None if each photo gets an answer of its own."""
+    from fieldmark.catalogue.questions import Specimen, read_questions, read_specimens
+    from fieldmark.errors import SettingError
+
+    tables = [name for name in names if name.lower().endswith((".csv", ".tsv"))]
+    grouped = [found for table in tables if (found := read_specimens(Path(table), path_col)) is not None]
+    if grouped and (same or len(names) > 1):
         raise SettingError(f"{tables[0]} names the specimens itself: give no other path and leave out --same-specimen")
-    return list(read_specimens(tables[0]).items())
+    if same:
+        return [Specimen(None, [Path(question.name) for question in read_questions(names, path_col=path_col)])]
+    return grouped[0] if grouped else None
 
 
-def _print_json(answers: Iterator[Answer]) -> int:
-    failed = 0
-    for answer in answers:
-        failed += answer.error is not None
-        sys.stdout.write(json.dumps(answer.to_dict(), ensure_ascii=False) + "\n")
-    return failed
+def _sorter(into: Path, recognizer: Recognizer, copy: bool, unsure_below: float, watch: Path | None) -> PhotoSorter:
+    from fieldmark.catalogue.sort_photos import PhotoSorter
+    from fieldmark.errors import SettingError
 
-
-def _print_csv(answers: Iterator[Answer], top: int) -> int:
-    writer = csv.writer(sys.stdout)
-    header = [name for rank in range(1, top + 1) for name in (f"candidate_{rank}", f"probability_{rank}")]
-    writer.writerow(["photo", *header, "error"])
-    failed = 0
-    for answer in answers:
-        failed += answer.error is not None
-        cells = [cell for one in answer.candidates for cell in (one.label, f"{one.probability:.6f}")]
-        cells += [""] * (2 * top - len(cells))
-        writer.writerow([answer.path or answer.group or "", *cells, answer.error or ""])
-    return failed
+    if watch is not None and into.resolve().is_relative_to(watch.resolve()):
+        raise SettingError(f"{into} lies inside the watched folder {watch}: name a folder outside of it")
+    return PhotoSorter(into, recognizer.classes, copy=copy, unsure_below=unsure_below)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fieldmark.data.photos.open_photo import open_photo, upright_rgb
+from fieldmark.data.photos.web_photo import WebPhoto
 from fieldmark.errors import PhotoError
 from fieldmark.structures import Record
 
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
 __all__ = ["PhotoInput", "as_list", "is_single", "path_of", "to_image"]
 
 PhotoInput: TypeAlias = (
-    "str | Path | bytes | bytearray | memoryview | IO[bytes] | Image.Image | NDArray[Any] | Tensor | Record"
+    "str | Path | bytes | bytearray | memoryview | IO[bytes] | Image.Image | NDArray[Any] | Tensor | Record | WebPhoto"
 )
-"""A path, bytes, an open binary file, a PIL image, an array (H, W, 3) or (H, W), a tensor (3, H, W), or a `Record`."""
+"""A path, bytes, an open binary file, a PIL image, an array (H, W, 3) or (H, W), a tensor (3, H, W), or a photo's
+`Record` or `WebPhoto`."""
 
-_SINGLE = (str, Path, bytes, bytearray, memoryview, Image.Image, Record)
+_SINGLE = (str, Path, bytes, bytearray, memoryview, Image.Image, Record, WebPhoto)
 
 
 def is_single(photos: PhotoInput | Sequence[PhotoInput]) -> bool:
@@ -46,6 +48,8 @@ def path_of(photo: PhotoInput) -> str | None:
     """Return the path of a photo; None for photos in memory."""
     if isinstance(photo, Record):
         return str(photo.path)
+    if isinstance(photo, WebPhoto):
+        return photo.url
     return str(photo) if isinstance(photo, str | Path) else None
 
 
@@ -66,6 +70,8 @@ def to_image(photo: PhotoInput, draft: tuple[int, int] | None = None) -> Image.I
         return open_photo(Path(source), draft=draft)
     if isinstance(source, bytes | bytearray | memoryview):
         return open_photo(bytes(source), draft=draft)
+    if isinstance(source, WebPhoto):
+        return open_photo(source.open(), draft=draft)
     if hasattr(source, "read"):
         return open_photo(source, draft=draft)
     if isinstance(source, Image.Image):

@@ -1,0 +1,80 @@
+"""Answers as rows of a table and as JSON objects, with the columns of the table that named the photos."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+from fieldmark.recognizer.answer import Answer
+
+__all__ = ["FIELDS", "AnswerRows", "RowFormat"]
+
+FIELDS = ("path", "label", "probability", "unknown", "set", "rank", "ancestor", "error", "coverage", "group", "photos")
+"""First columns of the table, with the names of the JSON fields. Sets and photos are joined by ``|``."""
+
+RowFormat: TypeAlias = Literal["csv", "json"]
+
+
+class AnswerRows:
+    """Turns answers into lines of text.
+
+    Args:
+        form: ``csv``, or ``json`` for one object on each line.
+        top_k: Candidates for which the table has columns.
+        carried: Titles of input columns that the table repeats; one that collides gets the prefix ``input_``.
+        notes: Further columns, such as ``moved_to``.
+    """
+
+    def __init__(self, form: RowFormat, top_k: int = 5, carried: Sequence[str] = (), notes: Sequence[str] = ()) -> None:
+        self.form: RowFormat = form
+        self._top_k, self._carried, self.notes = top_k, tuple(carried), tuple(notes)
+        ranks = range(1, top_k + 1)
+        own = [*FIELDS, *(name for rank in ranks for name in (f"candidate_{rank}", f"probability_{rank}")), *notes]
+        self.columns = [*own, *(f"input_{title}" if title in own else title for title in self._carried)]
+
+    @property
+    def header(self) -> str:
+        """The first line: the titles of a table, nothing for JSON."""
+        return _csv_line(self.columns) if self.form == "csv" else ""
+
+    def line(self, answer: Answer, carried: Mapping[str, str] | None = None, **notes: str) -> str:
+        """Return the line of an answer, with its line break."""
+        own = {name: notes.get(name, "") for name in self.notes}
+        if self.form == "csv":
+            cells = [*own.values()]
+            cells += [(carried or {}).get(title, "") for title in self._carried]
+            return _csv_line([*_fields(answer), *_candidates(answer, self._top_k), *cells])
+        content: dict[str, Any] = answer.to_dict()
+        if carried:
+            content["columns"] = dict(carried)
+        return json.dumps(content | own, ensure_ascii=False) + "\n"
+
+
+def _fields(answer: Answer) -> list[str]:
+    return [
+        answer.path or "",
+        answer.label or "",
+        "" if answer.confidence is None else f"{answer.confidence:.6f}",
+        "" if answer.unknown is None else str(answer.unknown).lower(),
+        "|".join(answer.set or ()),
+        answer.rank or "",
+        answer.ancestor or "",
+        answer.error or "",
+        "" if answer.coverage is None else f"{answer.coverage:g}",
+        answer.group or "",
+        "|".join(answer.photos),
+    ]
+
+
+def _candidates(answer: Answer, top_k: int) -> list[str]:
+    cells = [cell for one in answer.candidates for cell in (one.label, f"{one.probability:.6f}")]
+    return cells + [""] * (2 * top_k - len(cells))
+
+
+def _csv_line(cells: Sequence[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue()

@@ -1,0 +1,109 @@
+"""Answer photos that are named on the command line: print the answers or write rows, and sort the photos."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fieldmark.catalogue.questions import Question, Specimen
+
+if TYPE_CHECKING:
+    from fieldmark.api import Recognizer
+    from fieldmark.catalogue.answer_questions import AnswerLevels
+    from fieldmark.catalogue.answer_rows import RowFormat
+    from fieldmark.catalogue.sort_photos import PhotoSorter
+    from fieldmark.recognizer.answer import Answer
+
+__all__ = ["answer_photos"]
+
+
+def answer_photos(
+    recognizer: Recognizer,
+    asked: Sequence[Question] | Sequence[Specimen],
+    levels: AnswerLevels,
+    form: RowFormat | None,
+    out: Path | None,
+    sorter: PhotoSorter | None,
+) -> int:
+    """Answer everything that was asked, and return the number of answers with an error.
+
+    Args:
+        recognizer: The model.
+        asked: Photos, or specimens.
+        levels: Options of the answers.
+        form: Format of the rows; None prints for people.
+        out: New file for the rows; None for stdout.
+        sorter: Moves or copies the photos.
+    """
+    from fieldmark.catalogue.answer_rows import AnswerRows
+    from fieldmark.cli.print_answers import print_answers
+
+    recognizer.options(levels.top_k, levels.coverage, levels.target_accuracy)  # wrong ones are refused at once
+    answered = _sorted(_answers(recognizer, asked, levels), sorter)
+    if form is None:
+        return print_answers((answer for _, answer, _ in answered), len(asked))
+    titles = list(dict.fromkeys(title for one in asked for title in one.columns))
+    rows = AnswerRows(form, levels.top_k, titles, notes=("moved_to",) if sorter else ())
+    failed = 0
+    with _lines_to(out) as write:
+        write(rows.header)
+        for one, answer, places in answered:
+            failed += answer.error is not None
+            notes = {"moved_to": "|".join(map(str, places))} if sorter else {}
+            write(rows.line(answer, one.columns, **notes))
+    return failed
+
+
+def _answers(
+    recognizer: Recognizer, asked: Sequence[Question] | Sequence[Specimen], levels: AnswerLevels
+) -> Iterator[tuple[Question | Specimen, Answer]]:
+    from fieldmark.catalogue.answer_questions import answer_questions
+
+    yield from answer_questions(recognizer, [one for one in asked if isinstance(one, Question)], levels)
+    for one in asked:
+        if isinstance(one, Specimen):
+            yield (
+                one,
+                recognizer.predict_specimen(
+                    one.photos,
+                    group=one.group,
+                    top_k=levels.top_k,
+                    coverage=levels.coverage,
+                    target_accuracy=levels.target_accuracy,
+                ),
+            )
+
+
+def _sorted(
+    pairs: Iterator[tuple[Question | Specimen, Answer]], sorter: PhotoSorter | None
+) -> Iterator[tuple[Question | Specimen, Answer, list[Path]]]:
+    """Yield each answer with the places that its photos move to; they move once the answer is written."""
+    for one, answer in pairs:
+        photos = one.photos if isinstance(one, Specimen) else [one.photo]
+        claims = []
+        for photo in photos if sorter is not None else ():
+            place = sorter.claim(photo, answer) if sorter is not None and isinstance(photo, Path) else None
+            if isinstance(photo, Path) and place is not None:
+                claims.append((photo, place))
+        yield one, answer, [place for _, place in claims]
+        for photo, place in claims:
+            if sorter is not None:
+                sorter.place(photo, place)
+
+
+@contextmanager
+def _lines_to(out: Path | None) -> Iterator[Callable[[str], object]]:
+    """Yield a function that writes lines to stdout, or to a file that appears when everything is written."""
+    from fieldmark.atomic import atomic_file
+
+    if out is None:
+        yield sys.stdout.write
+        return
+    with (
+        atomic_file(out) as draft,
+        draft.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+    ):
+        yield file.write
