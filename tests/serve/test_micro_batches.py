@@ -93,3 +93,28 @@ def test_closing_finishes_accepted_items() -> None:
     assert _results(futures) == list(range(50))
     with pytest.raises(Closed):
         batcher.submit([1])
+
+
+def test_a_worker_survives_cut_off_requests_and_wrong_work() -> None:
+    gate = threading.Event()
+
+    def work(items: Sequence[int]) -> list[int]:
+        gate.wait(10)
+        if -1 in items:
+            raise SystemExit("a library ends the thread")
+        return list(items) * (2 if -2 in items else 1)
+
+    batcher = _batcher(work, size=2, wait=0.0)
+    first = batcher.submit([0])
+    while batcher.waiting:
+        pass
+    cut_off, kept = batcher.submit([1, 2])
+    assert cut_off.cancel()
+    gate.set()
+    assert _results([*first, kept]) == [0, 2]
+    with pytest.raises(SystemExit):
+        batcher.submit([-1])[0].result(10)
+    with pytest.raises(RuntimeError, match="2 results for 1 photos"):
+        batcher.submit([-2])[0].result(10)
+    assert _results(batcher.submit([3])) == [3]
+    batcher.close()

@@ -18,6 +18,10 @@ def serve(
         str | None,
         typer.Option(envvar="FIELDMARK_TOKEN", show_envvar=True, help="Access token that allows enrolling."),
     ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(help="A host name that requests may use besides loopback names, or *.NAME; can be repeated."),
+    ] = None,
     photos: Annotated[Path | None, typer.Option(help="Where the known photos are, if they have moved.")] = None,
     max_megabytes: Annotated[float, typer.Option(min=0.001, help="Largest request in MB.")] = 64.0,
     max_megapixels: Annotated[float, typer.Option(min=0.001, help="Largest photo in megapixels.")] = 60.0,
@@ -36,6 +40,7 @@ def serve(
         max_wait=max_wait_ms / 1e3,
         token=token or None,
         photos=photos,
+        allowed_hosts=tuple(allow_host or ()),
     )
     say(f"serving {model} at http://{host}:{port}/ until Ctrl-C; enrolling is {'on' if token else 'off'}")
     run(model, host=host, port=port, settings=settings)

@@ -93,16 +93,25 @@ class MicroBatcher(Generic[T, R]):
 
     def _run(self) -> None:
         while (first := self._queue.get()) is not None:
-            batch = [first, *self._joining()]
-            try:
-                results = self._work([item for item, _ in batch])
-            except Exception as error:  # every waiting request must get an answer
-                results = [error] * len(batch)
-            for (_, future), result in zip(batch, results, strict=True):
-                if isinstance(result, Exception):
+            # A request that was cut off cancels its futures; a result for one of them would be an error here.
+            batch = [
+                (item, future) for item, future in (first, *self._joining()) if future.set_running_or_notify_cancel()
+            ]
+            for (_, future), result in zip(batch, self._results([item for item, _ in batch]), strict=True):
+                if isinstance(result, BaseException):
                     future.set_exception(result)
                 else:
                     future.set_result(result)
+
+    def _results(self, items: Sequence[T]) -> Sequence[R | BaseException]:
+        """Return one result for each item, whatever happens: every waiting request must get an answer."""
+        try:
+            results = self._work(items) if items else []
+        except BaseException as error:
+            return [error] * len(items)
+        if len(results) != len(items):
+            return [RuntimeError(f"{len(results)} results for {len(items)} photos")] * len(items)
+        return results
 
     def _joining(self) -> list[tuple[T, Future[R]]]:
         """Return the items that arrive before the batch is full or the wait is over."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from fieldmark.errors import SettingError
 from fieldmark.serve.settings import ServeSettings
 
-__all__ = ["demand_extra", "serve"]
+__all__ = ["demand_extra", "serve", "server_options"]
 
 _NEEDED = ("fastapi", "uvicorn", "prometheus_client", "python_multipart")
 _GRACE = 30
@@ -38,7 +42,23 @@ def serve(model: str | Path, *, host: str, port: int, settings: ServeSettings) -
     demand_extra()
     import uvicorn
 
+    from fieldmark.serve.allowed_hosts import hosts_for
     from fieldmark.serve.app import create_app
 
-    app = create_app(model, settings)
-    uvicorn.run(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=_GRACE)
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of each malformed form
+    settings = replace(settings, allowed_hosts=hosts_for(host, settings.allowed_hosts))
+    uvicorn.run(create_app(model, settings), host=host, port=port, **server_options(settings))
+
+
+def server_options(settings: ServeSettings) -> dict[str, Any]:
+    """Return the options of uvicorn that keep the limits of the settings, for `uvicorn.Config` too."""
+    from fieldmark.serve.connections import LimitedConnection
+
+    return {
+        "http": partial(LimitedConnection, settings),
+        "ws": "none",
+        "log_level": "error",  # a line for each malformed request would fill the log
+        "server_header": False,
+        "proxy_headers": False,
+        "timeout_graceful_shutdown": _GRACE,
+    }

@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO
 
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
 from fieldmark.data.photos.colour_profile import to_srgb
@@ -262,7 +262,8 @@ def _unidentified(name: str, head: bytes, error: Exception) -> PhotoError:
     if _may_be_heif(head) and not _can_read_heif():
         return PhotoError(f"{name}: {_NEED_HEIC}")
     if head.startswith(_MAGIC) or _may_be_heif(head):
-        return PhotoError(f"{name} is damaged ({error}): copy it again from its source or remove it")
+        reason = "no decoder can read it" if isinstance(error, UnidentifiedImageError) else error
+        return PhotoError(f"{name} is damaged ({reason}): copy it again from its source or remove it")
     for magic, offset, kind, action in _FOREIGN:
         if head[offset:].startswith(magic):
             return PhotoError(f"{name} is no image that can be read but {kind}: {action}")

@@ -1,18 +1,18 @@
-"""``POST /v1/enroll`` and ``DELETE /v1/enroll/{label}``: add a class to the served model, or remove it."""
+"""``POST /v1/enroll`` and ``DELETE /v1/enroll``: add a class to the served model, or remove it."""
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, File, Form, HTTPException, UploadFile
+from fastapi import APIRouter, File, Form, HTTPException, Query, Request, Security, UploadFile
 from fastapi import Path as PathParameter
 from fastapi.responses import JSONResponse
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
+from fieldmark.data.label_names import MAX_LENGTH, checked_label, find_label
 from fieldmark.data.photos.open_photo import bytes_key
 from fieldmark.recognizer.enroll import Enrolment
 from fieldmark.recognizer.enroll import enroll as enroll_photos
@@ -21,6 +21,7 @@ from fieldmark.recognizer.predictor import Predictor
 from fieldmark.serve.routes.shared import ERRORS, Serving
 from fieldmark.serve.schemas import EnrolBody, ErrorBody, UnenrolBody
 from fieldmark.serve.service import Service
+from fieldmark.serve.token_route import TokenRoute
 from fieldmark.serve.uploads import Upload, read_uploads
 
 __all__ = ["UPLOADS", "router"]
@@ -28,52 +29,50 @@ __all__ = ["UPLOADS", "router"]
 UPLOADS = "enrolled"
 """Folder inside the model for uploaded photos."""
 
-router = APIRouter()
-_bearer = HTTPBearer(auto_error=False)
-_REFUSED: dict[int | str, dict[str, object]] = {status: {"model": ErrorBody} for status in (401, 403, 409)}
+router = APIRouter(route_class=TokenRoute, dependencies=[Security(HTTPBearer(auto_error=False))], tags=["classes"])
+_REFUSED: dict[int | str, dict[str, object]] = {
+    401: {"model": ErrorBody, "description": "The request does not have the server's token."},
+    403: {"model": ErrorBody, "description": "Enrolling is off, or a page of another website sent the request."},
+    409: {"model": ErrorBody, "description": "The model cannot change."},
+}
+_UNENROLS: dict[int | str, dict[str, object]] = {
+    **_REFUSED,
+    404: {"model": ErrorBody, "description": "There is no enrolled class of that name."},
+    422: {"model": ErrorBody, "description": "The class was trained, or a parameter is not valid."},
+}
+_Name = Annotated[str, Query(alias="label", description="Name of an enrolled class.")]
 
 
-@router.post("/v1/enroll", response_model=EnrolBody, responses={**ERRORS, **_REFUSED}, tags=["classes"])
+@router.post("/v1/enroll", response_model=EnrolBody, responses={**ERRORS, **_REFUSED})
 async def enroll(
+    request: Request,
     service: Serving,
-    label: Annotated[str, Form(description="Name of the new class.", max_length=200)],
+    label: Annotated[str, Form(description="Name of the new class.", min_length=1, max_length=MAX_LENGTH)],
     photo: Annotated[list[UploadFile], File(description="Photos of the class; one to five are enough.")],
-    sent: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)] = None,
 ) -> JSONResponse:
     """Add a class from its photos. Requests that arrived before are answered without the class, later ones with it."""
-    _demand_token(service.settings.token, sent)
+    if (labels := len((await request.form()).getlist("label"))) > 1:
+        raise HTTPException(422, f"expected one label, but got {labels}: enroll one class in each request")
     uploads = await read_uploads(photo, service.settings)
     for upload in uploads:
-        if upload.error is not None:
-            raise HTTPException(422, upload.error)
-    outcome = await run_in_threadpool(_enroll, service, label, uploads)
+        if upload.flaw is not None:
+            raise HTTPException(upload.flaw.status, upload.flaw.sentence)
+    outcome = await run_in_threadpool(_enroll, service, checked_label(label), uploads)
     return JSONResponse(outcome.to_dict())
 
 
-@router.delete(
-    "/v1/enroll/{label:path}",
-    response_model=UnenrolBody,
-    responses={**_REFUSED, 404: {"model": ErrorBody}, 422: {"model": ErrorBody}},
-    tags=["classes"],
-)
-async def unenroll(
-    service: Serving,
-    label: Annotated[str, PathParameter(description="Name of an enrolled class.", max_length=200)],
-    sent: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)] = None,
-) -> JSONResponse:
+@router.delete("/v1/enroll", response_model=UnenrolBody, responses=_UNENROLS)
+async def unenroll(service: Serving, label: _Name) -> JSONResponse:
     """Remove an enrolled class and its uploaded photos. The model then answers as it did before the class was added."""
-    _demand_token(service.settings.token, sent)
-    return JSONResponse(
-        {"label": label.strip(), "enrolled": await run_in_threadpool(_unenroll, service, label.strip())}
-    )
+    return JSONResponse(await run_in_threadpool(_unenroll, service, label))
 
 
-def _demand_token(token: str | None, sent: HTTPAuthorizationCredentials | None) -> None:
-    if token is None:
-        raise HTTPException(403, "Enrolling is off on this server. Start it with --token to allow it.")
-    if sent is None or not hmac.compare_digest(sent.credentials.encode(), token.encode()):
-        sentence = "That access token isn't valid. Send the server's token as 'Authorization: Bearer TOKEN'."
-        raise HTTPException(401, sentence, {"WWW-Authenticate": "Bearer"})
+@router.delete("/v1/enroll/{label:path}", response_model=UnenrolBody, responses=_UNENROLS)
+async def unenroll_by_path(
+    service: Serving, label: Annotated[str, PathParameter(description="Name of an enrolled class.")]
+) -> JSONResponse:
+    """Remove an enrolled class as ``DELETE /v1/enroll?label=`` does, which also takes names such as ``..``."""
+    return JSONResponse(await run_in_threadpool(_unenroll, service, label))
 
 
 def _enroll(service: Service, label: str, uploads: Sequence[Upload]) -> Enrolment:
@@ -94,21 +93,22 @@ def _enroll(service: Service, label: str, uploads: Sequence[Upload]) -> Enrolmen
         return outcome
 
 
-def _unenroll(service: Service, label: str) -> list[str]:
-    """Return the enrolled classes that remain."""
+def _unenroll(service: Service, name: str) -> dict[str, object]:
+    """Return the class, and the enrolled classes that remain."""
     with service.changing:
         model = Predictor(service.recognizer.path)  # the command line may have changed the model meanwhile
         known = [
             row for row in model.gallery.rows() if row.split == "enrolled"
         ]  # fails for exported files, which cannot change
-        if label not in model.classes:
-            raise HTTPException(404, f"no enrolled class is named '{label}': GET /v1/model lists the enrolled classes")
+        label = find_label(name, model.classes)
+        if label is None:
+            raise HTTPException(404, f"no enrolled class is named '{name}': GET /v1/model lists the enrolled classes")
         unenroll_class(model.path, label)
         service.follow()
         kept = {Path(row.path).name for row in known if row.label != label}
-        for name in {Path(row.path).name for row in known if row.label == label} - kept:
-            (model.folder / UPLOADS / name).unlink(missing_ok=True)
-        return list(service.recognizer.open_set.labels)
+        for file in {Path(row.path).name for row in known if row.label == label} - kept:
+            (model.folder / UPLOADS / file).unlink(missing_ok=True)
+        return {"label": label, "enrolled": list(service.recognizer.open_set.labels)}
 
 
 def _place(folder: Path, upload: Upload) -> Path:

@@ -21,7 +21,7 @@ router = APIRouter()
 @router.post("/v1/explain", response_model=ExplainBody, responses=ERRORS, tags=["photos"])
 async def explain(
     service: Serving,
-    photo: Annotated[UploadFile, File(description="A photo.")],
+    photo: Annotated[list[UploadFile], File(description="One photo.")],
     against: Annotated[
         str | None, Query(description="Class to compare with the most probable one; by default the second.")
     ] = None,

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from fieldmark.artifact.gallery import Neighbour
-from fieldmark.errors import ModelError, PhotoError
+from fieldmark.errors import ModelError, PhotoError, unknown_name
 from fieldmark.recognizer.predictor import Predictor
 from fieldmark.serve.routes.shared import ERRORS, Serving, one_reading
 from fieldmark.serve.schemas import ErrorBody, SearchBody
@@ -26,13 +26,15 @@ router = APIRouter()
 @router.post("/v1/search", response_model=SearchBody, responses=ERRORS, tags=["photos"])
 async def search(
     service: Serving,
-    photo: Annotated[UploadFile, File(description="A photo.")],
+    photo: Annotated[list[UploadFile], File(description="One photo.")],
     k: Annotated[int, Query(ge=1, le=100, description="Number of known photos to return.")] = 5,
     label: Annotated[str | None, Query(description="Search only photos of this class.")] = None,
 ) -> JSONResponse:
     """Return the most similar known photos, as ``fieldmark search --json`` does."""
     upload = await read_upload(photo, service.settings)
     reading = await one_reading(service, upload)
+    if label is not None and label not in reading.recognizer.classes:
+        raise unknown_name("class", label, reading.recognizer.classes)
     near = await run_in_threadpool(_nearest, reading, k, label)
     return JSONResponse({"path": upload.name, "neighbours": near})
 
@@ -40,7 +42,11 @@ async def search(
 @router.get(
     "/v1/gallery/photo",
     response_class=Response,
-    responses={200: {"content": {"image/jpeg": {}}}, 404: {"model": ErrorBody}},
+    responses={
+        200: {"content": {"image/jpeg": {}}},
+        404: {"model": ErrorBody, "description": "The gallery has no such photo."},
+        422: {"model": ErrorBody, "description": "A parameter is missing."},
+    },
     tags=["photos"],
 )
 async def gallery_photo(

@@ -35,13 +35,14 @@ async def predict(
 ) -> JSONResponse:
     """Return one answer for each photo in order, in the form of ``fieldmark predict --json``.
 
-    The answer for a photo that cannot be read has `error`. If no photo can be read, the status is 422.
+    The answer for a photo that cannot be read has `error`. If no photo can be read, the status is 422, or 413 if they
+    all have too many pixels.
     """
     target = confidence if target_accuracy is None else target_accuracy  # `confidence` is its old name
     wanted = AnswerOptions(top_k, coverage, target)
     service.recognizer.guarantees.check(wanted)
     uploads = await read_uploads(photo, service.settings)
-    whole = [upload for upload in uploads if upload.error is None]
+    whole = [upload for upload in uploads if upload.flaw is None]
     found = await service.readings([upload.content for upload in whole])
     readings = dict(zip(map(id, whole), found, strict=True))
     pairs = [(upload, readings.get(id(upload))) for upload in uploads]
@@ -52,7 +53,8 @@ async def predict(
     failed = [answer.error for answer in answers if answer.error is not None]
     body: dict[str, object] = {"answers": [answer.to_dict() for answer in answers]}
     if failed and len(failed) == len(answers):
-        return JSONResponse({"error": failed[0], **body}, 422)
+        too_large = all(upload.flaw is not None and upload.flaw.status == 413 for upload in uploads)
+        return JSONResponse({"error": failed[0], **body}, 413 if too_large else 422)
     return JSONResponse(body)
 
 
@@ -78,4 +80,4 @@ def _specimen(pairs: Sequence[tuple[Upload, PhotoReading | PhotoError | None]], 
 
 
 def _reason(upload: Upload, found: PhotoError | None) -> str:
-    return upload.error or str(found).replace("the photo", upload.name, 1)
+    return upload.flaw.sentence if upload.flaw else str(found).replace("the photo", upload.name, 1)

@@ -11,13 +11,25 @@ from fieldmark.serve.schemas import ErrorBody
 from fieldmark.serve.service import PhotoReading, Service
 from fieldmark.serve.uploads import Upload
 
-__all__ = ["ERRORS", "Serving", "one_reading"]
+__all__ = ["ALWAYS", "ERRORS", "Serving", "one_reading"]
 
-ERRORS: dict[int | str, dict[str, object]] = {
+_Responses = dict[int | str, dict[str, object]]
+
+ALWAYS: _Responses = {
+    400: {"model": ErrorBody, "description": "The request is not valid HTTP, or its form is malformed."},
+    408: {"model": ErrorBody, "description": "The request did not arrive in time."},
     413: {"model": ErrorBody, "description": "Too many bytes, pixels or photos."},
-    422: {"model": ErrorBody, "description": "No photo can be read, or a parameter is not valid."},
-    503: {"model": ErrorBody, "description": "Too many photos are waiting, or the server is shutting down."},
+    421: {"model": ErrorBody, "description": "The request names a host that this server does not answer for."},
+    503: {"model": ErrorBody, "description": "Too much is waiting, or the server is shutting down."},
 }
+"""Statuses that every route can have."""
+
+ERRORS: _Responses = {
+    403: {"model": ErrorBody, "description": "A page of another website sent the request."},
+    409: {"model": ErrorBody, "description": "The model cannot do this."},
+    422: {"model": ErrorBody, "description": "No photo can be read, or a parameter is not valid."},
+}
+"""Further statuses of routes that take photos."""
 
 
 def _service(request: Request) -> Service:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from fieldmark.serve.request_counts import RequestCounts
-from fieldmark.serve.routes.shared import Serving
+from fieldmark.serve.routes.shared import ALWAYS, Serving
 from fieldmark.serve.schemas import ModelBody
 
 __all__ = ["router"]
@@ -22,7 +22,11 @@ async def healthz() -> PlainTextResponse:
     return PlainTextResponse("ok\n")
 
 
-@router.get("/readyz", response_class=PlainTextResponse)
+@router.get(
+    "/readyz",
+    response_class=PlainTextResponse,
+    responses={503: {**ALWAYS[503], "content": {"text/plain": {}}, "description": "Not ready, or too busy."}},
+)
 async def readyz(request: Request) -> PlainTextResponse:
     """Return 200 when the model is loaded; 503 before that and during shutdown.
 
