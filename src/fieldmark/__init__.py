@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fieldmark.api import Recognizer, check, compare, fit, load, read
+    from fieldmark.api import Recognizer, advise, check, compare, fit, load, read
     from fieldmark.errors import DataError, FieldmarkError, ModelError, PhotoError, SettingError
     from fieldmark.progress import set_verbosity
     from fieldmark.recognizer.answer import Answer, Candidate
@@ -35,6 +35,7 @@ __all__ = [
     "RecordList",
     "SettingError",
     "__version__",
+    "advise",
     "check",
     "compare",
     "fit",
@@ -46,7 +47,7 @@ __all__ = [
 __version__ = version("fieldmark")
 
 _HOMES = {
-    **dict.fromkeys(("Recognizer", "check", "compare", "fit", "load", "read"), "fieldmark.api"),
+    **dict.fromkeys(("Recognizer", "advise", "check", "compare", "fit", "load", "read"), "fieldmark.api"),
     **dict.fromkeys(("Answer", "Candidate"), "fieldmark.recognizer.answer"),
     **dict.fromkeys(("Part", "Record", "RecordList"), "fieldmark.structures"),
     **dict.fromkeys(("DataError", "FieldmarkError", "ModelError", "PhotoError", "SettingError"), "fieldmark.errors"),

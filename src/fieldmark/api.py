@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fieldmark.artifact.gallery import Neighbour
     from fieldmark.artifact.history import Generation
     from fieldmark.check import CheckReport
+    from fieldmark.check.advise_data import Advice
     from fieldmark.compare.study import Comparison
     from fieldmark.evaluation.evaluate import Evaluation
     from fieldmark.explain.evidence import PhotoEvidence
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from fieldmark.recognizer.enroll import Enrolment
     from fieldmark.report.guide.write_guide import Guide
 
-__all__ = ["Recognizer", "check", "compare", "fit", "load", "read"]
+__all__ = ["Recognizer", "advise", "check", "compare", "fit", "load", "read"]
 
 
 def check(data: str | Path | RecordList, *, fast: bool = False, seed: int = 0) -> CheckReport:
@@ -48,6 +49,21 @@ def check(data: str | Path | RecordList, *, fast: bool = False, seed: int = 0) -
     from fieldmark.check import check as check_records
 
     return check_records(data if isinstance(data, RecordList) else read(data), deep=not fast, seed=seed)
+
+
+def advise(data: str | Path | RecordList, *, seed: int = 0) -> Advice:
+    """Measure how much more photos would help, overall and for each class, and find what limits the accuracy.
+
+    Args:
+        data: A folder of class folders, a CSV, a known data set, or records that `read` returned.
+        seed: Of folds, subsets and draws.
+
+    Raises:
+        DataError: The data cannot be read, or there are too few photos.
+    """
+    from fieldmark.check.advise_data import advise as advise_records
+
+    return advise_records(data if isinstance(data, RecordList) else read(data), seed=seed)
 
 
 def fit(

@@ -11,15 +11,14 @@ import pytest
 from matplotlib.figure import Figure
 
 from fieldmark.evaluation.comparison import MethodRow
+from fieldmark.evaluation.figure_style import PALETTE, to_svg
 from fieldmark.evaluation.figures import (
-    PALETTE,
     accuracy_scale,
     confusion_figure,
     coverage_figure,
     loss_figure,
     methods_figure,
     reliability_figure,
-    to_svg,
 )
 from fieldmark.evaluation.intervals import Interval, proportion
 from fieldmark.evaluation.labelled_predictions import Predictions

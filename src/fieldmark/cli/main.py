@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from fieldmark.cli.advise import advise
 from fieldmark.cli.check import check
 from fieldmark.cli.compare import compare
 from fieldmark.cli.datasets import datasets
@@ -60,6 +61,7 @@ app = typer.Typer(
 for verb in (
     demo,
     check,
+    advise,
     fit,
     evaluate,
     predict,

@@ -1,130 +1,89 @@
 """Every figure of the pages and of notebooks, drawn with matplotlib.
 
-Each function returns a matplotlib `Figure`; `to_svg` turns it into SVG for a page. In the SVG each colour is a CSS
-variable with the light colour as its fallback, so that figures follow the page into dark mode and print.
+Each function returns a matplotlib `Figure`; `to_svg` turns it into SVG for a page.
 """
 
 from __future__ import annotations
 
-import io
 import math
-import re
-import warnings
-from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
-from html import escape
-from typing import TYPE_CHECKING, Any, ParamSpec
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fieldmark.evaluation.comparison import MethodRow
+from fieldmark.evaluation.figure_style import PALETTE, new_figure, percent_axes, styled, tip
 from fieldmark.evaluation.labelled_predictions import Predictions
+from fieldmark.evaluation.learning_curve import LearningCurve
 from fieldmark.evaluation.reliability import Bin, CoverageLevel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-P = ParamSpec("P")
+__all__ = [
+    "confusion_figure",
+    "coverage_figure",
+    "learning_curve_figure",
+    "loss_figure",
+    "methods_figure",
+    "reliability_figure",
+]
 
-__all__ = ["confusion_figure", "coverage_figure", "loss_figure", "methods_figure", "reliability_figure", "to_svg"]
-
-PALETTE = {
-    "ink": "#22261f",
-    "soft": "#666d61",
-    "line": "#dcdbd2",
-    "bar": "#7d9f8c",
-    "base": "#b08d57",
-    "good": "#1f7a4d",
-    "bad": "#b3402f",
-}
-"""CSS variable of the pages -> colour in light mode."""
-
-_STYLE: Any = {
-    "font.size": 12,
-    "text.color": PALETTE["ink"],
-    "text.parse_math": False,  # a class name may contain $
-    "axes.edgecolor": PALETTE["line"],
-    "axes.labelcolor": PALETTE["soft"],
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "grid.color": PALETTE["line"],
-    "xtick.color": PALETTE["soft"],
-    "ytick.color": PALETTE["soft"],
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "legend.frameon": False,
-}
 _FEW_PHOTOS = 10
 _MAX_CLASSES = 24
 _NUMBERED = 14
-_PIXELS = 72  # SVG units for each inch of a figure
 _LABEL = 30
 _DASHES = ("-", "--", ":", "-.")
 
 
-def _styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Draw with the pages' style. The caller's matplotlib settings stay as they are."""
-
-    @wraps(draw)
-    def styled(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        from matplotlib import rc_context
-
-        with rc_context(_STYLE):
-            return draw(*args, **kwargs)
-
-    return styled
-
-
-@_styled
+@styled
 def reliability_figure(bins: Sequence[Bin]) -> Figure:
     """Accuracy against confidence with 95% intervals, and a histogram of the confidences below."""
-    figure = _figure(380, 440)
+    figure = new_figure(380, 440)
     top, low = figure.subplots(2, 1, sharex=True, height_ratios=(5, 1))
     top.plot([0, 1], [0, 1], color=PALETTE["base"], linestyle="--", linewidth=1.5)
     most = max(one.photos for one in bins)
     for one in bins:
         alpha = 0.4 if one.photos < _FEW_PHOTOS else 1.0
-        tip = f"{one.photos:,} photos, confidence {one.confidence:.0%}, accuracy {one.accuracy.value:.0%}"
+        note = f"{one.photos:,} photos, confidence {one.confidence:.0%}, accuracy {one.accuracy.value:.0%}"
         span = [one.accuracy.low, one.accuracy.high]
         top.plot([one.confidence] * 2, span, color=PALETTE["ink"], linewidth=1.5, alpha=alpha)
         dot = top.plot([one.confidence], [one.accuracy.value], "o", color=PALETTE["good"], markersize=8, alpha=alpha)
         bar = low.bar(one.confidence, one.photos / most, width=0.045, color=PALETTE["bar"], alpha=alpha)
         for artist in (*dot, *bar):
-            _tip(artist, tip)
+            tip(artist, note)
     top.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), ylabel="accuracy")
     low.set(xlabel="confidence", ylabel="photos", yticks=[])
     low.grid(False)
-    _percent(top, "xy")
+    percent_axes(top, "xy")
     return figure
 
 
-@_styled
+@styled
 def coverage_figure(levels: Sequence[CoverageLevel]) -> Figure:
     """Measured against target coverage of the prediction sets, with 95% intervals."""
-    figure = _figure(380, 300)
+    figure = new_figure(380, 300)
     axes = figure.subplots()
     start = min(0.75, *(one.coverage.low for one in levels)) - 0.03
     axes.plot([max(start, 0.75), 1], [max(start, 0.75), 1], color=PALETTE["base"], linestyle="--", linewidth=1.5)
     for one in levels:
         axes.plot([one.target] * 2, [one.coverage.low, one.coverage.high], color=PALETTE["ink"], linewidth=1.5)
         (dot,) = axes.plot([one.target], [one.coverage.value], "o", color=PALETTE["good"], markersize=8)
-        _tip(dot, f"target {one.target:.0%}, measured {one.coverage.value:.1%}, {one.size:.2f} classes per set")
+        tip(dot, f"target {one.target:.0%}, measured {one.coverage.value:.1%}, {one.size:.2f} classes per set")
     axes.set(xlim=(0.75, 1.005), ylim=(start, 1.005), xlabel="target coverage", ylabel="measured coverage")
-    _percent(axes, "xy")
+    percent_axes(axes, "xy")
     return figure
 
 
-@_styled
+@styled
 def confusion_figure(predictions: Predictions, classes: Sequence[str]) -> Figure:
     """Confusion matrix in shares of each true class. With many classes: those with the most mistakes."""
     shown = _most_confused(predictions, len(classes))
     matrix = _confusion(predictions, shown)
     totals = np.bincount(predictions.labels, minlength=len(classes))[shown]
     side = max(300, 24 * len(shown))
-    figure = _figure(side + 160, side + 120)
+    figure = new_figure(side + 160, side + 120)
     axes = figure.subplots()
     for (row, column), count in np.ndenumerate(matrix):
         if count:
@@ -139,7 +98,7 @@ def confusion_figure(predictions: Predictions, classes: Sequence[str]) -> Figure
     return figure
 
 
-@_styled
+@styled
 def loss_figure(histories: Sequence[Mapping[str, Sequence[float]]]) -> Figure:
     """Loss of each epoch on the train photos and, if there are any, on the val photos.
 
@@ -148,7 +107,7 @@ def loss_figure(histories: Sequence[Mapping[str, Sequence[float]]]) -> Figure:
     """
     from matplotlib.ticker import MaxNLocator
 
-    figure = _figure(460, 280)
+    figure = new_figure(460, 280)
     axes = figure.subplots()
     for number, history in enumerate(histories, 1):
         for split, colour in (("train", "bar"), ("val", "good")):
@@ -163,14 +122,14 @@ def loss_figure(histories: Sequence[Mapping[str, Sequence[float]]]) -> Figure:
     return figure
 
 
-@_styled
+@styled
 def methods_figure(rows: Sequence[MethodRow], baseline: str) -> Figure:
     """Dot plot of the methods' top-1 accuracy, the best first, with the range over the seeds.
 
     Dots rather than bars, because the scale does not always start at zero.
     """
     order = sorted(rows, key=lambda row: -(row.mean or 0.0))
-    figure = _figure(560, 60 + 30 * len(rows))
+    figure = new_figure(560, 60 + 30 * len(rows))
     axes = figure.subplots()
     for place, row in enumerate(order):
         mean, is_baseline = row.mean or 0.0, row.label == baseline
@@ -178,14 +137,38 @@ def methods_figure(rows: Sequence[MethodRow], baseline: str) -> Figure:
             axes.axvline(mean, color=PALETTE["base"], linestyle="--", linewidth=1.5)
         axes.plot([min(row.top1), max(row.top1)], [place] * 2, "|-", color=PALETTE["ink"], linewidth=1.5)
         (dot,) = axes.plot([mean], [place], "o", color=PALETTE["base" if is_baseline else "bar"], markersize=11)
-        _tip(dot, f"{row.label}: {mean:.1%}")
+        tip(dot, f"{row.label}: {mean:.1%}")
         axes.annotate(f"{mean:.1%}", (1.03, place), xycoords=("axes fraction", "data"), va="center")
     start, stop, step = accuracy_scale([value for row in rows for value in row.top1])
     axes.set(xlim=(start, stop), ylim=(len(rows) - 0.5, -0.5), xlabel="top-1 accuracy")
     axes.set_xticks(np.arange(start, stop + step / 2, step))
     axes.set_yticks(range(len(rows)), [_short(row.label) for row in order])
     axes.grid(False, axis="y")
-    _percent(axes, "x")
+    percent_axes(axes, "x")
+    return figure
+
+
+@styled
+def learning_curve_figure(curve: LearningCurve) -> Figure:
+    """Accuracy against photos per class, measured and extrapolated, with 95% intervals."""
+    figure = new_figure(560, 320)
+    axes = figure.subplots()
+    counts = [point.photos_per_class for point in curve.points]
+    values = [point.accuracy.value for point in curve.points]
+    start = sum(point.measured for point in curve.points) - 1
+    axes.plot(counts[: start + 1], values[: start + 1], color=PALETTE["bar"], linewidth=1.5)
+    axes.plot(counts[start:], values[start:], color=PALETTE["base"], linestyle="--", linewidth=1.5)
+    for point in curve.points:
+        interval = [point.accuracy.low, point.accuracy.high]
+        axes.plot([point.photos_per_class] * 2, interval, color=PALETTE["ink"], linewidth=1.5)
+        colour = PALETTE["good" if point.measured else "base"]
+        (dot,) = axes.plot([point.photos_per_class], [point.accuracy.value], "o", color=colour, markersize=8)
+        kind = "measured" if point.measured else "extrapolated"
+        tip(dot, f"{point.photos_per_class:.1f} photos per class: {point.accuracy.value:.1%}, {kind}")
+    axes.set(xscale="log", xlabel="photos per class", ylabel="accuracy")
+    axes.set_xticks(counts, [f"{count:.0f}" for count in counts])
+    axes.minorticks_off()
+    percent_axes(axes, "y")
     return figure
 
 
@@ -196,53 +179,6 @@ def accuracy_scale(values: Sequence[float]) -> tuple[float, float, float]:
     step = 20 if highest - start > 50 else 10 if highest - start > 20 else 5
     stop = max(min(100.0, step * math.ceil(highest / step)), start + step)
     return start / 100, stop / 100, step / 100
-
-
-def to_svg(figure: Figure, description: str) -> str:
-    """Return a figure as an SVG element for a page. Equal figures give equal text.
-
-    Args:
-        figure: From a function of this module.
-        description: What a screen reader says.
-    """
-    from matplotlib import rc_context
-
-    out = io.StringIO()
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "fieldmark"}), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the page's font has the glyphs that matplotlib's lacks
-        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    text = out.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
-    text = re.sub(r'<g id="tip:([^"]*)">', r"<g><title>\1</title>", text)
-    text = re.sub(r"<defs>\s*<clipPath.*?</defs>", "", text, flags=re.DOTALL)  # everything lies inside the axes
-    text = re.sub(r' clip-path="[^"]*"', "", text).replace("xlink:href", "href")
-    used = set(re.findall(r"#([\w-]+)", text))
-    text = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in used else "", text)
-    text = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font: \1 system-ui, sans-serif", text)
-    for name, colour in PALETTE.items():
-        text = text.replace(colour, f"var(--{name}, {colour})")
-    width, height = (round(_PIXELS * inches) for inches in figure.get_size_inches())
-    opening = f'<svg role="img" aria-label="{escape(description)}" viewBox="0 0 {width} {height}" width="{width}">'
-    return re.sub(r"<svg[^>]*>", lambda _: opening, text, count=1, flags=re.DOTALL)
-
-
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width / _PIXELS, height / _PIXELS), layout="constrained")
-
-
-def _tip(artist: Any, text: str) -> None:
-    """Give an artist a tooltip; `to_svg` reads it from the id."""
-    artist.set_gid(f"tip:{text}")
-
-
-def _percent(axes: Axes, which: str) -> None:
-    from matplotlib.ticker import PercentFormatter
-
-    for name in which:
-        getattr(axes, f"{name}axis").set_major_formatter(PercentFormatter(1.0, decimals=0))
 
 
 def _most_confused(predictions: Predictions, num_classes: int) -> list[int]:
@@ -271,7 +207,7 @@ def _cell(axes: Axes, row: int, column: int, count: int, total: int, names: Sequ
     alpha = 0.12 + 0.68 * count / total
     cell = Rectangle((column - 0.48, row - 0.48), 0.96, 0.96, facecolor=colour, alpha=alpha, linewidth=0)
     axes.add_patch(cell)
-    _tip(cell, f"{count} of {total} {names[row]} predicted as {names[column]}")
+    tip(cell, f"{count} of {total} {names[row]} predicted as {names[column]}")
     if len(names) <= _NUMBERED:
         axes.text(column, row, str(count), ha="center", va="center")
 

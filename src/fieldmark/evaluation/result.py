@@ -14,7 +14,8 @@ from fieldmark.arrays import Ints
 from fieldmark.atomic import atomic_file
 from fieldmark.data.relative_path import relative_path
 from fieldmark.errors import SettingError, unknown_name
-from fieldmark.evaluation.figures import confusion_figure, coverage_figure, loss_figure, reliability_figure, to_svg
+from fieldmark.evaluation.figure_style import to_svg
+from fieldmark.evaluation.figures import confusion_figure, coverage_figure, loss_figure, reliability_figure
 from fieldmark.evaluation.intervals import proportion
 from fieldmark.evaluation.labelled_predictions import Predictions
 from fieldmark.evaluation.metrics import Metrics

@@ -7,16 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fieldmark.evaluation.data_limits import is_rare
 from fieldmark.evaluation.intervals import proportion
 from fieldmark.guide.look_alikes import LookAlikes
 from fieldmark.guide.sides import SideTable
 
 __all__ = ["ClassCounts", "advise"]
 
-FEW = 10
-"""A class with fewer training photos needs more, whatever the others have."""
-
-_RARE = 0.5  # of the median of all classes
 _UNEVEN = 2.0
 _TIMES = 3
 _SHARE = 0.4  # share of a class's mistakes from which on a look-alike is named
@@ -64,7 +61,7 @@ def advise(
 def _few(own: ClassCounts, median: float) -> str | None:
     if own.trained == 0:
         return None  # enrolled, or the training photos are not here
-    if own.trained < FEW or own.trained < _RARE * median:
+    if is_rare(own.trained, median):
         rest = f"; half of the classes have {median:.0f} or more" if own.trained < median else ""
         return f"Add photos: it was trained on only {_photos(own.trained)}{rest}."
     return None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fieldmark.atomic import atomic_file
 from fieldmark.errors import SettingError
-from fieldmark.evaluation.figures import to_svg
+from fieldmark.evaluation.figure_style import to_svg
 
 if TYPE_CHECKING:
     from markupsafe import Markup
