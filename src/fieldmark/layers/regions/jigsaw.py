@@ -9,26 +9,36 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["jigsaw"]
+__all__ = ["jigsaw", "permute_patches"]
 
 
 def jigsaw(images: Tensor, count: int) -> Tensor:
     """Cut each image into `count` times `count` patches and shuffle them, in a different order for each image.
 
+    Args:
+        images: (B, C, H, W).
+        count: Patches along each side; 1 changes nothing.
+    """
+    return permute_patches(images, count, torch.rand(len(images), count**2, device=images.device).argsort(1))
+
+
+def permute_patches(images: Tensor, count: int, order: Tensor) -> Tensor:
+    """Cut each image into `count` times `count` patches and put them into another order.
+
     If a side is not divisible by `count`, the remainder at its end stays in place: no pixel is lost or resampled.
 
     Args:
         images: (B, C, H, W).
-        count: Patches along each side; 1 changes nothing.
+        count: Patches along each side.
+        order: (B, count²), the patch that comes to each place, row by row.
     """
     batch, channels, height, width = images.shape
     patch_height, patch_width = height // count, width // count
     rows, columns = slice(count * patch_height), slice(count * patch_width)
     grid = images[:, :, rows, columns].reshape(batch, channels, count, patch_height, count, patch_width)
     patches = grid.permute(0, 2, 4, 1, 3, 5).flatten(1, 2)  # (B, count², C, h, w)
-    order = torch.rand(batch, count**2, device=images.device).argsort(1)
-    shuffled = patches[torch.arange(batch, device=images.device)[:, None], order]
-    shuffled = shuffled.reshape(batch, count, count, channels, patch_height, patch_width)
+    moved = patches[torch.arange(batch, device=images.device)[:, None], order]
+    moved = moved.reshape(batch, count, count, channels, patch_height, patch_width)
     result = images.clone()
-    result[:, :, rows, columns] = shuffled.permute(0, 3, 1, 4, 2, 5).reshape_as(result[:, :, rows, columns])
+    result[:, :, rows, columns] = moved.permute(0, 3, 1, 4, 2, 5).reshape_as(result[:, :, rows, columns])
     return result
