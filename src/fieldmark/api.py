@@ -138,10 +138,8 @@ class AnswerLevels(TypedDict, total=False):
 class Recognizer(Predictor):
     """A trained model. `load` and `fit` return it.
 
-    `Predictor` computes the answers; the verbs here return them, and also explain, measure and change a model.
-
-    Args:
-        model: The model folder, or an ONNX file that ``fieldmark export`` wrote.
+    `Predictor` computes the answers; the verbs here return them, and also explain, measure and change a model. A pickle
+    names the model's path and opens it again. Forked processes may share a recognizer that computes on a CPU.
 
     Args:
         model: The folder or file.

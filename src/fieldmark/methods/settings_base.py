@@ -49,7 +49,9 @@ class FitSettings(BaseModel):
     device: Device = Field("auto", description="what trains the network; auto takes a GPU if there is one")
     seed: int = Field(0, ge=0, lt=2**32, description="decides splits, initial weights and the order of photos")
     val_fraction: float = Field(0.1, gt=0, lt=0.5, description="fraction of train that becomes val")
-    test_fraction: float = Field(0.2, gt=0, lt=0.8, description="fraction that becomes test where the data name none")
+    test_fraction: float = Field(
+        0.2, ge=0, lt=0.8, description="fraction that becomes test where the data name none; 0 keeps all for training"
+    )
     gallery_uri: str | None = Field(
         None,
         description="where the gallery of known photos is stored, such as s3://bucket/folder; in the model by default",

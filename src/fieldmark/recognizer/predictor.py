@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+from typing import Self
 
 from PIL import Image
 
@@ -62,6 +63,10 @@ class Predictor:
                 if self.is_exported or (newest := load_manifest(self.folder)) == self.manifest:
                     raise
                 self.manifest = newest  # a change removed this generation's files while they were read
+
+    def __reduce__(self) -> tuple[partial[Self], tuple[Path]]:
+        """Pickle the path and the device; unpickling opens the model again."""
+        return partial(type(self), device=self._device), (self.path.absolute(),)
 
     def _open(self) -> None:
         """Open the files of the manifest."""
