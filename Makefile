@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test format install clean
+.PHONY: demo test docs format install clean
 
 demo: $(INSTALLED)
 	$(BIN)/fieldmark demo
@@ -20,6 +20,10 @@ test: $(INSTALLED)
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+# Into site/; any warning ends it. To read it: python3 -m http.server --directory site
+docs: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 format: $(INSTALLED)
 	$(BIN)/ruff format .
@@ -36,4 +40,4 @@ $(INSTALLED): pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) fieldmark-demo build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
+	rm -rf $(VENV) fieldmark-demo build dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*

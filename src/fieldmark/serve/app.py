@@ -6,11 +6,13 @@ import contextlib
 from collections.abc import AsyncIterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.staticfiles import StaticFiles
+from starlette.types import Lifespan
 
 from fieldmark.serve.allowed_hosts import AllowedHosts
 from fieldmark.serve.error_answers import add_error_answers
@@ -22,7 +24,7 @@ from fieldmark.serve.routes.shared import ALWAYS
 from fieldmark.serve.service import Service
 from fieldmark.serve.settings import ServeSettings
 
-__all__ = ["create_app"]
+__all__ = ["create_app", "openapi_document"]
 
 _PAGE = Path(__file__).with_name("page")
 
@@ -47,17 +49,8 @@ def create_app(model: str | Path, settings: ServeSettings | None = None) -> Fast
         yield
         await run_in_threadpool(service.close)
 
-    app = FastAPI(
-        title="Fieldmark",
-        version=version("fieldmark"),
-        lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
-        responses=ALWAYS,
-    )
+    app = _with_routes(lifespan)
     app.state.service, app.state.metrics = service, metrics
-    for part in (predict, explain, gallery, enroll, status):
-        app.include_router(part.router)
     app.add_api_route("/", _page, include_in_schema=False)
     app.mount("/page", StaticFiles(directory=_PAGE), name="page")
     app.add_middleware(Utf8Forms)
@@ -66,6 +59,25 @@ def create_app(model: str | Path, settings: ServeSettings | None = None) -> Fast
     app.add_middleware(SafeHeaders)
     app.add_middleware(Measured, metrics=metrics)
     add_error_answers(app)
+    return app
+
+
+def openapi_document() -> dict[str, Any]:
+    """Return the OpenAPI document of the server, without loading a model."""
+    return _with_routes().openapi()
+
+
+def _with_routes(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
+    app = FastAPI(
+        title="Fieldmark",
+        version=version("fieldmark"),
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        responses=ALWAYS,
+    )
+    for part in (predict, explain, gallery, enroll, status):
+        app.include_router(part.router)
     return app
 
 
