@@ -27,6 +27,7 @@ from fieldmark.data.class_subset import choose_classes
 from fieldmark.data.prepare import Prepared, prepare
 from fieldmark.data.read import read
 from fieldmark.errors import SettingError
+from fieldmark.evaluation.fit_advice import fit_advice
 from fieldmark.methods.settings_base import FitSettings
 from fieldmark.openset.fit_openset import fit_openset
 from fieldmark.recipe import build_settings
@@ -85,7 +86,8 @@ def fit_prepared(prepared: Prepared, settings: FitSettings, out: Path, *, resume
     certificate = certify(calibration, val, settings)
     device = choose_device(settings.device)
     open_set = fit_openset(trained, calibration, known, seed=settings.seed, score=settings.unknown_score, device=device)
-    save_artifact(out, FittedModel(settings, prepared, trained, calibration, certificate, open_set))
+    advice = fit_advice(trained, photos)
+    save_artifact(out, FittedModel(settings, prepared, trained, calibration, certificate, open_set, advice))
     shutil.rmtree(run, ignore_errors=True)
 
 

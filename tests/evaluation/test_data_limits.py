@@ -17,12 +17,12 @@ def _data(*rows: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
 
 def test_nothing_limits_good_data() -> None:
     labels, predicted = _data((0, 0, 30), (1, 1, 28), (2, 2, 30), (1, 2, 2))
-    assert find_limits(labels, predicted, np.arange(90), CLASSES) == []
+    assert find_limits(labels, np.arange(90), CLASSES, labels, predicted) == []
 
 
 def test_few_photos_are_named_with_their_numbers() -> None:
     labels, predicted = _data((0, 0, 40), (1, 1, 40), (2, 2, 8))
-    (limit,) = find_limits(labels, predicted, np.arange(88), CLASSES)
+    (limit,) = find_limits(labels, np.arange(88), CLASSES, labels, predicted)
     assert (limit.kind, limit.classes) == ("few_photos", ("cedar",))
     assert limit.message == "few photos of cedar (8); half of the classes have 40 or more"
     assert limit.action == "add photos of it first, of other days and places"
@@ -33,7 +33,7 @@ def test_few_photos_are_named_with_their_numbers() -> None:
 
 def test_twins_are_two_classes_that_chance_would_tell_apart_as_well() -> None:
     labels, predicted = _data((0, 0, 11), (0, 1, 9), (1, 0, 10), (1, 1, 10), (2, 2, 20))
-    (limit,) = find_limits(labels, predicted, np.arange(60), CLASSES)
+    (limit,) = find_limits(labels, np.arange(60), CLASSES, labels, predicted)
     assert (limit.kind, limit.classes) == ("twins", ("alder", "beech"))
     expected = "alder and beech may be one class: 21 of 40 photos are told apart, chance is about half"
     assert limit.message == expected
@@ -47,13 +47,13 @@ def test_look_alikes_that_are_told_apart_are_no_twins() -> None:
         [(0, 1, 18), (0, 0, 2), (1, 1, 20), (2, 2, 20)],
     ):
         labels, predicted = _data(*rows)
-        kinds = [limit.kind for limit in find_limits(labels, predicted, np.arange(60), CLASSES)]
+        kinds = [limit.kind for limit in find_limits(labels, np.arange(60), CLASSES, labels, predicted)]
         assert kinds == []
 
 
 def test_photos_of_one_source() -> None:
     labels, predicted = _data((0, 0, 20), (1, 1, 20), (2, 2, 20))
     groups = np.concatenate([np.arange(20), np.repeat([100, 101], 10), np.arange(200, 220)])
-    (limit,) = find_limits(labels, predicted, groups, CLASSES)
+    (limit,) = find_limits(labels, groups, CLASSES, labels, predicted)
     assert (limit.kind, limit.classes) == ("one_source", ("beech",))
     assert limit.message == "photos of one or two moments or sources: beech (20 photos of 2)"

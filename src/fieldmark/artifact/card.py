@@ -35,6 +35,8 @@ def write_card(manifest: Manifest) -> str:
     lines += [f"| enrolled | {enrolled.label}, from {enrolled.photos} photo(s) |" for enrolled in manifest.enrolled]
     lines += ["", "The fit did not read the test split. `fieldmark evaluate` reads it.", "", "## Log of the fit", ""]
     lines += [f"- {step}" for step in manifest.steps]
+    if manifest.advice:
+        lines += ["", "## What limits the accuracy", "", *(f"- {line}" for line in manifest.advice)]
     lines += ["", "## Classes", "", ", ".join(manifest.classes), "", "## Limits", ""]
     lines += [
         _unknowns(manifest),

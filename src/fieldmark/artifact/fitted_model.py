@@ -52,6 +52,7 @@ class FittedModel:
         calibration: Temperatures and scaling.
         certificate: Guarantees.
         open_set: State of the open-set classifier, and vectors for the gallery.
+        advice: What limits the accuracy, and what to try next.
     """
 
     settings: FitSettings
@@ -60,6 +61,7 @@ class FittedModel:
     calibration: Calibration
     certificate: Certificate
     open_set: FittedOpenSet
+    advice: Sequence[str] = ()
 
     def manifest(self, files: ModelFiles, enrolled: Sequence[EnrolledClass]) -> Manifest:
         """Describe the model with the enrolled classes that it takes over; its gallery is written last."""
@@ -76,6 +78,7 @@ class FittedModel:
             calibration=self.calibration.figures,
             figures={"estimate": self.trained.estimate, "val_top1": self.calibration.top1},
             steps=self.trained.steps,
+            advice=list(self.advice),
             versions={name: importlib.metadata.version(name) for name in _LIBRARIES},
             checksums=dict(files.checksums),
             scaling=self.calibration.scaling,

@@ -77,6 +77,7 @@ class Manifest(BaseModel):
         calibration: ``val_photos``, ``ece_before``, ``ece_after``, ``nll_before``, ``nll_after``.
         figures: ``estimate`` (cross-validated accuracy that guided the choices) and ``val_top1``.
         steps: Log of the fit, line by line.
+        advice: What limits the accuracy, and what to try next; empty in models of old versions.
         versions: Library -> version.
         checksums: File -> blake2b of its content.
         scaling: Scaling of the fused logits; None where the members' temperatures are enough.
@@ -106,6 +107,7 @@ class Manifest(BaseModel):
     calibration: dict[str, float] = Field(default_factory=dict)
     figures: dict[str, float | None] = Field(default_factory=dict)
     steps: list[str] = Field(default_factory=list)
+    advice: list[str] = Field(default_factory=list)
     versions: dict[str, str] = Field(default_factory=dict)
     checksums: dict[str, str] = Field(default_factory=dict)
     scaling: LogitScaling | None = None

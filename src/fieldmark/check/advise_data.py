@@ -85,7 +85,7 @@ def advise(records: RecordList, *, seed: int = 0, embed: Embed | None = None) ->
     groups = np.array(join_groups(used, seen.groups()), dtype=np.int64)
     classes = [used.classes[name] for name in names]
     curve, table = learning_curve(features, labels, groups, classes, seed=seed)
-    limits = find_limits(labels, table.predicted, groups, classes)
+    limits = find_limits(labels, groups, classes, labels, table.predicted)
     return Advice(
         len(used), len(classes), curve, tuple(limits), tuple(_next_steps(curve, limits)), time.monotonic() - started
     )

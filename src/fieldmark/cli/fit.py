@@ -89,6 +89,8 @@ def fit(
     val = "" if top1 is None else f"; {top1:.1%} correct on the {recognizer.manifest.data.photos['val']} val photos"
     say(f"wrote {out} after {time.monotonic() - started:.0f} s{val}")
     say(f"prediction sets: {_sets(recognizer.manifest.guarantees)}")
+    for line in recognizer.manifest.advice:
+        say(f"advice: {line}")
     if recognizer.manifest.data.photos.get("test"):
         say(f"next: fieldmark evaluate {out}   or   fieldmark predict {out} PHOTO...")
     else:

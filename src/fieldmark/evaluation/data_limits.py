@@ -49,7 +49,7 @@ def is_rare(photos: int, median: float) -> bool:
     return photos < FEW or photos < _RARE * median
 
 
-def find_limits(labels: Ints, predicted: Ints, groups: Ints, classes: Sequence[str]) -> list[DataLimit]:
+def find_limits(labels: Ints, groups: Ints, classes: Sequence[str], truth: Ints, predicted: Ints) -> list[DataLimit]:
     """Find limits of a data set from predictions of photos by models that did not see them.
 
     - Few photos: see `is_rare`.
@@ -59,12 +59,13 @@ def find_limits(labels: Ints, predicted: Ints, groups: Ints, classes: Sequence[s
     - One source: a class of at least 6 photos from at most 2 groups, such as bursts.
 
     Args:
-        labels: (n,).
-        predicted: (n,).
+        labels: (n,) of the photos to learn from.
         groups: (n,) photos with equal numbers show the same moment or specimen.
         classes: Names.
+        truth: (m,) labels of predicted photos, the same or others.
+        predicted: (m,) by models that did not see them.
     """
-    limits = [_few(labels, classes), _one_source(labels, groups, classes), *_twins(labels, predicted, classes)]
+    limits = [_few(labels, classes), _one_source(labels, groups, classes), *_twins(truth, predicted, classes)]
     return [limit for limit in limits if limit is not None]
 
 

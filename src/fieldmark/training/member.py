@@ -48,8 +48,10 @@ class Trained:
         members: At least one.
         steps: One line for each step: what was tried, what it gained, what it cost.
         estimate: Out-of-fold or val top-1 that guided the choices.
+        next_step: What the training did not do although it may help, and its measured cost; empty for nothing.
     """
 
     members: list[TrainedMember]
     steps: list[str] = field(default_factory=list)
     estimate: float | None = None
+    next_step: str = ""

@@ -65,6 +65,7 @@ class _Search:
     settings: Auto.Settings
     limit: SearchLimit
     steps: list[str] = field(default_factory=list)
+    next_step: str = ""
 
     def note(self, line: str) -> None:
         self.steps.append(line)
@@ -107,7 +108,7 @@ def train_auto(photos: PhotoTable, settings: Auto.Settings, run_dir: Path, *, re
     members = ensemble.members
     if search.patient:
         members = _fine_tune(search, members, run_dir)
-    return Trained(members, search.steps, ensemble.accuracy)
+    return Trained(members, search.steps, ensemble.accuracy, search.next_step)
 
 
 def _candidates(settings: Auto.Settings) -> list[_Candidate]:
@@ -139,10 +140,17 @@ def _try(search: _Search, ensemble: BackboneEnsemble, candidate: _Candidate) -> 
     gain, error, seconds_a_photo = _pilot(search, ensemble, frozen)
     if gain < max(PILOT_GAIN, error):
         search.note(f"not taken: {frozen.label} gains {gain:+.3f} ± {error:.3f} on a subset of the photos")
+        if not search.patient:
+            shown = f"{frozen.label}: {100 * gain:+.1f} ± {100 * error:.1f} points on a subset"
+            search.next_step = f"a larger backbone gains nothing here ({shown}); --budget 10m tries fine-tuning"
         return None
     refusal = search.limit.refusal(frozen, search.views, seconds_a_photo)
     if refusal is not None:
         search.note(f"not taken: {frozen.label} promises {gain:+.3f} for {refusal}")
+        seconds = seconds_a_photo * search.views * len(search.photos)
+        cost = f", and takes about {seconds:.0f} s here for all photos" if seconds >= 1 else ""  # else it was cached
+        promise = f"{frozen.label} gained {100 * gain:+.1f} ± {100 * error:.1f} points on a subset"
+        search.next_step = f"{promise}{cost}: give --budget {_minutes(seconds)}"
         return None
     found = frozen.run(CANDIDATES, folds=search.settings.folds)
     labels = search.photos.labels
@@ -219,6 +227,11 @@ def _fine_tune(search: _Search, members: list[TrainedMember], run_dir: Path) -> 
     figures = ", ".join(f"{name} {accuracy:.3f}" for name, accuracy in on_val.items())
     search.note(f"on val: {figures}; kept: {best}")
     return choices[best]
+
+
+def _minutes(seconds: float) -> str:
+    """Return a budget that leaves room for a pass of so many seconds, and lifts the limits of a fit without one."""
+    return f"{max(10, 5 * round((2 * seconds + PATIENT_BUDGET) / 300))}m"
 
 
 def _few_of_each_class(photos: PhotoTable, limit: int, seed: int) -> Ints:
