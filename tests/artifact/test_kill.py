@@ -61,6 +61,13 @@ def _change_until_killed(model: Path, sources: list[Path], photos: list[Path], s
             enroll(model, "new", photos)
 
 
+def _seconds_of_a_change(model: Path, photos: list[Path]) -> float:
+    started = time.monotonic()
+    enroll(model, "new", photos)
+    unenroll(model, "new")
+    return (time.monotonic() - started) / 2
+
+
 def _answers(model: Path, photos: list[Path]) -> bytes:
     recognizer = Predictor(model)
     near, _ = nearest_photos(recognizer, photos[:1], 3)
@@ -106,6 +113,7 @@ def test_a_reader_finds_the_old_or_the_new_state_after_each_kill(
     photos = sorted(birds.rglob("*.jpg"))[::24]
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["fieldmark.recognizer.enroll", "safetensors.numpy", "lancedb"])
+    pace = max(1.5, 2 * _seconds_of_a_change(model_copy, photos[:2]))  # on a busy machine changes take longer
     reader, draw = _Reader(model_copy, photos, states), random.Random(0)
     reader.start()
     for kill in range(KILLS):
@@ -115,7 +123,7 @@ def test_a_reader_finds_the_old_or_the_new_state_after_each_kill(
         process.start()
         assert receives.poll(120)
         assert receives.recv() == "ready"
-        time.sleep(draw.uniform(0.0, 1.5))
+        time.sleep(draw.uniform(0.0, pace))
         process.kill()
         process.join()
         assert _answers(model_copy, photos) in states, f"kill {kill} left neither state"

@@ -94,8 +94,9 @@ class LimitedConnection(H11Protocol):
         return None
 
     def _deadline(self) -> float:
-        assert self._awaited is not None
-        if self._awaited[0] == "head":
+        awaited = self._awaited
+        assert awaited is not None
+        if awaited[0] == "head":
             return self._since + self._settings.head_seconds
         extra = self._received / self._settings.body_rate
         return self._since + self._settings.body_seconds + extra + _GRACE
@@ -103,7 +104,7 @@ class LimitedConnection(H11Protocol):
     def _look(self) -> None:
         self._clock = None
         awaited = self._awaited
-        if awaited is None or awaited != self._now_awaited():
+        if awaited != self._now_awaited() or awaited is None:
             return
         if self.loop.time() < self._deadline():
             self._clock = self.loop.call_at(self._deadline(), self._look)
