@@ -26,7 +26,7 @@ def test_a_recipe_is_valid_and_states_its_data(path: Path) -> None:
     settings, dataset = build_settings(recipe=path), recipe_dataset(path)
     values = tomllib.loads(path.read_text(encoding="utf-8"))
     assert set(values) - {"dataset"} <= set(settings_class(settings.method).model_fields)
-    assert settings.image_size == 448
+    assert settings.image_size == (384 if settings.method == "pim" else 448)
     assert dataset is not None
     assert (dataset.classes, dataset.photos) == SIZES[dataset.name]
 

@@ -21,11 +21,26 @@ def test_levels_have_the_reported_channels(name: str, count: int) -> None:
     assert sides == sorted(sides, reverse=True)
 
 
-def test_the_last_level_is_the_narrow_map() -> None:
-    backbone = create_backbone("test_efficientnet", pretrained=False).eval()
+@pytest.mark.parametrize(
+    "name", ["test_efficientnet", "test_resnet", "test_vit", "test_convnext", "swin_tiny_patch4_window7_224"]
+)
+@torch.no_grad()
+def test_the_last_level_is_the_narrow_map_with_the_final_norm(name: str) -> None:
+    backbone = create_backbone(name, image_size=64, pretrained=False).eval()
+    for module in backbone.modules():
+        if isinstance(module, torch.nn.LayerNorm):  # as pretrained: neither one nor zero
+            module.weight.uniform_(0.5, 2)
+            module.bias.normal_()
     images = torch.rand(1, 3, 64, 64)
-    with torch.no_grad():
-        torch.testing.assert_close(feature_levels(backbone, images, 2)[-1], backbone.maps(images)[0])
+    torch.testing.assert_close(feature_levels(backbone, images, 2)[-1], backbone.maps(images)[0])
+
+
+@torch.no_grad()
+def test_every_level_of_a_vision_transformer_has_the_final_norm() -> None:
+    backbone = create_backbone("test_vit", image_size=64, pretrained=False).eval()
+    torch.nn.init.constant_(backbone.model.norm.bias, 3.0)
+    for level in feature_levels(backbone, torch.rand(1, 3, 64, 64), 3):
+        torch.testing.assert_close(level.mean(1), torch.full((1, 4, 4), 3.0))
 
 
 def test_too_many_levels_are_an_error() -> None:

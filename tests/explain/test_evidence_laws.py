@@ -18,11 +18,14 @@ from fieldmark.methods.bilinear_cnn import BilinearCNN
 from fieldmark.methods.build import build_method, method_options
 from fieldmark.methods.metric_learning import MetricLearning
 from fieldmark.methods.part_rcnn import PartRCNN
+from fieldmark.methods.pim import PIM
 from fieldmark.methods.pmg import PMG
 from fieldmark.methods.pooled import PooledMethod
+from fieldmark.methods.transfg import TransFG
 from fieldmark.methods.ws_dan import WSDAN
 
 CLASSES, SIDE = 5, 64
+BACKBONES = {"transfg": "test_vit"}
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "linear_probe, gem": ("linear_probe", {"poolings": ("gem",)}),
     "linear_probe, cov": ("linear_probe", {"poolings": ("cov",)}),
@@ -53,7 +56,8 @@ def photo() -> Tensor:
 
 
 def build(name: str, changed: dict[str, Any]) -> Method:
-    options = {"backbone": "test_efficientnet", **method_options(METHODS.load(name).Settings(**changed)), **changed}
+    backbone = BACKBONES.get(name, "test_efficientnet")
+    options = {"backbone": backbone, **method_options(METHODS.load(name).Settings(**changed)), **changed}
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(3)
         method = build_method(name, CLASSES, options, SIDE)
@@ -72,7 +76,7 @@ def method(request: pytest.FixtureRequest) -> Method:
 
 def without_places(method: Method) -> Tensor | None:
     """The part of the logits that comes from no place, by the head's own numbers; None where places come first."""
-    if isinstance(method, MetricLearning):
+    if isinstance(method, MetricLearning | TransFG):  # a class token is no place: see test_transfg
         return None
     head = method.head
     assert isinstance(head, nn.Linear)
@@ -86,6 +90,11 @@ def without_places(method: Method) -> Tensor | None:
         shift = -(method.center * method.scale)
         shift[1:] = torch.where(there[:, None], shift[1:], method.absent)
         return head.bias + head.weight @ shift.flatten()
+    if isinstance(method, PIM):
+        features = method.local_features(photo())
+        nodes = method.combiner.to_nodes(method.chosen_places(features))
+        nothing = method.combiner.to_nodes(torch.zeros(1, nodes.shape[1], sum(method.counts)))
+        return head(method.combiner.exchange(nothing, method.combiner.edges(nodes)))[0]
     return head.bias
 
 
@@ -127,7 +136,9 @@ def test_patches_lie_on_the_photo(method: Method) -> None:
 
 
 def test_an_earlier_layer_gives_a_finer_grid(method: Method) -> None:
-    """Of every look, at the same place."""
+    """Of every look, at the same place. A vision transformer has a single grid."""
+    if isinstance(method, TransFG):
+        pytest.skip("all layers of a vision transformer have the same grid")
     found = logit_evidence(method, photo(), [0, 3])
     assert found.fine
     for coarse, fine in zip(found.patches, found.fine, strict=False):

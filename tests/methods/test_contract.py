@@ -25,6 +25,8 @@ from fieldmark.training.method_graph import NamedOutputs
 
 CLASSES = 7
 SIDE = 64
+BACKBONES = {"transfg": "test_vit"}
+"""Methods that need another kind of backbone than a convolutional one."""
 
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "bilinear_cnn of two backbones": ("bilinear_cnn", {"second_backbone": "test_resnet", "projected": None}),
@@ -37,6 +39,9 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "cbam, channels alone": ("cbam", {"attention": "se"}),
     "metric_learning, angles": ("metric_learning", {"objective": "subcenter_arcface", "pooling": "gem"}),
     "metric_learning, contrast": ("metric_learning", {"objective": "supcon", "embedding_dim": 64}),
+    "transfg of patches that do not overlap": ("transfg", {"patch_stride": 16}),
+    "mcl, with channels of its own": ("mcl", {"channels_per_class": 3}),
+    "pim of one level": ("pim", {"levels": 1, "pyramid_channels": 64}),
     "hierarchical_bilinear of one level": ("hierarchical_bilinear", {"levels": 1, "rank": 256}),
 }
 NETWORKS = [name for name in METHODS if not METHODS.load(name).needs_models]
@@ -53,7 +58,7 @@ def case(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     """A method's name and the options that it is built with: its settings' own, or a variant of them."""
     name, changed = CASES[request.param]
     settings = METHODS.load(name).Settings(**changed)
-    return name, {"backbone": "test_efficientnet", **method_options(settings)}
+    return name, {"backbone": BACKBONES.get(name, "test_efficientnet"), **method_options(settings)}
 
 
 def build(case: tuple[str, Mapping[str, Any]], seed: int = 0) -> Method:

@@ -18,7 +18,7 @@ LISTING = json.loads(Path(__file__).with_name("state_dicts.json").read_text(enco
 @pytest.mark.parametrize("name", LISTING)
 def test_weights_keep_their_names_and_shapes(name: str) -> None:
     assert name in METHODS
-    options = {"backbone": "test_efficientnet", **LISTING[name]["options"]}
+    options = {"backbone": LISTING[name].get("backbone", "test_efficientnet"), **LISTING[name]["options"]}
     method = build_method(name, 5, options, 64)
     found = {key: list(value.shape) for key, value in method.state_dict().items()}
     backbone = {key: shape for key, shape in found.items() if key.startswith("backbone.")}

@@ -27,6 +27,7 @@ class Backbone(nn.Module):
         channels: C of the feature map.
         local_channels: Channels of the map that `local_map` returns.
         native_size: Image side that the weights were trained with.
+        built_size: Image side that it was built for.
         reduction: Pixels of the image for one step on the feature map.
     """
 
@@ -39,7 +40,7 @@ class Backbone(nn.Module):
         self.native_size = int(config["input_size"][-1])
         self._readable: set[int] = set()  # crop sides that are known to work
         with torch.no_grad():
-            side = image_size or self.native_size
+            side = self.built_size = image_size or self.native_size
             was_training = model.training
             model.eval()
             local, last = self.maps(torch.zeros(1, 3, side, side))
@@ -107,6 +108,19 @@ class Backbone(nn.Module):
         finally:
             self.model.train(was_training)
         self._readable.add(side)
+
+    def check_built_size(self, images: Tensor) -> None:
+        """Check that images (B, 3, S, S) have the size that the backbone was built for.
+
+        Raises:
+            SettingError: They have another one.
+        """
+        side = int(images.shape[3])
+        if side != self.built_size:
+            raise SettingError(
+                f"this model on '{self.name}' was built for images of {self.built_size} pixels, but these have {side}: "
+                f"fit it with image_size={side}"
+            )
 
     @property
     def stages(self) -> dict[str, list[nn.Parameter]]:
@@ -190,7 +204,7 @@ def create_backbone(
 
     Args:
         name: Any timm model; EfficientNet-Lite0 for None. ``lite0`` and ``lite2`` are short names.
-        image_size: Only for models whose weights depend on the size (vision transformers).
+        image_size: Side of the images; position embeddings of vision transformers are interpolated to it.
         pretrained: Load ImageNet weights: packaged ones for the Lite models, otherwise timm's download or cache.
         weights: A safetensors or .pth file with timm's state dict to load instead.
 
@@ -236,8 +250,12 @@ def _reduction(model: nn.Module, measured: float) -> int:
     return int(info[-1]["reduction"]) if info else round(measured)
 
 
+_TAKE_SIZE = ("vit_", "test_vit", "flexivit", "deit", "swin", "eva", "beit", "maxvit", "coatnet")
+"""Beginnings of the names of models whose position embeddings timm interpolates to the size of the images."""
+
+
 def _takes_size(name: str) -> bool:
-    return name.split(".")[0].startswith(("vit_", "deit", "swin", "eva", "beit", "maxvit", "coatnet"))
+    return name.split(".")[0].startswith(_TAKE_SIZE)
 
 
 def _first_line(error: Exception) -> str:

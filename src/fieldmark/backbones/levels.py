@@ -15,11 +15,12 @@ __all__ = ["feature_levels", "level_channels"]
 def feature_levels(backbone: Backbone, images: Tensor, count: int) -> list[Tensor]:
     """Return the maps after the last `count` stages, (B, C_i, H_i, W_i), the finest first.
 
-    The last one is the narrow map of `Backbone.maps` if the model has one. Vision transformers return the maps of
-    their last blocks, all on one grid.
+    The last one is that of `Backbone.local_map`. Vision transformers return the maps of their last blocks, all on one
+    grid. The model's final norm is applied to every map that it fits: to all of a vision transformer, to the last one
+    of a network whose stages differ in channels.
     """
     maps: list[Tensor] = backbone.model.forward_intermediates(  # type: ignore[operator]
-        images, indices=count, intermediates_only=True
+        images, indices=count, intermediates_only=True, norm=True
     )
     return maps
 

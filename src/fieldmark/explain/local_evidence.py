@@ -113,12 +113,13 @@ def _earlier(leaves: Sequence[_Leaf], gradients: Sequence[Tensor], earlier: Watc
     late: list[Patch] = []
     if not earlier.fine:
         return fine, late
+    finest = max(maps.shape[2] for maps in earlier.fine)
     for leaf, each in zip(leaves, gradients, strict=True):
         difference = each[0] - each[1] if len(each) > 1 else each[0]
-        if leaf.source.requires_grad:
+        if leaf.source.requires_grad and leaf.maps.shape[2] <= finest:
             fine += _chained(leaf, difference, earlier.fine)
             late += _chained(leaf, difference, earlier.late)
-        else:  # this map comes before the watched layers and is as fine as they are
+        else:  # this map, or a part of it, comes before the watched layers and is as fine as they are
             fine += _patches(leaf, leaf.maps, difference[None])
     return fine, late
 
