@@ -94,6 +94,13 @@ class GradientSettings(FitSettings):
     weight_decay: float = Field(0.02, ge=0, description="weight decay of AdamW")
     warmup: float = Field(0.1, ge=0, lt=1, description="fraction of the steps with a rising learning rate, then cosine")
     freeze: str | None = Field(None, description="last backbone stage that is frozen, such as stage4, or all")
+    cached_views: int = Field(
+        0,
+        ge=0,
+        le=256,
+        description="augmented views of each photo for which the frozen stages are computed once; 0 computes them in "
+        "every step",
+    )
     frozen_batchnorm: bool = Field(False, description="keep the running statistics of batch norm")
     label_smoothing: float = Field(0.1, ge=0, lt=1, description="probability that is spread over the other classes")
     clip_norm: float = Field(5.0, ge=0, description="largest norm of all gradients together; 0 is off")

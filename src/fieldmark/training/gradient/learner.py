@@ -84,7 +84,7 @@ class Learner:
         torch.manual_seed(seed)
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * self.schedule.factor(self.steps)
-        images, labels = normalize(batch.images, self.preprocess), batch.labels
+        images, labels = self._inputs(batch), batch.labels
         if batch.annotations is None:
             images, labels = mix_photos(images, labels, settings, self.method.num_classes, seed)
         loss: Tensor = self.loss(images, labels, batch.annotations)
@@ -101,7 +101,14 @@ class Learner:
     def logits(self, batch: Batch) -> Tensor:
         """(B, K) float32."""
         with self.fabric.autocast():
-            return self.method(normalize(batch.images, self.preprocess)).logits.float()  # type: ignore[no-any-return]
+            return self.method(self._inputs(batch)).logits.float()  # type: ignore[no-any-return]
+
+    def _inputs(self, batch: Batch) -> Tensor:
+        """Normalised images, or the maps of the frozen stages as they are."""
+        if batch.images.dtype == torch.uint8:
+            return normalize(batch.images, self.preprocess)
+        layout = torch.channels_last if batch.images.ndim == 4 else torch.contiguous_format
+        return batch.images.to(torch.float32, memory_format=layout)
 
     def state_dict(self) -> dict[str, Any]:
         """All that `load_state_dict` needs to go on bit for bit: tensors and plain values."""

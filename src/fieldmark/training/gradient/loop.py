@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from fieldmark.methods.base import Method, Stage
 from fieldmark.methods.settings_base import GradientSettings
 from fieldmark.progress import progress_bar
 from fieldmark.structures import RecordList
+from fieldmark.training.gradient.cached_maps import cached_frozen_stages, check_cached_views
 from fieldmark.training.gradient.checkpoints import RunFolder, describe_run
 from fieldmark.training.gradient.epoch_plan import BudgetClock, stage_epochs
 from fieldmark.training.gradient.hardware import (
@@ -32,7 +33,7 @@ from fieldmark.training.gradient.journal import Journal
 from fieldmark.training.gradient.learner import Learner, freeze_for
 from fieldmark.training.gradient.loggers import check_logger, open_logger
 from fieldmark.training.gradient.optim import WarmupCosine
-from fieldmark.training.gradient.photo_batches import PlainPhotos, TrainingPhotos, ValPhotos
+from fieldmark.training.gradient.photo_batches import Batch, PlainPhotos, TrainingPhotos, ValPhotos
 from fieldmark.training.gradient.run_state import History
 from fieldmark.training.gradient.samplers import mix_seed
 
@@ -87,6 +88,7 @@ def train_method(
 
     with _surroundings(method, device, half=half), progress_bar() as bar:
         fabric = start_fabric(device, half=half)
+        check_cached_views(method, settings, fabric.world_size, len(stages))
         folder = RunFolder(run_dir, fabric)
         state = folder.open(description, resume=resume)
         photos = TrainingPhotos(train, preprocess, settings, fabric, method.point_names)
@@ -101,8 +103,6 @@ def train_method(
         for index in range(state.stage, len(stages)):
             number, stage = stages[index]
             steps = photos.steps(index)
-            schedule = WarmupCosine(epochs[index] * steps, settings.warmup)
-            clock = BudgetClock(_seconds_for(stages[index:], deadline), schedule, steps, len(val_photos), fabric)
             freeze_for(method, stage, settings)
             resumed = state.epochs > state.epochs_before
             if not resumed:
@@ -110,30 +110,33 @@ def train_method(
                 method.eval().begin_stage(number, plain_photos)
                 if index == 0 and fitted_head:
                     start_head(method, plain_photos, len(train), probe_start, half=half)
-            learner = Learner(fabric, method, settings, stage, index, preprocess, schedule, fitted_head=fitted_head)
-            if resumed:
-                learner.load_state_dict(folder.load())
+            with cached_frozen_stages(method, photos, val_photos, preprocess, run_dir) as (learned, scored):
+                schedule = WarmupCosine(epochs[index] * steps, settings.warmup)
+                clock = BudgetClock(_seconds_for(stages[index:], deadline), schedule, steps, len(scored), fabric)
+                learner = Learner(fabric, method, settings, stage, index, preprocess, schedule, fitted_head=fitted_head)
+                if resumed:
+                    learner.load_state_dict(folder.load())
 
-            for epoch in range(state.epochs - state.epochs_before, epochs[index]):
-                learner.begin_epoch()
-                clock.begin_epoch()
-                losses = _Sums(fabric)
-                for batch in journal.steps(photos.batches(index, epoch), steps):
-                    loss = learner.step(batch)
-                    losses.add(len(batch.labels), loss * len(batch.labels))
-                    if clock.out_of_time(learner.steps):
+                for epoch in range(state.epochs - state.epochs_before, epochs[index]):
+                    learner.begin_epoch()
+                    clock.begin_epoch()
+                    losses = _Sums(fabric)
+                    for batch in journal.steps(learned.batches(index, epoch), steps):
+                        loss = learner.step(batch)
+                        losses.add(len(batch.labels), loss * len(batch.labels))
+                        if clock.out_of_time(learner.steps):
+                            break
+                    state.train_loss += losses.means()
+                    with learner.average.in_place(), clock.validating():
+                        if val:
+                            state.add_val(method, *_validate(learner, scored, fabric))
+                    state.stopped_early = settings.patience is not None and state.waited >= settings.patience
+                    state.stage_done = state.stopped_early or clock.over or epoch + 1 == epochs[index]
+                    journal.end_epoch()
+                    folder.save(state, learner.state_dict())
+                    if state.stage_done:
                         break
-                state.train_loss += losses.means()
-                with learner.average.in_place(), clock.validating():
-                    if val:
-                        state.add_val(method, *_validate(learner, val_photos, fabric))
-                state.stopped_early = settings.patience is not None and state.waited >= settings.patience
-                state.stage_done = state.stopped_early or clock.over or epoch + 1 == epochs[index]
-                journal.end_epoch()
-                folder.save(state, learner.state_dict())
-                if state.stage_done:
-                    break
-            learner.average.apply()
+                learner.average.apply()
             state.next_stage()
 
         if state.best_weights:
@@ -143,7 +146,7 @@ def train_method(
     return state.history(averaged=settings.ema > 0, peak_memory=peak_memory())
 
 
-def _validate(learner: Learner, photos: ValPhotos, fabric: Fabric) -> list[float]:
+def _validate(learner: Learner, photos: Iterable[Batch], fabric: Fabric) -> list[float]:
     """Accuracy and cross-entropy on the val photos of all processes."""
     learner.method.eval()
     sums = _Sums(fabric)

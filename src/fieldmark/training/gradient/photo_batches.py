@@ -36,7 +36,7 @@ class Batch:
     """Photos that a step learns from or that a validation scores.
 
     Attributes:
-        images: (B, 3, S, S) uint8.
+        images: (B, 3, S, S) uint8, or float16 maps of the frozen stages.
         labels: (B,).
         annotations: What is marked on them, for a method with `point_names`.
     """
@@ -99,16 +99,31 @@ class TrainingPhotos:
 
     def steps(self, stage: int) -> int:
         """Batches of an epoch."""
-        return len(self._order(stage, 0))
+        return len(self.order(stage, 0))
+
+    def labels_of(self, indices: Sequence[int]) -> Tensor:
+        """Labels (B,) of the photos with these positions."""
+        return torch.tensor([self.records[index].label for index in indices])
+
+    def crop(self, draws: list[Draw]) -> Batch:
+        """The photos of these draws, each augmented by its seed."""
+        return self._finished(self._cropped(draws))
+
+    def forget_pixels(self) -> None:
+        """Release the decoded photos; `steps`, `order` and `labels_of` still work."""
+        if self.on_device is None:
+            self.store.kept.clear()
+        self.on_device = None
 
     def batches(self, stage: int, epoch: int) -> Iterator[Batch]:
         """The batches of an epoch, both 0-based; each photo's augmentation follows from the seed of its draw."""
-        order = self._order(stage, epoch)
+        order = self.order(stage, epoch)
         if self.on_device is not None or self.device.type == "cpu":
             return map(self._finished, map(self._cropped, order))
         return map(self._finished, self._cropped_ahead(order))
 
-    def _order(self, stage: int, epoch: int) -> EpochBatches:
+    def order(self, stage: int, epoch: int) -> EpochBatches:
+        """Which photos each batch of an epoch holds, and the seeds of their augmentation."""
         settings = self.settings
         seed = mix_seed(settings.seed, stage)
         draws = EpochDraws(self.records.labels, seed, settings.balanced, settings.per_class)
@@ -139,7 +154,7 @@ class TrainingPhotos:
             crops = draw_crops(seeds, sizes, self.settings.crop_scale)
             images = self.on_device.crop(indices, crops, self.preprocess)
         marked = None if self.marks is None else self.marks.crop(indices, sizes, crops)
-        return Batch(images, torch.tensor([self.records[index].label for index in indices]), marked), draws
+        return Batch(images, self.labels_of(indices), marked), draws
 
     def _finished(self, cropped: tuple[Batch, list[Draw]]) -> Batch:
         """On the device, and distorted where the settings ask for it."""
