@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test docs format install clean
+.PHONY: demo test fuzz docs format install clean
 
 demo: $(INSTALLED)
 	$(BIN)/fieldmark demo
@@ -26,6 +26,10 @@ test: $(INSTALLED)
 # Into site/; any warning ends it. To read it: python3 -m http.server --directory site
 docs: $(INSTALLED)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+# The tests with the marker `fuzz`, with many more generated inputs than `make test` has.
+fuzz: $(INSTALLED)
+	FIELDMARK_FUZZ=$${FIELDMARK_FUZZ:-2000} $(BIN)/python -m pytest -m fuzz
 
 format: $(INSTALLED)
 	$(BIN)/ruff format .

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 
 import pytest
 
-from fieldmark.serve.micro_batches import Closed, Full, MicroBatcher
+from fieldmark.serve.micro_batches import Closed, Full, Lost, MicroBatcher
 
 
 def _batcher(work: object, *, size: int = 4, wait: float = 0.05, threads: int = 1, waiting: int = 100) -> MicroBatcher:
@@ -112,9 +112,29 @@ def test_a_worker_survives_cut_off_requests_and_wrong_work() -> None:
     assert cut_off.cancel()
     gate.set()
     assert _results([*first, kept]) == [0, 2]
-    with pytest.raises(SystemExit):
-        batcher.submit([-1])[0].result(10)
+    lost, good = batcher.submit([-1, 4])
+    with pytest.raises(Lost):
+        lost.result(10)
+    assert good.result(10) == 4
     with pytest.raises(RuntimeError, match="2 results for 1 photos"):
         batcher.submit([-2])[0].result(10)
     assert _results(batcher.submit([3])) == [3]
+    batcher.close()
+
+
+def test_workers_that_end_again_and_again_lose_no_item() -> None:
+    """Work ends its thread or has no memory for every third item; each item gets its own result or `Lost`."""
+    ends: tuple[type[BaseException], ...] = (SystemExit, MemoryError, KeyboardInterrupt)
+
+    def work(items: Sequence[int]) -> list[int]:
+        for item in items:
+            if item % 3 == 0:
+                raise ends[item % 9 // 3]
+        return [item * 10 for item in items]
+
+    batcher = _batcher(work, size=4, wait=0.001, threads=2, waiting=10_000)
+    futures = batcher.submit(range(1000))
+    lost = {item for item, future in enumerate(futures) if isinstance(future.exception(30), Lost)}
+    assert lost == set(range(0, 1000, 3))
+    assert all(future.result(0) == 10 * item for item, future in enumerate(futures) if item not in lost)
     batcher.close()

@@ -22,8 +22,12 @@ __all__ = ["LimitedConnection"]
 _GRACE = 5.0
 """More seconds than the application gives a body, so that its answer comes first."""
 
+_STOPPING = 3.0
+"""Seconds that a server which stops gives to bodies that are still arriving."""
+
 _FULL = "too many connections are open: try again in a moment"
 _LATE = "the head of the request did not arrive in time: send it again"
+_LEAVING = "the server is shutting down: try again in a moment"
 _MALFORMED = "the request is not valid HTTP: send it again"
 
 
@@ -62,6 +66,11 @@ class LimitedConnection(H11Protocol):
         super().data_received(data)
         self._watch(len(data))
 
+    def shutdown(self) -> None:
+        super().shutdown()
+        if not self.transport.is_closing():
+            self.loop.call_later(_STOPPING, self._leave, self.cycle)
+
     def send_400_response(self, msg: str) -> None:
         self._answer(400, _MALFORMED)
 
@@ -75,7 +84,7 @@ class LimitedConnection(H11Protocol):
             self._awaited = None
             return self._stop_clock()
         if awaited != self._awaited:
-            self._awaited, self._since, self._received = awaited, self.loop.time(), 0
+            self._awaited, self._since, self._received = awaited, self.loop.time(), length
             self._stop_clock()
             self._clock = self.loop.call_at(self._deadline(), self._look)
             return None
@@ -103,8 +112,8 @@ class LimitedConnection(H11Protocol):
 
     def _look(self) -> None:
         self._clock = None
-        awaited = self._awaited
-        if awaited != self._now_awaited() or awaited is None:
+        awaited = self._now_awaited()
+        if awaited is None or self._awaited != awaited:
             return
         if self.loop.time() < self._deadline():
             self._clock = self.loop.call_at(self._deadline(), self._look)
@@ -112,6 +121,11 @@ class LimitedConnection(H11Protocol):
             self._answer(408, _LATE)
         else:
             self.transport.close()
+
+    def _leave(self, request: object) -> None:
+        """End a request whose body has not arrived completely."""
+        if self.cycle is request and self.conn.their_state is h11.SEND_BODY and not self.transport.is_closing():
+            self._answer(503, _LEAVING, (b"retry-after", b"1"))
 
     def _stop_clock(self) -> None:
         if self._clock is not None:

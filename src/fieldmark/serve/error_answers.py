@@ -8,9 +8,16 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from fieldmark.errors import FieldmarkError, ModelError
-from fieldmark.serve.micro_batches import Closed, Full
+from fieldmark.serve.micro_batches import Closed, Full, Lost
 
 __all__ = ["add_error_answers"]
+
+
+_REASONS: dict[type[Exception], str] = {
+    Full: "too many photos are waiting",
+    Closed: "the server is shutting down",
+    Lost: "the server lost the photo while it read it",
+}
 
 
 def add_error_answers(app: FastAPI) -> None:
@@ -20,6 +27,7 @@ def add_error_answers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Full, _busy)
     app.add_exception_handler(Closed, _busy)
+    app.add_exception_handler(Lost, _busy)
     app.add_exception_handler(Exception, _broken)
 
 
@@ -42,7 +50,7 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _busy(_: Request, error: Exception) -> JSONResponse:
-    reason = "the server is shutting down" if isinstance(error, Closed) else "too many photos are waiting"
+    reason = _REASONS[type(error)]
     return JSONResponse({"error": f"{reason}: try again in a moment"}, 503, {"Retry-After": "1"})
 
 

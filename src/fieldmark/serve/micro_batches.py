@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 import time
@@ -9,7 +10,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
-__all__ = ["Closed", "Full", "MicroBatcher"]
+__all__ = ["Closed", "Full", "Lost", "MicroBatcher"]
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -23,11 +26,17 @@ class Closed(Exception):
     """The batcher is closed and takes no more items."""
 
 
+class Lost(Exception):
+    """The worker ended before it had a result."""
+
+
 class MicroBatcher(Generic[T, R]):
     """Worker threads that process waiting items in batches.
 
     Args:
         work: Maps a batch to one result for each item, in order. An exception as a result is raised for that item only.
+            If it fails for a batch, its items are processed one by one. If a worker ends or has no memory left, its
+            items fail with `Lost`, and the worker starts again.
         batch_size: Maximum number of items in a batch.
         max_wait: Seconds that the first item of a batch waits for others.
         threads: Number of workers.
@@ -92,38 +101,57 @@ class MicroBatcher(Generic[T, R]):
             thread.join()
 
     def _run(self) -> None:
-        while (first := self._queue.get()) is not None:
-            # A request that was cut off cancels its futures; a result for one of them would be an error here.
-            batch = [
-                (item, future) for item, future in (first, *self._joining()) if future.set_running_or_notify_cancel()
-            ]
-            for (_, future), result in zip(batch, self._results([item for item, _ in batch]), strict=True):
-                if isinstance(result, BaseException):
-                    future.set_exception(result)
-                else:
-                    future.set_result(result)
+        goes_on = True
+        while goes_on:
+            taken: list[tuple[T, Future[R]]] = []
+            try:
+                goes_on = self._process(taken)
+            except BaseException as error:  # every accepted item gets an answer, whatever ends a worker
+                logger.error(f"a worker starts again after {type(error).__name__}")
+            finally:
+                for _, future in taken:
+                    if not future.done():
+                        future.set_exception(Lost())
+
+    def _process(self, taken: list[tuple[T, Future[R]]]) -> bool:
+        """Process one batch, and return whether another may follow."""
+        first = self._queue.get()
+        if first is None:
+            return False
+        taken.append(first)
+        self._join(taken)
+        # A request that was cut off cancels its futures; a result for one of them would be an error here.
+        batch = [(item, future) for item, future in taken if future.set_running_or_notify_cancel()]
+        for (_, future), result in zip(batch, self._results([item for item, _ in batch]), strict=True):
+            if isinstance(result, BaseException):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
+        return True
 
     def _results(self, items: Sequence[T]) -> Sequence[R | BaseException]:
-        """Return one result for each item, whatever happens: every waiting request must get an answer."""
+        if not items:
+            return []
         try:
-            results = self._work(items) if items else []
+            results = self._work(items)
         except BaseException as error:
-            return [error] * len(items)
+            if len(items) > 1:
+                return [result for item in items for result in self._results([item])]
+            ended = isinstance(error, MemoryError) or not isinstance(error, Exception)
+            return [Lost() if ended else error]
         if len(results) != len(items):
             return [RuntimeError(f"{len(results)} results for {len(items)} photos")] * len(items)
         return results
 
-    def _joining(self) -> list[tuple[T, Future[R]]]:
-        """Return the items that arrive before the batch is full or the wait is over."""
-        joined: list[tuple[T, Future[R]]] = []
+    def _join(self, taken: list[tuple[T, Future[R]]]) -> None:
+        """Add the items that arrive before the batch is full or the wait is over."""
         deadline = time.monotonic() + self._max_wait
-        while len(joined) < self._batch_size - 1:
+        while len(taken) < self._batch_size:
             try:
                 entry = self._queue.get(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty:
                 break
-            if entry is None:  # the outer loop handles the end
+            if entry is None:  # the next call handles the end
                 self._queue.put(None)
                 break
-            joined.append(entry)
-        return joined
+            taken.append(entry)

@@ -172,9 +172,15 @@ class Service:
 
 def _judged(recognizer: Predictor, images: Sequence[Image.Image]) -> list[PhotoReading]:
     graph = recognizer.graphs.run(images)
-    found = recognizer.open_set(graph.probabilities, graph.logits, graph.embeddings)
-    unknown = [None] * len(images) if found.unknown is None else found.unknown.tolist()
+    rows = [slice(index, index + 1) for index in range(len(images))]
+    # One by one: the last digits of a product of matrices depend on the number of rows.
+    found = [recognizer.open_set(graph.probabilities[row], graph.logits[row], graph.embeddings[row]) for row in rows]
     return [
-        PhotoReading(recognizer, found.probabilities[index], unknown[index], graph.embeddings[index])
-        for index in range(len(images))
+        PhotoReading(
+            recognizer,
+            one.probabilities[0],
+            None if one.unknown is None else bool(one.unknown[0]),
+            graph.embeddings[index],
+        )
+        for index, one in enumerate(found)
     ]
