@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from fieldmark.check import CheckReport
     from fieldmark.check.advise_data import Advice
     from fieldmark.compare.study import Comparison
+    from fieldmark.evaluation.drift import Drift
     from fieldmark.evaluation.evaluate import Evaluation
+    from fieldmark.evaluation.review_plan import Costs, ReviewPlan
     from fieldmark.explain.evidence import PhotoEvidence
     from fieldmark.export.export_onnx import ExportReport
     from fieldmark.recognizer.enroll import Enrolment
@@ -269,6 +271,37 @@ class Recognizer(Predictor):
         from fieldmark.evaluation.evaluate import evaluate
 
         return evaluate(self, data, split=split, coverage=coverage, target_accuracy=target_accuracy)
+
+    def plan(self, costs: Costs, *, seed: int = 0) -> ReviewPlan:
+        """Choose from the calibration photos which answers to accept, review or reject at the lowest expected cost.
+
+        Args:
+            costs: What a photo costs.
+            seed: Of folds and bootstrap draws.
+
+        Raises:
+            SettingError: There are too few calibration photos.
+        """
+        from fieldmark.evaluation.review_plan import plan_review
+
+        tables = self.guarantees.tables
+        return plan_review(tables.paths[:, 0], tables.ranks, costs, seed=seed)
+
+    def drift(self, photos: Sequence[str | Path], *, level: float = 0.05, seed: int = 0) -> Drift:
+        """Compare new photos with the val photos of the model: embeddings, confidence and classes.
+
+        Args:
+            photos: New photos, at least 20.
+            level: Chance of a false alarm, over all tests together.
+            seed: Of the permutations.
+
+        Raises:
+            ModelError: The model keeps fewer than 20 val photos.
+            DataError: Fewer than 20 of the new photos can be read.
+        """
+        from fieldmark.evaluation.drift import measure_drift
+
+        return measure_drift(self, [Path(photo) for photo in photos], level=level, seed=seed)
 
     def explain(self, photo: PhotoInput, against: str | None = None) -> PhotoEvidence:
         """Find where in a photo the evidence for the winner lies, by itself and against another class.

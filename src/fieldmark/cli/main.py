@@ -18,6 +18,7 @@ from fieldmark.cli.check import check
 from fieldmark.cli.compare import compare
 from fieldmark.cli.datasets import datasets
 from fieldmark.cli.demo import demo
+from fieldmark.cli.drift import drift
 from fieldmark.cli.enroll import enroll, unenroll
 from fieldmark.cli.evaluate import evaluate
 from fieldmark.cli.explain import explain
@@ -25,6 +26,7 @@ from fieldmark.cli.export import export
 from fieldmark.cli.fit import fit
 from fieldmark.cli.guide import guide
 from fieldmark.cli.methods import ListsMethods, methods
+from fieldmark.cli.plan import plan
 from fieldmark.cli.predict import predict
 from fieldmark.cli.search import search
 from fieldmark.cli.serve import serve
@@ -66,6 +68,8 @@ for verb in (
     evaluate,
     predict,
     unmove,
+    plan,
+    drift,
     explain,
     guide,
     search,

@@ -20,7 +20,16 @@ from fieldmark.evaluation.power_law import (
 )
 from fieldmark.progress import track
 
-__all__ = ["ClassGain", "CurvePoint", "CurveTable", "LearningCurve", "extrapolate", "learning_curve", "measure_curve"]
+__all__ = [
+    "ClassGain",
+    "CurvePoint",
+    "CurveTable",
+    "LearningCurve",
+    "extrapolate",
+    "fit_and_predict",
+    "learning_curve",
+    "measure_curve",
+]
 
 FRACTIONS = (0.1, 0.2, 0.4, 0.6, 0.8)
 """Shares of all photos that a head is fitted on; five folds leave at most 0.8."""
@@ -149,7 +158,7 @@ def measure_curve(features: Float32s, labels: Ints, groups: Ints, *, seed: int =
         order = _nested_order(labels, groups, ~held_out, seed + 1000 * repeat + fold)
         for step, fraction in enumerate(FRACTIONS):
             chosen = _first_of_each_class(order, labels, fraction)
-            answers = _predict(features[chosen], labels[chosen], features[held_out])
+            answers = fit_and_predict(features[chosen], labels[chosen], features[held_out])
             correct[step, held_out] += answers == labels[held_out]
             sizes[step] += np.bincount(labels[chosen], minlength=num_classes)
             if step == len(FRACTIONS) - 1:
@@ -236,8 +245,8 @@ def _first_of_each_class(order: Ints, labels: Ints, fraction: float) -> Ints:
     return np.sort(np.concatenate(chosen))
 
 
-def _predict(rows: Float32s, labels: Ints, others: Float32s) -> Ints:
-    """Fit the softmax regression of frozen heads on some rows, and predict others."""
+def fit_and_predict(rows: Float32s, labels: Ints, others: Float32s) -> Ints:
+    """Fit the softmax regression of frozen heads on rows (n, D), and return the classes of others (m, D)."""
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
 

@@ -82,11 +82,13 @@ class GuaranteeTables:
         scores: (n,) sorted conformity scores of the correct classes.
         paths: (n, levels) probabilities of the predicted class and of its ancestors.
         distances: (n,) lowest correct level.
+        ranks: (n,) rank of the correct class among all classes, 1 for the most probable; in the order of `paths`.
     """
 
     scores: Float64s
     paths: Float64s
     distances: Ints
+    ranks: Ints
 
     @classmethod
     def of(
@@ -94,27 +96,32 @@ class GuaranteeTables:
     ) -> GuaranteeTables:
         """Compute the tables from calibrated probabilities (n, K) and labels (n,) of the calibration set."""
         distances = hierarchy.distance(probabilities.argmax(1), labels)
-        return cls(conformity_scores(probabilities, labels, score), hierarchy.path(probabilities), distances)
+        own = probabilities[np.arange(len(labels)), labels]
+        ranks = 1 + (probabilities > own[:, None]).sum(1)
+        scores = conformity_scores(probabilities, labels, score)
+        return cls(scores, hierarchy.path(probabilities), distances, np.asarray(ranks, dtype=np.int64))
 
     @classmethod
     def empty(cls, levels: int) -> GuaranteeTables:
         """Return the tables of an empty calibration set."""
-        return cls(np.zeros(0), np.zeros((0, levels)), np.zeros(0, dtype=np.int64))
+        none = np.zeros(0, dtype=np.int64)
+        return cls(np.zeros(0), np.zeros((0, levels)), none, none)
 
     def save(self, path: Path) -> None:
         """Write a safetensors file."""
         from safetensors.numpy import save_file
 
-        tensors = {"scores": self.scores, "paths": self.paths, "distances": self.distances}
+        tensors = {"scores": self.scores, "paths": self.paths, "distances": self.distances, "ranks": self.ranks}
         save_file({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, path)
 
     @classmethod
     def load(cls, path: Path) -> GuaranteeTables:
-        """Read a file that `save` wrote."""
+        """Read a file that `save` wrote. Old versions kept no ranks: a wrong class then counts as the second one."""
         from safetensors.numpy import load_file
 
         held = load_file(path)
-        return cls(held["scores"], held["paths"], held["distances"])
+        ranks = held.get("ranks", np.where(held["distances"] == 0, 1, 2))
+        return cls(held["scores"], held["paths"], held["distances"], ranks)
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ import numpy as np
 from fieldmark.data.relative_path import relative_path
 from fieldmark.evaluation.label_suspects import Suspect, find_suspects
 from fieldmark.evaluation.result import Evaluation
+from fieldmark.evaluation.review_plan import MIN_PHOTOS, Costs, ReviewPlan, plan_review
 from fieldmark.evaluation.stress import UNITS
 from fieldmark.recognizer.predictor import Predictor
 from fieldmark.report.evaluation.class_table import class_rows
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["write_report"]
 
+_USUAL_COSTS = Costs(wrong=5, review=1, reject=5)
 _WORST_SHOWN = 15
 _UNREAD_SHOWN = 20
 
@@ -45,6 +47,7 @@ def write_report(evaluation: Evaluation, recognizer: Predictor, out: Path) -> No
         metrics=metrics,
         headlines=headlines(predictions, metrics),
         figures=_figures(evaluation),
+        plan=_plan(recognizer),
         sets_by=recognizer.manifest.guarantees and recognizer.manifest.guarantees.score_in_words,
         pairs=pair_views(evaluation, recognizer.classes),
         worst=rows[:_WORST_SHOWN],
@@ -58,6 +61,14 @@ def write_report(evaluation: Evaluation, recognizer: Predictor, out: Path) -> No
         facts=_facts(evaluation, recognizer),
         rows=embedded_json(_rows(evaluation, recognizer, suspects)),
     )
+
+
+def _plan(recognizer: Predictor) -> ReviewPlan | None:
+    """Return the plan for usual costs; None if there are too few calibration photos."""
+    tables = recognizer.guarantees.tables
+    if len(tables.ranks) < MIN_PHOTOS:
+        return None
+    return plan_review(tables.paths[:, 0], tables.ranks, _USUAL_COSTS)
 
 
 def _figures(evaluation: Evaluation) -> dict[str, Markup]:
