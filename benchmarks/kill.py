@@ -2,13 +2,15 @@
 
 Each kill runs one command (a fit of frozen features, a fine-tune, enroll, unenroll, export, guide or
 evaluate --report) on one model folder and sends SIGKILL: half of the time after a random part of the time that the
-command took when nobody killed it, half of the time within 0.3 s after it began to write. A reader process opens the
-model all the time. After each kill the model must load and answer, with the generation from before or the next one.
-Pages, rows and exported files must be absent or whole. Commands that end before the kill are not counted.
+command took when nobody killed it, half of the time within 0.3 s after it began to write its result. A reader process
+opens the model all the time. After each kill the model must load and answer, with the generation from before or the
+next one. Pages, rows and exported files must be absent or whole. Commands that end before the kill are not counted.
 
-The commands are forked from a process that has imported the libraries, so that kills do not fall into imports.
+The commands are forked from a process that has imported the libraries, so that kills do not fall into imports. The
+pictures are drawn and small, so that 500 kills take minutes. With --state the counts are written to a file after each
+kill; the same command continues from them.
 
-    python benchmarks/kill.py --kills 500
+    python benchmarks/kill.py --kills 500 --state kills.json
     python benchmarks/kill.py --kills 60 --only enroll,unenroll
 """
 
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import multiprocessing
 import os
 import random
@@ -29,6 +32,7 @@ from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
 from fieldmark import load
+from fieldmark.atomic import atomic_file
 from fieldmark_synth import synthesize
 
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -43,17 +47,20 @@ PRELOAD = [
     "onnxruntime",
 ]
 
+CHANGES = ("fit", "fine-tune", "enroll", "unenroll")
+"""Commands that change the model; the others write beside it."""
+
 
 def commands(data: Path, model: Path, out: Path, photos: list[Path]) -> dict[str, list[str | Path]]:
     """Arguments of each command that is killed."""
-    fit: list[str | Path] = ["fit", data, "--out", model, "--image-size", "64", "--method"]
+    fit: list[str | Path] = ["fit", data, "--out", model, "--image-size", "32", "--method"]
     return {
         "fit": [*fit, "linear_probe"],
         "fine-tune": [*fit, "fine_tune", "--epochs", "1"],
         "enroll": ["enroll", model, "--label", "new", *photos],
         "unenroll": ["unenroll", model, "--label", "new"],
         "export": ["export", model, "--out", out / "model.onnx"],
-        "guide": ["guide", model, "--out", out / "guide.html"],
+        "guide": ["guide", model, "--out", out / "guide.html", "--pairs", "3", "--photos", "2"],
         "evaluate": ["evaluate", model, "--report", out / "report.html", "--rows", out / "rows.csv"],
     }
 
@@ -84,7 +91,7 @@ def read_without_end(model: Path, photo: Path, reads: Synchronized[int], failure
         except Exception as error:
             failures.value += 1
             print(f"  reader: {error}", flush=True)
-        time.sleep(0.2)
+        time.sleep(0.5)  # leave processor time to the commands
 
 
 def is_whole(path: Path) -> bool:
@@ -100,12 +107,19 @@ def applies(name: str, enrolled: bool) -> bool:
     return (name != "enroll" or not enrolled) and (name != "unenroll" or enrolled)
 
 
-def killed(process: ForkServerProcess, draw: random.Random, seconds: float, places: tuple[Path, ...]) -> bool:
-    """Kill the command at a random moment; False if it ended before."""
+def killed(process: ForkServerProcess, draw: random.Random, seconds: float, place: Path) -> bool:
+    """Kill the command at a random moment; False if it ended before.
+
+    Args:
+        process: The command.
+        draw: Of the moment.
+        seconds: Time that the command needs.
+        place: Folder in which the command writes its result.
+    """
     moment = draw.uniform(0.1, 1.05) * seconds
     if draw.random() < 0.5:
-        before = [place.stat().st_mtime_ns for place in places]
-        while process.is_alive() and before == [place.stat().st_mtime_ns for place in places]:
+        before = place.stat().st_mtime_ns
+        while process.is_alive() and place.stat().st_mtime_ns == before:
             time.sleep(0.002)
         moment = draw.uniform(0.0, 0.3)
     process.join(moment)
@@ -140,6 +154,21 @@ def print_table(results: dict[str, Counter[str]], reads: int, failures: int) -> 
     print(f"the reader opened the model {reads} times and failed {failures} times", flush=True)
 
 
+def restored(state: Path | None, names: list[str]) -> tuple[dict[str, Counter[str]], int, int]:
+    """Counts of an earlier run: by command and state, the reader's answers, and its failures."""
+    if state is None or not state.exists():
+        return {name: Counter() for name in names}, 0, 0
+    held = json.loads(state.read_text(encoding="utf-8"))
+    return {name: Counter(held["kills"].get(name, {})) for name in names}, held["reads"], held["failures"]
+
+
+def remember(state: Path | None, results: dict[str, Counter[str]], reads: int, failures: int) -> None:
+    """Write the counts."""
+    if state is not None:
+        with atomic_file(state) as draft:
+            draft.write_text(json.dumps({"kills": results, "reads": reads, "failures": failures}), encoding="utf-8")
+
+
 def main() -> None:
     """Print a table: command, kills, old state, new state, neither."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -147,21 +176,23 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=float("inf"), help="stop after this time")
     parser.add_argument("--only", help="names of commands, with commas")
+    parser.add_argument("--state", type=Path, help="file for the counts, from which the same command continues")
     options = parser.parse_args()
     CONTEXT.set_forkserver_preload(PRELOAD)
-    draw, began = random.Random(options.seed), time.monotonic()
+    began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="fieldmark-kill-") as folder:
         root = Path(folder)
-        synthesize(root / "birds", 4, 12, "folder", 0, 96)
+        synthesize(root / "birds", 3, 10, "folder", 0, 64)
         photos = sorted((root / "birds").rglob("*.jpg"))[:2]
         model, cache = root / "model", root / "cache"
         every = commands(root / "birds", model, root, photos)
         wanted = options.only.split(",") if options.only else list(every)
+        results, read_before, failed_before = restored(options.state, wanted)
+        draw = random.Random(options.seed + sum(map(Counter.total, results.values())))
         start(every["fit"], cache).join()
-        reads, failures = CONTEXT.Value("l", 0), CONTEXT.Value("l", 0)
+        reads, failures = CONTEXT.Value("l", read_before), CONTEXT.Value("l", failed_before)
         reader = CONTEXT.Process(target=read_without_end, args=(model, photos[0], reads, failures), daemon=True)
         reader.start()
-        results: dict[str, Counter[str]] = {name: Counter() for name in wanted}
         seconds = dict.fromkeys(wanted, 3.0)
         while sum(map(Counter.total, results.values())) < options.kills:
             if time.monotonic() - began > 60 * options.minutes:
@@ -170,8 +201,9 @@ def main() -> None:
             name = draw.choice([each for each in wanted if applies(each, "new" in before.classes)])
             started = time.monotonic()
             process = start(every[name], cache)
-            if killed(process, draw, seconds[name], (model, root)):
+            if killed(process, draw, seconds[name], model if name in CHANGES else root):
                 results[name][outcome(model, before.manifest.generation, photos[0], root)] += 1
+                remember(options.state, results, reads.value, failures.value)
             elif process.exitcode == 0:
                 seconds[name] = time.monotonic() - started
             else:

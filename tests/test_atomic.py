@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
-from fieldmark.atomic import atomic_file, atomic_folder
+from fieldmark import atomic
+from fieldmark.atomic import atomic_file, atomic_folder, require_place
+from fieldmark.errors import SettingError
 
 
 class _Boom(Exception):
@@ -65,6 +68,7 @@ def test_the_old_folder_is_restored_if_the_new_one_cannot_replace_it(
     out = tmp_path / "model"
     out.mkdir()
     (out / "old").write_text("old")
+    monkeypatch.setattr(atomic, "_exchange", lambda one, other: False)  # a system without such a call
     rename = Path.rename
 
     def fail_for_the_new(self: Path, target: Path) -> Path:
@@ -109,3 +113,47 @@ def test_a_file_appears_whole_or_stays_as_it_was(tmp_path: Path, before: bool) -
         draft.write_text("new")
     assert out.read_text() == "new"
     assert _names(tmp_path) == ["rows.csv"]
+
+
+def test_a_reader_finds_the_folder_at_every_moment(tmp_path: Path) -> None:
+    out = tmp_path / "explanation"
+    with atomic_folder(out) as draft:
+        (draft / "a").write_text("0")
+    if not atomic._exchange(out, out):
+        pytest.skip("this system or disk exchanges no folders")
+    misses, stopped = [], threading.Event()
+
+    def read() -> None:
+        while not stopped.is_set():
+            if not out.is_dir():
+                misses.append(1)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for number in range(300):
+        with atomic_folder(out) as draft:
+            (draft / "a").write_text(str(number))
+    stopped.set()
+    reader.join()
+    assert (len(misses), (out / "a").read_text(), _names(tmp_path)) == (0, "299", ["explanation"])
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("a\0b", "embedded null byte"),
+        ("n" * 250, "File name too long"),
+        ("file/model", "{folder}/file is no folder"),
+        ("loop/model", "Too many levels of symbolic links"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_found_before_the_work(tmp_path: Path, name: str, reason: str) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(SettingError) as error:
+        require_place(tmp_path / name)
+    shown = f"{tmp_path}/{name}".replace("\0", "\\x00")
+    shown = shown if len(shown) <= 300 else f"{shown[:150]}…{shown[-150:]}"
+    assert str(error.value) == f"{shown} cannot be written ({reason.format(folder=tmp_path)}): name another place"
+    for good in ("new", "new/deep/er", "file", ".", "n" * 200):
+        require_place(tmp_path / good)

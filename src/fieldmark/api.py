@@ -251,7 +251,7 @@ class Recognizer(Predictor):
 
     def evaluate(
         self,
-        data: str | Path | None = None,
+        data: str | Path | RecordList | None = None,
         *,
         split: Split = "test",
         coverage: float | None = None,
@@ -395,7 +395,7 @@ class Recognizer(Predictor):
     def guide(
         self,
         out: str | Path,
-        data: str | Path | None = None,
+        data: str | Path | RecordList | None = None,
         *,
         pairs: int = 40,
         photos: int = 8,

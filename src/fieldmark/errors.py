@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
-__all__ = ["DataError", "FieldmarkError", "ModelError", "PhotoError", "SettingError", "unknown_name"]
+__all__ = [
+    "DataError",
+    "FieldmarkError",
+    "ModelError",
+    "PhotoError",
+    "SettingError",
+    "printable",
+    "unknown_name",
+    "without_surrogates",
+]
+
+_MAX_SHOWN = 300
 
 
 class FieldmarkError(Exception):
@@ -39,3 +51,21 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> SettingError:
     hint = f"did you mean '{close[0]}'? " if close else ""
     listed = f"known: {', '.join(names)}" if len(names) <= 30 else f"{len(names)} are known"
     return SettingError(f"unknown {kind} '{name}': {hint}({listed})")
+
+
+def printable(path: Path | str) -> str:
+    """A path for a message: unprintable characters escaped, and the middle of a very long path left out."""
+    text = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in str(path))
+    return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN // 2]}…{text[-_MAX_SHOWN // 2 :]}"
+
+
+def without_surrogates(text: str) -> str:
+    """Return a file name with bytes that are not UTF-8 written as escapes, so that every file and page can hold it.
+
+    >>> without_surrogates("caf\udce9")
+    'caf\\xe9'
+    """
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half of a character from JSON
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")

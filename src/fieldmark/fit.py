@@ -14,6 +14,7 @@ photos, but nothing opens them.
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -88,7 +89,7 @@ def fit_prepared(prepared: Prepared, settings: FitSettings, out: Path, *, resume
     open_set = fit_openset(trained, calibration, known, seed=settings.seed, score=settings.unknown_score, device=device)
     advice = fit_advice(trained, photos)
     save_artifact(out, FittedModel(settings, prepared, trained, calibration, certificate, open_set, advice))
-    shutil.rmtree(run, ignore_errors=True)
+    _delete_run(run)
 
 
 def run_folder(out: Path) -> Path:
@@ -103,8 +104,23 @@ def _check_run(run: Path, settings: FitSettings, resume: bool) -> None:
         raise SettingError(f"--resume continues a fine-tune, but '{settings.method}' starts anew; leave it out")
     if resume and not is_run:
         raise SettingError(f"--resume continues the interrupted fit in {run}, but there is none; leave it out")
-    if run.exists() and not is_run:
+    if not is_run and os.path.lexists(run) and not _is_unstarted(run):
         raise SettingError(f"checkpoints would go to {run}, but that holds something else; name another --out")
+
+
+def _is_unstarted(run: Path) -> bool:
+    """Whether a folder is what a fit leaves that was killed before or after it had a run."""
+    return run.is_dir() and all(path.name.endswith(".part") for path in run.iterdir())
+
+
+def _delete_run(run: Path) -> None:
+    """Delete the checkpoints. The file that marks the folder as a run goes last: a kill leaves a run or nothing."""
+    for path in run.iterdir() if run.is_dir() else ():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name != RUN_FILE:
+            path.unlink(missing_ok=True)
+    shutil.rmtree(run, ignore_errors=True)
 
 
 def _log(prepared: Prepared) -> None:

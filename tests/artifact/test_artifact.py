@@ -218,8 +218,7 @@ def test_out_below_a_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingError) as raised:
         check_out(tmp_path / "file" / "model")
     assert str(raised.value) == (
-        f"--out {tmp_path / 'file' / 'model'} cannot be made: {tmp_path / 'file'} is no folder that may be written to; "
-        f"name another"
+        f"{tmp_path / 'file' / 'model'} cannot be written ({tmp_path / 'file'} is no folder): name another place"
     )
 
 

@@ -54,6 +54,32 @@ def test_neighbours_and_their_vote_equal_those_of_scikit_learn(tmp_path: Path) -
     assert own == [f"class {label}" for label in vote]
 
 
+def test_a_table_with_many_versions_is_left_to_its_generations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_VERSIONS", 4)
+    first, vectors, _ = _create(tmp_path, count=50)
+    facts, tables = first, []
+    for number in range(6):
+        row = GalleryRow(f"new-{number}.jpg", "new", "enrolled")
+        facts = Gallery(facts, tmp_path).add([row], vectors[:1])
+        tables.append(facts.table)
+    assert tables[:4] == [first.table] * 4
+    assert tables[4] == tables[5] != first.table
+    grown = Gallery(facts, tmp_path)
+    assert {row.path for row in grown.rows()} == {f"photo-{i}.jpg" for i in range(50)} | {
+        f"new-{number}.jpg" for number in range(6)
+    }
+    assert len(grown.search(vectors[:1], 8)[0]) == 8
+    assert len(Gallery(first, tmp_path).rows()) == 50  # an earlier generation still has its own
+    assert Gallery(Gallery(facts, tmp_path).remove("new"), tmp_path).rows() == Gallery(first, tmp_path).rows()
+
+
+def test_a_second_fit_with_the_same_key_leaves_the_table_of_the_first(tmp_path: Path) -> None:
+    first, vectors, labels = _create(tmp_path, count=50)
+    second = Gallery.create("gallery", tmp_path, _rows(labels)[:30], vectors[:30], "key")
+    assert second.table != first.table
+    assert [len(Gallery(facts, tmp_path).rows()) for facts in (first, second)] == [50, 30]
+
+
 def test_a_large_table_gets_an_index_that_finds_nearly_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "INDEX_FROM", 2000)
     monkeypatch.setattr(module, "_PROBES", 25)  # of 55 lists

@@ -276,7 +276,7 @@ def test_a_model_on_a_read_only_disk_answers_and_refuses_changes(
     refused = command("enroll", read_only, "--label", "new", photos[0])
     assert refused.code == 2
     assert "make room there or name another place" in refused.err
-    with pytest.raises(SettingError, match="is no folder that may be written to"):
+    with pytest.raises(SettingError, match=r" is read-only\): name another place$"):
         check_out(read_only)
 
 

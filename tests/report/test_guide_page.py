@@ -192,5 +192,5 @@ def test_places_that_cannot_be_written(fitted: Path, tmp_path: Path) -> None:
     with pytest.raises(SettingError) as error:
         write_guide(recognizer, None, tmp_path / "file" / "guide.html")
     assert str(error.value) == (
-        f"{tmp_path / 'file' / 'guide.html'} cannot be written (File exists); choose another place"
+        f"{tmp_path / 'file' / 'guide.html'} cannot be written ({tmp_path / 'file'} is no folder): name another place"
     )

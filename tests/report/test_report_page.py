@@ -162,6 +162,7 @@ def test_a_place_that_cannot_be_written_is_told_before_the_work(
     done = command("evaluate", model_copy, "--report", tmp_path / "file" / "report.html")
     assert done.code == 2
     assert done.err.replace("\n", "") == (
-        f"fieldmark: {tmp_path / 'file' / 'report.html'} cannot be written (File exists); choose another place"
+        f"fieldmark: {tmp_path / 'file' / 'report.html'} cannot be written "
+        f"({tmp_path / 'file'} is no folder): name another place"
     )
     assert not model_copy.with_name("model.test.csv").exists()

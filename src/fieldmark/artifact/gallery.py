@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +14,30 @@ import numpy as np
 from pydantic import BaseModel
 
 from fieldmark.arrays import Float32s
-from fieldmark.errors import ModelError
+from fieldmark.errors import ModelError, without_surrogates
 
-__all__ = ["GALLERY_FOLDER", "INDEX_FROM", "TABLE", "Gallery", "GalleryFacts", "GalleryRow", "Neighbour"]
+__all__ = [
+    "GALLERY_FOLDER",
+    "INDEX_FROM",
+    "MAX_VERSIONS",
+    "TABLE",
+    "Gallery",
+    "GalleryFacts",
+    "GalleryRow",
+    "Neighbour",
+]
 
 
 GALLERY_FOLDER = "gallery"
 TABLE = "photos"
 INDEX_FROM = 50_000
 """From this number of photos on an index is built; fewer are searched exactly, in milliseconds."""
+
+MAX_VERSIONS = 20
+"""A table in a model folder with more versions is not changed any more: the next change writes a new table.
+
+The old one is deleted with the last generation that names it.
+"""
 
 _BATCH = 10_000
 _PROBES = 300  # inverted lists to search
@@ -94,10 +110,13 @@ class Gallery:
             rows: Path, label and split of each photo.
             vectors: (n, d) unit vectors.
             key: Key of the projection that made them.
-            table: Name of the table; an existing one is replaced.
+            table: Name of the table. Where a table of that name exists, the name gets a suffix in a model folder, since
+                earlier generations may need that table; anywhere else the table gets a new version.
         """
         place = _place(uri, folder)
         batches = _batches(rows, vectors, key)
+        if _is_inside(uri) and (Path(place) / f"{table}.lance").exists():
+            table = _unused(table)
         with _writing(place):
             made = _connect(place).create_table(table, data=batches, schema=batches.schema, mode="overwrite")
             if len(rows) >= INDEX_FROM:
@@ -156,19 +175,32 @@ class Gallery:
         return [Neighbour(row["path"], row["label"], row["split"], 1.0 - float(row["_distance"])) for row in found]
 
     def _fresh(self) -> Any:
-        """Return the table at its newest version, with the content of this model's version.
+        """Return a table to change, with the content of this model's version.
 
         Restoring the model's version undoes what an interrupted change left behind.
         """
         table = _open(self._place, self.facts)
-        latest = max(int(version["version"]) for version in table.list_versions())
+        versions = table.list_versions()
+        if _is_inside(self.facts.uri) and len(versions) > MAX_VERSIONS:
+            return self._copy(table)
+        latest = max(int(version["version"]) for version in versions)
         if latest != self.facts.version:
             table.restore(self.facts.version)
         table.checkout_latest()
         return table
 
+    def _copy(self, table: Any) -> Any:
+        """Write the content of the table as a new one."""
+        batches = table.search().limit(self.facts.rows).to_batches(_BATCH)
+        name = _unused(f"{TABLE}-{self.facts.key}")
+        made = _connect(self._place).create_table(name, data=batches, schema=table.schema)
+        if self.facts.rows >= INDEX_FROM:
+            made.create_index("vector", config=_index(self.facts.rows))
+        return made
+
     def _version(self, table: Any) -> GalleryFacts:
-        return self.facts.model_copy(update={"version": int(table.version), "rows": int(table.count_rows())})
+        changed = {"table": table.name, "version": int(table.version), "rows": int(table.count_rows())}
+        return self.facts.model_copy(update=changed)
 
 
 def _connect(place: str) -> Any:
@@ -203,8 +235,17 @@ def _writing(place: str) -> Iterator[None]:
         ) from error
 
 
+def _is_inside(uri: str) -> bool:
+    """Whether the gallery lies in the model folder, and so belongs to this model only."""
+    return "://" not in uri and not Path(uri).is_absolute()
+
+
+def _unused(table: str) -> str:
+    return f"{table}-{secrets.token_hex(4)}"
+
+
 def _place(uri: str, folder: Path) -> str:
-    return uri if "://" in uri or Path(uri).is_absolute() else str(folder / uri)
+    return str(folder / uri) if _is_inside(uri) else uri
 
 
 def _batches(rows: Sequence[GalleryRow], vectors: Float32s, key: str) -> Any:
@@ -222,7 +263,7 @@ def _batches(rows: Sequence[GalleryRow], vectors: Float32s, key: str) -> Any:
             columns: list[Any] = [[row.path for row in part], [row.label for row in part], [row.split for row in part]]
             yield pa.record_batch(
                 [
-                    *(pa.array(map(_utf8, column), pa.string()) for column in columns),
+                    *(pa.array(map(without_surrogates, column), pa.string()) for column in columns),
                     pa.FixedSizeListArray.from_arrays(flat, dim),
                 ],
                 schema=schema,
@@ -240,11 +281,6 @@ def _index(count: int) -> Any:
     from lancedb.index import IvfSq
 
     return IvfSq(distance_type="cosine", num_partitions=max(1, round(count**0.5)))
-
-
-def _utf8(text: str) -> str:
-    """Return a file name with bytes that are not UTF-8 written as escapes."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _quoted(text: str) -> str:

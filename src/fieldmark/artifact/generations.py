@@ -91,7 +91,7 @@ class Change:
             draft.write_text(new.model_dump_json(indent=1), encoding="utf-8")
         self.current = new
         with contextlib.suppress(OSError), atomic_file(self.folder / _CARD) as draft:  # only a printout of the manifest
-            draft.write_text(write_card(new), encoding="utf-8")
+            draft.write_text(write_card(new), encoding="utf-8", errors="backslashreplace")
         return new
 
     def clean_up(self) -> None:

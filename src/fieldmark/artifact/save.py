@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import logging
-import os
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from fieldmark.artifact.fitted_model import FittedModel, ModelFiles
 from fieldmark.artifact.gallery import GALLERY_FOLDER, TABLE, Gallery, GalleryFacts, GalleryRow
 from fieldmark.artifact.generations import Change, changing, is_unfinished
 from fieldmark.artifact.manifest import MANIFEST, Manifest
+from fieldmark.atomic import require_place
 from fieldmark.data.photo_table import PhotoTable
 from fieldmark.errors import SettingError
 from fieldmark.openset.open_set_state import OPEN_SET_FILE
@@ -34,11 +34,9 @@ def check_out(out: Path) -> None:
     Raises:
         SettingError: `out` exists and is no model, or nothing can be written there.
     """
+    require_place(out)
     if out.is_file() or (out.is_dir() and not _may_hold_a_model(out)):
         raise SettingError(f"--out {out} exists and is no model folder; name a new folder")
-    where = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
-    if not where.is_dir() or not os.access(where, os.W_OK | os.X_OK):
-        raise SettingError(f"--out {out} cannot be made: {where} is no folder that may be written to; name another")
 
 
 def save_artifact(out: Path, model: FittedModel) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
+import tempfile
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -12,18 +15,45 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from fieldmark.arrays import Ints
+from fieldmark.errors import printable
 
 __all__ = ["FeatureCache", "cache_root", "row_key"]
+
+logger = logging.getLogger(__name__)
 
 _KEY_BYTES = 16
 
 
 def cache_root() -> Path:
-    """Return the folder for recomputable data: ``FIELDMARK_CACHE``, or the system's cache folder."""
+    """Return the folder for recomputable data: ``FIELDMARK_CACHE``, or the system's cache folder.
+
+    Where nothing can be written there, it is a temporary folder that is deleted at the end of the process.
+    """
     from platformdirs import user_cache_path
 
     chosen = os.environ.get("FIELDMARK_CACHE")
-    return Path(chosen) if chosen else user_cache_path("fieldmark", appauthor=False)
+    return _writable(Path(chosen) if chosen else user_cache_path("fieldmark", appauthor=False))
+
+
+@lru_cache
+def _writable(folder: Path) -> Path:
+    reason = "read-only"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK | os.X_OK):
+            return folder
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    logger.warning(
+        f"the cache folder {printable(folder)} cannot be written ({reason}): computing without it; "
+        "FIELDMARK_CACHE can name another folder"
+    )
+    return Path(_temporary_folder().name)
+
+
+@lru_cache
+def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="fieldmark-cache-")
 
 
 def row_key(content_key: str, *, trim_bottom: int = 0, mirror: bool = False) -> bytes:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fieldmark.cli.data_options import DropLabelOption, GroupColOption, LabelColOption, PathColOption
+
 if TYPE_CHECKING:
     from fieldmark.check.advise_data import Advice
 
@@ -23,10 +25,10 @@ def advise(
         Path | None, typer.Option("--out", "--output", help="HTML page to write, with the curve and every class.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the folds and subsets.")] = 0,
-    path_col: Annotated[str | None, typer.Option(help="The column of a CSV that names the photo.")] = None,
-    label_col: Annotated[str | None, typer.Option(help="The column that names the class.")] = None,
-    group_col: Annotated[str | None, typer.Option(help="The column whose equal values stay in one split.")] = None,
-    drop_label: Annotated[list[str] | None, typer.Option(help="A class to leave out; may be repeated.")] = None,
+    path_col: PathColOption = None,
+    label_col: LabelColOption = None,
+    group_col: GroupColOption = None,
+    drop_label: DropLabelOption = None,
 ) -> None:
     """Measure how much more photos would help, overall and for each class, and find what limits the accuracy."""
     from fieldmark.check.advise_data import advise as advise_data

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from fieldmark.cli.data_options import DropLabelOption, GroupColOption, LabelColOption, PathColOption
+
 __all__ = ["check"]
 
 
@@ -18,10 +20,10 @@ def check(
         bool, typer.Option("--fast", help="Check only files, classes and pixels: no embeddings and no doubtful labels.")
     ] = False,
     seed: Annotated[int, typer.Option(help="Seed of the folds in which labels are checked.")] = 0,
-    path_col: Annotated[str | None, typer.Option(help="The column of a CSV that names the photo.")] = None,
-    label_col: Annotated[str | None, typer.Option(help="The column that names the class.")] = None,
-    group_col: Annotated[str | None, typer.Option(help="The column whose equal values stay in one split.")] = None,
-    drop_label: Annotated[list[str] | None, typer.Option(help="A class to leave out; may be repeated.")] = None,
+    path_col: PathColOption = None,
+    label_col: LabelColOption = None,
+    group_col: GroupColOption = None,
+    drop_label: DropLabelOption = None,
 ) -> None:
     """Find broken files, duplicates, leaks between splits, small classes and doubtful labels.
 
@@ -30,10 +32,11 @@ def check(
     """
     from fieldmark.api import check as check_data
     from fieldmark.check.check_report import render
-    from fieldmark.data.read import read
+    from fieldmark.cli.data_options import read_named
     from fieldmark.progress import console
 
-    records = read(data, path_col=path_col, label_col=label_col, group_col=group_col, drop_labels=drop_label or ())
+    records = read_named(data, path_col, label_col, group_col, drop_label)
+    assert records is not None
     report = check_data(records, fast=fast, seed=seed)
     if json_output:
         typer.echo(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fieldmark.cli.data_options import DropLabelOption, GroupColOption, LabelColOption, PathColOption
+
 if TYPE_CHECKING:
     from fieldmark.evaluation.comparison import Comparison
 
@@ -28,6 +30,10 @@ def compare(
         str | None, typer.Option(help="Method that the others are compared with; plain fine-tuning by default.")
     ] = None,
     classes: Annotated[str | None, typer.Option(help="A range such as 0:20, or names separated by commas.")] = None,
+    path_col: PathColOption = None,
+    label_col: LabelColOption = None,
+    group_col: GroupColOption = None,
+    drop_label: DropLabelOption = None,
     backbone: Annotated[str | None, typer.Option(help="Any timm model, the same for all.")] = None,
     image_size: Annotated[int | None, typer.Option(help="Side in pixels, the same for all.")] = None,
     epochs: Annotated[int | None, typer.Option(help="The same for all; 10 where no budget is given.")] = None,
@@ -38,11 +44,17 @@ def compare(
 ) -> None:
     """Train methods in the same way and measure them on the same photos. Exits with 1 where a run is missing."""
     from fieldmark.api import compare as run
+    from fieldmark.atomic import require_place
+    from fieldmark.cli.data_options import read_named
     from fieldmark.progress import say
 
+    if markdown is not None:
+        require_place(markdown)
+    photos = read_named(data, path_col, label_col, group_col, drop_label)
+    assert photos is not None
     try:
         result = run(
-            data,
+            photos,
             out,
             methods=methods,
             seeds=seeds,

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast, get_args
 
 import typer
 
+from fieldmark.cli.data_options import DropLabelOption, GroupColOption, LabelColOption, PathColOption
 from fieldmark.cli.device_option import DeviceOption
 
 if TYPE_CHECKING:
     from fieldmark.api import Recognizer
     from fieldmark.evaluation.result import Evaluation
-    from fieldmark.structures import Split
+    from fieldmark.structures import RecordList, Split
 
 __all__ = ["evaluate", "print_evaluation"]
 
@@ -45,10 +46,16 @@ def evaluate(
     ] = False,
     stress_photos: Annotated[int, typer.Option(min=1, help="Number of photos for --stress.")] = 200,
     report: Annotated[Path | None, typer.Option(help="HTML page to write: figures, mistakes and every photo.")] = None,
+    path_col: PathColOption = None,
+    label_col: LabelColOption = None,
+    group_col: GroupColOption = None,
+    drop_label: DropLabelOption = None,
     device: DeviceOption = "auto",
 ) -> None:
     """Measure a model on photos that it was not trained on. Exits with 1 if some cannot be read."""
     from fieldmark.api import load
+    from fieldmark.atomic import require_place
+    from fieldmark.cli.data_options import read_named
     from fieldmark.cli.print_open_set import open_set_and_print
     from fieldmark.cli.print_stress import print_stress
     from fieldmark.errors import SettingError, unknown_name
@@ -66,17 +73,20 @@ def evaluate(
         raise SettingError("--oracle uses the true boxes: leave out --rows, --stress and --retrieval")
     if open_set and (rows or stress or retrieval or oracle):
         raise SettingError("--open-set measures unseen classes: leave out --rows, --stress, --retrieval and --oracle")
+    if rows is not None:
+        require_place(rows)
     if report is not None:
         _demand_report(report, bool(retrieval or oracle))
     recognizer = load(model, device=device)
+    photos = read_named(data, path_col, label_col, group_col, drop_label)
     if open_set and report is None:
-        return open_set_and_print(recognizer, data, cast(Split, split), json_output)
+        return open_set_and_print(recognizer, photos, cast(Split, split), json_output)
     if oracle:
-        return _tell_truth(recognizer, data, cast(Split, split), cast(Literal["box", "parts"], oracle), json_output)
+        return _tell_truth(recognizer, photos, cast(Split, split), cast(Literal["box", "parts"], oracle), json_output)
     if retrieval:
-        return _retrieve(recognizer, data, cast(Split, split), json_output)
+        return _retrieve(recognizer, photos, cast(Split, split), json_output)
     accuracy = confidence if target_accuracy is None else target_accuracy  # --confidence is its old name
-    evaluation = recognizer.evaluate(data, split=cast(Split, split), coverage=coverage, target_accuracy=accuracy)
+    evaluation = recognizer.evaluate(photos, split=cast(Split, split), coverage=coverage, target_accuracy=accuracy)
     if not json_output:
         print_evaluation(evaluation)
     if evaluation.missed_coverage:
@@ -86,7 +96,7 @@ def evaluate(
         print_stress(found)
         evaluation = replace(evaluation, stress=found)
     if report is not None:
-        evaluation = _write_report(report, evaluation, recognizer, data, open_set)
+        evaluation = _write_report(report, evaluation, recognizer, photos, open_set)
     if json_output:
         typer.echo(json.dumps(evaluation.to_dict(), ensure_ascii=False))
     _write_rows(evaluation, recognizer, rows, _beside(model, split))
@@ -106,7 +116,7 @@ def _demand_report(out: Path, without_answers: bool) -> None:
 
 
 def _write_report(
-    out: Path, evaluation: Evaluation, recognizer: Recognizer, data: Path | None, open_set: bool
+    out: Path, evaluation: Evaluation, recognizer: Recognizer, data: Path | RecordList | None, open_set: bool
 ) -> Evaluation:
     """Write the page; measure unknown classes for it first if `open_set` is set."""
     from fieldmark.cli.print_open_set import print_open_set
@@ -115,8 +125,7 @@ def _write_report(
     from fieldmark.report.evaluation import write_report
 
     if open_set:
-        source = data or Path(recognizer.manifest.data.source)
-        found = evaluate_open_set(recognizer, source, split=evaluation.split)
+        found = evaluate_open_set(recognizer, data, split=evaluation.split)
         print_open_set(found, evaluation.split)
         evaluation = replace(evaluation, open_set=found)
     write_report(evaluation, recognizer, out)
@@ -125,7 +134,11 @@ def _write_report(
 
 
 def _tell_truth(
-    recognizer: Recognizer, data: Path | None, split: Split, use: Literal["box", "parts"], json_output: bool
+    recognizer: Recognizer,
+    data: Path | RecordList | None,
+    split: Split,
+    use: Literal["box", "parts"],
+    json_output: bool,
 ) -> None:
     from fieldmark.evaluation.evaluate import photos_of_split
     from fieldmark.evaluation.oracle import evaluate_with_annotations
@@ -140,7 +153,7 @@ def _tell_truth(
         say("found: " + ", ".join(f"{name} {share:.1%}" for name, share in found.pcp.items()))
 
 
-def _retrieve(recognizer: Recognizer, data: Path | None, split: Split, json_output: bool) -> None:
+def _retrieve(recognizer: Recognizer, data: Path | RecordList | None, split: Split, json_output: bool) -> None:
     from fieldmark.cli.print_retrieval import print_retrieval
     from fieldmark.evaluation.retrieve import evaluate_retrieval
     from fieldmark.progress import say

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from fieldmark.cli.data_options import DropLabelOption, GroupColOption, LabelColOption, PathColOption
 
 if TYPE_CHECKING:
     from fieldmark.uncertainty.guarantees import GuaranteeFacts
@@ -25,10 +27,10 @@ def fit(
         str | None,
         typer.Option(help="Train on these classes only: a range such as 0:25, or names with commas."),
     ] = None,
-    path_col: Annotated[str | None, typer.Option(help="The column of a CSV that names the photo.")] = None,
-    label_col: Annotated[str | None, typer.Option(help="The column that names the class.")] = None,
-    group_col: Annotated[str | None, typer.Option(help="The column whose equal values stay in one split.")] = None,
-    drop_label: Annotated[list[str] | None, typer.Option(help="A class to leave out; may be repeated.")] = None,
+    path_col: PathColOption = None,
+    label_col: LabelColOption = None,
+    group_col: GroupColOption = None,
+    drop_label: DropLabelOption = None,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same numbers.")] = None,
     recipe: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
     overrides: Annotated[
@@ -49,7 +51,7 @@ def fit(
     import time
 
     from fieldmark.api import fit as run
-    from fieldmark.data.read import read
+    from fieldmark.cli.data_options import read_named
     from fieldmark.fit import run_folder
     from fieldmark.progress import say
 
@@ -67,19 +69,15 @@ def fit(
     if dry_run:
         from fieldmark.cli.print_dry_run import try_one_step
 
-        try_one_step(data, method, options, recipe, overrides or ())
+        try_one_step(
+            read_named(data, path_col, label_col, group_col, drop_label), method, options, recipe, overrides or ()
+        )
         return
     if data is None or out is None:
         raise typer.BadParameter("fit needs DATA and --out; only --dry-run needs neither")
-    named: dict[str, Any] = {
-        "path_col": path_col,
-        "label_col": label_col,
-        "group_col": group_col,
-        "drop_labels": drop_label,
-    }
-    named = {name: value for name, value in named.items() if value}
     try:
-        photos = read(data, **named) if named else data
+        photos = read_named(data, path_col, label_col, group_col, drop_label)
+        assert photos is not None
         recognizer = run(photos, out, method=method, recipe=recipe, resume=resume, overrides=overrides or (), **options)
     except KeyboardInterrupt:
         if run_folder(out).is_dir():

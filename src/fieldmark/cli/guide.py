@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from fieldmark.cli.data_options import DropLabelOption, GroupColOption, LabelColOption, PathColOption
+
 __all__ = ["guide"]
 
 
@@ -17,12 +19,18 @@ def guide(
     out: Annotated[Path, typer.Option("--out", "--output", help="HTML file to write.")],
     pairs: Annotated[int, typer.Option(min=0, help="Number of look-alike pairs to show with their photos.")] = 40,
     photos: Annotated[int, typer.Option(min=1, help="Number of photos of each class of a pair to explain.")] = 8,
+    path_col: PathColOption = None,
+    label_col: LabelColOption = None,
+    group_col: GroupColOption = None,
+    drop_label: DropLabelOption = None,
     test: Annotated[bool, typer.Option("--test", help="Use test photos too, not only val photos.")] = False,
 ) -> None:
     """Write a field guide: each class, the classes it is confused with, and what separates them."""
     from fieldmark.api import Recognizer
+    from fieldmark.cli.data_options import read_named
     from fieldmark.progress import say
 
-    written = Recognizer(model).guide(out, data, pairs=pairs, photos=photos, test=test)
+    records = read_named(data, path_col, label_col, group_col, drop_label)
+    written = Recognizer(model).guide(out, records, pairs=pairs, photos=photos, test=test)
     size = out.stat().st_size / 1e6
     say(f"wrote {out}: {len(written.counts)} classes, {len(written.separations)} look-alike pairs, {size:.1f} MB")

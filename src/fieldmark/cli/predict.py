@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fieldmark.cli.data_options import PathColOption
 from fieldmark.cli.device_option import DeviceOption
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def predict(
     same_specimen: Annotated[
         bool, typer.Option("--same-specimen", help="Give one answer for all photos: they show one specimen.")
     ] = False,
-    path_col: Annotated[str | None, typer.Option(help="The column of a CSV that names the photo.")] = None,
+    path_col: PathColOption = None,
     allow_urls: Annotated[bool, typer.Option("--allow-urls", help="Fetch photos that are named by a URL.")] = False,
     max_urls: Annotated[int, typer.Option(min=1, help="Most URLs in one run.")] = 1000,
     max_url_mb: Annotated[float, typer.Option(min=0.001, help="Largest photo to fetch, in MB.")] = 30.0,

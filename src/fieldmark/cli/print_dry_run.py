@@ -17,7 +17,11 @@ __all__ = ["try_one_step"]
 
 
 def try_one_step(
-    data: Path | None, method: str | None, options: Mapping[str, Any], recipe: Path | None, overrides: Sequence[str]
+    data: Path | RecordList | None,
+    method: str | None,
+    options: Mapping[str, Any],
+    recipe: Path | None,
+    overrides: Sequence[str],
 ) -> None:
     """Take a step on the photos, or on drawn ones with as many classes as the recipe states, and print its cost.
 
@@ -28,14 +32,15 @@ def try_one_step(
     from fieldmark.data.read import read
     from fieldmark.errors import SettingError
     from fieldmark.recipe import build_settings, recipe_dataset
+    from fieldmark.structures import RecordList
     from fieldmark.training.gradient.dry_run import dry_run
 
     settings = build_settings(method, options, recipe=recipe, overrides=overrides)
     if data is not None:
-        records = read(data)
+        records = data if isinstance(data, RecordList) else read(data)
         records = choose_classes(records, settings.classes) if settings.classes else records
         train = records.like(record for record in records if record.split != "test")
-        classes, photos, what = len(records.classes), len(train), str(data)
+        classes, photos, what = len(records.classes), len(train), str(records.root or data)
     else:
         stated = recipe_dataset(recipe) if recipe else None
         if stated is None:

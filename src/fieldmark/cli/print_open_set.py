@@ -11,17 +11,17 @@ import typer
 if TYPE_CHECKING:
     from fieldmark.api import Recognizer
     from fieldmark.evaluation.open_set import OpenSet
-    from fieldmark.structures import Split
+    from fieldmark.structures import RecordList, Split
 
 __all__ = ["open_set_and_print", "print_open_set"]
 
 
-def open_set_and_print(recognizer: Recognizer, data: Path | None, split: Split, json_output: bool) -> None:
+def open_set_and_print(recognizer: Recognizer, data: Path | RecordList | None, split: Split, json_output: bool) -> None:
     """Measure and print. Exits with 1 if photos cannot be read."""
     from fieldmark.evaluation.open_set import evaluate_open_set
     from fieldmark.progress import say
 
-    found = evaluate_open_set(recognizer, data or Path(recognizer.manifest.data.source), split=split)
+    found = evaluate_open_set(recognizer, data, split=split)
     if json_output:
         typer.echo(json.dumps(found.to_dict(), ensure_ascii=False))
     else:

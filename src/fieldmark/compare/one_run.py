@@ -111,7 +111,7 @@ def do(job: Job) -> Facts:
         fieldmark=version("fieldmark"),
     )
     with atomic_file(job.out / FACTS) as draft:
-        draft.write_text(json.dumps(asdict(facts), indent=1), encoding="utf-8")
+        draft.write_text(json.dumps(asdict(facts), indent=1), encoding="utf-8", errors="backslashreplace")
     return facts
 
 
@@ -154,7 +154,7 @@ def main() -> int:
 
 def _tell(job: Job, kind: str, reason: str) -> None:
     with atomic_file(job.trouble) as draft:
-        draft.write_text(json.dumps({"kind": kind, "reason": reason}), encoding="utf-8")
+        draft.write_text(json.dumps({"kind": kind, "reason": reason}), encoding="utf-8", errors="backslashreplace")
 
 
 if __name__ == "__main__":

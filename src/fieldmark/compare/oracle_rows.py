@@ -71,6 +71,6 @@ def _measured(folder: Path, test: RecordList) -> dict[str, float]:
         metrics = evaluate_with_annotations(folder, load_manifest(folder), test, "parts").metrics
         content = {"top1_accuracy": metrics.top1_accuracy, "mean_class_accuracy": metrics.mean_class_accuracy}
         with atomic_file(kept) as draft:
-            draft.write_text(json.dumps(content), encoding="utf-8")
+            draft.write_text(json.dumps(content), encoding="utf-8", errors="backslashreplace")
     figures: dict[str, float] = json.loads(kept.read_text(encoding="utf-8"))
     return figures

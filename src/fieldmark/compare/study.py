@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from fieldmark.atomic import atomic_file
+from fieldmark.atomic import atomic_file, require_place
 from fieldmark.compare.method_rows import build_row
 from fieldmark.compare.oracle_rows import oracle_row
 from fieldmark.compare.run_plan import DEFAULT_BASELINE, Entry, Spec, parse_specs, plan_entries
@@ -70,6 +70,7 @@ def compare(
     """
     if seeds < 1:
         raise SettingError(f"a comparison needs at least one seed, but got {seeds}")
+    require_place(Path(out) / "runs")
     specs, base = _choose(methods, baseline)
     shared = _shared(options)
     entries = plan_entries(specs, shared, overrides)
@@ -100,7 +101,9 @@ def compare(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     with atomic_file(Path(out) / RESULT) as draft:
-        draft.write_text(json.dumps(result.to_dict(), indent=1, ensure_ascii=False), encoding="utf-8")
+        draft.write_text(
+            json.dumps(result.to_dict(), indent=1, ensure_ascii=False), encoding="utf-8", errors="backslashreplace"
+        )
     write_html(result, Path(out) / PAGE)
     return result
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from fieldmark.atomic import require_place
 from fieldmark.data.readers import READERS
 from fieldmark.errors import DataError, unknown_name
 
@@ -60,6 +61,7 @@ def fetch(name: str, root: Path) -> Path:
     if name in BY_HAND:
         raise DataError(f"{name} must be downloaded by hand from {BY_HAND[name]}")
     download, folder = FETCHABLE[name]
+    require_place(root)
     root.mkdir(parents=True, exist_ok=True)
     try:
         download(root)

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from fieldmark.errors import SettingError
+from fieldmark.errors import SettingError, without_surrogates
 
 __all__ = ["MAX_LENGTH", "checked_label", "find_label", "fold_name"]
 
@@ -24,12 +24,15 @@ _UNSHOWN = ("Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp")
 def fold_name(name: str) -> str:
     """The name in composed Unicode (NFC), with plain spaces, without invisible characters and blanks around it.
 
-    Control characters, such as a line break inside a cell of a table, become spaces.
+    Control characters, such as a line break inside a cell of a table, become spaces. Bytes of a folder's name that are
+    not UTF-8 become escapes.
 
     >>> fold_name(" Cafe\u0301\u00a0\u200bau lait ")
     'Café au lait'
     """
-    return _SPACE.sub(" ", _INVISIBLE.sub("", unicodedata.normalize("NFC", name))).strip() or name
+    return _SPACE.sub(
+        " ", _INVISIBLE.sub("", unicodedata.normalize("NFC", without_surrogates(name)))
+    ).strip() or without_surrogates(name)
 
 
 def checked_label(name: str) -> str:

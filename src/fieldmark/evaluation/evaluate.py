@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from fieldmark.data.label_names import fold_name
-from fieldmark.data.read import READ_OPTIONS, read
 from fieldmark.errors import DataError
 from fieldmark.evaluation.metrics import compute_metrics, with_guarantees
+from fieldmark.evaluation.read_source import read_source
 from fieldmark.evaluation.recorded_split import content_keys, of_split
 from fieldmark.evaluation.reliability import coverage_levels
 from fieldmark.evaluation.result import Evaluation, readable_predictions, write_rows
@@ -17,12 +16,12 @@ from fieldmark.recognizer.predictor import Predictor
 from fieldmark.structures import RecordList, Split
 from fieldmark.uncertainty.guarantees import AnswerOptions
 
-__all__ = ["Evaluation", "data_source", "evaluate", "photos_of_split", "read_source", "write_rows"]
+__all__ = ["Evaluation", "evaluate", "photos_of_split", "write_rows"]
 
 
 def evaluate(
     recognizer: Predictor,
-    data: str | Path | None = None,
+    data: str | Path | RecordList | None = None,
     *,
     split: Split = "test",
     coverage: float | None = None,
@@ -56,39 +55,15 @@ def evaluate(
     return Evaluation(metrics, records, scores, seen, split, levels, histories)
 
 
-def photos_of_split(recognizer: Predictor, data: str | Path | None, split: Split) -> RecordList:
+def photos_of_split(recognizer: Predictor, data: str | Path | RecordList | None, split: Split) -> RecordList:
     """Return the photos of a split. Their labels are indices of the recognizer's classes."""
     return _opened(recognizer, data, split)[0]
 
 
-def data_source(recognizer: Predictor, data: str | Path | None) -> Path:
-    """Return `data`, or for None the place of the data that the model was made from.
-
-    Raises:
-        DataError: The data are no longer there.
-    """
-    source = Path(data) if data is not None else Path(recognizer.manifest.data.source)
-    if data is None and not source.exists():
-        raise DataError(f"the photos that the model was made from are no longer at {source}; name them as DATA")
-    return source
-
-
-def read_source(recognizer: Predictor, data: str | Path | None) -> RecordList:
-    """The records at `data_source`, read with the same columns and dropped labels as for the fit.
-
-    Data of another name than the model's own are read without them.
-    """
-    source = data_source(recognizer, data)
-    facts = recognizer.manifest.data
-    is_own = source.name == Path(facts.source).name
-    options: dict[str, Any] = {name: value for name, value in facts.options.items() if name in READ_OPTIONS}
-    return read(source, **(options if is_own else {}))
-
-
-def _opened(recognizer: Predictor, data: str | Path | None, split: Split) -> tuple[RecordList, int]:
+def _opened(recognizer: Predictor, data: str | Path | RecordList | None, split: Split) -> tuple[RecordList, int]:
     """The photos of a split, and how many of them the model was trained on."""
-    source = data_source(recognizer, data)
     records = read_source(recognizer, data)
+    source = records.root or Path(recognizer.manifest.data.source)
     contents = content_keys(records)
     chosen = of_split(records, contents, recognizer.split(), split)
     if not chosen:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from fieldmark.arrays import Bools, Floats
-from fieldmark.data.read import read
 from fieldmark.errors import DataError, ModelError
+from fieldmark.evaluation.read_source import read_source
 from fieldmark.evaluation.recorded_split import content_keys, of_split
 from fieldmark.openset.unknown_scores import known_scores
 from fieldmark.recognizer.open_set_outputs import open_set_features
@@ -64,12 +64,14 @@ class OpenSet:
         return asdict(self)
 
 
-def evaluate_open_set(recognizer: Predictor, data: str | Path | RecordList, *, split: Split = "test") -> OpenSet:
+def evaluate_open_set(
+    recognizer: Predictor, data: str | Path | RecordList | None = None, *, split: Split = "test"
+) -> OpenSet:
     """Measure on photos of the model's classes against photos of all other classes in the data.
 
     Args:
         recognizer: The recognizer.
-        data: A data set with known and unknown classes.
+        data: A data set with known and unknown classes; None for the one that the model was made from.
         split: Split of the photos; unknown classes without a split are used whole.
 
     Raises:
@@ -79,7 +81,7 @@ def evaluate_open_set(recognizer: Predictor, data: str | Path | RecordList, *, s
     facts = recognizer.manifest.unknown
     if facts is None:
         raise ModelError(f"the model {recognizer.folder} tells no unknowns, as it has no val photos: fit it with some")
-    records = data if isinstance(data, RecordList) else read(data)
+    records = read_source(recognizer, data)
     known, foreign = open_set_photos(recognizer, records, split)
     features, outputs, errors = open_set_features(recognizer, [*known, *foreign], "evaluating")
     good = np.array([index for index in range(len(known) + len(foreign)) if index not in errors], dtype=np.int64)

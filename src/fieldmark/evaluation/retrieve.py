@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from fieldmark.errors import DataError
-from fieldmark.evaluation.evaluate import photos_of_split, read_source
+from fieldmark.evaluation.evaluate import photos_of_split
+from fieldmark.evaluation.read_source import read_source
 from fieldmark.evaluation.retrieval import RetrievalMetrics, compute_retrieval
 from fieldmark.recognizer.predictor import Predictor
 from fieldmark.structures import RecordList, Split
@@ -37,7 +38,9 @@ class Retrieval:
         return self.metrics.to_dict() | {"unseen_classes": self.unseen_classes}
 
 
-def evaluate_retrieval(recognizer: Predictor, data: str | Path | None = None, *, split: Split = "test") -> Retrieval:
+def evaluate_retrieval(
+    recognizer: Predictor, data: str | Path | RecordList | None = None, *, split: Split = "test"
+) -> Retrieval:
     """Search with each photo for the others of its class.
 
     If the data have classes that the model was not trained on, all photos of those classes are used, whatever their

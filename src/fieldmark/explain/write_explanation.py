@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from fieldmark.atomic import atomic_folder, require_empty
+from fieldmark.atomic import atomic_folder, require_empty, require_place
 from fieldmark.errors import SettingError
 from fieldmark.explain.evidence import PhotoEvidence
 from fieldmark.explain.overlay import attention_overlay, contrast_overlay, map_overlay
@@ -26,6 +26,7 @@ def check_explanation_folder(out: Path) -> None:
     if not (out.is_dir() and (out / JSON_FILE).is_file()):
         require_empty(out)
         return
+    require_place(out)
     foreign = sorted(file.name for file in out.iterdir() if file.suffix != ".png" and file.name != JSON_FILE)
     if foreign:
         raise SettingError(
@@ -55,5 +56,5 @@ def write_evidence(evidence: PhotoEvidence, photo: Image.Image, out: Path) -> li
         for name, picture in pictures.items():
             picture.save(draft / name)
         content = json.dumps(evidence.to_dict(), ensure_ascii=False, separators=(",", ":"))
-        (draft / JSON_FILE).write_text(content + "\n", encoding="utf-8")
+        (draft / JSON_FILE).write_text(content + "\n", encoding="utf-8", errors="backslashreplace")
     return [out / name for name in (*pictures, JSON_FILE)]

@@ -10,7 +10,7 @@ import torch
 from fieldmark.arrays import evenly
 from fieldmark.artifact.exported import ExportFacts, InputFacts, pack_model
 from fieldmark.artifact.manifest import Manifest
-from fieldmark.atomic import atomic_file
+from fieldmark.atomic import atomic_file, require_place
 from fieldmark.backbones.onnx_export import export_module
 from fieldmark.backbones.runners.onnx_runner import OnnxRunner
 from fieldmark.errors import DataError, ModelError, SettingError
@@ -93,6 +93,7 @@ def export(
 def _target(out: Path) -> Path:
     if out.suffix.lower() != ".onnx" or out.is_dir():
         raise SettingError(f"expected a file whose name ends in .onnx, but --out is {out}; name it {out.name}.onnx")
+    require_place(out)
     return out
 
 

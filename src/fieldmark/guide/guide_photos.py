@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fieldmark.data.read import read
 from fieldmark.errors import DataError
-from fieldmark.evaluation.evaluate import data_source
 from fieldmark.evaluation.labelled_predictions import Predictions
+from fieldmark.evaluation.read_source import read_source
 from fieldmark.evaluation.recorded_split import content_keys, of_split
 from fieldmark.recognizer.predictor import Predictor
 from fieldmark.structures import RecordList, Split
@@ -63,14 +62,14 @@ class PredictedPhotos:
         return float(self.predictions.correct.mean())
 
 
-def guide_photos(recognizer: Predictor, data: str | Path | None) -> GuidePhotos:
+def guide_photos(recognizer: Predictor, data: str | Path | RecordList | None) -> GuidePhotos:
     """Return the photos of the model's classes, in the splits of the fit or, for other data, in their own splits.
 
     Raises:
         DataError: The photos are missing, or none is of the model's classes.
     """
-    source = data_source(recognizer, data)
-    records = read(source)
+    records = read_source(recognizer, data)
+    source = records.root or "the records"
     own = recognizer.class_to_idx
     familiar = [record for record in records if records.classes[record.label] in own]
     if not familiar:

@@ -17,7 +17,7 @@ from fieldmark.guide.sides import side_table
 from fieldmark.guide.typical import medoids
 from fieldmark.progress import track
 from fieldmark.recognizer.predictor import Predictor
-from fieldmark.structures import Record
+from fieldmark.structures import Record, RecordList
 
 __all__ = ["Guide", "GuideOptions", "make_guide"]
 
@@ -67,7 +67,7 @@ class Guide:
     taxonomy: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-def make_guide(recognizer: Predictor, data: str | Path | None, options: GuideOptions) -> Guide:
+def make_guide(recognizer: Predictor, data: str | Path | RecordList | None, options: GuideOptions) -> Guide:
     """Gather the content of a field guide.
 
     Args:

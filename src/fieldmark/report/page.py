@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fieldmark.atomic import atomic_file
+from fieldmark.atomic import atomic_file, require_place
 from fieldmark.errors import SettingError
 from fieldmark.evaluation.figure_style import to_svg
 
@@ -85,11 +84,6 @@ def require_writable(out: Path, example: str) -> None:
     Raises:
         SettingError: It is a folder, or it cannot be written.
     """
+    require_place(out)
     if out.is_dir():
         raise SettingError(f"expected a file to write, but {out} is a folder; name a file in it: {out / example}")
-    try:
-        out.resolve().parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingError(f"{out} cannot be written ({error.strerror}); choose another place") from error
-    if not os.access(out.resolve().parent, os.W_OK):
-        raise SettingError(f"{out} cannot be written (its folder is read-only); choose another place")

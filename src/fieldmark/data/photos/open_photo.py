@@ -11,7 +11,8 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
 from fieldmark.data.photos.colour_profile import to_srgb
-from fieldmark.data.photos.deep_grey import deep_to_grey, is_deep
+from fieldmark.data.photos.deep_colour import has_deep_colours, load_deep_colours
+from fieldmark.data.photos.deep_range import is_deep, to_8_bits
 from fieldmark.data.photos.photo_files import PHOTO_ENDINGS, open_file, unopened
 from fieldmark.errors import PhotoError
 
@@ -147,7 +148,10 @@ def load_pixels(image: ImageFile.ImageFile, name: str) -> None:
         PhotoError: The file is incomplete or damaged.
     """
     try:
-        image.load()
+        if has_deep_colours(image):
+            load_deep_colours(image)
+        else:
+            image.load()
     except Exception as error:  # every decoder has its own ways to fail
         raise PhotoError(
             f"{name} is damaged or incomplete ({error}): copy it again from its source or remove it"
@@ -173,7 +177,7 @@ def upright_rgb(image: Image.Image, name: str) -> Image.Image:
     """
     method = _TRANSPOSE.get(photo_orientation(image))
     try:
-        photo = deep_to_grey(image, name).convert("RGB") if is_deep(image) else _opaque(image)
+        photo = _opaque(image, to_8_bits(image, name) if is_deep(image) else image)
     except ValueError as error:
         raise PhotoError(f"{name} has colours of an unknown kind ({image.mode}): export it as JPEG") from error
     if method is not None:
@@ -226,13 +230,13 @@ def _trimmed(photo: Image.Image, trim_bottom: int, shrink: int, name: str) -> Im
     return photo.crop((0, 0, photo.width, photo.height - cut))
 
 
-def _opaque(image: Image.Image) -> Image.Image:
-    """The image in sRGB, its transparent parts on white."""
+def _opaque(image: Image.Image, shallow: Image.Image) -> Image.Image:
+    """The colours of `shallow`, which has 8 bits, in sRGB; the transparent parts of `image` on white."""
     profile = image.info.get("icc_profile")
     if not image.has_transparency_data:
-        return to_srgb(image, profile)
+        return to_srgb(shallow, profile)
     whole = image.convert("RGBA")
-    colours = to_srgb(whole.convert("RGB"), profile)
+    colours = to_srgb(whole.convert("RGB") if shallow is image else shallow, profile)
     if not has_transparency(image):
         return colours
     photo = Image.new("RGB", image.size, "white")

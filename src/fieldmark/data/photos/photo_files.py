@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from fieldmark.errors import PhotoError
+from fieldmark.errors import PhotoError, printable
 
 __all__ = [
     "IMAGE_EXTENSIONS",
@@ -20,7 +20,6 @@ __all__ = [
     "is_photo",
     "open_file",
     "photos_below",
-    "printable",
     "scan",
     "unopened",
 ]
@@ -49,7 +48,6 @@ SYSTEM_FOLDERS = frozenset(
 
 _OUTPUT_FILES = ("fieldmark.json", "run.json", "compare.json", "explain.json")
 _MAX_DEPTH = 64
-_MAX_SHOWN = 300
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
     stat.S_IFCHR: "a device",
@@ -99,12 +97,6 @@ def is_photo(name: str) -> bool:
 def is_folder(path: Path) -> bool:
     """Whether a path leads to a folder. Unlike `Path.is_dir`, no path is too long or too odd to ask about."""
     return os.path.isdir(path)  # noqa: PTH112
-
-
-def printable(path: Path | str) -> str:
-    """A path for a message: unprintable characters escaped, and the middle of a very long path left out."""
-    text = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in str(path))
-    return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN // 2]}…{text[-_MAX_SHOWN // 2 :]}"
 
 
 def open_file(path: Path) -> BinaryIO:

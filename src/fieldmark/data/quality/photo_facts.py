@@ -14,7 +14,7 @@ from typing import Literal
 
 from PIL import Image, ImageFile
 
-from fieldmark.data.photos.deep_grey import grey_range, is_deep
+from fieldmark.data.photos.deep_range import is_deep, is_deep_grey, value_range
 from fieldmark.data.photos.open_photo import (
     bytes_key,
     has_transparency,
@@ -154,7 +154,7 @@ def _header_notes(image: ImageFile.ImageFile, path: Path) -> Iterator[Problem]:
         yield Problem("animated", "note", f"{path} is animated: its first frame is used")
     if image.mode == "CMYK":
         yield Problem("cmyk", "note", f"{path} has print colours (CMYK): it is converted to RGB")
-    if image.mode in ("1", "L", "LA") or is_deep(image):
+    if image.mode in ("1", "L", "LA") or is_deep_grey(image):
         yield Problem("grey", "note", f"{path} has no colours: grey is used for all three channels")
     if photo_orientation(image) != 1:
         yield Problem("rotated", "note", f"{path} is stored rotated or mirrored (EXIF): it is turned upright")
@@ -166,7 +166,7 @@ def _header_notes(image: ImageFile.ImageFile, path: Path) -> Iterator[Problem]:
 def _pixel_notes(image: ImageFile.ImageFile, path: Path) -> Iterator[Problem]:
     """Everything that the loaded pixels say and that reading corrects by itself."""
     if is_deep(image):
-        found = grey_range(image, str(path))
+        found = value_range(image, str(path))
         yield Problem("deep", "note", f"{path} has more than 8 bits per channel: {found} become black to white")
     if has_transparency(image):
         yield Problem("transparent", "note", f"{path} has transparent parts: they are shown on white")

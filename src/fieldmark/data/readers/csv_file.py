@@ -175,6 +175,8 @@ def _choose(root: Path, columns: Columns) -> list[tuple[Path, Split | None]]:
     if root.is_file():
         return [(root, None)]
     found = _candidates(root, columns)
+    if not found and columns != Columns() and len(tables := tables_in(root)) == 1:
+        return [(tables[0], None)]  # reading it says which column is missing
     if not found or (len(found) > 1 and None in [split for _, split in found]):
         listed = ", ".join(file.name for file, _ in found) or "none"
         raise DataError(f"expected one CSV with columns path and label in {root}, found {listed}: give the one to read")

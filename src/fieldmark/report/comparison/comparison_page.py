@@ -79,7 +79,7 @@ def write_markdown(result: Comparison, out: Path) -> None:
     lines += ["", summary(result), ""]
     lines += [f"{name}: {value}  " for name, value in _facts(result)]
     with atomic_file(out) as draft:
-        draft.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+        draft.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def summary(result: Comparison) -> str:

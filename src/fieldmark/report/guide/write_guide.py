@@ -8,12 +8,13 @@ from fieldmark.guide.make_guide import Guide, GuideOptions, make_guide
 from fieldmark.recognizer.predictor import Predictor
 from fieldmark.report.guide.guide_page import write_guide_page
 from fieldmark.report.page import model_facts, require_writable
+from fieldmark.structures import RecordList
 
 __all__ = ["Guide", "GuideOptions", "write_guide"]
 
 
 def write_guide(
-    recognizer: Predictor, data: str | Path | None, out: str | Path, options: GuideOptions | None = None
+    recognizer: Predictor, data: str | Path | RecordList | None, out: str | Path, options: GuideOptions | None = None
 ) -> Guide:
     """Write a field guide that needs no other file and can be printed.
 

@@ -66,7 +66,8 @@ class RunFolder:
         if self.fabric.is_global_zero:
             self.path.mkdir(parents=True, exist_ok=True)
             self.checkpoint.unlink(missing_ok=True)
-            self._description.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+            with atomic_file(self._description) as draft:
+                draft.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8", errors="backslashreplace")
         self.fabric.barrier()
         return RunState()
 

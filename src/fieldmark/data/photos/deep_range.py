@@ -1,4 +1,4 @@
-"""Grey images with more than 8 bits: microscopy, CT, depth maps, floats. Their own range becomes black to white."""
+"""Images with more than 8 bits: microscopy, CT, depth maps, floats, 16-bit colours. Their range becomes 0 to 255."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from fieldmark.data.photos.deep_colour import DEEP_COLOURS
 from fieldmark.errors import PhotoError
 
-__all__ = ["GreyRange", "deep_to_grey", "grey_range", "is_deep"]
+__all__ = ["ValueRange", "is_deep", "is_deep_grey", "to_8_bits", "value_range"]
 
 _USUAL = {
     True: (
@@ -31,7 +32,7 @@ _UNSIGNED = (1,)
 
 
 @dataclass(frozen=True, slots=True)
-class GreyRange:
+class ValueRange:
     """The values that become black and white, and where they come from."""
 
     low: float
@@ -43,12 +44,17 @@ class GreyRange:
 
 
 def is_deep(image: Image.Image) -> bool:
-    """Whether the image is grey with more than 8 bits."""
+    """Whether a loaded image has more than 8 bits in a channel."""
+    return is_deep_grey(image) or DEEP_COLOURS in image.info
+
+
+def is_deep_grey(image: Image.Image) -> bool:
+    """Whether an image is grey with more than 8 bits; it need not be loaded."""
     return image.mode.startswith("I") or image.mode == "F"
 
 
-def grey_range(image: Image.Image, name: str) -> GreyRange:
-    """Choose the range of a deep image.
+def value_range(image: Image.Image, name: str) -> ValueRange:
+    """Choose the range of a deep image, the same for all its channels.
 
     The first that applies: the bits that a TIFF declares, where they are fewer than 16; percentiles, where a few
     outliers would take up most of the range; the smallest usual range (such as 12 bits) that the values nearly fill;
@@ -58,7 +64,7 @@ def grey_range(image: Image.Image, name: str) -> GreyRange:
         PhotoError: The image has no content: no pixel is a number, or all pixels are equal.
     """
     values = _values(image)
-    finite = values[np.isfinite(values)]
+    finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values.ravel()
     if not finite.size:
         raise PhotoError(f"{name} has no content (no pixel is a number): export it again")
     low, high = float(finite.min()), float(finite.max())
@@ -66,35 +72,46 @@ def grey_range(image: Image.Image, name: str) -> GreyRange:
         raise PhotoError(f"{name} has no content (every pixel is {low:.6g}): export it again")
     bits = _tag(image, _BITS, (16,))[0]
     if 8 < bits < 16:
-        return GreyRange(0.0, 2.0**bits - 1, f"the {bits} bits that it declares")
+        return ValueRange(0.0, 2.0**bits - 1, f"the {bits} bits that it declares")
     inner_low, inner_high = (float(value) for value in np.percentile(finite, _OUTLIERS))
     if 0 < inner_high - inner_low < _OUTLIER_SHARE * (high - low):
-        return GreyRange(inner_low, inner_high, "percentiles 0.1 and 99.9")
+        return ValueRange(inner_low, inner_high, "percentiles 0.1 and 99.9")
     for start, end in sorted(_USUAL[image.mode != "F"], key=lambda ends: ends[1] - ends[0]):
         margin = _NEAR * (end - start)
         if start <= low <= start + margin and end - margin <= high <= end:
-            return GreyRange(start, end, "the usual range that its values fill")
-    return GreyRange(low, high, "its smallest and largest value")
+            return ValueRange(start, end, "the usual range that its values fill")
+    return ValueRange(low, high, "its smallest and largest value")
 
 
-def deep_to_grey(image: Image.Image, name: str) -> Image.Image:
-    """Scale a deep image to 8 bits by its `grey_range`. Pixels that are not a number become black.
+def to_8_bits(image: Image.Image, name: str) -> Image.Image:
+    """Scale a deep image to grey or RGB of 8 bits by its `value_range`. Pixels that are not a number become black.
 
     Raises:
         PhotoError: The image has no content.
     """
-    found = grey_range(image, name)
-    values = np.nan_to_num(_values(image), nan=found.low, posinf=found.high, neginf=found.low)
-    levels = np.clip(np.rint((values - found.low) * (255.0 / (found.high - found.low))), 0, 255).astype(np.uint8)
+    found = value_range(image, name)
+    values = _values(image)
+    if values.dtype == np.uint16:  # a table of all values takes less memory than floats for all pixels
+        levels = _levels(np.arange(65_536, dtype=np.float64), found)[values]
+    else:
+        levels = _levels(np.nan_to_num(values, nan=found.low, posinf=found.high, neginf=found.low), found)
     is_inverted = _tag(image, _PHOTOMETRIC, (1,)) == 0  # a TIFF whose 0 is white
     return Image.fromarray(255 - levels if is_inverted else levels)
 
 
-def _values(image: Image.Image) -> NDArray[np.float64]:
+def _levels(values: NDArray[np.float64], found: ValueRange) -> NDArray[np.uint8]:
+    return np.clip(np.rint((values - found.low) * (255.0 / (found.high - found.low))), 0, 255).astype(np.uint8)
+
+
+def _values(image: Image.Image) -> NDArray[Any]:
+    """(H, W) of a grey image, (H, W, 3) of a coloured one: uint16 or float64."""
+    if DEEP_COLOURS in image.info:
+        colours: NDArray[Any] = image.info[DEEP_COLOURS]
+        return colours
     values: NDArray[Any] = np.asarray(image)
     if image.mode == "I" and _tag(image, _SAMPLE_FORMAT, ()) == _UNSIGNED:
         values = values.view(np.uint32)
-    return values.astype(np.float64)
+    return values if values.dtype == np.uint16 else values.astype(np.float64)
 
 
 def _tag(image: Image.Image, tag: int, default: Any) -> Any:
