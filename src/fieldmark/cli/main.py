@@ -25,6 +25,7 @@ from fieldmark.cli.explain import explain
 from fieldmark.cli.export import export
 from fieldmark.cli.fit import fit
 from fieldmark.cli.guide import guide
+from fieldmark.cli.library_messages import log_library_warnings
 from fieldmark.cli.methods import ListsMethods, methods
 from fieldmark.cli.plan import plan
 from fieldmark.cli.predict import predict
@@ -114,6 +115,7 @@ def main() -> None:
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     use_large_pages()
     set_verbosity("info")
+    log_library_warnings()
     try:
         with _sigterm_interrupts():
             app()

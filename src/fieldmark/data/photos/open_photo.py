@@ -13,6 +13,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from fieldmark.data.photos.colour_profile import to_srgb
 from fieldmark.data.photos.deep_colour import has_deep_colours, load_deep_colours
 from fieldmark.data.photos.deep_range import is_deep, to_8_bits
+from fieldmark.data.photos.library_messages import ignore_pillow_warnings, silence_libtiff
 from fieldmark.data.photos.photo_files import PHOTO_ENDINGS, open_file, unopened
 from fieldmark.errors import PhotoError
 
@@ -62,6 +63,8 @@ _MAGIC = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF", 
 
 _MASK_SHARE = {"TIFF": 0.5}
 _LEAST_MASK_SHARE = 0.02
+
+ignore_pillow_warnings()
 
 
 def open_photo(
@@ -124,6 +127,8 @@ def identify_photo(stream: IO[bytes], name: str, max_pixels: int = MAX_PIXELS) -
     stream.seek(0)
     if not head:
         raise PhotoError(f"{name} is empty (0 bytes): copy it again from its source or remove it")
+    if head.startswith((b"II", b"MM")):
+        silence_libtiff()
     try:
         # Past `Image.open`, a JPEG costs less, and the second picture in a phone's file (MPO) is left alone.
         is_jpeg = head.startswith(b"\xff\xd8\xff")

@@ -83,9 +83,9 @@ def read_table(path: Path) -> Table:
     if twice:
         raise DataError(f"expected every column once in {path}, found '{twice}' twice: rename one of them")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    for _ in range(skipped + 1):
-        next(reader, None)
     try:
+        for _ in range(skipped + 1):
+            next(reader, None)
         rows = [Row(reader.line_num, _cells(columns, cells, reader.line_num, path)) for cells in reader if any(cells)]
     except csv.Error as error:
         raise DataError(f"expected a CSV at {path}, found {error}: mend line {reader.line_num}") from None
@@ -107,10 +107,18 @@ def _first_row(text: str) -> tuple[list[str], str, int]:
     first, _, rest = text.partition("\n")
     if first.strip().strip('"').lower().startswith("sep=") and len(first.strip().strip('"')) <= 5:
         sign = first.strip().strip('"')[4:] or "\t"
-        return next(csv.reader([rest.partition("\n")[0].rstrip("\r")], delimiter=sign), []), sign, 1
-    splits = [(next(csv.reader([first.rstrip("\r")], delimiter=sign), []), sign) for sign in _DELIMITERS]
+        return _split_line(rest.partition("\n")[0], sign), sign, 1
+    splits = [(_split_line(first, sign), sign) for sign in _DELIMITERS]
     titles, sign = max(splits, key=lambda split: len(split[0]))
     return titles, sign, 0
+
+
+def _split_line(line: str, delimiter: str) -> list[str]:
+    """The cells of a line; none where it is no line of a table."""
+    try:
+        return next(csv.reader(io.StringIO(line, newline=""), delimiter=delimiter), [])
+    except csv.Error:
+        return []
 
 
 def _cells(columns: list[str], cells: list[str], line: int, path: Path) -> dict[str, str]:
