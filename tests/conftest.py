@@ -1,4 +1,4 @@
-"""Fixtures that many tests share. Real photos lie outside of the repository; tests that need them skip without."""
+"""Fixtures that many tests share. Tests that need real photos from outside of the repository skip without them."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def grocery81() -> Path:
 
 @pytest.fixture(scope="session")
 def clothing() -> Path:
-    """Part of the Clothing data set: images.csv with ids, senders and labels."""
-    return _real("clothing")
+    """200 real photos in the repository: images.csv with ids, senders and labels, and the folder images."""
+    return Path(__file__).resolve().parents[1] / "examples" / "clothing"
 
 
 @pytest.fixture(scope="session")

@@ -15,9 +15,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = {
     str(page.relative_to(ROOT)): list(blocks(page)) for page in (*sorted(ROOT.glob("*.md")), *ROOT.glob("docs/**/*.md"))
 }
-NOT_RUN = {"README.md": 1}
+NOT_RUN = {"docs/zh/quickstart.md": 1}
 """Page -> blocks that say themselves why they do not run here."""
-AT_LEAST = 1
+AT_LEAST = 14
 """Commands that run."""
 
 

@@ -41,9 +41,8 @@ def load_guarantees(folder: Path, manifest: Manifest) -> Guarantees:
         return Guarantees(hierarchy, GuaranteeTables.empty(len(hierarchy.levels)))
     _demand(CONFORMITY_SCORES, facts.score)
     tables = GuaranteeTables.load(verified_file(folder, manifest, facts.file))
-    prevalence = tuple(tables.prevalence.tolist()) or None
-    score = ConformityScore(facts.score, facts.k_reg, facts.penalty, prevalence)
-    return Guarantees(hierarchy, tables, facts.coverage, facts.target_accuracy, score, facts.classwise)
+    score = ConformityScore(facts.score, facts.k_reg, facts.penalty)
+    return Guarantees(hierarchy, tables, facts.coverage, facts.target_accuracy, score)
 
 
 def load_open_set(folder: Path, manifest: Manifest) -> OpenSetClassifier:

@@ -1,0 +1,42 @@
+"""Every tutorial runs as a notebook, and prints what its page shows."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from console_blocks import mismatch
+
+pytest.importorskip("jupytext", reason="needs the extra: pip install 'fieldmark[dev]'")
+
+import nbclient
+from tutorial_notebooks import PAGES, notebook, text
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_there_are_tutorials() -> None:
+    assert {page.stem for page in PAGES} == {"bird_photos", "catalogue", "comparison"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_notebook_is_made_from_the_page(page: Path) -> None:
+    made = page.with_suffix(".ipynb").read_text(encoding="utf-8")
+    assert made == text(page), "run: python tests/docs/tutorial_notebooks.py"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_tutorial_prints_what_its_page_shows(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    shown = re.findall(
+        r"```python\n(.*?)```\n\n(?:```text\n(.*?)```\n)?", page.read_text(encoding="utf-8"), flags=re.DOTALL
+    )
+    ran = nbclient.execute(notebook(page), timeout=300, resources={"metadata": {"path": str(tmp_path)}})
+    cells = [cell for cell in ran.cells if cell.cell_type == "code"]
+    assert [cell.source for cell in cells] == [code.rstrip() for code, _ in shown]
+    assert all(expected for _, expected in shown), "every cell of a page shows what it prints"
+    for cell, (_, expected) in zip(cells, shown, strict=True):
+        printed = "".join(output.text for output in cell.outputs if output.output_type == "stream")
+        assert mismatch(expected.splitlines(), printed) is None, f"{cell.source}\n{printed}"
