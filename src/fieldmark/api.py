@@ -163,7 +163,7 @@ class Recognizer(Predictor):
         data, figures = self.manifest.data, self.manifest.figures
         top1 = figures.get("val_top1")
         notes = [
-            f"trained on {data.photos.get('train', 0):,} photos of {len(self.manifest.classes)} classes",
+            f"trained on {data.num_learned:,} photos of {len(self.manifest.classes)} classes",
             "" if top1 is None else f"top-1 accuracy on val: {top1:.1%}",
             ", ".join(self.classes[:12]) + (f" and {len(self.classes) - 12} more" if len(self.classes) > 12 else ""),
         ]

@@ -17,7 +17,6 @@ from fieldmark.errors import SettingError
 from fieldmark.member_spec import MemberSpec
 from fieldmark.methods.ensemble import Ensemble
 from fieldmark.recognizer.predictor import Predictor
-from fieldmark.structures import RecordList
 from fieldmark.training.member import Trained, TrainedMember
 from fieldmark.training.method_graph import MethodGraph
 
@@ -50,7 +49,7 @@ def combine(
     if not len(choice):
         raise SettingError("an ensemble chooses its weights on val photos, but the data have none; add photos")
     labels = val.labels[choice]
-    members = [_members(recognizer, val.records) for recognizer in recognizers]
+    members = [_members(recognizer, val) for recognizer in recognizers]
     answers = [_answers(own)[choice] for own in members]
     picks = select_greedily(answers, labels, settings.rounds)
     shares = np.bincount(picks, minlength=len(answers)) / len(picks)
@@ -110,15 +109,19 @@ def _demand_alike(recognizers: Sequence[Predictor], fingerprint: str) -> None:
         )
 
 
-def _members(recognizer: Predictor, val: RecordList) -> list[TrainedMember]:
-    """Return the members of a model as trained members, with the logits of its own graphs on val."""
-    members = []
-    for facts in recognizer.manifest.members:
+def _members(recognizer: Predictor, val: PhotoTable) -> list[TrainedMember]:
+    """Return the members of a model as trained members, with logits on val.
+
+    They come from its own graphs, or out of folds, from the fit, where the model also learned from val.
+    """
+    members, held = [], recognizer.val_logits()
+    for number, facts in enumerate(recognizer.manifest.members):
         content = verified_file(recognizer.folder, recognizer.manifest, facts.graph).read_bytes()
         method = load_method(recognizer.folder, recognizer.manifest, facts)
         graph = MethodGraph(method, facts.preprocess, content)
         spec = MemberSpec(**{name: getattr(facts, name) for name in MemberSpec.model_fields})
-        members.append(TrainedMember(spec, graph, graph.mean_logits(val, facts.views), calibrated=True))
+        own = held.of(val.content_keys, number) if held else graph.mean_logits(val.records, facts.views)
+        members.append(TrainedMember(spec, graph, own, learned_val=held is not None, calibrated=True))
     return members
 
 

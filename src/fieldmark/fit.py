@@ -1,9 +1,11 @@
 """A fit, from photos to a model folder, in six steps.
 
 1. `prepare`: leave out bad files, keep duplicates together, give every photo a role.
-2. `train`: learn from the train photos; photos of the role val guide the choices.
+2. `train`: learn from the train photos; photos of the role val guide the choices. Heads on frozen features also learn
+   from a val that was carved, and know every photo by a head that did not learn from it.
 3. `calibrate`: fit temperatures, so that probabilities mean what they say.
-4. `certify`: measure on the calibration photos what prediction sets and backed-off answers can guarantee.
+4. `certify`: measure, on photos that the heads did not learn from, what prediction sets and backed-off answers can
+   guarantee.
 5. `fit_openset`: keep what recognizes unknowns, enrols classes and finds similar photos.
 6. `save_artifact`: write the folder, all of it or nothing.
 
@@ -80,11 +82,11 @@ def fit_prepared(prepared: Prepared, settings: FitSettings, out: Path, *, resume
         resume: Continue from the checkpoints of an interrupted fit.
     """
     photos = prepared.photos
-    val, known = photos.of_split("val"), photos.for_training()
+    known = photos.for_training()
     run = run_folder(out)
     trained = train(photos, settings, run, resume=resume)
-    calibration = calibrate(trained, val)
-    certificate = certify(calibration, val, settings)
+    calibration = calibrate(trained, known)
+    certificate = certify(calibration, known, settings)
     device = choose_device(settings.device)
     open_set = fit_openset(trained, calibration, known, seed=settings.seed, score=settings.unknown_score, device=device)
     advice = fit_advice(trained, photos)

@@ -94,6 +94,7 @@ class RecordList(list[Record]):
         ranks: Names of the taxonomy levels, coarsest first, one for each entry of `Record.taxonomy`.
         notes: What the reader left out or decided.
         options: The options of `fieldmark.data.read.read` that the records were read with.
+        sources: Column that looks like a group and is not used as one -> photo -> its value there.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class RecordList(list[Record]):
         ranks: Sequence[str] = (),
         notes: Sequence[Note] = (),
         options: Mapping[str, Any] | None = None,
+        sources: Mapping[str, Mapping[Path, str]] | None = None,
     ) -> None:
         super().__init__(records)
         self.classes: tuple[str, ...] = tuple(classes)
@@ -114,6 +116,7 @@ class RecordList(list[Record]):
         self.ranks: tuple[str, ...] = tuple(ranks)
         self.notes: tuple[Note, ...] = tuple(notes)
         self.options: dict[str, Any] = dict(options or {})
+        self.sources: Mapping[str, Mapping[Path, str]] = sources or {}
 
     @property
     def class_to_idx(self) -> dict[str, int]:
@@ -134,7 +137,14 @@ class RecordList(list[Record]):
     def with_classes(self, records: Iterable[Record], classes: Sequence[str]) -> RecordList:
         """Return other records of the same data set, whose labels count through other classes."""
         return RecordList(
-            records, classes, name=self.name, root=self.root, ranks=self.ranks, notes=self.notes, options=self.options
+            records,
+            classes,
+            name=self.name,
+            root=self.root,
+            ranks=self.ranks,
+            notes=self.notes,
+            options=self.options,
+            sources=self.sources,
         )
 
     def of_split(self, split: Split | None) -> RecordList:

@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from fieldmark import load
+from fieldmark.uncertainty.conformal import coverage_band
 
 Command = Callable[..., Any]
 
@@ -34,7 +35,15 @@ def test_photos_in_and_a_recognizer_out(command: Command, birds: Path, tmp_path:
     assert f"wrote {out}" in done.err.replace("\n", "")
     facts = load(out).manifest.guarantees
     assert facts is not None
-    assert f"prediction sets: none at 90%, which needs 9 calibration photos; there are {facts.photos}" in done.err
+    learned = sum(row.split in ("train", "val") for row in load(out).split())
+    band = coverage_band(learned, 0.9)
+    assert band is not None
+    assert facts.photos == learned
+    assert (
+        f"prediction sets: 90% coverage from {learned} photos in cross-validation; chance alone puts the true coverage "
+        f"between {band[0]:.0%} and {band[1]:.0%}"
+    ) in done.err
+    assert f"correct in cross-validation on {learned} photos" in done.err
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
     settings = load(out).manifest.settings
     assert (settings["seed"], settings["folds"], settings["image_size"], settings["test_views"]) == (3, 2, 96, 1)

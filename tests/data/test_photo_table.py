@@ -69,3 +69,17 @@ def test_the_fingerprint_follows_labels_and_splits() -> None:
     assert replace(photos, records=other).fingerprint != photos.fingerprint
     swapped = RecordList(photos.records, ("b", "a"))
     assert replace(photos, records=swapped).fingerprint != photos.fingerprint
+
+
+def test_photos_of_one_sender_are_one_group_beside_duplicates() -> None:
+    """So that folds, roles and simulations part neither senders nor bursts."""
+    records = _records(60)
+    sent = records.like(
+        replace(record, group=f"sender {index // 4}" if index < 40 else None) for index, record in enumerate(records)
+    )
+    photos = _table(sent, [1000 + index // 2 if index >= 40 else index for index in range(len(sent))])
+    for start in range(0, 40, 4):
+        assert len(set(photos.groups[start : start + 4])) == 1
+        assert len(set(photos.roles[start : start + 4])) == 1
+    assert photos.groups[40] == photos.groups[41] != photos.groups[42]
+    assert len(set(photos.groups)) == 10 + -(-(len(sent) - 40) // 2)

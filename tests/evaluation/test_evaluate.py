@@ -227,17 +227,3 @@ def test_losses_are_drawn_where_the_model_has_epochs(evaluation: Evaluation) -> 
     assert [list(line.get_ydata()) for line in lines] == [one["train_loss"], one["val_loss"]]
     two = replace(evaluation, histories=(one, {"train_loss": [1.0]})).plot("loss").axes[0]
     assert [line.get_label() for line in two.get_lines()] == ["train, member 1", "val, member 1", "train, member 2"]
-
-
-@pytest.mark.parametrize(("coverage", "missed"), [(0.5, True), (0.88, False), (0.95, False), (None, False)])
-def test_sets_that_miss_their_target_by_more_than_chance_are_reported(
-    evaluation: Evaluation, coverage: float | None, missed: bool
-) -> None:
-    metrics = replace(evaluation.metrics, num_images=100, set_coverage=coverage, set_level=0.9)
-    found = replace(evaluation, metrics=metrics).missed_coverage
-    assert (found is not None) == missed
-    if missed:
-        assert found is not None
-        assert found.startswith(
-            "The prediction sets miss their target: 50.0% contain the correct class (95% CI 40.4–59.6%), not 90%. "
-        )

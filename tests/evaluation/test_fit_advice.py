@@ -13,7 +13,7 @@ from fieldmark.data.photo_table import PhotoTable
 from fieldmark.evaluation.fit_advice import fit_advice
 from fieldmark.structures import Record, RecordList
 from fieldmark.training.frozen.train_auto import _minutes
-from fieldmark.training.member import Trained
+from fieldmark.training.member import OutOfFold, Trained
 
 
 def _table(per_class: list[int], val: int) -> PhotoTable:
@@ -27,7 +27,7 @@ def _table(per_class: list[int], val: int) -> PhotoTable:
 
 
 def _member(**arrays: Any) -> Any:
-    return SimpleNamespace(**{"fold_logits": None, "fold_labels": None, "spec": SimpleNamespace(weight=1.0)} | arrays)
+    return SimpleNamespace(**{"out_of_fold": None, "learned_val": False, "spec": SimpleNamespace(weight=1.0)} | arrays)
 
 
 def test_cross_validation_shows_twins_and_the_photos_show_rare_classes() -> None:
@@ -35,7 +35,8 @@ def test_cross_validation_shows_twins_and_the_photos_show_rare_classes() -> None
     labels = photos.of_split("train").labels
     predicted = labels.copy()
     predicted[:15], predicted[30:44] = 1, 0
-    member = _member(fold_logits=np.eye(3)[predicted] * 5, fold_labels=labels, val_logits=np.eye(3)[[0] * 12])
+    folds = OutOfFold((np.eye(3)[predicted] * 5).astype(np.float32), np.ones(len(labels), dtype=np.bool_))
+    member = _member(out_of_fold=folds, val_logits=np.eye(3)[[0] * 12])
     lines = fit_advice(Trained([member], next_step="try this"), photos)
     assert lines == [
         "few photos of cedar (6); half of the classes have 30 or more: "
@@ -70,5 +71,5 @@ def test_fit_ends_with_its_advice(command: Callable[..., Any], birds: Path, tmp_
     out = tmp_path / "model"
     done = command("fit", tmp_path / "data", "--out", out, "--method", "linear_probe", "--image-size", 96)
     rare = min(birds.iterdir()).name
-    assert f"advice: few photos of {rare} (5)" in done.err
-    assert f"- few photos of {rare} (5)" in (out / "README.md").read_text()
+    assert f"advice: few photos of {rare} (6)" in done.err
+    assert f"- few photos of {rare} (6)" in (out / "README.md").read_text()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fieldmark import load
+from fieldmark import fit, load
 from fieldmark.errors import SettingError
 from fieldmark.evaluation.review_plan import (
     Costs,
@@ -106,8 +106,6 @@ def test_the_command(command: Callable[..., Any], cheap_plan: Path) -> None:
 @pytest.fixture(scope="module")
 def cheap_plan(birds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model with enough calibration photos."""
-    from fieldmark import fit
-
     out = tmp_path_factory.mktemp("plan") / "model"
     fit(birds, out, method="linear_probe", image_size=96, val_fraction=0.45, test_fraction=0.0)
     return out
@@ -121,13 +119,16 @@ def test_the_ranks_are_those_of_the_calibration_photos(cheap_plan: Path, birds: 
     assert len(tables.ranks) == len(tables.scores)
 
 
-def test_wrong_costs_and_too_few_photos(command: Callable[..., Any], fitted: Path) -> None:
+def test_wrong_costs_and_too_few_photos(command: Callable[..., Any], fitted: Path, birds: Path, tmp_path: Path) -> None:
     done = command("plan", fitted, "--cost-wrong", "-1")
     assert (done.code, done.err) == (2, "fieldmark: --cost-wrong must be a number of at least 0, but is -1\n")
     with pytest.raises(SettingError, match="the number of candidates must be at least 1, but is 0"):
         Costs(1, 1, 1, 0)
-    done = command("plan", fitted)
-    count = load(fitted).guarantees.photos
+    few = tmp_path / "few"
+    fit(birds, few, method="linear_probe", image_size=64, test_views=5)  # five views hold val out
+    done = command("plan", few)
+    count = load(few).guarantees.photos
+    assert count < 20
     assert (done.code, done.err) == (
         2,
         f"fieldmark: a plan needs at least 20 calibration photos, but the model has {count}; fit it on more photos\n",

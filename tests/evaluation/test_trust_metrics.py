@@ -38,6 +38,8 @@ def test_figures_are_those_of_a_count_by_hand(trust: Guarantees) -> None:
     for index, name in enumerate(CLASSES):
         own = [one for one, label in zip(held, labels, strict=True) if label == index]
         assert found.set_coverage_by_class[name] == pytest.approx(np.mean(own))
+    shares = [np.mean([one for one, label in zip(held, labels, strict=True) if label == index]) for index in range(4)]
+    assert found.set_macro_coverage == pytest.approx(sum(shares) / 4)
     assert sum(part.sets for part in found.set_coverage_by_size) == 150
     total = sum(part.sets * part.coverage for part in found.set_coverage_by_size)
     assert total == pytest.approx(sum(held))

@@ -104,6 +104,7 @@ def test_the_manifest_describes_the_ensemble(together: Recognizer, fitted: Path)
     manifest = together.manifest
     assert manifest.method == "ensemble"
     assert manifest.data == Recognizer(fitted).manifest.data
+    assert manifest.data.learned == ["train", "val"]
     assert manifest.figures["val_top1"] is not None
     weights = [member.weight for member in manifest.members]
     assert weights == sorted(weights, reverse=True)

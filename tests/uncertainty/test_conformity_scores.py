@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from scipy.stats import betabinom
 
 from fieldmark.recognizer.specimen import majority_set
-from fieldmark.uncertainty.conformal import conformity_scores, prediction_sets, score_quantile
-from fieldmark.uncertainty.conformity_scores import LAC, ConformityScore
+from fieldmark.uncertainty.conformal import class_quantiles, conformity_scores, prediction_sets, score_quantile
+from fieldmark.uncertainty.conformity_scores import LAC, ConformityScore, takes_prevalence
 from fieldmark.uncertainty.raps import PENALTIES, choose_conformity_score
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+PAS = ConformityScore("pas", prevalence=(0.5, 0.3, 0.2))
 APS, RAPS = ConformityScore("aps"), ConformityScore("raps", 2, 0.05)
 
 
@@ -218,3 +219,87 @@ def test_the_penalty_is_zero_for_too_few_photos_and_for_other_scores() -> None:
     np.testing.assert_array_equal(ConformityScore("raps", 0, 0.0)(rows), APS(rows))
     assert choose_conformity_score("aps", rows, labels, 0.9) == APS
     assert choose_conformity_score("lac", rows, labels, 0.9) == LAC == ConformityScore()
+
+
+def test_pas_divides_by_the_prevalence_of_each_class() -> None:
+    rows = np.array([[0.6, 0.3, 0.1], [0.2, 0.2, 0.6]])
+    np.testing.assert_allclose(PAS(rows), [[-1.2, -1.0, -0.5], [-0.4, -2 / 3, -3.0]])
+    assert takes_prevalence("pas")
+    assert not takes_prevalence("lac")
+
+
+def test_pas_counts_an_enrolled_class_like_a_class_of_mean_prevalence() -> None:
+    rows = np.array([[0.3, 0.3, 0.2, 0.2]])
+    np.testing.assert_allclose(PAS(rows)[0, 3], -0.2 / (1 / 3))
+
+
+def test_pas_is_lac_where_all_classes_are_equally_frequent() -> None:
+    """The same order of all pairs of photo and class, so that the sets are the same."""
+    rows, labels = _photos(400, 3)
+    even = ConformityScore("pas", prevalence=(1 / rows.shape[1],) * rows.shape[1])
+    sets = []
+    for score in (LAC, even):
+        quantile = score_quantile(conformity_scores(rows[:200], labels[:200], score), 0.9)
+        assert quantile is not None
+        sets.append(prediction_sets(rows[200:], quantile, score))
+    np.testing.assert_array_equal(*sets)
+
+
+def test_pas_covers_the_mean_class_better_than_lac_at_the_same_size() -> None:
+    """With true probabilities and rare classes, over sets of one mean size (Ding et al., 2025)."""
+    rng = np.random.default_rng(0)
+    prevalence = np.array([0.6, 0.2, 0.1, 0.06, 0.04])
+    labels = rng.choice(5, 20_000, p=prevalence)
+    signal = rng.normal(size=(len(labels), 5)) + 1.5 * np.eye(5)[labels]
+    joint = prevalence * np.exp(1.5 * signal)  # of normal densities around 1.5 for the own class
+    rows = joint / joint.sum(1, keepdims=True)
+    macro, sizes = [], []
+    for score in (LAC, ConformityScore("pas", prevalence=tuple(prevalence))):
+        scores = score(rows)
+        sets = scores <= np.quantile(scores, 0.3)  # the same number of classes in all sets together
+        sizes.append(sets.sum())
+        held = sets[np.arange(len(labels)), labels]
+        macro.append(np.mean([held[labels == label].mean() for label in range(5)]))
+    assert sizes[0] == pytest.approx(sizes[1], rel=0.01)
+    assert macro[1] > macro[0] + 0.02
+
+
+SCORES = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95])
+OWNERS = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1, 2])
+
+
+def test_interpolated_quantiles_are_those_of_all_photos_at_one_end() -> None:
+    found = class_quantiles(SCORES, OWNERS, 4, 0.6, 0.0)
+    np.testing.assert_array_equal(found, np.full(4, score_quantile(SCORES, 0.6)))
+
+
+def test_interpolated_quantiles_are_those_of_each_class_at_the_other_end() -> None:
+    """A class with one photo or none cannot have a quantile at 0.6: the largest score stands in."""
+    found = class_quantiles(SCORES, OWNERS, 4, 0.6, 1.0)
+    own = [score_quantile(SCORES[label == OWNERS], 0.6) for label in (0, 1)]
+    np.testing.assert_array_equal(found, [*own, 0.95, 0.95])
+    assert own == [0.3, 0.8]
+
+
+def test_interpolated_quantiles_lie_between_by_their_weight() -> None:
+    found = class_quantiles(SCORES, OWNERS, 4, 0.6, 0.25)
+    np.testing.assert_allclose(found, 0.25 * np.array([0.3, 0.8, 0.95, 0.95]) + 0.75 * 0.7)
+    assert class_quantiles(SCORES[:1], OWNERS[:1], 4, 0.6, 0.5) is None
+
+
+def test_classwise_quantiles_cover_each_class() -> None:
+    """Over 200 draws, each class is covered as its own beta distribution says; one quantile fails the hard class."""
+    rng = np.random.default_rng(0)
+    hardness = np.array([0.5, 1.0, 3.0])
+    covered = {weight: np.zeros(3) for weight in (0.0, 1.0)}
+    for _ in range(200):
+        labels = np.repeat(np.arange(3), 40)
+        scores = rng.random(len(labels)) ** (1 / hardness[labels])
+        order = np.argsort(scores)
+        fresh = rng.random((3, 500)) ** (1 / hardness[:, None])
+        for weight, total in covered.items():
+            found = class_quantiles(scores[order], labels[order], 3, 0.9, weight)
+            assert found is not None
+            total += (fresh <= found[:, None]).mean(1) / 200
+    np.testing.assert_allclose(covered[1.0], 37 / 41, atol=0.01)  # ceil(41 * 0.9) of 41
+    assert covered[0.0][2] < 0.85

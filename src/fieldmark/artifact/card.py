@@ -7,6 +7,11 @@ from fieldmark.uncertainty.conformal import coverage_band, photos_needed
 
 __all__ = ["write_card"]
 
+_INDEPENDENCE = {
+    "val": "no weight or temperature was chosen on them",
+    "out_of_fold": "each is scored by a head that did not learn from it, nor from its group",
+}
+
 
 def write_card(manifest: Manifest) -> str:
     """Return the card as Markdown."""
@@ -26,8 +31,7 @@ def write_card(manifest: Manifest) -> str:
     for facts in manifest.members:
         backbone, size = facts.options.get("backbone"), facts.preprocess.image_size
         lines.append(f"| member | `{facts.method}` on {backbone}, {size} px, {facts.views} view(s) |")
-    if manifest.figures.get("val_top1") is not None:
-        lines.append(f"| top-1 on val | {manifest.figures['val_top1']:.3f} |")
+    lines += [f"| top-1 {where} | {value:.3f} |" for where, value in _accuracies(manifest)]
     if calibration:
         before, after = calibration["ece_before"], calibration["ece_after"]
         lines.append(f"| calibration error (ECE) on val, before and after | {before:.3f}, {after:.3f} |")
@@ -45,6 +49,15 @@ def write_card(manifest: Manifest) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _accuracies(manifest: Manifest) -> list[tuple[str, float]]:
+    """Return where the accuracy was measured, and its value."""
+    named = {"out_of_fold_top1": "in cross-validation", "val_top1": "on val"}
+    if "val" in manifest.data.learned:
+        del named["val_top1"]
+    found = ((where, manifest.figures.get(name)) for name, where in named.items())
+    return [(where, value) for where, value in found if value is not None]
+
+
 def _promises(manifest: Manifest) -> list[str]:
     """Return table rows about the guarantees of the calibration set."""
     scaling, facts = manifest.scaling, manifest.guarantees
@@ -58,7 +71,9 @@ def _promises(manifest: Manifest) -> list[str]:
     else:
         promise = f"{facts.score_in_words}; contain the correct class for at least {facts.coverage:.0%} of such photos"
     rows.append(f"| prediction sets | {promise} |")
-    rows.append(f"| calibration set | {facts.photos} val photos; no weight or temperature was chosen on them |")
+    rows.append(f"| calibration set | {facts.photos_in_words}; {_INDEPENDENCE[facts.rests_on]} |")
+    if facts.contradiction is not None:
+        rows.append(f"| why not out-of-fold scores | {facts.contradiction} |")
     if band is not None:
         chance = f"with so many calibration photos, chance alone puts it between {band[0]:.0%} and {band[1]:.0%}"
         rows.append(f"| true coverage | {chance} |")

@@ -31,6 +31,7 @@ class ModelFiles:
         split: CSV with the split of each photo.
         tables: safetensors file of the calibration set's results.
         open_set: safetensors file of the open-set state.
+        val_logits: safetensors file of the members' val logits; None where the graphs can compute them.
         checksums: File -> blake2b of its content.
     """
 
@@ -39,6 +40,7 @@ class ModelFiles:
     split: str
     tables: str
     open_set: str
+    val_logits: str | None
     checksums: Mapping[str, str]
 
 
@@ -77,7 +79,11 @@ class FittedModel:
             data=self._data(),
             settings=self.settings.model_dump(mode="json"),
             calibration=self.calibration.figures,
-            figures={"estimate": self.trained.estimate, "val_top1": self.calibration.top1},
+            figures={
+                "estimate": self.trained.estimate,
+                "val_top1": self.calibration.top1,
+                "out_of_fold_top1": self.calibration.out_of_fold_top1,
+            },
             steps=self.trained.steps,
             advice=list(self.advice),
             versions={name: importlib.metadata.version(name) for name in _LIBRARIES},
@@ -89,6 +95,7 @@ class FittedModel:
             enrolment_gates=self.open_set.gates,
             enrolled=list(enrolled),
             split_file=files.split,
+            val_logits=files.val_logits,
         )
 
     def _members(self, files: ModelFiles) -> list[MemberFacts]:
@@ -104,6 +111,7 @@ class FittedModel:
             layout=records.name,
             fingerprint=self.prepared.photos.fingerprint,
             photos={split: sum(record.split == split for record in records) for split in ("train", "val", "test")},
+            learned=["train", "val"] if self.trained.learned_val else ["train"],
             left_out=len(self.prepared.left_out),
             options=dict(records.options),
         )

@@ -41,8 +41,9 @@ def load_guarantees(folder: Path, manifest: Manifest) -> Guarantees:
         return Guarantees(hierarchy, GuaranteeTables.empty(len(hierarchy.levels)))
     _demand(CONFORMITY_SCORES, facts.score)
     tables = GuaranteeTables.load(verified_file(folder, manifest, facts.file))
-    score = ConformityScore(facts.score, facts.k_reg, facts.penalty)
-    return Guarantees(hierarchy, tables, facts.coverage, facts.target_accuracy, score)
+    prevalence = tuple(tables.prevalence.tolist()) or None
+    score = ConformityScore(facts.score, facts.k_reg, facts.penalty, prevalence)
+    return Guarantees(hierarchy, tables, facts.coverage, facts.target_accuracy, score, facts.classwise)
 
 
 def load_open_set(folder: Path, manifest: Manifest) -> OpenSetClassifier:

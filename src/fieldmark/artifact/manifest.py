@@ -45,6 +45,7 @@ class DataFacts(BaseModel):
         layout: Name of the reader.
         fingerprint: Hash of contents, labels and splits of all photos.
         photos: Split -> number of photos.
+        learned: Splits whose photos the model learned from.
         left_out: Number of photos that could not be used.
         options: The options of `fieldmark.data.read.read` that `source` was read with, such as its columns.
     """
@@ -55,8 +56,14 @@ class DataFacts(BaseModel):
     layout: str
     fingerprint: str
     photos: dict[str, int]
+    learned: list[str] = Field(default_factory=lambda: ["train"])
     left_out: int = 0
     options: dict[str, str | list[str]] = Field(default_factory=dict)
+
+    @property
+    def num_learned(self) -> int:
+        """Number of photos that the model learned from."""
+        return sum(self.photos.get(split, 0) for split in self.learned)
 
 
 class Manifest(BaseModel):
@@ -75,7 +82,8 @@ class Manifest(BaseModel):
         data: The data that the model was trained on.
         settings: Settings of the fit.
         calibration: ``val_photos``, ``ece_before``, ``ece_after``, ``nll_before``, ``nll_after``.
-        figures: ``estimate`` (cross-validated accuracy that guided the choices) and ``val_top1``.
+        figures: ``estimate`` (cross-validated accuracy that guided the choices), ``val_top1`` and
+            ``out_of_fold_top1``. Where the model learned from val, ``val_top1`` is out of fold, too.
         steps: Log of the fit, line by line.
         advice: What limits the accuracy, and what to try next; empty in models of old versions.
         versions: Library -> version.
@@ -88,6 +96,7 @@ class Manifest(BaseModel):
         gallery: The known photos.
         enrolled: Classes that were added after training; they follow `classes` in the order of the probabilities.
         split_file: CSV with the split of each photo.
+        val_logits: safetensors file of `ValLogits`, where the model learned from val; None otherwise.
         generation: Number of this state of the folder; each change adds 1.
         made: When this generation was made, ISO 8601 in UTC; empty in models of old versions.
         change: What changed, in words.
@@ -118,6 +127,7 @@ class Manifest(BaseModel):
     gallery: GalleryFacts | None = None
     enrolled: list[EnrolledClass] = Field(default_factory=list)
     split_file: str = "split.csv"
+    val_logits: str | None = None
     generation: int = Field(1, ge=1)
     made: str = ""
     change: str = "fit"

@@ -15,6 +15,7 @@ from fieldmark.artifact.fitted_model import FittedModel, ModelFiles
 from fieldmark.artifact.gallery import GALLERY_FOLDER, TABLE, Gallery, GalleryFacts, GalleryRow
 from fieldmark.artifact.generations import Change, changing, is_unfinished
 from fieldmark.artifact.manifest import MANIFEST, Manifest
+from fieldmark.artifact.val_logits import VAL_LOGITS_FILE, ValLogits
 from fieldmark.atomic import require_place
 from fieldmark.data.photo_table import PhotoTable
 from fieldmark.errors import SettingError
@@ -58,12 +59,15 @@ def save_artifact(out: Path, model: FittedModel) -> None:
 
 def _write_files(change: Change, model: FittedModel, carried: Carried) -> ModelFiles:
     members = model.trained.members
+    photos = model.prepared.photos
+    held_out = ValLogits(photos.of_split("val").content_keys, [member.val_logits for member in members])
     return ModelFiles(
         graphs=[change.add("model.onnx", partial(_write_graph, member)) for member in members],
         weights=[change.add("weights.safetensors", partial(_write_weights, member)) for member in members],
-        split=change.add("split.csv", partial(_write_split, model.prepared.photos)),
+        split=change.add("split.csv", partial(_write_split, photos)),
         tables=change.add(model.certificate.facts.file, model.certificate.tables.save),
         open_set=change.add(OPEN_SET_FILE, model.open_set.state.save),
+        val_logits=change.add(VAL_LOGITS_FILE, held_out.save) if model.trained.learned_val else None,
         checksums=change.checksums | carried.checksums,
     )
 

@@ -11,6 +11,7 @@ __all__ = [
     "calibration_shift",
     "expected_calibration_error",
     "fit_temperature",
+    "is_contradicted",
     "negative_log_likelihood",
     "pooled_temperature",
 ]
@@ -66,7 +67,9 @@ def pooled_temperature(logits: Floats, labels: Ints, fold_logits: Floats, fold_l
     """
     if not len(labels):
         return fit_temperature(fold_logits, fold_labels)
-    if abs(calibration_shift(logits, labels, fold_logits, fold_labels)) > SIGNIFICANT_SHIFT:
+    if not len(fold_labels):
+        return fit_temperature(logits, labels)
+    if is_contradicted(logits, labels, fold_logits, fold_labels):
         own = fit_temperature(logits, labels)
         step = 0.05
         curvature = (
@@ -76,6 +79,11 @@ def pooled_temperature(logits: Floats, labels: Ints, fold_logits: Floats, fold_l
         ) / step**2
         return float(own * np.exp(min(1.0, max(curvature, 1e-12) ** -0.5)))
     return fit_temperature(np.concatenate([logits, fold_logits]), np.concatenate([labels, fold_labels]))
+
+
+def is_contradicted(logits: Floats, labels: Ints, fold_logits: Floats, fold_labels: Ints) -> bool:
+    """Return whether val photos significantly prefer another temperature; see `calibration_shift`."""
+    return abs(calibration_shift(logits, labels, fold_logits, fold_labels)) > SIGNIFICANT_SHIFT
 
 
 def calibration_shift(logits: Floats, labels: Ints, fold_logits: Floats, fold_labels: Ints) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fieldmark.arrays import Float64s, Floats, Ints, log_softmax
+from fieldmark.arrays import Float64s, Floats, Ints, evenly, log_softmax
 from fieldmark.calibration.logit_scaling import LogitScaling
 from fieldmark.calibration.temperature import fit_temperature
 
@@ -13,6 +13,8 @@ __all__ = ["MIN_PHOTOS_PER_CLASS", "choose_scaling", "fit_vector_scaling"]
 
 MIN_PHOTOS_PER_CLASS = 2.0
 """With fewer photos for each class, on average, vector scaling is not tried."""
+
+_MAX_NUMBERS = 400_000  # photos times classes, evenly taken, so that the fits take seconds
 
 _PRIOR_DEVIATIONS = (0.1, 0.3)
 """Standard deviations to try for the prior of the scales (mean 1) and the shifts (mean 0)."""
@@ -60,6 +62,8 @@ def choose_scaling(logits: Floats, labels: Ints, temperature: float, *, folds: i
         folds: Number of cross-validation folds.
     """
     plain = LogitScaling.of_temperature(temperature)
+    chosen = evenly(len(labels), max(_MAX_NUMBERS // logits.shape[1], int(MIN_PHOTOS_PER_CLASS * logits.shape[1])))
+    logits, labels = logits[chosen], labels[chosen]
     if len(labels) < max(folds, MIN_PHOTOS_PER_CLASS * logits.shape[1]):
         return plain
     fold_of = np.random.default_rng(0).permutation(len(labels)) % folds

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from fieldmark.arrays import Float32s
 from fieldmark.check.check_report import CheckReport, count_splits
 from fieldmark.check.label_errors import label_suspects
+from fieldmark.check.source_gap import SourceGap, source_gap
 from fieldmark.data.prepare import Survey, survey
 from fieldmark.data.quality.duplicates import DuplicatePair, embedding_duplicates
 from fieldmark.data.quality.findings import Example, Finding, worst_first
@@ -44,7 +46,10 @@ def check(records: RecordList, *, deep: bool = True, seed: int = 0, embed: Embed
     if deep and seen.records:
         embeddings = _embeddings(seen.records, embed)
         duplicates = embedding_duplicates(embeddings)
-        labels = _suspect_labels(seen, embeddings, duplicates, seed)
+        labels = [
+            *_suspect_labels(seen, embeddings, duplicates, seed),
+            *_source_gaps(seen, embeddings, duplicates, seed),
+        ]
     return CheckReport(
         name=records.name,
         root=records.root,
@@ -82,6 +87,43 @@ def _suspect_labels(
             tuple(_suspect_example(seen.records, suspect) for suspect in suspects),
         )
     ]
+
+
+def _source_gaps(
+    seen: Survey, embeddings: Float32s, duplicates: Sequence[DuplicatePair], seed: int
+) -> Iterator[Finding]:
+    """Yield a finding for each source that explains accuracy: the groups, and columns that look like groups."""
+    records, moments = seen.records, seen.groups(duplicates)
+    used = {record.path: record.group for record in records if record.group is not None}
+    named = [("group", used)] if used else []
+    for name, values in [*named, *records.sources.items()]:
+        joined = records.like(replace(record, group=values.get(record.path)) for record in records)
+        gap = source_gap(embeddings, records.labels, moments, join_groups(joined, moments), seed=seed)
+        if gap is not None and gap.is_significant:
+            yield _source_finding(name, gap, is_used=name == "group" and bool(used))
+
+
+def _source_finding(name: str, gap: SourceGap, *, is_used: bool) -> Finding:
+    action = (
+        "no action needed: groups stay in one split, so that figures hold for new ones"
+        if is_used
+        else f"give --group-col {name}, so that val and test show what photos of new sources will show"
+    )
+    return Finding(
+        "source_gap",
+        "note" if is_used else "warning",
+        f"photos of a new {name} are recognized less often: {gap.by_source:.1%} are correct in cross-validation by "
+        f"{name}, {gap.at_random:.1%} at random",
+        gap.sources,
+        action,
+        (
+            Example(
+                (),
+                f"{gap.photos:,} photos of {gap.sources:,} values of {name}; the difference has a standard error of "
+                f"{gap.standard_error:.1%}",
+            ),
+        ),
+    )
 
 
 def _suspect_example(records: RecordList, suspect: Suspect) -> Example:

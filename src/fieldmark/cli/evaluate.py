@@ -89,8 +89,8 @@ def evaluate(
     evaluation = recognizer.evaluate(photos, split=cast(Split, split), coverage=coverage, target_accuracy=accuracy)
     if not json_output:
         print_evaluation(evaluation)
-    if evaluation.missed_coverage:
-        say(evaluation.missed_coverage, style="red")
+    for sentence in evaluation.missed_promises:
+        say(sentence, style="red")
     if stress:
         found = measure_stress(recognizer, evaluation.records, limit=stress_photos)
         print_stress(found)
@@ -183,8 +183,8 @@ def print_evaluation(evaluation: Evaluation) -> None:
         table.add_row(name, value)
     add_trust_rows(table, metrics)
     console.print(table)
-    if evaluation.seen:
-        say(f"warning: {evaluation.seen} of these photos are copies of training photos", style="yellow")
+    if evaluation.seen_warning:
+        say(f"warning: {evaluation.seen_warning}", style="yellow")
     pairs = Table("most confused", "", "photos", box=None, header_style="bold", pad_edge=False)
     for pair in metrics.confused_pairs[:5]:
         counts = f"{pair.first_as_second} (back {pair.second_as_first})"

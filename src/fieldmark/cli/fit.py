@@ -10,6 +10,7 @@ import typer
 from fieldmark.cli.data_options import DropLabelOption, GroupColOption, LabelColOption, PathColOption
 
 if TYPE_CHECKING:
+    from fieldmark.artifact.manifest import Manifest
     from fieldmark.uncertainty.guarantees import GuaranteeFacts
 
 __all__ = ["fit"]
@@ -83,9 +84,7 @@ def fit(
         if run_folder(out).is_dir():
             say("to continue where it stopped, give the same command again with --resume")
         raise
-    top1 = recognizer.manifest.figures.get("val_top1")
-    val = "" if top1 is None else f"; {top1:.1%} correct on the {recognizer.manifest.data.photos['val']} val photos"
-    say(f"wrote {out} after {time.monotonic() - started:.0f} s{val}")
+    say(f"wrote {out} after {time.monotonic() - started:.0f} s{_accuracy(recognizer.manifest)}")
     say(f"prediction sets: {_sets(recognizer.manifest.guarantees)}")
     for line in recognizer.manifest.advice:
         say(f"advice: {line}")
@@ -94,6 +93,15 @@ def fit(
     else:
         say("no test photos: the accuracy on new photos is not measured")
         say(f"next: fieldmark predict {out} PHOTO...")
+
+
+def _accuracy(manifest: Manifest) -> str:
+    """Say how many photos the model gets right among those that it did not learn from."""
+    figures, data = manifest.figures, manifest.data
+    folds, val = figures.get("out_of_fold_top1"), figures.get("val_top1")
+    if "val" in data.learned and folds is not None:
+        return f"; {folds:.1%} correct in cross-validation on {data.num_learned:,} photos"
+    return "" if val is None else f"; {val:.1%} correct on the {data.photos['val']} val photos"
 
 
 def _sets(facts: GuaranteeFacts | None) -> str:
@@ -106,7 +114,8 @@ def _sets(facts: GuaranteeFacts | None) -> str:
     if band is None:
         needed = photos_needed(facts.coverage)
         return f"none at {facts.coverage:.0%}, which needs {needed} calibration photos; there are {facts.photos}"
+    why = f" ({facts.contradiction})" if facts.contradiction else ""
     return (
-        f"{facts.coverage:.0%} coverage from {facts.photos} calibration photos; "
+        f"{facts.coverage:.0%} coverage from {facts.photos_in_words}{why}; "
         f"chance alone puts the true coverage between {band[0]:.0%} and {band[1]:.0%}"
     )

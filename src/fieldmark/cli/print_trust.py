@@ -19,6 +19,8 @@ def add_trust_rows(table: Table, metrics: Metrics) -> None:
         score = f" ({metrics.set_score})" if metrics.set_score else ""
         table.add_row(f"prediction sets{score}", f"{metrics.set_size:.1f} classes on average")
         worst = sorted(metrics.set_coverage_by_class.items(), key=lambda item: item[1])[:3]
+        if metrics.set_macro_coverage is not None:
+            table.add_row("  mean coverage of the classes", f"{metrics.set_macro_coverage:.1%}")
         table.add_row("  lowest coverage for", ", ".join(f"{name} {share:.0%}" for name, share in worst))
         sizes = (f"{_range(part.smallest, part.largest)}: {part.coverage:.0%}" for part in metrics.set_coverage_by_size)
         table.add_row("  by size of the set", ", ".join(sizes))

@@ -36,6 +36,6 @@ def prepare_seeds(
         for seed in seeds
     }
     return {
-        seed: replace(first, photos=PhotoTable.of(records, photos.groups, photos.content_keys))
+        seed: replace(first, photos=PhotoTable.of(records, photos.groups, photos.content_keys, val_carved=True))
         for seed, records in carved.items()
     }

@@ -13,6 +13,7 @@ import numpy as np
 from fieldmark.arrays import Ints
 from fieldmark.data.calibration_split import assign_roles
 from fieldmark.data.relative_path import relative_path
+from fieldmark.data.splits import join_groups
 from fieldmark.structures import RecordList, Role, Split
 
 __all__ = ["PhotoTable"]
@@ -24,21 +25,36 @@ class PhotoTable:
 
     Attributes:
         records: File, label and split of each photo.
-        groups: Photos with equal numbers show the same moment, and stay together.
+        groups: Photos with equal numbers show the same moment or have one `Record.group`, and stay together.
         content_keys: Hash of each file's bytes.
         roles: What each photo serves for. Photos of the split val are either ``val``, by which a fit may choose, or
             ``calibration``, by which it may not.
+        val_carved: Whether the split val was carved out of train, so that a method may also learn from it. A val that
+            the data name is never learned from.
     """
 
     records: RecordList
     groups: tuple[int, ...]
     content_keys: tuple[str, ...]
     roles: tuple[Role, ...]
+    val_carved: bool = False
 
     @classmethod
-    def of(cls, records: RecordList, groups: Sequence[int], content_keys: Sequence[str]) -> PhotoTable:
-        """A table of records that each have a split; see `assign_roles` for the roles."""
-        return cls(records, tuple(groups), tuple(content_keys), assign_roles(records, groups, content_keys))
+    def of(
+        cls, records: RecordList, groups: Sequence[int], content_keys: Sequence[str], *, val_carved: bool = False
+    ) -> PhotoTable:
+        """A table of records that each have a split; see `assign_roles` for the roles.
+
+        Args:
+            records: The photos.
+            groups: A number for each; those of photos with one `Record.group` are joined.
+            content_keys: Hash of each file's bytes.
+            val_carved: See the attribute.
+        """
+        named = any(record.group is not None for record in records)
+        joined = join_groups(records, groups) if named else groups
+        roles = assign_roles(records, joined, content_keys)
+        return cls(records, tuple(joined), tuple(content_keys), roles, val_carved)
 
     def __len__(self) -> int:
         return len(self.records)
@@ -88,6 +104,7 @@ class PhotoTable:
             tuple(self.groups[row] for row in rows),
             tuple(self.content_keys[row] for row in rows),
             tuple(self.roles[row] for row in rows),
+            self.val_carved,
         )
 
     def of_role(self, *roles: Role) -> PhotoTable:

@@ -118,7 +118,9 @@ def prepare(
     groups = seen.groups()
     carved = carve(seen.records, groups=groups, val_fraction=val_fraction, test_fraction=test_fraction, seed=seed)
     keys = [photo.content_key or "" for photo in seen.facts if photo.usable]
-    return Prepared(PhotoTable.of(carved, groups, keys), tuple(seen.findings()), seen.left_out)
+    val_carved = all(record.split != "val" for record in seen.records)
+    photos = PhotoTable.of(carved, groups, keys, val_carved=val_carved)
+    return Prepared(photos, tuple(seen.findings()), seen.left_out)
 
 
 def _demand_enough(seen: Survey) -> None:

@@ -68,7 +68,8 @@ def _opened(recognizer: Predictor, data: str | Path | RecordList | None, split: 
     chosen = of_split(records, contents, recognizer.split(), split)
     if not chosen:
         raise DataError(f"{source} has no {split} photos; choose another split with --split")
-    trained_on = {row.content for row in recognizer.split() if row.split == "train"}
+    learned = recognizer.manifest.data.learned
+    trained_on = {row.content for row in recognizer.split() if row.split in learned}
     seen = 0 if split == "train" else sum(contents[index] in trained_on for index in chosen)
     return _relabelled(records.like(records[index] for index in chosen), recognizer, source), seen
 

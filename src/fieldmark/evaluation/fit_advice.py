@@ -21,20 +21,19 @@ def fit_advice(trained: Trained, photos: PhotoTable) -> list[str]:
         trained: The members.
         photos: All photos of the fit; those of the test split are not used.
     """
-    train = photos.of_split("train")
-    truth, predicted = _unseen(trained, photos.of_split("val").labels)
-    limits = find_limits(train.labels, np.array(train.groups), photos.classes, truth, predicted)
+    known = photos.for_training()
+    learned = known if trained.learned_val else photos.of_split("train")
+    truth, predicted = _unseen(trained, known)
+    limits = find_limits(learned.labels, np.array(learned.groups), photos.classes, truth, predicted)
     lines = [f"{limit.message}: {limit.action}" for limit in limits]
     return [*lines, trained.next_step] if trained.next_step else lines
 
 
-def _unseen(trained: Trained, val_labels: Ints) -> tuple[Ints, Ints]:
+def _unseen(trained: Trained, known: PhotoTable) -> tuple[Ints, Ints]:
     """Return labels and predictions of photos that the predicting head did not see."""
-    first = trained.members[0]
-    if first.fold_labels is not None:
-        folds = [member.fold_logits for member in trained.members]
-        same = [logits for logits in folds if logits is not None and len(logits) == len(first.fold_labels)]
-        if same:
-            return first.fold_labels, np.mean([softmax(logits) for logits in same], axis=0).argmax(1)
+    folds = [member.out_of_fold for member in trained.members]
+    found = [one.logits for one in folds if one is not None]
+    if found and len(found) == len(folds) and len({len(logits) for logits in found}) == 1:
+        return known.labels[: len(found[0])], np.mean([softmax(logits) for logits in found], axis=0).argmax(1)
     mixed = np.sum([softmax(member.val_logits) * member.spec.weight for member in trained.members], axis=0)
-    return val_labels, mixed.argmax(1)
+    return known.of_split("val").labels, mixed.argmax(1)

@@ -92,10 +92,12 @@ def set_figures(sets: Bools, labels: Ints, classes: Sequence[str]) -> dict[str, 
         if inside.any():
             span = int(sizes[inside].min()), int(sizes[inside].max())
             by_size.append(SizeShare(*span, int(inside.sum()), float(held[inside].mean())))
+    by_class = {classes[label]: float(held[labels == label].mean()) for label in np.unique(labels)}
     return {
         "set_coverage": float(held.mean()),
+        "set_macro_coverage": float(np.mean(list(by_class.values()))),
         "set_size": float(sizes.mean()),
-        "set_coverage_by_class": {classes[label]: float(held[labels == label].mean()) for label in np.unique(labels)},
+        "set_coverage_by_class": by_class,
         "set_coverage_by_size": tuple(by_size),
     }
 

@@ -49,7 +49,9 @@ class Metrics:
         set_size: Mean size of the sets.
         confused_pairs: The most confused pairs first.
         set_level: Target coverage of the sets.
-        set_score: Conformity score of the sets: ``lac``, ``aps`` or ``raps``.
+        set_calibration_photos: Number of photos that calibrated the sets.
+        set_score: Conformity score of the sets, such as ``lac``.
+        set_macro_coverage: Mean over the classes of the coverage of their photos' sets.
         set_coverage_by_class: Class -> coverage of its photos' sets; the target holds for all photos together only.
         set_coverage_by_size: Coverage by size of the set.
         accuracy_by_rank: Rank -> accuracy at that rank, the class first; empty without a taxonomy.
@@ -70,6 +72,8 @@ class Metrics:
     confused_pairs: tuple[ConfusedPair, ...]
     set_level: float | None = None
     set_score: str | None = None
+    set_calibration_photos: int | None = None
+    set_macro_coverage: float | None = None
     set_coverage_by_class: dict[str, float] = field(default_factory=dict)
     set_coverage_by_size: tuple[SizeShare, ...] = ()
     accuracy_by_rank: dict[str, float] = field(default_factory=dict)
@@ -130,7 +134,8 @@ def with_guarantees(
     sets = guarantees.sets(probabilities, coverage)
     if sets is not None:
         figures = set_figures(sets, labels, classes)
-        metrics = replace(metrics, **figures, set_level=coverage, set_score=guarantees.score.name)
+        figures |= {"set_score": guarantees.score.name, "set_calibration_photos": guarantees.photos}
+        metrics = replace(metrics, **figures, set_level=coverage)
     if len(guarantees.hierarchy.levels) > 1:
         distances = guarantees.hierarchy.distance(probabilities.argmax(1), labels)
         accuracy = {rank: float((distances <= level).mean()) for level, rank in enumerate(guarantees.hierarchy.levels)}

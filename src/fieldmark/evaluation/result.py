@@ -16,10 +16,10 @@ from fieldmark.data.relative_path import relative_path
 from fieldmark.errors import SettingError, unknown_name
 from fieldmark.evaluation.figure_style import to_svg
 from fieldmark.evaluation.figures import confusion_figure, coverage_figure, loss_figure, reliability_figure
-from fieldmark.evaluation.intervals import proportion
 from fieldmark.evaluation.labelled_predictions import Predictions
 from fieldmark.evaluation.metrics import Metrics
 from fieldmark.evaluation.open_set import OpenSet
+from fieldmark.evaluation.promises import missed_accuracy, missed_coverage
 from fieldmark.evaluation.reliability import CoverageLevel, reliability_bins
 from fieldmark.evaluation.stress import Stress
 from fieldmark.recognizer.predictions import Scores
@@ -114,20 +114,27 @@ class Evaluation:
         return found
 
     @property
+    def seen_warning(self) -> str | None:
+        """Return a sentence if the model learned from some of the photos; None otherwise."""
+        if not self.seen:
+            return None
+        if self.split == "val" and self.seen == len(self.records):
+            return (
+                f"The model learned from these {self.seen:,} val photos, too. On new photos it will be worse; "
+                "its card has the accuracy in cross-validation."
+            )
+        copies = "is a copy" if self.seen == 1 else "are copies"
+        return f"{self.seen:,} of these photos {copies} of training photos. Without them the accuracy would be lower."
+
+    @property
     def missed_coverage(self) -> str | None:
-        """Return a sentence if the prediction sets miss their target by more than chance; None otherwise."""
-        metrics = self.metrics
-        if metrics.set_coverage is None or metrics.set_level is None:
-            return None
-        kept = proportion(round(metrics.set_coverage * metrics.num_images), metrics.num_images)
-        if kept.high >= metrics.set_level:
-            return None
-        return (
-            f"The prediction sets miss their target: {kept.value:.1%} contain the correct class "
-            f"(95% CI {100 * kept.low:.1f}–{kept.high:.1%}), not {metrics.set_level:.0%}. These photos probably differ "
-            "from the calibration photos: another camera, place or season, or too few calibration photos. Add photos "
-            "like these to the training data and fit again, or ask for a higher coverage."
-        )
+        """Return sentences if the prediction sets miss their target by more than chance; None otherwise."""
+        return missed_coverage(self.metrics)
+
+    @property
+    def missed_promises(self) -> tuple[str, ...]:
+        """Sentences on each promise that is broken by more than chance: coverage of the sets, accuracy at a rank."""
+        return tuple(filter(None, (missed_coverage(self.metrics), missed_accuracy(self.metrics))))
 
     def __repr__(self) -> str:
         return "Evaluation(" + ", ".join(f"{name}: {value}" for name, value in self.headline().items()) + ")"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fieldmark.arrays import Floats
 from fieldmark.errors import DataError
 from fieldmark.evaluation.labelled_predictions import Predictions
 from fieldmark.evaluation.read_source import read_source
@@ -24,8 +25,8 @@ class GuidePhotos:
     """Photos with labels of the recognizer's classes.
 
     Attributes:
-        train: Photos in the model's train split.
-        held_out: Photos in its val and test splits.
+        train: Photos that the model learned from: its train split, and its val split where it learned from both.
+        held_out: Photos in its val and test splits. Val photos that it learned from are predicted out of folds.
     """
 
     train: RecordList
@@ -88,7 +89,8 @@ def guide_photos(recognizer: Predictor, data: str | Path | RecordList | None) ->
         raise DataError(f"none of the {len(familiar)} photos in {source} belongs to a split; name other photos as DATA")
     everything = RecordList(found, recognizer.classes, name=records.name, root=records.root, ranks=records.ranks)
     held_out = everything.like(record for record in everything if record.split != "train")
-    return GuidePhotos(everything.of_split("train"), held_out)
+    learned = recognizer.manifest.data.learned
+    return GuidePhotos(everything.like(record for record in everything if record.split in learned), held_out)
 
 
 def predict_photos(recognizer: Predictor, photos: RecordList, per_class: int) -> PredictedPhotos:
@@ -110,9 +112,21 @@ def predict_photos(recognizer: Predictor, photos: RecordList, per_class: int) ->
     records = chosen.like(chosen[index] for index in good)
     labels = np.array(records.labels, dtype=np.int64)
     counts = {split: len(records.of_split(split)) for split in ("test", "val", "train")}
-    words = " and ".join(f"{count:,} {split}" for split, count in counts.items() if count)
-    predictions = Predictions(scores.probabilities[good], labels)
-    return PredictedPhotos(records, predictions, f"{words} photos", bool(counts["train"]))
+    words = " and ".join(f"{count:,} {split}" for split, count in counts.items() if count) + " photos"
+    probabilities = scores.probabilities[good]
+    if counts["val"] and "val" in recognizer.manifest.data.learned:
+        _replace_learned(recognizer, records, probabilities)
+        words += " (val in cross-validation)" if counts["test"] else " in cross-validation"
+    return PredictedPhotos(records, Predictions(probabilities, labels), words, bool(counts["train"]))
+
+
+def _replace_learned(recognizer: Predictor, records: RecordList, probabilities: Floats) -> None:
+    """Replace the probabilities (n, K) of val photos by those of heads that did not learn from them."""
+    out_of_fold = recognizer.out_of_fold()
+    for row, (record, key) in enumerate(zip(records, content_keys(records), strict=True)):
+        if record.split == "val" and key in out_of_fold:
+            probabilities[row] = 0.0  # enrolled classes are not among those of the fit
+            probabilities[row, : len(recognizer.manifest.classes)] = out_of_fold[key]
 
 
 def evenly_by_class(records: RecordList, per_class: int) -> RecordList:

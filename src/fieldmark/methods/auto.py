@@ -22,6 +22,8 @@ class Auto(PooledMethod):
 
         method: Literal["auto"] = "auto"
         budget: float | None = Field(None, gt=0, description="seconds that may be spent; --budget 10m")
-        folds: int = Field(4, ge=2, le=20, description="folds of the cross-validation that makes every choice")
+        folds: int = Field(
+            5, ge=2, le=20, description="folds of the cross-validation that makes every choice and calibrates"
+        )
 
     trainer = "fieldmark.training.frozen.train_auto:train_auto"

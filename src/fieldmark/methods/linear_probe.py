@@ -22,6 +22,8 @@ class LinearProbe(PooledMethod):
 
         method: Literal["linear_probe"] = "linear_probe"
         poolings: tuple[Pooling, ...] = Field(("avg",), min_length=1, description="poolings, joined")
-        folds: int = Field(4, ge=2, le=20, description="folds of the cross-validation that chooses the regularisation")
+        folds: int = Field(
+            5, ge=2, le=20, description="folds of the cross-validation that chooses the regularisation and calibrates"
+        )
 
     trainer = "fieldmark.training.frozen.train_linear_probe:train_linear_probe"

@@ -60,7 +60,13 @@ class FitSettings(BaseModel):
     conformal: Annotated[str, _registered(CONFORMITY_SCORES)] = Field(
         "lac",
         description="conformity score of the prediction sets: lac for small sets, aps or raps for sizes that follow "
-        "the difficulty",
+        "the difficulty, pas for rare classes",
+    )
+    classwise: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="weight of each class's own quantile in the prediction sets: 0 covers photos, 1 each class",
     )
     unknown_score: Annotated[str, _registered(UNKNOWN_SCORES)] | None = Field(
         None,

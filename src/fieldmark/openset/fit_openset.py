@@ -79,8 +79,8 @@ def fit_openset(
     for start in range(0, len(known), _CHUNK):
         positions = np.arange(start, min(start + _CHUNK, len(known)))
         vectors[positions] = projection(embed(positions))
-    kept = _kept_val(known)
-    probabilities, in_table = calibration.probabilities[kept], num_train + kept
+    kept = _kept_val(known, everything=trained.learned_val)
+    probabilities, in_table = calibration.val.probabilities[kept], num_train + kept
     val = _val_predictions(vectors[in_table], labels[in_table], probabilities)
     state = _state(projection, vectors[:num_train], labels[:num_train], len(known.classes), val)
     few, some = _simulated(labels[:num_train], seed), in_table[evenly(len(kept), _SIMULATED_PHOTOS)]
@@ -89,7 +89,7 @@ def fit_openset(
     folds = leave_class_out(embed(few), labels[few], own, labels[some], groups, seed=seed, device=device)
     simulated = auroc_by_score(folds)
     features = OpenSetFeatures(
-        probabilities, calibration.logits[kept], val.vectors, state.reference_vectors, state.gaussians
+        probabilities, calibration.val.logits[kept], val.vectors, state.reference_vectors, state.gaussians
     )
     means = {name: float(np.mean(values)) for name, values in simulated.items()}
     chosen = score or (choose_score(simulated) if simulated else DEFAULT_SCORE)
@@ -115,11 +115,14 @@ def _embed_once(embed: Embed, count: int) -> Embed:
     return lambda positions: np.asarray(rows[positions])
 
 
-def _kept_val(photos: PhotoTable) -> Ints:
-    """Return positions in the split val of at most 4096 photos of the role val; of all val photos if they are few."""
+def _kept_val(photos: PhotoTable, *, everything: bool) -> Ints:
+    """Return positions in the split val of at most 4096 photos of the role val; of all val photos if they are few.
+
+    All of them serve with `everything`, where none is kept for the guarantees.
+    """
     val = photos.of_split("val")
     usable = val.positions("val")
-    if len(usable) < _FEW:
+    if everything or len(usable) < _FEW:
         usable = np.arange(len(val))
     return usable[evenly(len(usable), _VAL_PHOTOS)]
 

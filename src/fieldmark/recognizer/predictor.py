@@ -7,15 +7,18 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Self
 
+import numpy as np
 from PIL import Image
 
 from fieldmark.arrays import Floats
 from fieldmark.artifact.card import write_card
 from fieldmark.artifact.exported import is_exported, open_exported
 from fieldmark.artifact.gallery import Gallery
-from fieldmark.artifact.load import SplitRow, load_manifest, load_split
+from fieldmark.artifact.load import SplitRow, load_manifest, load_split, verified_file
 from fieldmark.artifact.load_fitted import load_gallery, load_guarantees, load_open_set
+from fieldmark.artifact.val_logits import ValLogits
 from fieldmark.backbones.runners.device import Device
+from fieldmark.calibration.member_fusion import fuse
 from fieldmark.errors import ModelError
 from fieldmark.openset.open_set_classifier import OpenSetOutputs
 from fieldmark.recognizer.answer import Answer
@@ -111,6 +114,25 @@ class Predictor:
     def split(self) -> list[SplitRow]:
         """Return which photo was in which split when the model was made."""
         return load_split(self.folder, self.manifest)
+
+    def val_logits(self) -> ValLogits | None:
+        """Return the members' out-of-fold logits of val, where the model learned from val; None otherwise."""
+        name = self.manifest.val_logits
+        return None if name is None else ValLogits.load(verified_file(self.folder, self.manifest, name))
+
+    def out_of_fold(self) -> dict[str, Floats]:
+        """Return content key -> calibrated probabilities (K,) of val photos, by heads that did not learn from them.
+
+        Empty where the model did not learn from val.
+        """
+        held, members = self.val_logits(), self.manifest.members
+        if held is None:
+            return {}
+        temperatures, weights = [facts.temperature for facts in members], [facts.weight for facts in members]
+        fused = fuse(held.logits, temperatures, weights)
+        scaling = self.manifest.scaling
+        probabilities = fused if scaling is None else scaling(np.log(np.maximum(fused, 1e-30)))
+        return dict(zip(held.contents, probabilities, strict=True))
 
     def answers(
         self,

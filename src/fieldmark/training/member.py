@@ -5,11 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from fieldmark.arrays import Float32s, Ints
+from fieldmark.arrays import Bools, Float32s, Ints
 from fieldmark.member_spec import MemberSpec
 from fieldmark.training.method_graph import MethodGraph
 
-__all__ = ["Trained", "TrainedMember"]
+__all__ = ["OutOfFold", "Trained", "TrainedMember"]
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfFold:
+    """What heads that did not learn from a photo, nor from its group, say about it.
+
+    The photos are the first n of `PhotoTable.for_training`: the train photos, or train and val.
+
+    Attributes:
+        logits: (n, K), averaged over the views.
+        known: (n,) whether those heads learned from other photos of its class. If not, they cannot name it.
+    """
+
+    logits: Float32s
+    known: Bools
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +34,9 @@ class TrainedMember:
     Attributes:
         spec: What builds it again, how it reads a photo, and its weight.
         graph: The method and its ONNX graph.
-        val_logits: (n_val, K) of the split val, averaged over the views.
-        fold_logits: (n, K) of train photos, by heads that did not see them; None where there are none.
-        fold_labels: (n,) of these.
+        val_logits: (n_val, K) of the split val, averaged over the views, by a head that did not learn from it.
+        learned_val: Whether it learned from the val photos, too; their logits are out of fold then.
+        out_of_fold: Logits of the photos that the head learned from; None where there are none.
         calibrated: Whether `spec.temperature` was fitted already; otherwise val decides it.
         embed: Rows of `PhotoTable.for_training` to embeddings (n, D), averaged over the views of the whole photo, if a
             cache holds them; None where the graph must read the photos.
@@ -30,8 +45,8 @@ class TrainedMember:
     spec: MemberSpec
     graph: MethodGraph
     val_logits: Float32s
-    fold_logits: Float32s | None = None
-    fold_labels: Ints | None = None
+    learned_val: bool = False
+    out_of_fold: OutOfFold | None = None
     calibrated: bool = False
     embed: Callable[[Ints], Float32s] | None = None
 
@@ -55,3 +70,8 @@ class Trained:
     steps: list[str] = field(default_factory=list)
     estimate: float | None = None
     next_step: str = ""
+
+    @property
+    def learned_val(self) -> bool:
+        """Whether a member learned from the val photos, too."""
+        return any(member.learned_val for member in self.members)

@@ -14,7 +14,15 @@ from fieldmark.arrays import Bools, Float64s, Floats, Ints
 from fieldmark.errors import SettingError
 from fieldmark.uncertainty.conformity_scores import LAC, ConformityScore
 
-__all__ = ["check_level", "conformity_scores", "coverage_band", "photos_needed", "prediction_sets", "score_quantile"]
+__all__ = [
+    "check_level",
+    "class_quantiles",
+    "conformity_scores",
+    "coverage_band",
+    "photos_needed",
+    "prediction_sets",
+    "score_quantile",
+]
 
 
 _EPSILON = np.finfo(np.float64).eps
@@ -81,14 +89,41 @@ def score_quantile(scores: Floats, coverage: float) -> float | None:
     return float(scores[rank - 1]) if rank <= len(scores) else None
 
 
+def class_quantiles(
+    scores: Floats, labels: Ints, num_classes: int, coverage: float, classwise: float
+) -> Float64s | None:
+    """Return a quantile for each class, (K,), between that of all photos and that of its own photos.
+
+    Each one is at least the smaller of both, and each of both misses at most 1 - `coverage` of the photos: together
+    the sets miss at most twice as many. A class with too few photos for a quantile of its own has the largest score of
+    all photos in its place. None if all photos together are too few.
+
+    Source: Ding, Fermanian, Salmon, "Conformal prediction for long-tailed classification" (2025, arXiv:2507.06867),
+    interpolated quantiles (INTERP-Q).
+
+    Args:
+        scores: (n,), sorted.
+        labels: (n,) classes of these.
+        num_classes: K.
+        coverage: Between 0 and 1.
+        classwise: 0 is the quantile of all photos, 1 that of the class.
+    """
+    together = score_quantile(scores, coverage)
+    if together is None:
+        return None
+    own = [score_quantile(scores[labels == label], coverage) for label in range(num_classes)]
+    alone = np.array([scores[-1] if each is None else each for each in own], dtype=np.float64)
+    return np.asarray(classwise * alone + (1.0 - classwise) * together)
+
+
 def prediction_sets(
-    probabilities: Floats, quantile: float, score: ConformityScore = LAC, *, allow_empty: bool = False
+    probabilities: Floats, quantile: float | Floats, score: ConformityScore = LAC, *, allow_empty: bool = False
 ) -> Bools:
     """Return the classes in the prediction set of each photo, (n, K).
 
     Args:
         probabilities: (n, K).
-        quantile: From `score_quantile`.
+        quantile: From `score_quantile`, or one for each class, (K,), from `class_quantiles`.
         score: The score that the quantile was computed from.
         allow_empty: Leave LAC sets empty if no class is probable enough, as MAPIE does. By default the most probable
             class is in every set: this can only raise the coverage, and an empty set does not help anybody.

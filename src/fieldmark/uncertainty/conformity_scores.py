@@ -1,19 +1,21 @@
-"""Conformity scores of classes: LAC, APS, RAPS, and those that other packages register.
+"""Conformity scores of classes: LAC, APS, RAPS, PAS, and those that other packages register.
 
-The three are deterministic, so that a photo always gets the same prediction set: the random number u of the papers is
-1, for calibration photos and for new photos alike.
+They are deterministic, so that a photo always gets the same prediction set: the random number u of the papers is 1,
+for calibration photos and for new photos alike.
 """
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from fieldmark.arrays import Floats
+from fieldmark.arrays import Float64s, Floats
 from fieldmark.scores import CONFORMITY_SCORES, register_conformity_score
 
-__all__ = ["LAC", "ConformityScore"]
+__all__ = ["LAC", "ConformityScore", "takes_prevalence"]
 
 
 @register_conformity_score("lac")
@@ -51,6 +53,18 @@ def _raps(probabilities: Floats, k_reg: int = 0, penalty: float = 0.0) -> Floats
     return scores
 
 
+@register_conformity_score("pas")
+def _pas(probabilities: Floats, prevalence: Floats) -> Floats:
+    """Minus p of the class divided by its share of the training photos: rare classes enter a set sooner.
+
+    With true probabilities, no other sets of the same mean size cover the mean class better.
+
+    Source: Ding, Fermanian, Salmon, "Conformal prediction for long-tailed classification" (2025, arXiv:2507.06867),
+    prevalence-adjusted softmax (PAS).
+    """
+    return np.asarray(-probabilities.astype(np.float64) / prevalence)
+
+
 @dataclass(frozen=True, slots=True)
 class ConformityScore:
     """A conformity score with its parameters: the larger, the less a class conforms to the photo.
@@ -59,16 +73,36 @@ class ConformityScore:
         name: Name in `CONFORMITY_SCORES`.
         k_reg: RAPS adds no penalty up to this rank; the most probable class has rank 1.
         penalty: Lambda of RAPS, added for each rank beyond `k_reg`. It is 0 for every other score.
+        prevalence: Share of each class among the training photos, (K,), for scores that take it; None for others.
     """
 
     name: str = "lac"
     k_reg: int = 0
     penalty: float = 0.0
+    prevalence: tuple[float, ...] | None = None
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether photos chose its parameters."""
+        return self.k_reg > 0
 
     def __call__(self, probabilities: Floats) -> Floats:
         """Return the score of each class, (n, K), from probabilities (n, K)."""
         score = CONFORMITY_SCORES.load(self.name)
+        if self.prevalence is not None:
+            return score(probabilities, prevalence=_as_wide(self.prevalence, probabilities.shape[1]))
         return score(probabilities, k_reg=self.k_reg, penalty=self.penalty) if self.penalty else score(probabilities)
+
+
+def takes_prevalence(name: str) -> bool:
+    """Return whether a score has the argument `prevalence`, (K,)."""
+    return "prevalence" in inspect.signature(CONFORMITY_SCORES.load(name)).parameters
+
+
+def _as_wide(prevalence: Sequence[float], num_classes: int) -> Float64s:
+    """Return the prevalence (K,) of trained classes, then their mean for each class that was enrolled later."""
+    held = np.array(prevalence)
+    return np.concatenate([held, np.full(num_classes - len(held), held.mean())])
 
 
 LAC = ConformityScore()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,7 +14,7 @@ from fieldmark.errors import SettingError
 from fieldmark.uncertainty.backoff import learn_threshold
 from fieldmark.uncertainty.conformal import (
     check_level,
-    conformity_scores,
+    class_quantiles,
     photos_needed,
     prediction_sets,
     score_quantile,
@@ -32,10 +33,14 @@ class GuaranteeFacts(BaseModel):
 
     Attributes:
         file: safetensors file of `GuaranteeTables`.
-        photos: Size of the calibration set. No weight or temperature was chosen on it.
+        photos: Size of the calibration set.
+        rests_on: ``val``: held-out val photos, by which no weight or temperature was chosen; ``out_of_fold``: learned
+            photos, each scored by heads that did not learn from it nor from its group.
+        contradiction: Why the guarantees rest on val although there are out-of-fold scores; None otherwise.
         score: Conformity score of the prediction sets, a name in `CONFORMITY_SCORES`.
         k_reg: RAPS adds no penalty up to this rank.
         penalty: Lambda of RAPS for each further rank; 0 is APS.
+        classwise: Weight of each class's own quantile; 0 is one quantile for all photos.
         coverage: Default coverage of the prediction sets.
         target_accuracy: Default share of answers that must be correct at their rank; None keeps answers at the class.
             The file calls it ``confidence``.
@@ -45,17 +50,28 @@ class GuaranteeFacts(BaseModel):
 
     file: str
     photos: int = Field(ge=0)
+    rests_on: Literal["val", "out_of_fold"] = "val"
+    contradiction: str | None = None
     score: str = "lac"
     k_reg: int = Field(0, ge=0)
     penalty: float = Field(0.0, ge=0)
+    classwise: float = Field(0.0, ge=0, le=1)
     coverage: float = Field(0.9, gt=0, lt=1)
     target_accuracy: float | None = Field(None, gt=0, lt=1, alias="confidence")
+
+    @property
+    def photos_in_words(self) -> str:
+        """Which photos calibrate, such as ``66 held-out val photos``."""
+        if self.rests_on == "val":
+            return f"{self.photos:,} held-out val photos"
+        return f"{self.photos:,} photos in cross-validation"
 
     @property
     def score_in_words(self) -> str:
         """The score for people, such as ``RAPS (k_reg 3, lambda 0.01)``."""
         if self.score != "raps":
-            return self.score.upper()
+            weight = f", {self.classwise:g} of each class's own quantile" if self.classwise else ""
+            return self.score.upper() + weight
         return f"RAPS (k_reg {self.k_reg}, lambda {self.penalty:g})" if self.penalty else "RAPS (lambda 0, as APS)"
 
 
@@ -83,12 +99,16 @@ class GuaranteeTables:
         paths: (n, levels) probabilities of the predicted class and of its ancestors.
         distances: (n,) lowest correct level.
         ranks: (n,) rank of the correct class among all classes, 1 for the most probable; in the order of `paths`.
+        labels: (n,) correct classes, in the order of `scores`; empty in models of old versions.
+        prevalence: (K,) share of each class among the training photos; empty for scores that do not take it.
     """
 
     scores: Float64s
     paths: Float64s
     distances: Ints
     ranks: Ints
+    labels: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    prevalence: Float64s = field(default_factory=lambda: np.zeros(0))
 
     @classmethod
     def of(
@@ -96,10 +116,13 @@ class GuaranteeTables:
     ) -> GuaranteeTables:
         """Compute the tables from calibrated probabilities (n, K) and labels (n,) of the calibration set."""
         distances = hierarchy.distance(probabilities.argmax(1), labels)
-        own = probabilities[np.arange(len(labels)), labels]
-        ranks = 1 + (probabilities > own[:, None]).sum(1)
-        scores = conformity_scores(probabilities, labels, score)
-        return cls(scores, hierarchy.path(probabilities), distances, np.asarray(ranks, dtype=np.int64))
+        rows = np.arange(len(labels))
+        ranks = 1 + (probabilities > probabilities[rows, labels][:, None]).sum(1)
+        own = np.asarray(score(probabilities)[rows, labels], dtype=np.float64)
+        order = np.argsort(own, kind="stable")
+        prevalence = np.array(score.prevalence or (), dtype=np.float64)
+        paths, ranks = hierarchy.path(probabilities), np.asarray(ranks, dtype=np.int64)
+        return cls(own[order], paths, distances, ranks, labels[order], prevalence)
 
     @classmethod
     def empty(cls, levels: int) -> GuaranteeTables:
@@ -111,8 +134,7 @@ class GuaranteeTables:
         """Write a safetensors file."""
         from safetensors.numpy import save_file
 
-        tensors = {"scores": self.scores, "paths": self.paths, "distances": self.distances, "ranks": self.ranks}
-        save_file({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, path)
+        save_file({each.name: np.ascontiguousarray(getattr(self, each.name)) for each in fields(self)}, path)
 
     @classmethod
     def load(cls, path: Path) -> GuaranteeTables:
@@ -120,8 +142,8 @@ class GuaranteeTables:
         from safetensors.numpy import load_file
 
         held = load_file(path)
-        ranks = held.get("ranks", np.where(held["distances"] == 0, 1, 2))
-        return cls(held["scores"], held["paths"], held["distances"], ranks)
+        held.setdefault("ranks", np.where(held["distances"] == 0, 1, 2))
+        return cls(**{each.name: held[each.name] for each in fields(cls) if each.name in held})
 
 
 @dataclass(slots=True)
@@ -134,6 +156,7 @@ class Guarantees:
         coverage: Default coverage of the prediction sets.
         target_accuracy: Default target accuracy; None keeps answers at the class.
         score: Conformity score of the sets and of the tables.
+        classwise: Weight of each class's own quantile.
     """
 
     hierarchy: Hierarchy
@@ -141,6 +164,7 @@ class Guarantees:
     coverage: float = 0.9
     target_accuracy: float | None = None
     score: ConformityScore = LAC
+    classwise: float = 0.0
     _thresholds: dict[float, float | None] = field(default_factory=dict)
 
     @property
@@ -179,8 +203,14 @@ class Guarantees:
 
     def sets(self, probabilities: Floats, coverage: float) -> Bools | None:
         """Return the prediction sets (n, K); None if the calibration set is too small for that coverage."""
-        quantile = score_quantile(self.tables.scores, coverage)
+        quantile = self._quantile(coverage, probabilities.shape[1])
         return None if quantile is None else prediction_sets(probabilities, quantile, self.score)
+
+    def _quantile(self, coverage: float, num_classes: int) -> float | Floats | None:
+        tables = self.tables
+        if not self.classwise:
+            return score_quantile(tables.scores, coverage)
+        return class_quantiles(tables.scores, tables.labels, num_classes, coverage, self.classwise)
 
     def threshold(self, target_accuracy: float) -> tuple[float, bool]:
         """Return the smallest probability of an answer, and whether calibration photos guarantee the accuracy.

@@ -68,9 +68,19 @@ def read(root: Path, columns: Columns | None = None) -> RecordList:
     classes = sorted({label for part in parts for label in part.labels})
     ranks = _ranks(parts)
     numbers = {name: label for label, name in enumerate(classes)}
-    photos = [record for part in parts for record in part.records(numbers, ranks)]
+    each = [list(part.records(numbers, ranks)) for part in parts]
     notes = [note for part in parts[:1] for note in part.notes()]
-    return RecordList(photos, classes, name="csv", root=root, ranks=ranks, notes=notes)
+    photos = [record for own in each for record in own]
+    sources = {
+        column: {
+            record.path: value
+            for part, own in zip(parts, each, strict=True)
+            for record, row in zip(own, part.rows, strict=True)
+            if (value := row.cells.get(column))
+        }
+        for column in parts[0].unused_groups
+    }
+    return RecordList(photos, classes, name="csv", root=root, ranks=ranks, notes=notes, sources=sources)
 
 
 class _Part:
@@ -105,6 +115,12 @@ class _Part:
                 group=(row.cells.get(self.group_column) or None) if self.group_column else None,
             )
 
+    @property
+    def unused_groups(self) -> list[str]:
+        """The columns that look like groups, where none is used as one."""
+        unused = [] if self.group_column else [name for name in self.table.titles if looks_like_group(self.table, name)]
+        return [name for name in unused if name not in (self.path_column, self.label_column)]
+
     def notes(self) -> Iterator[Note]:
         """The columns that were chosen under other names than ours, and those that look like groups."""
         if (self.path_column, self.label_column) != _NEEDED:
@@ -112,8 +128,7 @@ class _Part:
             message = f"{self.table.path.name} is read with photos from '{self.path_column}' and {labels}"
             action = "no action needed; --path-col and --label-col choose other columns"
             yield Note("columns", "note", message, 1, action)
-        unused = [] if self.group_column else [name for name in self.table.titles if looks_like_group(self.table, name)]
-        unused = [name for name in unused if name not in (self.path_column, self.label_column)]
+        unused = self.unused_groups
         if unused:
             listed = ", ".join(f"'{name}'" for name in unused)
             noun = "column looks like a group" if len(unused) == 1 else "columns look like groups"

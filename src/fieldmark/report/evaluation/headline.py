@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fieldmark.evaluation.intervals import Interval, bootstrap_interval, class_means, macro_f1, proportion
 from fieldmark.evaluation.labelled_predictions import Predictions
 from fieldmark.evaluation.metrics import Metrics
+from fieldmark.evaluation.promises import missed_coverage
 from fieldmark.report.page import percent
 
 __all__ = ["Headline", "headlines"]
@@ -16,12 +17,13 @@ __all__ = ["Headline", "headlines"]
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """A number with its name, its interval in words, and what it means."""
+    """A number with its name, its interval in words, what it means, and whether it breaks a promise."""
 
     name: str
     value: str
     interval: str
     meaning: str
+    broken: bool = False
 
 
 def headlines(predictions: Predictions, metrics: Metrics) -> list[Headline]:
@@ -38,7 +40,12 @@ def headlines(predictions: Predictions, metrics: Metrics) -> list[Headline]:
     ]
     if metrics.set_coverage is not None and metrics.set_level is not None:
         coverage = _proportion(metrics.set_coverage, count)
-        found.append(_share("Set coverage", coverage, f"target {percent(metrics.set_level)}"))
+        share = _share("Set coverage", coverage, f"target {percent(metrics.set_level)}")
+        found.append(replace(share, broken=missed_coverage(metrics) is not None))
+    if metrics.set_macro_coverage is not None:
+        lowest = min(metrics.set_coverage_by_class.values())
+        macro, meaning = percent(metrics.set_macro_coverage, 1), "every class counts equally"
+        found.append(Headline("Mean class coverage", macro, f"lowest class {percent(lowest)}", meaning))
     return found
 
 

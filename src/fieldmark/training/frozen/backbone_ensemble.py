@@ -40,6 +40,10 @@ class BackboneEnsemble:
     def label(self) -> str:
         return " and ".join(one.label for one in self.passes)
 
+    @property
+    def learns_val(self) -> bool:
+        return any(one.backbone.learns_val for one in self.passes)
+
     @cached_property
     def members(self) -> list[TrainedMember]:
         """The backbones with their heads, fitted on all train photos."""

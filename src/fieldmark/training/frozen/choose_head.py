@@ -15,7 +15,7 @@ from fieldmark.layers.softmax_regression import LinearHead, fit_softmax
 from fieldmark.training.frozen.design_matrix import DesignMatrix, Scaling, fit_scaling
 from fieldmark.training.frozen.single_thread import one_thread_each
 
-__all__ = ["C_GRID", "HeadChoice", "choose_head", "fold_numbers", "refit"]
+__all__ = ["C_GRID", "MAX_OUT_OF_FOLD", "HeadChoice", "choose_head", "fold_numbers", "refit"]
 
 
 C_GRID = (15.0, 5.0, 45.0)
@@ -23,6 +23,9 @@ C_GRID = (15.0, 5.0, 45.0)
 
 MAX_CV_PHOTOS = 2000
 """Maximum number of photos for cross-validation; the chosen head is fitted on all photos."""
+
+MAX_OUT_OF_FOLD = 5000
+"""Maximum number of photos to calibrate out of folds. Of more photos, a tenth is a large enough calibration set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,8 @@ class HeadChoice:
         positions: Photos of the cross-validation, (n,).
         logits: Out-of-fold logits, (n, K).
         accuracy: Out-of-fold top-1.
-        start: Mean of the heads of all folds, where the fit on all photos starts.
+        fold_of: Fold of each photo that was given, (N,); -1 for photos left out of more than `MAX_OUT_OF_FOLD`.
+        heads: The head of each fold, fitted on the other folds.
     """
 
     names: tuple[str, ...]
@@ -43,7 +47,13 @@ class HeadChoice:
     positions: Ints
     logits: Float32s
     accuracy: float
-    start: LinearHead
+    fold_of: Ints
+    heads: tuple[LinearHead, ...]
+
+    @property
+    def start(self) -> LinearHead:
+        """Mean of the heads of all folds, where the fit on all photos starts."""
+        return _mean_head(self.heads)
 
     @property
     def label(self) -> str:
@@ -74,7 +84,7 @@ def choose_head(
     candidates: Sequence[tuple[str, ...]],
     num_classes: int,
     *,
-    folds: int = 4,
+    folds: int = 5,
     seed: int = 0,
     device: str = "cpu",
 ) -> HeadChoice:
@@ -95,8 +105,10 @@ def choose_head(
         device: Where heads are fitted.
     """
     chosen = _thin_out(labels, MAX_CV_PHOTOS, seed)
-    positions, labels, groups = positions[chosen], labels[chosen], groups[chosen]
-    fold_of = fold_numbers(labels, groups, folds, seed)
+    every = np.arange(len(labels)) if len(labels) <= MAX_OUT_OF_FOLD else chosen
+    all_folds = np.full(len(labels), -1)
+    all_folds[every] = fold_numbers(labels[every], groups[every], folds, seed)
+    positions, labels, fold_of = positions[chosen], labels[chosen], all_folds[chosen]
     scalings = {name: fit_scaling(table, name, positions) for names in candidates for name in names}
 
     def rows_of(names: tuple[str, ...]) -> Float32s:
@@ -110,9 +122,9 @@ def choose_head(
         for fold, head in enumerate(heads):
             logits[fold_of == fold] = head(rows[fold_of == fold])
         accuracy = float((logits.argmax(1) == labels).mean())
-        return HeadChoice(names, C, positions, logits, accuracy, _mean_head(heads)), heads
+        return HeadChoice(names, C, positions, logits, accuracy, all_folds, tuple(heads)), heads
 
-    unfitted = [None] * (int(fold_of.max()) + 1)
+    unfitted = [None] * (int(all_folds.max()) + 1)
     best, fitted = evaluate(candidates[0], rows_of(candidates[0]), C_GRID[0], unfitted)
     for names in candidates[1:]:
         found, heads = evaluate(names, rows_of(names), C_GRID[0], unfitted)

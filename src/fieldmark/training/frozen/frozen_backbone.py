@@ -12,9 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fieldmark.arrays import Float32s, Ints
+from fieldmark.arrays import Bools, Float32s, Ints
 from fieldmark.backbones.factory import Backbone, create_backbone
-from fieldmark.backbones.feature_cache import cache_root
 from fieldmark.backbones.frozen_features import FeatureTable, FrozenFeatures
 from fieldmark.backbones.runners.device import choose_device
 from fieldmark.data.photo_table import PhotoTable
@@ -25,11 +24,12 @@ from fieldmark.layers.pooling.global_pooling import CovariancePool
 from fieldmark.member_spec import MemberSpec
 from fieldmark.methods.pooled import PooledMethod
 from fieldmark.methods.settings_base import FitSettings
-from fieldmark.training.frozen.choice_cache import choice_key, remembered_choice
-from fieldmark.training.frozen.choose_head import HeadChoice, choose_head, refit
+from fieldmark.training.frozen.choice_cache import choice_key, remembered_arrays, remembered_choice
+from fieldmark.training.frozen.choose_head import MAX_OUT_OF_FOLD, HeadChoice, choose_head, refit
 from fieldmark.training.frozen.design_matrix import DesignMatrix
+from fieldmark.training.frozen.out_of_fold import out_of_fold_logits
 from fieldmark.training.frozen.single_thread import one_thread_each
-from fieldmark.training.member import TrainedMember
+from fieldmark.training.member import OutOfFold, TrainedMember
 from fieldmark.training.method_graph import MethodGraph
 
 __all__ = ["FrozenBackbone", "FrozenModule", "FrozenPass", "photos_key"]
@@ -37,6 +37,8 @@ __all__ = ["FrozenBackbone", "FrozenModule", "FrozenPass", "photos_key"]
 
 PROJECTION_PHOTOS = 100
 """Photos whose local features give the principal components: 100 x 49 locations for at most 352 channels."""
+
+_CACHED = 2  # views of a photo in the cache: the photo and its mirror image
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class FrozenPass:
         table: Descriptors of `photos`.
         photos: Rows of the photo table that were read.
         choice: Descriptors and regularisation of the head.
+        key: Hash of everything that the choice depends on.
         seconds: Time for reading the photos, without the cross-validation.
     """
 
@@ -55,15 +58,20 @@ class FrozenPass:
     table: FeatureTable
     photos: Ints
     choice: HeadChoice
+    key: str
     seconds: float
 
     @property
     def label(self) -> str:
         return f"{self.backbone.label}, {self.choice.label}"
 
-    def member(self) -> TrainedMember:
-        """Fit the chosen head on all train photos and views, as a method of its own."""
-        return self.backbone.fit_member(self)
+    def member(self, *, calibrates: bool = True) -> TrainedMember:
+        """Fit the chosen head on all learned photos and views, as a method of its own.
+
+        Args:
+            calibrates: Also compute its out-of-fold logits.
+        """
+        return self.backbone.fit_member(self, calibrates=calibrates)
 
 
 class FrozenModule(nn.Module):
@@ -105,6 +113,11 @@ class FrozenBackbone:
         backbone: Name in timm; None for the default.
         image_size: Side in pixels; None for the backbone's own.
         descriptors: Poolings to compute; the principal components of ``cov`` come from a few of the photos.
+        learn_val: Learn from a carved val, too, and know its photos by out-of-fold logits. With more than
+            `MAX_OUT_OF_FOLD` photos, or views that are not cached, val is held out all the same.
+
+    Attributes:
+        learned: Rows of `photos` that the head learns from.
     """
 
     def __init__(
@@ -114,9 +127,13 @@ class FrozenBackbone:
         backbone: str | None,
         image_size: int | None,
         descriptors: Sequence[str],
+        *,
+        learn_val: bool = False,
     ) -> None:
         self.photos = photos
         self.settings = settings
+        joins = learn_val and photos.val_carved and len(photos) <= MAX_OUT_OF_FOLD and settings.test_views <= _CACHED
+        self.learned = np.arange(len(photos)) if joins else photos.positions("train")
         self.device = choose_device(settings.device)
         self.backbone = create_backbone(backbone, image_size=image_size, weights=settings.weights).eval()
         self.preprocess: Preprocess = self.backbone.preprocess(image_size, settings.resize)
@@ -125,6 +142,11 @@ class FrozenBackbone:
             self._fit_projection()
         module = FrozenModule(self.backbone, self.pool)
         self.features = FrozenFeatures(module, self.pool.dims, self.preprocess, device=settings.device)
+
+    @property
+    def learns_val(self) -> bool:
+        """Whether the head learns from the split val, too."""
+        return len(self.learned) > len(self.photos.positions("train"))
 
     @property
     def label(self) -> str:
@@ -141,13 +163,13 @@ class FrozenBackbone:
         return int(counter.get_total_flops()) // 2  # it counts an addition and a multiplication as two
 
     def run(
-        self, candidates: Sequence[tuple[str, ...]], *, photos: Ints | None = None, mirror: bool = True, folds: int = 4
+        self, candidates: Sequence[tuple[str, ...]], *, photos: Ints | None = None, mirror: bool = True, folds: int = 5
     ) -> FrozenPass:
-        """Read photos, then choose among sets of descriptors by cross-validation inside train.
+        """Read photos, then choose among sets of descriptors by cross-validation inside the learned photos.
 
         Args:
             candidates: Sets of descriptors, the simplest first.
-            photos: Only these train photos, for a pilot; train and val for None.
+            photos: Only these learned photos, for a pilot; train and val for None.
             mirror: Also read the mirror images.
             folds: Number of cross-validation folds.
         """
@@ -160,35 +182,39 @@ class FrozenBackbone:
             description=f"reading photos, {self.label}",
         )
         seconds = time.monotonic() - started
-        train = np.flatnonzero(chosen < len(self.photos.positions("train")))
-        labels = self.photos.labels[chosen[train]]
-        groups = np.array(self.photos.groups, dtype=np.int64)[chosen[train]]
+        learned = np.flatnonzero(np.isin(chosen, self.learned))
+        labels = self.photos.labels[chosen[learned]]
+        groups = np.array(self.photos.groups, dtype=np.int64)[chosen[learned]]
         seed, num_classes = self.settings.seed, len(self.photos.classes)
-        key = choice_key(self.features.key, photos_key(self.photos), chosen, groups, tuple(candidates), folds, seed)
+        question = photos_key(self.photos), chosen, learned, groups, tuple(candidates), folds, seed
+        key = choice_key(self.features.key, *question)
         choice = remembered_choice(
-            cache_root() / "choices" / f"{key}.npz",
+            key,
             lambda: choose_head(
-                table, train, labels, groups, candidates, num_classes, folds=folds, seed=seed, device=self.device
+                table, learned, labels, groups, candidates, num_classes, folds=folds, seed=seed, device=self.device
             ),
         )
-        return FrozenPass(self, table, chosen, choice, seconds)
+        return FrozenPass(self, table, chosen, choice, key, seconds)
 
-    def fit_member(self, run: FrozenPass) -> TrainedMember:
+    def fit_member(self, run: FrozenPass, *, calibrates: bool) -> TrainedMember:
         """Fit the head that a pass over train and val chose; see `FrozenPass.member`."""
-        photos, names = self.photos, run.choice.names
-        train, val = photos.positions("train"), photos.positions("val", "calibration")
+        photos, names, learned = self.photos, run.choice.names, self.learned
         num_classes = len(photos.classes)
-        scalings, head = refit(run.table, train, photos.labels[train], run.choice, num_classes, self.device)
+        scalings, head = refit(run.table, learned, photos.labels[learned], run.choice, num_classes, self.device)
         method = PooledMethod(self.backbone, num_classes, poolings=names)
         for name in names:
             method.pool.poolings[name].load_state_dict(self.pool.poolings[name].state_dict())
             method.set_scaling(name, torch.from_numpy(scalings[name].center), scalings[name].scale)
         method.set_head(torch.from_numpy(head.weight), torch.from_numpy(head.bias))
         graph = MethodGraph(method, self.preprocess, device=self.settings.device)
-        views = self.settings.test_views
-        if views <= run.table.views:
+        views, val = self.settings.test_views, photos.positions("val", "calibration")
+        out_of_fold = self._out_of_fold(run) if calibrates or self.learns_val else None
+        if self.learns_val:
+            assert out_of_fold is not None
+            val_logits = out_of_fold.logits[val]
+        elif views <= run.table.views:
             per_view = [head(DesignMatrix(run.table, val, scalings, [view]).read()) for view in range(views)]
-            val_logits: Float32s = np.asarray(np.mean(per_view, axis=0, dtype=np.float32))
+            val_logits = np.asarray(np.mean(per_view, axis=0, dtype=np.float32))
         else:  # corners were not read for training
             val_logits = graph.mean_logits(photos.take(val).records, views)
         spec = MemberSpec(
@@ -208,10 +234,26 @@ class FrozenBackbone:
             spec,
             graph,
             val_logits,
-            fold_logits=run.choice.logits,
-            fold_labels=photos.labels[run.photos[run.choice.positions]],
+            learned_val=self.learns_val,
+            out_of_fold=out_of_fold,
             embed=embed,
         )
+
+    def _out_of_fold(self, run: FrozenPass) -> OutOfFold | None:
+        """Return the out-of-fold logits of the learned photos; None for too many photos, or views not cached."""
+        views, learned = self.settings.test_views, self.learned
+        if views > run.table.views or (run.choice.fold_of < 0).any():
+            return None
+        labels, num_classes = self.photos.labels[learned], len(self.photos.classes)
+
+        def compute() -> dict[str, Float32s | Bools]:
+            found = out_of_fold_logits(
+                run.table, learned, labels, run.choice, num_classes, views=views, device=self.device
+            )
+            return dict(zip(("logits", "known"), found, strict=True))
+
+        held = remembered_arrays(choice_key("out of fold", run.key, views), compute)
+        return OutOfFold(held["logits"], held["known"])
 
     def _fit_projection(self) -> None:
         """Compute the principal components of the local features of a few photos.

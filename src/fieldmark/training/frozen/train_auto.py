@@ -185,13 +185,15 @@ def _pilot(search: _Search, ensemble: BackboneEnsemble, frozen: FrozenBackbone) 
 
 def _backbone(search: _Search, candidate: _Candidate) -> FrozenBackbone:
     names = sorted({name for names in CANDIDATES for name in names})
-    return FrozenBackbone(search.photos, search.settings, candidate.backbone, candidate.image_size, names)
+    backbone, size = candidate.backbone, candidate.image_size
+    # a fine-tune needs val photos that no member learned from
+    return FrozenBackbone(search.photos, search.settings, backbone, size, names, learn_val=not search.patient)
 
 
 def _known_accuracy(photos: PhotoTable, ensemble: BackboneEnsemble) -> float:
     """Return the cross-validated accuracy, or that on val if it is far lower: val may show another place or day."""
     count = len(photos.positions("val"))
-    if not count or ensemble.accuracy < GOOD_ENOUGH:
+    if not count or ensemble.accuracy < GOOD_ENOUGH or ensemble.learns_val:
         return ensemble.accuracy
     on_val = top1_on_val(photos, ensemble.members)
     error = np.sqrt(max(ensemble.accuracy * (1.0 - ensemble.accuracy), 1e-4) / count)

@@ -18,9 +18,12 @@ logger = logging.getLogger(__name__)
 def train_linear_probe(
     photos: PhotoTable, settings: LinearProbe.Settings, run_dir: Path, *, resume: bool = False
 ) -> Trained:
-    """Fit on train; cross-validation inside train chooses the regularisation. It takes seconds: nothing is resumed."""
-    training = photos.for_training()
-    backbone = FrozenBackbone(training, settings, settings.backbone, settings.image_size, settings.poolings)
+    """Fit on train, and on val where it was carved; cross-validation inside them chooses the regularisation.
+
+    It takes seconds: nothing is resumed.
+    """
+    training, size = photos.for_training(), settings.image_size
+    backbone = FrozenBackbone(training, settings, settings.backbone, size, settings.poolings, learn_val=True)
     run = backbone.run([settings.poolings], folds=settings.folds)
     step = f"{run.label}: {run.choice.accuracy:.3f} by cross-validation"
     logger.info(f"  {step}")

@@ -108,7 +108,7 @@ def probed_method(photos: PhotoTable, settings: GradientSettings) -> Method:
     poolings = tuple(options["poolings"])
     frozen = FrozenBackbone(photos.for_training(), settings, settings.backbone, settings.image_size, poolings)
     run = frozen.run([poolings])
-    method = run.member().graph.method
+    method = run.member(calibrates=False).graph.method
     assert isinstance(method, PooledMethod)
     with torch.no_grad():
         method.head.weight.mul_(settings.probe_start)
