@@ -44,10 +44,17 @@ def test_the_folder_may_be_an_option(option: str, tmp_path: Path) -> None:
     result = CliRunner().invoke(app, [option, str(tmp_path / "birds"), *options])
     assert result.exit_code == 0
     assert (tmp_path / "birds" / "field_marks.json").is_file()
-    for wrong in ([], [str(tmp_path / "a"), option, str(tmp_path / "b")]):
-        result = CliRunner().invoke(app, [*wrong, *options])
-        assert result.exit_code == 2
-        assert "synth needs one folder to write" in result.output
+    result = CliRunner().invoke(app, [str(tmp_path / "a"), option, str(tmp_path / "b"), *options])
+    assert result.exit_code == 2
+    assert "synth writes one folder" in result.output
+
+
+def test_the_folder_has_a_default_that_overwrites_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("synth-birds", "synth-birds-2"):
+        result = CliRunner().invoke(app, ["--classes", "2", "--per-class", "4", "--size", "64"])
+        assert result.exit_code == 0
+        assert (tmp_path / name / "field_marks.json").is_file()
 
 
 def test_errors_come_as_one_sentence(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fieldmark.cli.data_options import DropLabelOption, GroupColOption, LabelColOption, PathColOption
+from fieldmark.cli.default_out import default_out
 
 if TYPE_CHECKING:
     from fieldmark.evaluation.comparison import Comparison
@@ -19,8 +20,13 @@ __all__ = ["compare"]
 def compare(
     data: Annotated[Path, typer.Argument(help="A folder of class folders, a CSV, or a known data set.")],
     out: Annotated[
-        Path, typer.Option("--out", "--output", help="Folder for the runs and the result; give it again to continue.")
-    ],
+        Path | None,
+        typer.Option(
+            "--out",
+            "--output",
+            help="Folder for the runs and the result; give it again to continue. DATA-comparison if left out.",
+        ),
+    ] = None,
     methods: Annotated[
         str | None,
         typer.Option(help="Separated by commas: name, name[key=value,...] or label:name[...]; all methods by default."),
@@ -52,6 +58,7 @@ def compare(
         require_place(markdown)
     photos = read_named(data, path_col, label_col, group_col, drop_label)
     assert photos is not None
+    out = out or default_out(data, "-comparison")
     try:
         result = run(
             photos,

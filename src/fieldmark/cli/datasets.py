@@ -8,10 +8,12 @@ from typing import Annotated
 
 import typer
 
+from fieldmark.cli.verb import Verb, VerbGroup
+
 __all__ = ["datasets"]
 
 datasets = typer.Typer(
-    help="List the data sets that Fieldmark recognizes, or download one.", invoke_without_command=True
+    help="List the data sets that Fieldmark recognizes, or download one.", invoke_without_command=True, cls=VerbGroup
 )
 
 
@@ -21,7 +23,7 @@ def _default(context: typer.Context) -> None:
         list_known()
 
 
-@datasets.command("list")
+@datasets.command("list", cls=Verb)
 def list_known(
     json_output: Annotated[
         bool, typer.Option("--json", help="Print one JSON object for each layout to stdout.")
@@ -40,7 +42,7 @@ def list_known(
             console.print(f"{name:18} {how:8} {reader.about}", markup=False)
 
 
-@datasets.command("fetch")
+@datasets.command("fetch", cls=Verb)
 def fetch_one(
     name: Annotated[str, typer.Argument(help="A name that 'fieldmark datasets list' shows.")],
     root: Annotated[Path, typer.Option(help="Folder to download into.")] = Path("data"),

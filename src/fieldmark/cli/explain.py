@@ -8,13 +8,20 @@ from typing import Annotated
 
 import typer
 
+from fieldmark.cli.default_out import default_out
+
 __all__ = ["explain"]
 
 
 def explain(
     model: Annotated[Path, typer.Argument(help="A model folder.")],
     image: Annotated[Path, typer.Argument(help="A photo.")],
-    out: Annotated[Path, typer.Option("--out", "--output", help="Folder to write the pictures and explain.json into.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "--output", help="Folder for the pictures and explain.json; IMAGE-explained if left out."
+        ),
+    ] = None,
     against: Annotated[
         str | None, typer.Option(metavar="CLASS", help="Compare the winner with this class; the runner-up if left out.")
     ] = None,
@@ -26,6 +33,7 @@ def explain(
     from fieldmark.progress import say
     from fieldmark.recognizer.inputs import to_image
 
+    out = out or default_out(image, "-explained")
     check_explanation_folder(out)
     found = Recognizer(model).explain(image, against)
     files = write_evidence(found, to_image(image), out)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fieldmark.cli.default_out import default_out
+
 if TYPE_CHECKING:
     from fieldmark.export.export_onnx import ExportReport
 
@@ -15,7 +17,9 @@ __all__ = ["export"]
 
 def export(
     model: Annotated[Path, typer.Argument(help="A model folder.")],
-    out: Annotated[Path, typer.Option("--out", "--output", help="The file to write, FILE.onnx.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "--output", help="The file to write, FILE.onnx; MODEL.onnx if left out.")
+    ] = None,
     int8: Annotated[
         bool, typer.Option("--int8", help="Quantise the backbones and report the cost in accuracy.")
     ] = False,
@@ -26,6 +30,7 @@ def export(
     """Write one ONNX file that answers like the model, and compare the two on val photos."""
     from fieldmark.api import Recognizer
 
+    out = out or default_out(model, ".onnx")
     _print(Recognizer(model).export(out, int8=int8, data=data), int8)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fieldmark.cli.data_options import DropLabelOption, GroupColOption, LabelColOption, PathColOption
+from fieldmark.cli.default_out import default_out
 
 if TYPE_CHECKING:
     from fieldmark.artifact.manifest import Manifest
@@ -18,7 +19,9 @@ __all__ = ["fit"]
 
 def fit(
     data: Annotated[Path | None, typer.Argument(help="A folder of class folders, a CSV, or a known data set.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", "--output", help="The model folder to write.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "--output", help="The model folder to write; DATA-model if left out.")
+    ] = None,
     method: Annotated[str | None, typer.Option(help="One of the methods below; auto by default.")] = None,
     backbone: Annotated[str | None, typer.Option(help="Any timm model; lite0 and lite2 need no internet.")] = None,
     image_size: Annotated[int | None, typer.Option(help="Side in pixels that the network sees.")] = None,
@@ -74,8 +77,9 @@ def fit(
             read_named(data, path_col, label_col, group_col, drop_label), method, options, recipe, overrides or ()
         )
         return
-    if data is None or out is None:
-        raise typer.BadParameter("fit needs DATA and --out; only --dry-run needs neither")
+    if data is None:
+        raise typer.BadParameter("fit needs DATA; only --dry-run does without")
+    out = out or default_out(data, "-model")
     try:
         photos = read_named(data, path_col, label_col, group_col, drop_label)
         assert photos is not None

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from fieldmark.cli.data_options import DropLabelOption, GroupColOption, LabelColOption, PathColOption
+from fieldmark.cli.default_out import default_out
 
 __all__ = ["guide"]
 
@@ -16,7 +17,9 @@ def guide(
     model: Annotated[Path, typer.Argument(help="A model folder.")],
     data: Annotated[Path | None, typer.Argument(help="A data set; the model's own if left out.")] = None,
     *,
-    out: Annotated[Path, typer.Option("--out", "--output", help="HTML file to write.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "--output", help="HTML file to write; MODEL-guide.html if left out.")
+    ] = None,
     pairs: Annotated[int, typer.Option(min=0, help="Number of look-alike pairs to show with their photos.")] = 40,
     photos: Annotated[int, typer.Option(min=1, help="Number of photos of each class of a pair to explain.")] = 8,
     path_col: PathColOption = None,
@@ -30,6 +33,7 @@ def guide(
     from fieldmark.cli.data_options import read_named
     from fieldmark.progress import say
 
+    out = out or default_out(model, "-guide.html")
     records = read_named(data, path_col, label_col, group_col, drop_label)
     written = Recognizer(model).guide(out, records, pairs=pairs, photos=photos, test=test)
     size = out.stat().st_size / 1e6

@@ -27,6 +27,7 @@ from fieldmark.cli.fit import fit
 from fieldmark.cli.guide import guide
 from fieldmark.cli.library_messages import log_library_warnings
 from fieldmark.cli.methods import ListsMethods, methods
+from fieldmark.cli.option_defaults import PREFIX, read_defaults
 from fieldmark.cli.plan import plan
 from fieldmark.cli.predict import predict
 from fieldmark.cli.search import search
@@ -117,8 +118,9 @@ def main() -> None:
     set_verbosity("info")
     log_library_warnings()
     try:
+        defaults = read_defaults(lambda: typer.main.get_command(app))
         with _sigterm_interrupts():
-            app()
+            app(auto_envvar_prefix=PREFIX, default_map=defaults)
     except FieldmarkError as error:
         console.print(f"fieldmark: {error}", markup=False, soft_wrap=True)
         sys.exit(2)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from fieldmark.cli.default_out import default_out
 from fieldmark.progress import say
 
 __all__ = ["synth"]
@@ -14,7 +15,10 @@ __all__ = ["synth"]
 
 def synth(
     out: Annotated[
-        Path | None, typer.Argument(help="Folder to write; it must be new or empty.", metavar="OUT", show_default=False)
+        Path | None,
+        typer.Argument(
+            help="Folder to write; new or empty; synth-birds if left out.", metavar="OUT", show_default=False
+        ),
     ] = None,
     output: Annotated[Path | None, typer.Option("--out", "--output", help="The same as OUT.")] = None,
     classes: Annotated[int, typer.Option(help="Number of species, 2 to 400.")] = 8,
@@ -28,9 +32,9 @@ def synth(
     """Draw a data set of look-alike birds with known field marks."""
     from fieldmark_synth import synthesize
 
-    folder = out or output
-    if folder is None or (out and output):
-        raise typer.BadParameter("synth needs one folder to write, as OUT or as --out OUT")
+    if out and output:
+        raise typer.BadParameter("synth writes one folder: give OUT or --out OUT, not both")
+    folder = out or output or default_out(Path("synth"), "-birds")
     records = synthesize(folder, classes, per_class, layout, seed, size)
     say(f"drew {len(records):,} pictures of {len(records.classes)} species in {folder}")
     say(f"what separates each pair of species is listed in {folder / 'field_marks.json'}")

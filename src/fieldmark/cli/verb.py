@@ -52,22 +52,34 @@ def with_verbosity(verb: Callable[..., None]) -> Callable[..., None]:
 
 
 class Verb(TyperCommand):
-    """A command whose help shows no type for flags."""
+    """A command whose help shows no type for flags, and whose options have environment variables."""
 
     def get_params(self, ctx: Any) -> list[Any]:
-        return _without_types(super().get_params(ctx))
+        return _completed(super().get_params(ctx), ctx)
 
 
 class VerbGroup(TyperGroup):
-    """A group of commands whose help shows no type for flags."""
+    """A group of commands whose help shows no type for flags, and whose options have environment variables."""
 
     def get_params(self, ctx: Any) -> list[Any]:
-        return _without_types(super().get_params(ctx))
+        return _completed(super().get_params(ctx), ctx)
 
 
-def _without_types(params: Sequence[Any]) -> list[Any]:
-    """Typer prints ``<bool>`` behind each flag that has no metavar of its own."""
+def _completed(params: Sequence[Any], ctx: Any) -> list[Any]:
+    """Remove the ``<bool>`` that typer prints behind flags, and name the environment variable of each option.
+
+    The variable is named after the option, ``FIELDMARK_PREDICT_JSON`` for ``--json``; click would take the name of the
+    Python parameter.
+    """
     for param in params:
         if getattr(param, "is_flag", False) and param.metavar is None:
             param.metavar = ""
+        if not ctx.auto_envvar_prefix or param.envvar is not None:
+            continue
+        param.show_envvar = False  # a line for each option would hide the help
+        long = next((text for text in param.opts if text.startswith("--")), None)
+        if long in ("--help", "--version"):
+            param.allow_from_autoenv = False
+        elif long:
+            param.envvar = f"{ctx.auto_envvar_prefix}_{long[2:].replace('-', '_').upper()}"
     return list(params)
