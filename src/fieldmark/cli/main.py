@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -124,6 +125,15 @@ def main() -> None:
     except FieldmarkError as error:
         console.print(f"fieldmark: {error}", markup=False, soft_wrap=True)
         sys.exit(2)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in _left_out():
+            raise
+        advice = "a small install leaves it out; run 'pip install fieldmark' for all commands"
+        console.print(
+            f"fieldmark: this command needs the package {missing}, but {advice}", markup=False, soft_wrap=True
+        )
+        sys.exit(2)
     except OSError as error:
         if error.errno not in _CANNOT_WRITE:
             raise
@@ -133,6 +143,16 @@ def main() -> None:
         if ended.code == _INTERRUPTED:  # typer turns Ctrl-C into this code
             console.print("fieldmark: interrupted; no half-written files were left", markup=False)
         raise
+
+
+def _left_out() -> set[str]:
+    """Import names of the package's own dependencies."""
+    from importlib.metadata import requires
+
+    names = {
+        re.split(r"[^\w.-]", text, maxsplit=1)[0] for text in requires("fieldmark") or () if "extra ==" not in text
+    }
+    return {{"scikit-learn": "sklearn", "pillow": "PIL"}.get(name, name.replace("-", "_")) for name in names}
 
 
 @contextmanager
