@@ -82,7 +82,8 @@ def test_metrics_are_json() -> None:
         "num_images", "top1_accuracy", "top1_interval", "top5_accuracy", "mean_class_accuracy", "macro_f1", "ece",
         "nll", "set_coverage", "set_size", "confused_pairs", "set_level", "set_score",
         "set_calibration_photos", "set_macro_coverage",
-        "set_coverage_by_class", "set_coverage_by_size", "accuracy_by_rank", "hierarchical_error", "back_off",
+        "set_coverage_by_class", "set_coverage_by_size", "set_size_by_class", "accuracy_by_rank", "hierarchical_error",
+        "back_off",
     }  # fmt: skip
     assert set(content["confused_pairs"][0]) == {"first", "second", "first_as_second", "second_as_first", "rate"}
 

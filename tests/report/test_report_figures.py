@@ -12,7 +12,6 @@ from fieldmark.evaluation.intervals import bootstrap_interval, class_means, macr
 from fieldmark.evaluation.label_suspects import find_suspects
 from fieldmark.evaluation.labelled_predictions import Predictions
 from fieldmark.evaluation.reliability import reliability_bins
-from fieldmark.report.evaluation.class_table import class_rows
 from fieldmark.report.page import embedded_json
 
 
@@ -65,16 +64,6 @@ def test_the_bins_are_those_of_the_calibration_error(predictions: Predictions) -
     gaps = sum(one.photos * abs(one.accuracy.value - one.confidence) for one in bins)
     assert gaps / 200 == pytest.approx(expected_calibration_error(predictions.probabilities, predictions.labels))
     assert sum(one.photos for one in bins) == 200
-
-
-def test_class_rows_start_with_the_lowest_accuracy(predictions: Predictions) -> None:
-    rows = class_rows(predictions, "abcd", {"a": 0.5})
-    assert [row.accuracy.value for row in rows] == sorted(row.accuracy.value for row in rows)
-    assert sum(row.photos for row in rows) == 200
-    for row in rows:
-        wrong = (predictions.labels == "abcd".index(row.name)) & (predictions.predicted != predictions.labels)
-        assert sum(times for _, times in row.confused_with) == wrong.sum()
-        assert row.set_coverage == (0.5 if row.name == "a" else None)
 
 
 def test_mistakes_come_by_falling_confidence(predictions: Predictions) -> None:

@@ -46,6 +46,9 @@ def evaluate(
     ] = False,
     stress_photos: Annotated[int, typer.Option(min=1, help="Number of photos for --stress.")] = 200,
     report: Annotated[Path | None, typer.Option(help="HTML page to write: figures, mistakes and every photo.")] = None,
+    per_class: Annotated[
+        Path | None, typer.Option(help="CSV to write, one row for each class: recall, precision, F1, sets, confusion.")
+    ] = None,
     path_col: PathColOption = None,
     label_col: LabelColOption = None,
     group_col: GroupColOption = None,
@@ -75,6 +78,9 @@ def evaluate(
         raise SettingError("--open-set measures unseen classes: leave out --rows, --stress, --retrieval and --oracle")
     if rows is not None:
         require_place(rows)
+    if per_class is not None:
+        _demand_answers("--per-class", retrieval, oracle, open_set and report is None)
+        require_place(per_class)
     if report is not None:
         _demand_report(report, bool(retrieval or oracle))
     recognizer = load(model, device=device)
@@ -99,11 +105,28 @@ def evaluate(
         evaluation = _write_report(report, evaluation, recognizer, photos, open_set)
     if json_output:
         typer.echo(json.dumps(evaluation.to_dict(), ensure_ascii=False))
+    if per_class is not None:
+        _write_classes(evaluation, recognizer, per_class)
     _write_rows(evaluation, recognizer, rows, _beside(model, split))
     for position, reason in sorted(evaluation.scores.errors.items()):
         say(f"not read: {evaluation.records[position].path}: {reason}")
     if evaluation.scores.errors:
         raise typer.Exit(1)
+
+
+def _demand_answers(option: str, retrieval: bool, oracle: str | None, only_open_set: bool) -> None:
+    from fieldmark.errors import SettingError
+
+    if retrieval or oracle or only_open_set:
+        raise SettingError(f"{option} needs answers for single photos: leave out --retrieval, --oracle and --open-set")
+
+
+def _write_classes(evaluation: Evaluation, recognizer: Recognizer, out: Path) -> None:
+    from fieldmark.evaluation.class_table import class_rows, write_class_table
+    from fieldmark.progress import say
+
+    write_class_table(class_rows(evaluation.predictions, recognizer.classes, evaluation.metrics), out)
+    say(f"one row for each class: {out}")
 
 
 def _demand_report(out: Path, without_answers: bool) -> None:

@@ -99,6 +99,7 @@ def set_figures(sets: Bools, labels: Ints, classes: Sequence[str]) -> dict[str, 
         "set_size": float(sizes.mean()),
         "set_coverage_by_class": by_class,
         "set_coverage_by_size": tuple(by_size),
+        "set_size_by_class": {classes[label]: float(sizes[labels == label].mean()) for label in np.unique(labels)},
     }
 
 

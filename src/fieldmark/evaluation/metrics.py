@@ -54,6 +54,7 @@ class Metrics:
         set_macro_coverage: Mean over the classes of the coverage of their photos' sets.
         set_coverage_by_class: Class -> coverage of its photos' sets; the target holds for all photos together only.
         set_coverage_by_size: Coverage by size of the set.
+        set_size_by_class: Class -> mean size of its photos' sets.
         accuracy_by_rank: Rank -> accuracy at that rank, the class first; empty without a taxonomy.
         hierarchical_error: Mean number of ranks from the predicted class up to an ancestor of the true class.
         back_off: Accuracy of backed-off answers; None without a target accuracy.
@@ -76,6 +77,7 @@ class Metrics:
     set_macro_coverage: float | None = None
     set_coverage_by_class: dict[str, float] = field(default_factory=dict)
     set_coverage_by_size: tuple[SizeShare, ...] = ()
+    set_size_by_class: dict[str, float] = field(default_factory=dict)
     accuracy_by_rank: dict[str, float] = field(default_factory=dict)
     hierarchical_error: float | None = None
     back_off: BackOff | None = None

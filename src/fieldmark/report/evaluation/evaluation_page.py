@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fieldmark.data.relative_path import relative_path
+from fieldmark.evaluation.class_table import class_rows
 from fieldmark.evaluation.label_suspects import Suspect, find_suspects
 from fieldmark.evaluation.result import Evaluation
 from fieldmark.evaluation.review_plan import MIN_PHOTOS, Costs, ReviewPlan, plan_review
 from fieldmark.evaluation.stress import UNITS
 from fieldmark.recognizer.predictor import Predictor
-from fieldmark.report.evaluation.class_table import class_rows
 from fieldmark.report.evaluation.headline import headlines
 from fieldmark.report.evaluation.pictures import pair_views, suspect_views
 from fieldmark.report.page import chart, embedded_json, model_facts, write_page
@@ -38,7 +38,8 @@ def write_report(evaluation: Evaluation, recognizer: Predictor, out: Path) -> No
     """
     metrics, predictions = evaluation.metrics, evaluation.predictions
     suspects = find_suspects(predictions)
-    rows = class_rows(predictions, recognizer.classes, metrics.set_coverage_by_class)
+    rows = [row for row in class_rows(predictions, recognizer.classes, metrics) if row.photos]
+    rows.sort(key=lambda row: (row.recall.value, -row.photos, row.name))
     stress = evaluation.stress
     write_page(
         out,
