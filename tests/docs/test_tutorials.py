@@ -33,7 +33,7 @@ def test_a_tutorial_prints_what_its_page_shows(page: Path, tmp_path: Path, monke
     shown = re.findall(
         r"```python\n(.*?)```\n\n(?:```text\n(.*?)```\n)?", page.read_text(encoding="utf-8"), flags=re.DOTALL
     )
-    ran = nbclient.execute(notebook(page), timeout=300, resources={"metadata": {"path": str(tmp_path)}})
+    ran = nbclient.execute(notebook(page), cwd=str(tmp_path), timeout=600)
     cells = [cell for cell in ran.cells if cell.cell_type == "code"]
     assert [cell.source for cell in cells] == [code.rstrip() for code, _ in shown]
     assert all(expected for _, expected in shown), "every cell of a page shows what it prints"

@@ -1,7 +1,8 @@
 """Split conformal prediction: prediction sets that contain the correct class with a stated coverage.
 
-LAC is the default score: it gave the smallest sets on every data set that was measured (``docs/trust.md``). A model
-keeps the sorted scores of its calibration photos, so that any coverage can be asked for later.
+LAC is the default score: it gave the smallest sets on every data set that was measured
+(``docs/research/prediction_sets.md``). A model keeps the sorted scores of its calibration photos, so that any coverage
+can be asked for later.
 """
 
 from __future__ import annotations
