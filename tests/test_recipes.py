@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fieldmark.backbones.map_choice import parse_map_choice
 from fieldmark.errors import SettingError
 from fieldmark.recipe import build_settings, recipe_dataset, settings_class
 
@@ -47,7 +48,8 @@ def test_the_backbones_exist() -> None:
     for path in RECIPES:
         backbone = build_settings(recipe=path).backbone
         assert backbone is not None
-        assert backbone in timm.list_pretrained(backbone.split(".")[0] + "*"), path.name
+        name = parse_map_choice(backbone).name
+        assert name in timm.list_pretrained(name.split(".")[0] + "*"), path.name
 
 
 def test_an_unknown_key_of_the_data_set_is_refused(tmp_path: Path) -> None:

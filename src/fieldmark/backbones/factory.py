@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from fieldmark.backbones.bundled import BUNDLED, DEFAULT_BACKBONE, load_bundled_weights
+from fieldmark.backbones.map_choice import MapChoice, cut_after, layers_of_step, parse_map_choice, stage_info
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.errors import SettingError, unknown_name
 
 __all__ = ["Backbone", "create_backbone", "resolve_name"]
+
+_DILATED_STEPS = (8, 16, 32)
+"""Steps in pixels that timm can give the last map of many networks by dilation."""
 
 _SHORT_NAMES = {"efficientnet_lite0": "tf_efficientnet_lite0", "efficientnet_lite2": "tf_efficientnet_lite2"}
 _SHORT_NAMES |= {"lite0": "tf_efficientnet_lite0", "lite2": "tf_efficientnet_lite2"}
@@ -23,7 +28,8 @@ class Backbone(nn.Module):
     """A timm model without its classifier.
 
     Attributes:
-        name: timm's name of the model.
+        name: timm's name of the model, and the maps that are read; see `parse_map_choice`.
+        layers: Names of the layers that are read, the finest first; empty for the last map.
         channels: C of the feature map.
         local_channels: Channels of the map that `local_map` returns.
         native_size: Image side that the weights were trained with.
@@ -31,10 +37,13 @@ class Backbone(nn.Module):
         reduction: Pixels of the image for one step on the feature map.
     """
 
-    def __init__(self, name: str, model: nn.Module, image_size: int | None = None) -> None:
+    def __init__(
+        self, name: str, model: nn.Module, image_size: int | None = None, layers: tuple[str, ...] = ()
+    ) -> None:
         super().__init__()
         self.name = name
         self.model = model
+        self.layers = layers
         config: dict[str, Any] = model.pretrained_cfg  # type: ignore[assignment]
         self.config = {key: config[key] for key in ("input_size", "mean", "std", "interpolation")}
         self.native_size = int(config["input_size"][-1])
@@ -43,11 +52,16 @@ class Backbone(nn.Module):
             side = self.built_size = image_size or self.native_size
             was_training = model.training
             model.eval()
-            local, last = self.maps(torch.zeros(1, 3, side, side))
+            images = torch.zeros(1, 3, side, side)
+            local, last = self.maps(images)
+            self.layer_channels = [each.shape[1] for each in self.layer_maps(images)] if layers else []
             model.train(was_training)
         self.channels = last.shape[1]
         self.local_channels = local.shape[1]
-        self.reduction = _reduction(model, side / last.shape[-1])
+        self.reduction = round(side / last.shape[-1]) if layers else _reduction(model, side / last.shape[-1])
+
+    def extra_repr(self) -> str:
+        return f"layers={self.layers}" if self.layers else ""
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the feature map (B, C, H, W) of normalised images (B, 3, S, S)."""
@@ -72,14 +86,34 @@ class Backbone(nn.Module):
 
     def local_map(self, images: Tensor) -> Tensor:
         """Return the narrow map of `maps`, (B, C', H, W), without computing the final one."""
+        if self.layers:
+            return self.layer_maps(images)[-1]
         if self._widens:
             local: Tensor = self.model.blocks(self.model.bn1(self.model.conv_stem(images)))  # type: ignore[operator]
             return local
         return _as_map(self.model, self.model.forward_features(images))  # type: ignore[operator]
 
+    def layer_maps(self, images: Tensor) -> list[Tensor]:
+        """Return the maps of `layers`, (B, C_i, H_i, W_i)."""
+        seen: dict[str, Tensor] = {}
+
+        def keep(name: str) -> Any:
+            return lambda _layer, _inputs, output: seen.__setitem__(name, output)
+
+        hooks = [self.model.get_submodule(name).register_forward_hook(keep(name)) for name in self.layers]
+        try:
+            self.model.forward_features(images)  # type: ignore[operator]
+        finally:
+            for hook in hooks:
+                hook.remove()
+        widths = {stage["module"]: int(stage["num_chs"]) for stage in stage_info(self.model)}
+        return [_as_map(self.model, seen[name], widths.get(name)) for name in self.layers]
+
     @property
     def _widens(self) -> bool:
-        return all(hasattr(self.model, name) for name in ("conv_stem", "bn1", "blocks", "conv_head", "bn2"))
+        return not self.layers and all(
+            hasattr(self.model, name) for name in ("conv_stem", "bn1", "blocks", "conv_head", "bn2")
+        )
 
     @property
     def reads_one_size(self) -> bool:
@@ -162,9 +196,15 @@ class Backbone(nn.Module):
         )
 
 
-def _as_map(model: nn.Module, features: Tensor) -> Tensor:
-    """Return the output of timm's forward_features as (B, C, H, W), from a map, an NHWC map or tokens."""
-    channels = int(model.num_features)  # type: ignore[arg-type]
+def _as_map(model: nn.Module, features: Tensor, channels: int | None = None) -> Tensor:
+    """Return the output of timm's layers as (B, C, H, W), from a map, an NHWC map or tokens.
+
+    Args:
+        model: A timm model.
+        features: The output of a layer.
+        channels: C, by which an NHWC map is recognised; that of the last layer by default.
+    """
+    channels = int(model.num_features) if channels is None else channels  # type: ignore[arg-type]
     if features.ndim == 3:  # (B, tokens, C) of a vision transformer
         tokens = features[:, int(getattr(model, "num_prefix_tokens", 0)) :]
         side = math.isqrt(int(tokens.shape[1]))  # the tracing exporter needs a Python number
@@ -179,18 +219,18 @@ def _as_map(model: nn.Module, features: Tensor) -> Tensor:
 
 
 def resolve_name(name: str | None) -> str:
-    """Return timm's name for a backbone name or its short form; the default for None.
+    """Return timm's name for a backbone name or its short form, with the maps that are read; the default for None.
 
     Raises:
         SettingError: timm has no such model.
     """
     import timm
 
-    full = _SHORT_NAMES.get(name or DEFAULT_BACKBONE, name or DEFAULT_BACKBONE)
-    base = full.split(".")[0]
-    if not timm.is_model(base):
+    choice = parse_map_choice(name or DEFAULT_BACKBONE)
+    full = _SHORT_NAMES.get(choice.name, choice.name)
+    if not timm.is_model(full.split(".")[0]):
         raise unknown_name("backbone", full, timm.list_models())
-    return full
+    return str(replace(choice, name=full))
 
 
 def create_backbone(
@@ -203,7 +243,8 @@ def create_backbone(
     """Build a backbone by timm's name.
 
     Args:
-        name: Any timm model; EfficientNet-Lite0 for None. ``lite0`` and ``lite2`` are short names.
+        name: Any timm model; EfficientNet-Lite0 for None. ``lite0`` and ``lite2`` are short names. ``NAME@16`` or
+            ``NAME@LAYER`` chooses the map that is read; see `parse_map_choice`.
         image_size: Side of the images; position embeddings of vision transformers are interpolated to it.
         pretrained: Load ImageNet weights: packaged ones for the Lite models, otherwise timm's download or cache.
         weights: A safetensors or .pth file with timm's state dict to load instead.
@@ -211,16 +252,15 @@ def create_backbone(
         Raises:
             SettingError: timm has no such model, or its weights cannot be loaded.
     """
-    import timm
-
-    full = resolve_name(name)
+    choice = parse_map_choice(resolve_name(name))
+    full = choice.name
     bundled = full in BUNDLED and weights is None
     fetch = pretrained and not bundled and weights is None
     options: dict[str, Any] = {"checkpoint_path": str(weights)} if weights else {}
     if image_size and _takes_size(full):
         options["img_size"] = image_size
     try:
-        model = timm.create_model(full, pretrained=fetch, **options)
+        model = _create_model(choice, pretrained=fetch, **options)
     except Exception as error:
         raise SettingError(
             f"the weights of backbone '{full}' could not be loaded ({_first_line(error)}); give a file with "
@@ -228,14 +268,31 @@ def create_backbone(
         ) from error
     if bundled and pretrained:
         load_bundled_weights(model, full)
+    if choice.step:
+        choice = replace(choice, layers=layers_of_step(model, choice))
+    if choice.layers:
+        cut_after(model, choice)
     _drop_classifier(model)
     try:
-        return Backbone(full, model, image_size)
+        return Backbone(resolve_name(name), model, image_size, choice.layers)
     except (AssertionError, RuntimeError, ValueError) as error:
         raise SettingError(
             f"backbone '{full}' cannot read images of {image_size or 'its own'} pixels ({_first_line(error)}); "
             f"choose another image_size or leave it out"
         ) from error
+
+
+def _create_model(choice: MapChoice, **options: Any) -> nn.Module:
+    """Build a timm model; one that can be dilated keeps all its stages at the step of the choice."""
+    import timm
+
+    if choice.step in _DILATED_STEPS:
+        try:
+            return timm.create_model(choice.name, output_stride=choice.step, **options)
+        except (TypeError, AssertionError, KeyError) as error:
+            if "output_stride" not in str(error) and not isinstance(error, AssertionError):
+                raise
+    return timm.create_model(choice.name, **options)
 
 
 def _drop_classifier(model: nn.Module) -> None:

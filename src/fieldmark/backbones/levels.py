@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor
 
 from fieldmark.backbones.factory import Backbone
+from fieldmark.backbones.map_choice import stage_info
 from fieldmark.errors import SettingError
 
 __all__ = ["feature_levels", "level_channels"]
@@ -15,10 +14,13 @@ __all__ = ["feature_levels", "level_channels"]
 def feature_levels(backbone: Backbone, images: Tensor, count: int) -> list[Tensor]:
     """Return the maps after the last `count` stages, (B, C_i, H_i, W_i), the finest first.
 
-    The last one is that of `Backbone.local_map`. Vision transformers return the maps of their last blocks, all on one
-    grid. The model's final norm is applied to every map that it fits: to all of a vision transformer, to the last one
-    of a network whose stages differ in channels.
+    A backbone whose name lists layers returns the last `count` of these. The last map is that of `Backbone.local_map`.
+    Vision transformers return the maps of their last blocks, all on one grid. The model's final norm is applied to
+    every map that it fits: to all of a vision transformer, to the last one of a network whose stages differ in
+    channels.
     """
+    if backbone.layers:
+        return backbone.layer_maps(images)[-count:]
     maps: list[Tensor] = backbone.model.forward_intermediates(  # type: ignore[operator]
         images, indices=count, intermediates_only=True, norm=True
     )
@@ -31,7 +33,14 @@ def level_channels(backbone: Backbone, count: int) -> list[int]:
     Raises:
         SettingError: The model has fewer stages.
     """
-    known: list[dict[str, Any]] = list(getattr(backbone.model, "feature_info", ()))
+    if backbone.layers:
+        if len(backbone.layers) < count:
+            raise SettingError(
+                f"the backbone '{backbone.name}' names {len(backbone.layers)} layers, but {count} levels are needed: "
+                "name more layers or set fewer levels"
+            )
+        return backbone.layer_channels[-count:]
+    known = stage_info(backbone.model)
     if len(known) < count or not hasattr(backbone.model, "forward_intermediates"):
         raise SettingError(
             f"the backbone '{backbone.name}' has maps of {len(known)} stages, but {count} levels are needed: "

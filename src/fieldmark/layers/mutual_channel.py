@@ -36,7 +36,7 @@ class ClassChannels(nn.Module):
         sizes = torch.full((num_classes,), size)
         sizes[num_classes - larger :] += 1
         last = sizes.cumsum(0) - 1  # (K,)
-        slots = torch.arange(int(sizes.max()))
+        slots = torch.arange(size + bool(larger))
         # (K, X); a smaller group repeats its last channel, which changes no maximum.
         groups = torch.minimum((last - sizes + 1)[:, None] + slots, last[:, None])
         self.channels = channels

@@ -39,7 +39,9 @@ class FitSettings(BaseModel):
     """Whether an interrupted fit can go on from its checkpoints."""
 
     method: str = Field(description="name of the method")
-    backbone: str | None = Field(None, description="any timm model; EfficientNet-Lite0 by default")
+    backbone: str | None = Field(
+        None, description="any timm model; EfficientNet-Lite0 by default; NAME@16 or NAME@LAYER chooses the map"
+    )
     weights: Path | None = Field(None, description="file with the backbone's weights instead of the packaged ones")
     image_size: int | None = Field(None, ge=32, le=2048, description="side in pixels; the backbone's own by default")
     resize: Literal["crop", "squash", "pad"] = Field("crop", description="how a photo becomes a square")

@@ -12,6 +12,7 @@ import numpy as np
 from fieldmark.arrays import Ints
 from fieldmark.backbones.bundled import BUNDLED
 from fieldmark.backbones.factory import resolve_name
+from fieldmark.backbones.map_choice import parse_map_choice
 from fieldmark.data.photo_table import PhotoTable
 from fieldmark.methods.auto import Auto
 from fieldmark.methods.fine_tune import FineTune
@@ -248,7 +249,7 @@ def _few_of_each_class(photos: PhotoTable, limit: int, seed: int) -> Ints:
 def _native_size(name: str) -> int:
     import timm
 
-    config = timm.get_pretrained_cfg(name)
+    config = timm.get_pretrained_cfg(parse_map_choice(name).name)
     return int(config.input_size[-1]) if config else 224
 
 
