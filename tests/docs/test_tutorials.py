@@ -38,5 +38,5 @@ def test_a_tutorial_prints_what_its_page_shows(page: Path, tmp_path: Path, monke
     assert [cell.source for cell in cells] == [code.rstrip() for code, _ in shown]
     assert all(expected for _, expected in shown), "every cell of a page shows what it prints"
     for cell, (_, expected) in zip(cells, shown, strict=True):
-        printed = "".join(output.text for output in cell.outputs if output.output_type == "stream")
+        printed = "".join(output.text for output in cell.outputs if output.get("name") == "stdout")
         assert mismatch(expected.splitlines(), printed) is None, f"{cell.source}\n{printed}"
