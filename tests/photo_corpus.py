@@ -6,6 +6,7 @@ import io
 import random
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,8 @@ def _pictures() -> Iterator[tuple[str, bytes]]:
     if features.check("jpg_2000"):
         yield ".jp2", _saved(colours, "JPEG2000")
         yield ".j2k", _saved(_in_mode(colours, "L"), "JPEG2000", no_jp2=True)
+    if find_spec("pi_heif"):  # the extra heic decodes, but does not encode
+        yield ".heic", (Path(__file__).parent / "data/photos/files/blobs.heic").read_bytes()
 
 
 def _jpegs(colours: Image.Image) -> Iterator[tuple[str, bytes]]:

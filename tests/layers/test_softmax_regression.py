@@ -131,3 +131,11 @@ def test_a_gpu_finds_the_solution_of_the_cpu() -> None:
     labels = np.random.default_rng(1).integers(0, 7, 300)
     on_cpu, on_gpu = (fit_softmax(rows, labels, 7, 15.0, device=device) for device in ("cpu", "cuda"))
     np.testing.assert_allclose(on_gpu(rows), on_cpu(rows), atol=2e-2)
+
+
+def test_without_rows_the_head_is_zero() -> None:
+    """A cross-validation whose photos are all one group leaves nothing to learn from."""
+    head = fit_softmax(np.zeros((0, 5), np.float32), np.zeros(0, np.int64), 3, 1.0)
+    assert head.weight.shape == (3, 5)
+    assert not head.weight.any()
+    assert not head.bias.any()

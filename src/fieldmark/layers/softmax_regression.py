@@ -62,15 +62,17 @@ def fit_softmax(
     Args:
         rows: (n, D), whole or in chunks.
         labels: Class of each row, (n,).
-        num_classes: K. A class without rows gets a low bias; it is no error.
+        num_classes: K. A class without rows gets a low bias; it is no error. Without any rows the head is zero.
         C: Inverse strength of the penalty; the bias is not penalised.
         start: Where to start from; zeros for None.
         max_iter: Maximum number of L-BFGS iterations.
         device: Where the products are computed.
     """
+    if not len(labels):
+        return LinearHead(np.zeros((num_classes, _dim(rows)), np.float32), np.zeros(num_classes, np.float32))
     source = _TensorChunks(rows, device)
     target = torch.from_numpy(np.ascontiguousarray(labels)).to(device)
-    count, dim = len(labels), rows.shape[1] if isinstance(rows, np.ndarray) else rows.dim
+    count, dim = len(labels), _dim(rows)
     parameters = torch.zeros(num_classes, dim + 1)
     if start is not None:
         parameters[:, :-1], parameters[:, -1] = torch.from_numpy(start.weight), torch.from_numpy(start.bias)
@@ -101,6 +103,10 @@ def fit_softmax(
     optimizer.step(objective)  # type: ignore[no-untyped-call]
     solution = parameters.detach().cpu().numpy()
     return LinearHead(np.ascontiguousarray(solution[:, :-1]), solution[:, -1].copy())
+
+
+def _dim(rows: RowSource | Float32s) -> int:
+    return int(rows.shape[1]) if isinstance(rows, np.ndarray) else rows.dim
 
 
 class _TensorChunks:

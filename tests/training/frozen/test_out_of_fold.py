@@ -146,3 +146,13 @@ def test_without_cached_corners_val_is_held_out(carved: PhotoTable, tmp_path: Pa
     trained = train(carved, LinearProbe.Settings(image_size=64, test_views=5), tmp_path / "run")
     assert not trained.learned_val
     assert trained.members[0].out_of_fold is None
+
+
+def test_photos_of_a_single_group_have_no_out_of_fold_logits(
+    table: FeatureTable, choose: Callable[[Ints], HeadChoice]
+) -> None:
+    """Such as near-duplicates of one picture under several labels."""
+    choice = choose(np.zeros(len(LABELS), np.int64))
+    logits, known = out_of_fold_logits(table, POSITIONS, LABELS, choice, CLASSES)
+    assert not known.any()
+    assert not logits.any()

@@ -51,6 +51,8 @@ def out_of_fold_logits(
     def fill(fold: int) -> None:
         inside = np.flatnonzero(choice.fold_of != fold)
         outside = np.flatnonzero(choice.fold_of == fold)
+        if not len(inside):  # all photos are one group: no head can be measured on photos of another
+            return
         scalings = {name: fit_scaling(table, name, positions[inside]) for name in choice.names}
         rows = DesignMatrix(table, positions[inside], scalings, range(table.views))
         per_row = np.repeat(labels[inside], table.views)
