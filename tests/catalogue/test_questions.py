@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
-from fieldmark.catalogue.questions import read_list, read_questions, read_specimens
+from fieldmark.catalogue.questions import group_questions, read_list, read_questions
 from fieldmark.data.photos.web_photo import WebLimits, WebPhoto
 from fieldmark.errors import DataError, SettingError
 
@@ -49,12 +49,19 @@ def test_a_column_of_any_name(folder: Path) -> None:
 def test_specimens_keep_the_columns_that_their_rows_share(folder: Path) -> None:
     table = folder / "finds.csv"
     table.write_text("path,group,site,note\na.jpg,one,north,x\nb.jpg,one,north,y\ndeep/c.jpg,two,south,z\n")
-    first, second = read_specimens(table) or []
+    first, second = group_questions(read_questions([str(table)])) or []
     assert (first.group, first.photos) == ("one", [folder / "a.jpg", folder / "b.jpg"])
     assert first.columns == {"path": "", "group": "one", "site": "north", "note": ""}
     assert second.columns == {"path": "deep/c.jpg", "group": "two", "site": "south", "note": "z"}
-    table.write_text("path,SKU\na.jpg,1\n")
-    assert read_specimens(table) is None
+    table.write_text("path,SKU\na.jpg,1\n,2\n")
+    questions = read_questions([str(table)])
+    assert group_questions(questions) is None
+    with pytest.raises(DataError, match=r"line 3 of .* names no photo"):
+        group_questions(questions, same=True)
+    table.write_text("path,group\nhttps://example.org/a.jpg,one\na.jpg,\n")
+    with pytest.raises(DataError) as caught:
+        read_questions([str(table)], allow_urls=True)
+    assert str(caught.value) == f"expected a path and a group in line 3 of {table}, but one is empty; fill it in"
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\0"])

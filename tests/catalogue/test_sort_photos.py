@@ -122,6 +122,17 @@ def test_copies_leave_the_photos(tmp_path: Path) -> None:
     assert (photo.exists(), place.exists()) == (True, True)
 
 
+def test_a_photo_that_was_taken_away_leaves_no_empty_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (photo,) = _photos(tmp_path, "a.jpg")
+    sorter = PhotoSorter(tmp_path / "sorted", ["x"])
+    place = sorter.claim(photo, _answer("x"))
+    assert place is not None
+    photo.unlink()
+    sorter.place(photo, place)
+    assert not place.exists()
+    assert caplog.messages == [f"{photo} was answered but not sorted: it is no longer there"]
+
+
 def test_another_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (photo,) = _photos(tmp_path, "a.jpg")
     original = Path.replace
@@ -160,6 +171,9 @@ def test_the_commands_sort_and_put_back(command: Callable[..., Any], fitted: Pat
         assert Path(row["moved_to"]).read_bytes() == before[Path(row["path"])]
     logged = [json.loads(line) for line in (tmp_path / "sorted" / MOVES_FILE).read_text().splitlines()]
     assert [entry["to"] for entry in logged] == [row["moved_to"] for row in rows if not row["error"]]
+    done = command("predict", fitted, tmp_path / "a.jpg", tmp_path / "a.jpg", "--move-into", tmp_path / "other")
+    advice = "is named twice, but can move only once: name it once, or use --copy-into"
+    assert (done.code, done.err) == (2, f"fieldmark: {tmp_path / 'a.jpg'} {advice}\n")
     done = command("unmove", tmp_path / "sorted")
     assert (done.code, done.err) == (0, f"moved {len(before) - 1} photos back\n")
     assert {path: path.read_bytes() for path in inbox.iterdir()} == before

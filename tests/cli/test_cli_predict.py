@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import functools
+import http.server
 import io
 import json
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -191,3 +194,32 @@ def test_a_missing_model_is_an_error(command: Command, photos: Path, tmp_path: P
     assert done.err == (
         f"fieldmark: expected a model folder made by 'fieldmark fit', but there is no folder {tmp_path / 'none'}\n"
     )
+
+
+def test_photos_of_a_web_server(command: Command, fitted: Path, photos: Path) -> None:
+    """A table that mixes files and URLs; one address leads nowhere."""
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(photos))
+    )
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    base = f"http://127.0.0.1:{server.server_port}"
+    try:
+        (photos / "items.csv").write_text(f"image,SKU\n{base}/a.jpg,1\na.jpg,2\n{base}/none.jpg,3\n")
+        refused = command("predict", fitted, photos / "items.csv", "--json")
+        done = command("predict", fitted, photos / "items.csv", "--json", "--allow-urls")
+        specimen = command(
+            "predict", fitted, f"{base}/a.jpg", photos / "a.jpg", "--same-specimen", "--json", "--allow-urls"
+        )
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert refused.err == (
+        f"fieldmark: {base}/a.jpg is a URL, and photos are fetched only on request: add --allow-urls\n"
+    )
+    web, local, missing = (json.loads(line) for line in done.out.splitlines())
+    assert done.code == 1
+    assert (web["path"], local["path"]) == (f"{base}/a.jpg", str(photos / "a.jpg"))
+    assert web["candidates"] == local["candidates"]
+    assert [one["columns"]["SKU"] for one in (web, local, missing)] == ["1", "2", "3"]
+    assert missing["error"].startswith(f"{base}/none.jpg cannot be fetched (the server answered 404): ")
+    assert json.loads(specimen.out)["photos"] == [f"{base}/a.jpg", str(photos / "a.jpg")]

@@ -68,9 +68,11 @@ def test_a_csv_names_the_specimens(command: Command, fitted: Path, photos: list[
 def test_a_csv_that_names_the_specimens_stands_alone(command: Command, fitted: Path, tmp_path: Path) -> None:
     table = tmp_path / "finds.csv"
     table.write_text("path,group\na.jpg,x\n")
-    done = command("predict", fitted, table, tmp_path / "a.jpg")
     advice = "give no other path and leave out --same-specimen"
-    assert (done.code, done.err) == (2, f"fieldmark: {table} names the specimens itself: {advice}\n")
+    for more in (tmp_path / "a.jpg", "--same-specimen"):
+        done = command("predict", fitted, table, more)
+        said = f"fieldmark: a table with a column 'group' names the specimens itself: {advice}\n"
+        assert (done.code, done.err) == (2, said)
 
 
 def test_a_specimen_without_photos_is_refused(fitted: Path) -> None:

@@ -12,11 +12,11 @@ from fieldmark.data.photos.photo_files import is_folder, photos_below
 from fieldmark.data.photos.web_photo import WebLimits, WebPhoto, is_url
 from fieldmark.data.readers._columns import path_column
 from fieldmark.data.readers._find_photos import find_photos
-from fieldmark.data.readers._tables import Row, Table, column_key, read_table
+from fieldmark.data.readers._tables import Table, column_key, read_table
 from fieldmark.errors import DataError, SettingError
-from fieldmark.recognizer.inputs import PhotoInput
+from fieldmark.recognizer.inputs import PhotoInput, path_of
 
-__all__ = ["Question", "Specimen", "read_list", "read_questions", "read_specimens"]
+__all__ = ["Question", "Specimen", "group_questions", "read_list", "read_questions"]
 
 STDIN = "-"
 """The path that stands for a list of photos on standard input."""
@@ -33,12 +33,14 @@ class Question:
         name: The path or URL, for the answer.
         columns: Title -> cell of the row that named the photo.
         error: Why there is no photo.
+        group: The specimen, where a table has a column ``group``.
     """
 
     photo: PhotoInput | None
     name: str
     columns: Mapping[str, str] = field(default_factory=dict)
     error: str | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Specimen:
     """
 
     group: str | None
-    photos: list[Path]
+    photos: list[PhotoInput]
     columns: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -107,23 +109,34 @@ def read_list(source: str) -> list[str]:
     return [name if is_url(name) else str(Path(source).parent / name) for name in names]
 
 
-def read_specimens(file: Path, path_col: str | None = None) -> list[Specimen] | None:
-    """Return the specimens of a table with a column ``group``; None if it has none.
+def group_questions(questions: Sequence[Question], *, same: bool = False) -> list[Specimen] | None:
+    """Return specimens of questions that name a group, in their order; None if each photo gets an answer of its own.
+
+    Args:
+        questions: From `read_questions`.
+        same: All photos show one specimen.
 
     Raises:
-        DataError: The table cannot be read, or a cell of its path or group is empty.
+        SettingError: The questions name groups although all photos show one specimen, or only some of them do.
+        DataError: One specimen is made of rows of which one names no photo.
     """
-    table, column = _open(file, path_col)
-    if "group" not in table.titles:
+    groups: dict[str | None, list[Question]] = {}
+    for question in questions:
+        groups.setdefault(question.group, []).append(question)
+    if not same and list(groups) == [None]:
         return None
-    rows: dict[str, list[Row]] = {}
-    for row in table.rows:
-        if not row.cells[column] or not row.cells["group"]:
-            raise DataError(f"expected a path and a group in line {row.line} of {file}, but one is empty; fill it in")
-        rows.setdefault(row.cells["group"], []).append(row)
+    if (None in groups and (len(groups) > 1 or not same)) or (same and None not in groups):
+        raise SettingError(
+            "a table with a column 'group' names the specimens itself: give no other path and leave out --same-specimen"
+        )
+    for question in questions:
+        if question.photo is None:
+            raise DataError(f"{question.error}")
     return [
-        Specimen(group, find_photos(file, [row.cells[column] for row in of_group]), _shared(table, of_group))
-        for group, of_group in rows.items()
+        Specimen(
+            group, [one.photo for one in several if one.photo is not None], _shared([one.columns for one in several])
+        )
+        for group, several in groups.items()
     ]
 
 
@@ -149,15 +162,16 @@ def _rows(file: Path, path_col: str | None, limits: WebLimits) -> Iterator[Quest
     cells = [row.cells[column] for row in table.rows]
     files = iter(find_photos(file, [cell for cell in cells if cell and not is_url(cell)]))
     for row, cell in zip(table.rows, cells, strict=True):
-        carried = _shared(table, [row])
+        carried = {title: row.cells.get(key, "") for key, title in table.titles.items() if key}
+        group = row.cells.get("group") if "group" in table.titles else None
+        if group is not None and not (cell and group):
+            raise DataError(f"expected a path and a group in line {row.line} of {file}, but one is empty; fill it in")
         if not cell:
             title = table.titles[column]
             yield Question(None, "", carried, f"line {row.line} of {file} names no photo: fill in the column '{title}'")
-        elif is_url(cell):
-            yield Question(WebPhoto(cell, limits), cell, carried)
-        else:
-            photo = next(files)
-            yield Question(photo, str(photo), carried)
+            continue
+        photo: PhotoInput = WebPhoto(cell, limits) if is_url(cell) else next(files)
+        yield Question(photo, str(path_of(photo)), carried, group=group)
 
 
 def _open(file: Path, path_col: str | None) -> tuple[Table, str]:
@@ -177,7 +191,6 @@ def _open(file: Path, path_col: str | None) -> tuple[Table, str]:
     return table, column
 
 
-def _shared(table: Table, rows: Sequence[Row]) -> dict[str, str]:
+def _shared(rows: Sequence[Mapping[str, str]]) -> dict[str, str]:
     """Return title -> cell for the columns whose cells are equal in all rows; others get an empty cell."""
-    cells = {column: {row.cells.get(column, "") for row in rows} for column in table.titles if column}
-    return {table.titles[column]: (min(found) if len(found) == 1 else "") for column, found in cells.items()}
+    return {title: cell if all(row.get(title) == cell for row in rows) else "" for title, cell in rows[0].items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import os
 import re
 import shutil
@@ -14,6 +15,8 @@ from pathlib import Path
 from fieldmark.atomic import atomic_file, draft_file, sync
 from fieldmark.errors import DataError, SettingError
 from fieldmark.recognizer.answer import Answer
+
+logger = logging.getLogger(__name__)
 
 __all__ = ["MOVES_FILE", "UNKNOWN_FOLDER", "UNSURE_FOLDER", "PhotoSorter", "UndoneMoves", "undo_moves"]
 
@@ -80,8 +83,12 @@ class PhotoSorter:
         return place
 
     def place(self, photo: Path, claimed: Path) -> None:
-        """Put the photo at the name that `claim` reserved."""
-        _copy(photo, claimed) if self.copy else _move(photo, claimed)
+        """Put the photo at the name that `claim` reserved. If somebody took the photo away, the name is free again."""
+        try:
+            _copy(photo, claimed) if self.copy else _move(photo, claimed)
+        except FileNotFoundError:
+            claimed.unlink(missing_ok=True)
+            logger.warning(f"{photo} was answered but not sorted: it is no longer there")
 
     def place_again(self, photo: Path, claimed: Path) -> None:
         """Finish what a killed process logged but may not have done: a claim that is still empty gets its photo."""

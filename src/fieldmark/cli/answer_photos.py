@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fieldmark.catalogue.questions import Question, Specimen
+from fieldmark.errors import SettingError
 
 if TYPE_CHECKING:
     from fieldmark.api import Recognizer
@@ -42,6 +44,8 @@ def answer_photos(
     from fieldmark.cli.print_answers import print_answers
 
     recognizer.options(levels.top_k, levels.coverage, levels.target_accuracy)  # wrong ones are refused at once
+    if sorter is not None and not sorter.copy:
+        _require_each_once(asked)
     answered = _sorted(_answers(recognizer, asked, levels), sorter)
     if form is None:
         return print_answers((answer for _, answer, _ in answered), len(asked))
@@ -82,16 +86,35 @@ def _sorted(
 ) -> Iterator[tuple[Question | Specimen, Answer, list[Path]]]:
     """Yield each answer with the places that its photos move to; they move once the answer is written."""
     for one, answer in pairs:
-        photos = one.photos if isinstance(one, Specimen) else [one.photo]
         claims = []
-        for photo in photos if sorter is not None else ():
-            place = sorter.claim(photo, answer) if sorter is not None and isinstance(photo, Path) else None
-            if isinstance(photo, Path) and place is not None:
+        for photo in _files(one, answer) if sorter is not None else ():
+            place = sorter.claim(photo, answer) if sorter is not None else None
+            if place is not None:
                 claims.append((photo, place))
         yield one, answer, [place for _, place in claims]
         for photo, place in claims:
             if sorter is not None:
                 sorter.place(photo, place)
+
+
+def _files(one: Question | Specimen, answer: Answer) -> list[Path]:
+    """Return the files that an answer is about: none for URLs, and of a specimen those that could be read."""
+    if isinstance(one, Specimen):
+        return [photo for photo in one.photos if isinstance(photo, Path) and str(photo) in answer.photos]
+    return [one.photo] if isinstance(one.photo, Path) else []
+
+
+def _require_each_once(asked: Sequence[Question] | Sequence[Specimen]) -> None:
+    """Refuse to move a photo that is named twice: the second answer would not find it."""
+    named = Counter(
+        photo
+        for one in asked
+        for photo in (one.photos if isinstance(one, Specimen) else [one.photo])
+        if isinstance(photo, Path)
+    )
+    twice = [photo for photo, times in named.items() if times > 1]
+    if twice:
+        raise SettingError(f"{twice[0]} is named twice, but can move only once: name it once, or use --copy-into")
 
 
 @contextmanager

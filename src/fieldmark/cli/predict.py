@@ -14,7 +14,6 @@ from fieldmark.cli.device_option import DeviceOption
 if TYPE_CHECKING:
     from fieldmark.api import Recognizer
     from fieldmark.catalogue.answer_rows import RowFormat
-    from fieldmark.catalogue.questions import Question, Specimen
     from fieldmark.catalogue.sort_photos import PhotoSorter
 
 __all__ = ["predict"]
@@ -68,7 +67,7 @@ def predict(
     """Identify photos. Exits with 1 if some cannot be read."""
     from fieldmark.api import load
     from fieldmark.catalogue.answer_questions import AnswerLevels
-    from fieldmark.catalogue.questions import read_questions
+    from fieldmark.catalogue.questions import group_questions, read_questions
     from fieldmark.data.photos.web_photo import WebLimits
     from fieldmark.errors import SettingError
 
@@ -78,11 +77,9 @@ def predict(
         raise SettingError("--move-into and --copy-into exclude each other; leave one out")
     form = _form(json_output, csv_output, out)
     names = _names(paths, files_from, watch)
-    specimens = _specimens(names, same_specimen, path_col) if names else None
     limits = WebLimits(max_urls, max_url_mb, url_timeout)
-    questions: Sequence[Question] = []
-    if names and specimens is None:
-        questions = read_questions(names, path_col=path_col, allow_urls=allow_urls, limits=limits)
+    questions = read_questions(names, path_col=path_col, allow_urls=allow_urls, limits=limits)
+    specimens = group_questions(questions, same=same_specimen) if names else None
     if watch is None and out is not None and out.exists():
         raise SettingError(f"--out {out} exists already and is not replaced: name a new file")
     recognizer = load(model, device=device)
@@ -121,20 +118,6 @@ def _names(paths: Sequence[str] | None, files_from: str | None, watch: Path | No
     if watch is None and not names:
         raise SettingError("expected photos to identify, but got none: give PATH, --files-from or --watch")
     return names
-
-
-def _specimens(names: Sequence[str], same: bool, path_col: str | None) -> list[Specimen] | None:
-    """Return the specimens; None if each photo gets an answer of its own."""
-    from fieldmark.catalogue.questions import Specimen, read_questions, read_specimens
-    from fieldmark.errors import SettingError
-
-    tables = [name for name in names if name.lower().endswith((".csv", ".tsv"))]
-    grouped = [found for table in tables if (found := read_specimens(Path(table), path_col)) is not None]
-    if grouped and (same or len(names) > 1):
-        raise SettingError(f"{tables[0]} names the specimens itself: give no other path and leave out --same-specimen")
-    if same:
-        return [Specimen(None, [Path(question.name) for question in read_questions(names, path_col=path_col)])]
-    return grouped[0] if grouped else None
 
 
 def _sorter(into: Path, recognizer: Recognizer, copy: bool, unsure_below: float, watch: Path | None) -> PhotoSorter:
