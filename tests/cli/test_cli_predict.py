@@ -37,10 +37,11 @@ def test_one_json_object_a_line(command: Command, fitted: Path, photos: Path) ->
     answers = [json.loads(line) for line in done.out.splitlines()]
     assert [answer["path"] for answer in answers] == [str(photos / "a.jpg"), str(photos / "deep" / "b.jpg")]
     for answer in answers:
-        assert list(answer) == ["path", "candidates", "set", "rank", "ancestor", "unknown"]
+        assert list(answer) == ["path", "candidates", "set", "rank", "ancestor", "unknown", "coverage"]
         assert [set(one) for one in answer["candidates"]] == [{"label", "probability"}] * 4
         assert sum(one["probability"] for one in answer["candidates"]) == pytest.approx(1.0)
-        assert (answer["set"], answer["rank"], answer["ancestor"]) == (None, "class", None)  # six photos held out
+        assert set(answer["set"]) <= {one["label"] for one in answer["candidates"]}
+        assert (answer["coverage"], answer["rank"], answer["ancestor"]) == (0.9, "class", None)
         assert answer["unknown"] in (True, False)
 
 
