@@ -33,6 +33,7 @@ class MemberSpec(BaseModel):
         views: Number of views of a photo that its logits are averaged over; see `fieldmark.data.photos.views`.
         weight: Share of its probabilities in the common answer.
         temperature: Divides its logits before the softmax.
+        weights_licences: Backbone -> licence of its pretrained weights; empty in models of old versions.
         history: Figures of each epoch by name (``train_loss``, ``val_loss``, ``val_top1``); empty without epochs.
     """
 
@@ -44,4 +45,5 @@ class MemberSpec(BaseModel):
     views: Views
     weight: float = Field(gt=0)
     temperature: float = Field(gt=0)
+    weights_licences: dict[str, str] = Field(default_factory=dict)
     history: dict[str, list[float]] = Field(default_factory=dict)

@@ -116,6 +116,7 @@ def test_the_card_lists_facts_and_limits(fitted: Path) -> None:
     assert recognizer.card == (fitted / "README.md").read_text(encoding="utf-8")
     for part in ("# A recognizer of 4 classes", "`linear_probe`", "96 px, 2 view(s)", "## Limits", *recognizer.classes):
         assert part in recognizer.card
+    assert "| licence of the pretrained weights | tf_efficientnet_lite0: apache-2.0 |" in recognizer.card
 
 
 def _flip(path: Path) -> None:

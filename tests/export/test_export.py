@@ -193,3 +193,24 @@ def test_files_that_are_not_exported_models(exported: Path, fitted: Path, tmp_pa
     foreign = shutil.copy(next(fitted.glob("model-*.onnx")), tmp_path / "foreign.onnx")
     with pytest.raises(ModelError, match="was made by something else"):
         Recognizer(foreign)
+
+
+def test_the_command_warns_of_weights_that_forbid_commercial_use(
+    fitted: Path, command: Command, tmp_path: Path
+) -> None:
+    """The licence stands in the manifest of the folder."""
+    folder = tmp_path / "model"
+    shutil.copytree(fitted, folder)
+    manifest = json.loads((folder / "fieldmark.json").read_text(encoding="utf-8"))
+    assert manifest["members"][0]["weights_licences"] == {"tf_efficientnet_lite0": "apache-2.0"}
+    done = command("export", folder, "--out", tmp_path / "free.onnx")
+    assert "warning" not in done.err
+    manifest["members"][0]["weights_licences"] = {"convnextv2_tiny.fcmae_ft_in1k": "cc-by-nc-4.0"}
+    (folder / "fieldmark.json").write_text(json.dumps(manifest), encoding="utf-8")
+    done = command("export", folder, "--out", tmp_path / "limited.onnx")
+    assert done.code == 0, done.err
+    expected = (
+        "warning: the pretrained weights of convnextv2_tiny.fcmae_ft_in1k are under cc-by-nc-4.0, which forbids "
+        "commercial use of this file too"
+    )
+    assert expected in done.err

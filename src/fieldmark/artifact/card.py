@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fieldmark.artifact.manifest import Manifest
+from fieldmark.backbones.licence_terms import forbids_commercial_use
 from fieldmark.uncertainty.conformal import coverage_band, photos_needed
 
 __all__ = ["write_card"]
@@ -31,6 +32,9 @@ def write_card(manifest: Manifest) -> str:
     for facts in manifest.members:
         backbone, size = facts.options.get("backbone"), facts.preprocess.image_size
         lines.append(f"| member | `{facts.method}` on {backbone}, {size} px, {facts.views} view(s) |")
+        for name, licence in facts.weights_licences.items():
+            limit = ": no commercial use" if forbids_commercial_use(licence) else ""
+            lines.append(f"| licence of the pretrained weights | {name}: {licence}{limit} |")
     lines += [f"| top-1 {where} | {value:.3f} |" for where, value in _accuracies(manifest)]
     if calibration:
         before, after = calibration["ece_before"], calibration["ece_after"]

@@ -49,4 +49,9 @@ def _print(report: ExportReport, int8: bool) -> None:
             f"the same class on all {parity.photos:,} photos compared; logits differ by at most "
             f"{parity.difference:.1e} of the largest"
         )
+    for name, licence in report.non_commercial.items():
+        say(
+            f"warning: the pretrained weights of {name} are under {licence}, which forbids commercial use of this "
+            "file too"
+        )
     say("the file holds no gallery: search and enroll need the model folder")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -11,6 +11,7 @@ from fieldmark.arrays import evenly
 from fieldmark.artifact.exported import ExportFacts, InputFacts, pack_model
 from fieldmark.artifact.manifest import Manifest
 from fieldmark.atomic import atomic_file, require_place
+from fieldmark.backbones.licence_terms import forbids_commercial_use
 from fieldmark.backbones.onnx_export import export_module
 from fieldmark.backbones.runners.onnx_runner import OnnxRunner
 from fieldmark.errors import DataError, ModelError, SettingError
@@ -40,6 +41,7 @@ class ExportReport:
         outputs: Of the graph.
         inputs: Names of the graph's inputs.
         parity: The file beside the folder, on the same photos.
+        non_commercial: Backbone -> licence of its pretrained weights, where that forbids commercial use.
     """
 
     path: Path
@@ -47,6 +49,7 @@ class ExportReport:
     outputs: tuple[str, ...]
     inputs: tuple[str, ...]
     parity: Parity
+    non_commercial: dict[str, str] = field(default_factory=dict)
 
 
 def export(
@@ -87,7 +90,9 @@ def export(
     with atomic_file(target) as draft:
         draft.write_bytes(content)
     names = tuple(square.name for square in squares)
-    return ExportReport(target, len(content), tuple(module.outputs), names, parity)
+    licences = {name: each for facts in recognizer.manifest.members for name, each in facts.weights_licences.items()}
+    non_commercial = {name: each for name, each in licences.items() if forbids_commercial_use(each)}
+    return ExportReport(target, len(content), tuple(module.outputs), names, parity, non_commercial)
 
 
 def _target(out: Path) -> Path:

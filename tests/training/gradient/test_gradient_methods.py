@@ -6,9 +6,11 @@ import pytest
 import torch
 
 from fieldmark.data.photos.preprocess import Preprocess
+from fieldmark.errors import SettingError
 from fieldmark.methods.base import Method
 from fieldmark.methods.bilinear_cnn import BilinearCNN
 from fieldmark.methods.build import build_method, method_options
+from fieldmark.methods.isqrt_cov import ISqrtCov
 from fieldmark.methods.settings_base import GradientSettings
 from fieldmark.methods.ws_dan import WSDAN
 from fieldmark.training.gradient.learner import set_learning_mode
@@ -57,6 +59,16 @@ def test_three_passes_learn_in_the_loop(drawings, tmp_path, precision):
     history = train_method(method, drawings, drawings, Preprocess(64), settings, tmp_path)
     assert history.train_loss[-1] < history.train_loss[0]
     assert (method.state_dict()["centers.centers"] != 0).any()
+
+
+def test_batch_norm_on_one_photo_with_a_single_place_is_one_sentence(drawings, tmp_path):
+    settings = ISqrtCov.Settings(start="random", batch_size=1, projected=4, epochs=1)
+    method = build_method("isqrt_cov", 7, {"backbone": "test_resnet", **method_options(settings)}, 32)
+    with pytest.raises(SettingError) as raised:
+        train_method(method, drawings, drawings.like([]), Preprocess(32), settings, tmp_path)
+    assert str(raised.value) == (
+        "batch norm cannot learn from one photo whose feature map has a single place: raise batch_size or image_size"
+    )
 
 
 def test_the_seed_decides_the_initial_weights():

@@ -16,6 +16,7 @@ from fieldmark.arrays import Bools, Float32s, Ints
 from fieldmark.backbones.factory import Backbone, create_backbone
 from fieldmark.backbones.frozen_features import FeatureTable, FrozenFeatures
 from fieldmark.backbones.runners.device import choose_device
+from fieldmark.backbones.weights_licence import weights_licences
 from fieldmark.data.photo_table import PhotoTable
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.data.photos.views import whole_views
@@ -224,6 +225,7 @@ class FrozenBackbone:
             views=self.settings.test_views,
             weight=1.0,
             temperature=1.0,
+            weights_licences=weights_licences({"backbone": self.backbone.name}, self.settings.weights),
         )
 
         def embed(positions: Ints) -> Float32s:

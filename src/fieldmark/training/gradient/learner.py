@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from fieldmark.data.photos.preprocess import Preprocess
+from fieldmark.errors import SettingError
 from fieldmark.methods.base import Annotations, Method, Stage
 from fieldmark.methods.settings_base import GradientSettings
 from fieldmark.training.gradient.augment import mix_photos, normalize
@@ -33,9 +34,17 @@ class _Loss(nn.Module):
         self.label_smoothing = label_smoothing
 
     def forward(self, images: Tensor, labels: Tensor, annotations: Annotations | None) -> Tensor:
-        if annotations is not None:
-            return self.method.annotated_loss(images, labels, annotations, label_smoothing=self.label_smoothing)
-        return self.method.loss(self.method(images), labels, label_smoothing=self.label_smoothing)
+        try:
+            if annotations is not None:
+                return self.method.annotated_loss(images, labels, annotations, label_smoothing=self.label_smoothing)
+            return self.method.loss(self.method(images), labels, label_smoothing=self.label_smoothing)
+        except ValueError as error:
+            if not str(error).startswith("Expected more than 1 value per channel"):
+                raise
+            raise SettingError(
+                "batch norm cannot learn from one photo whose feature map has a single place: raise batch_size or "
+                "image_size"
+            ) from error
 
 
 class Learner:

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from fieldmark.backbones.weights_licence import weights_licences
 from fieldmark.data.photo_table import PhotoTable
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.member_spec import MemberSpec
@@ -78,6 +79,7 @@ def train_by_gradient(
         views=settings.test_views,
         weight=1.0,
         temperature=1.0,
+        weights_licences=weights_licences(options, settings.weights),
         history=history.curves(),
     )
     return Trained([TrainedMember(spec, graph, logits)], [step], accuracy)
