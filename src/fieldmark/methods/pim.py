@@ -163,6 +163,6 @@ def _confidence_maps(logits: list[Tensor], maps: list[Tensor]) -> Tensor:
     size = (int(maps[0].shape[2]), int(maps[0].shape[3]))
     confidences = []
     for one, level in zip(logits, maps, strict=True):
-        confidence = torch.softmax(one.float(), 1).amax(1, keepdim=True).reshape(len(level), 1, *level.shape[2:])
+        confidence = torch.softmax(one.float(), 1).amax(1, keepdim=True).reshape(-1, 1, *level.shape[2:])
         confidences.append(F.interpolate(confidence, size=size, mode="nearest"))
     return torch.cat(confidences, 1)

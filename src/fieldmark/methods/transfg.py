@@ -105,10 +105,10 @@ class TransFG(Method):
         strength, selected = rollout.max(2)
         selected = selected.gather(1, strength.argsort(1, descending=True))
         grid = model.patch_embed.grid_size
-        feature_map = tokens[:, count:].transpose(1, 2).reshape(len(tokens), -1, *grid)
+        feature_map = tokens[:, count:].transpose(1, 2).reshape(-1, self.backbone.channels, *grid)
         return TransFGFeatures(
             [LocalMap(feature_map)],
-            attention_maps=rollout.reshape(*rollout.shape[:2], *grid),
+            attention_maps=rollout.reshape(-1, int(rollout.shape[1]), *grid),
             feature_map=feature_map,
             regions=self.boxes[selected],
             prefix=tokens[:, :count],
