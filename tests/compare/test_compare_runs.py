@@ -64,6 +64,47 @@ def test_the_page_lists_every_method_and_needs_no_other_file(result: Path) -> No
     assert page.count("<svg") == page.count("</svg>") == 1
 
 
+def test_the_tables_hold_every_run_and_every_test_prediction(result: Path) -> None:
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    lines = _methods(result)
+    runs = pq.read_table(result / "runs.parquet").to_pylist()
+    assert [(run["method"], run["seed"], run["status"]) for run in runs] == [
+        ("linear_probe", 0, "done"),
+        ("gem", 0, "done"),
+        ("part_rcnn", 0, "skipped"),
+    ]
+    assert runs[2]["top1"] is None
+    assert runs[2]["reason"] == lines["part_rcnn"]["reason"]
+    difference = lines["gem"]["difference"]
+    assert isinstance(difference, dict)
+    assert (runs[1]["difference"], runs[1]["difference_low"], runs[1]["difference_high"]) == tuple(difference.values())
+    assert [runs[1]["mcnemar_p"]] == lines["gem"]["mcnemar"]
+    assert json.loads(runs[1]["settings"])["poolings"] == ["gem"]
+    table = pq.read_table(result / "predictions.parquet")
+    content = json.loads((result / "compare.json").read_text())
+    assert table.num_rows == 2 * content["photos"]["test"]
+    assert json.loads(table.schema.metadata[b"classes"]) == content["classes"]
+    for method in ("linear_probe", "gem"):
+        rows = table.filter(pc.equal(table["method"], method)).to_pylist()
+        assert sum(row["correct"] for row in rows) / len(rows) == pytest.approx(lines[method]["mean"])
+        assert all(row["correct"] == (row["label"] == row["prediction"]) == (row["label_rank"] == 1) for row in rows)
+        assert all(row["label_probability"] <= row["confidence"] for row in rows)
+        assert {row["path"].split("/")[0] for row in rows} == {row["label"] for row in rows}
+
+
+def test_the_tables_for_papers_hold_the_rows(result: Path) -> None:
+    line = _methods(result)["gem"]
+    markdown = (result / "compare.md").read_text(encoding="utf-8")
+    latex = (result / "compare.tex").read_text(encoding="utf-8")
+    assert f"| gem | {100 * line['mean']:.1f}%" in markdown  # type: ignore[operator]
+    assert "- gem: poolings ['gem'] (baseline" in markdown
+    assert f"gem & {100 * line['mean']:.1f} & $" in latex  # type: ignore[operator]
+    assert "linear\\_probe &" in latex
+    assert [change["name"] for change in line["differs"]] == ["poolings"]  # type: ignore[attr-defined]
+
+
 def test_a_finished_run_is_reused_until_its_settings_change(
     result: Path, birds: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,7 +26,7 @@ def _answers(hits: np.ndarray) -> Predictions:
 
 
 def _runs(label: str, **settings: object) -> list[Run]:
-    facts = Facts("fine_tune", settings | {"epochs": 6}, "f", 10.0, 8.0, 2**30, 10**6, 5.0, 0.8, "0.1.0")
+    facts = Facts("fine_tune", settings | {"epochs": 6}, "f", 10.0, 8.0, 2**30, 10**6, 0.8, "0.1.0")
     return [Run(label, seed, Path("runs") / label, facts) for seed in (0, 1)]
 
 

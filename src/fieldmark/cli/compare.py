@@ -45,6 +45,10 @@ def compare(
     epochs: Annotated[int | None, typer.Option(help="The same for all; 10 where no budget is given.")] = None,
     budget: Annotated[str | None, typer.Option(help="Training time for each run, such as 90s or 10m.")] = None,
     overrides: Annotated[list[str] | None, typer.Option("--set", help="A setting for all, as key=value.")] = None,
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(help="Values of a setting, as key=a,b,c; may be repeated: every combination is a row."),
+    ] = None,
     markdown: Annotated[Path | None, typer.Option(help="File for the table as Markdown.")] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")] = False,
 ) -> None:
@@ -68,6 +72,7 @@ def compare(
             baseline=baseline,
             classes=classes,
             overrides=overrides or (),
+            grid=grid or (),
             backbone=backbone,
             image_size=image_size,
             epochs=epochs,

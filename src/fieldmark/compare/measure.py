@@ -1,4 +1,4 @@
-"""Measure the cost of a run: peak memory, processor time and prediction time."""
+"""Measure the cost of a run: peak memory, processor time and parameters."""
 
 from __future__ import annotations
 
@@ -7,12 +7,8 @@ import time
 from pathlib import Path
 
 from fieldmark.recognizer.predictor import Predictor
-from fieldmark.structures import RecordList
 
-__all__ = ["count_parameters", "cpu_seconds", "milliseconds_per_photo", "peak_bytes"]
-
-_TIMED_PHOTOS = 48
-_REPEATS = 3
+__all__ = ["count_parameters", "cpu_seconds", "peak_bytes"]
 
 
 def peak_bytes() -> int | None:
@@ -45,14 +41,3 @@ def count_parameters(recognizer: Predictor) -> int:
     manifest = recognizer.manifest
     methods = [load_method(recognizer.folder, manifest, facts) for facts in manifest.members]
     return sum(parameter.numel() for method in methods for parameter in method.parameters())
-
-
-def milliseconds_per_photo(recognizer: Predictor, photos: RecordList) -> float:
-    """Return the wall time from file to probabilities: the fastest of several passes over the same few photos."""
-    few = photos[:_TIMED_PHOTOS]
-    seconds = []
-    for _ in range(1 + _REPEATS):
-        started = time.perf_counter()
-        recognizer.scores(few, "timing predictions")
-        seconds.append(time.perf_counter() - started)
-    return 1000 * min(seconds[1:]) / len(few)

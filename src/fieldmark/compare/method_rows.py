@@ -23,6 +23,7 @@ def build_row(
     predictions: Mapping[int, Predictions],
     baseline: Mapping[int, Predictions] | None,
     num_classes: int,
+    ms_per_photo: float | None = None,
 ) -> MethodRow:
     """Return the row of one method.
 
@@ -31,6 +32,7 @@ def build_row(
         predictions: Seed -> predictions of each finished run.
         baseline: The same for the baseline; None if this row is the baseline.
         num_classes: K.
+        ms_per_photo: Time of a prediction, if it was measured.
     """
     done = [run for run in runs if run.facts is not None]
     facts = [run.facts for run in done if run.facts is not None]
@@ -57,7 +59,7 @@ def build_row(
         cpu_seconds=_mean([fact.cpu_seconds for fact in facts]),
         peak_bytes=max(peaks, default=None),
         parameters=facts[0].parameters if facts else None,
-        ms_per_photo=float(np.median([fact.ms_per_photo for fact in facts])) if facts else None,
+        ms_per_photo=ms_per_photo,
         class_top1=by_class or (None,) * num_classes,
         settings=facts[0].settings if facts else None,
         folders=tuple(str(run.folder) for run in done),

@@ -63,7 +63,6 @@ class Facts:
         cpu_seconds: Processor time of the same steps.
         peak_bytes: Peak memory of the process; None if the system does not report it.
         parameters: Number of weights.
-        ms_per_photo: Wall time of a prediction with ONNX Runtime, from file to probabilities.
         val_top1: Top-1 on val; None without val photos.
         fieldmark: Version that made the run.
     """
@@ -75,14 +74,13 @@ class Facts:
     cpu_seconds: float
     peak_bytes: int | None
     parameters: int
-    ms_per_photo: float
     val_top1: float | None
     fieldmark: str
 
 
 def do(job: Job) -> Facts:
     """Fit, measure, and write the facts into the model folder."""
-    from fieldmark.compare.measure import count_parameters, cpu_seconds, milliseconds_per_photo, peak_bytes
+    from fieldmark.compare.measure import count_parameters, cpu_seconds, peak_bytes
     from fieldmark.fit import fit_prepared, run_folder
     from fieldmark.recognizer.predictor import Predictor
 
@@ -104,9 +102,6 @@ def do(job: Job) -> Facts:
         cpu_seconds=cpu,
         peak_bytes=peak,
         parameters=count_parameters(recognizer),
-        ms_per_photo=milliseconds_per_photo(
-            recognizer, photos.records.of_split("val") or photos.records.of_split("train")
-        ),
         val_top1=recognizer.manifest.figures.get("val_top1"),
         fieldmark=version("fieldmark"),
     )

@@ -12,7 +12,7 @@ from fieldmark.methods import METHODS
 from fieldmark.methods.settings_base import FitSettings
 from fieldmark.recipe import build_settings, settings_class
 
-__all__ = ["DEFAULT_BASELINE", "DEFAULT_EPOCHS", "Entry", "Spec", "parse_specs", "plan_entries"]
+__all__ = ["DEFAULT_BASELINE", "DEFAULT_EPOCHS", "SPLIT_SETTINGS", "Entry", "Spec", "parse_specs", "plan_entries"]
 
 DEFAULT_BASELINE = "plain fine_tune:fine_tune[poolings=avg]"
 """The backbone with average pooling and one linear layer."""
@@ -21,7 +21,7 @@ DEFAULT_EPOCHS = 10
 """Epochs of every method that trains by epochs, if neither epochs nor a budget are given."""
 
 _SPEC = re.compile(r"(?:(?P<label>[^\[\]:]+):)?(?P<method>[^\[\]:]+)(?:\[(?P<settings>[^\[\]]*)\])?")
-_COMMON = ("seed", "classes", "val_fraction", "test_fraction")
+SPLIT_SETTINGS = ("seed", "classes", "val_fraction", "test_fraction")
 """Settings that decide the splits, which are the same for all methods."""
 
 
@@ -96,7 +96,7 @@ def plan_entries(specs: Sequence[Spec], options: Mapping[str, Any], overrides: S
         shared["epochs"] = DEFAULT_EPOCHS
     for spec in specs:
         for text in spec.overrides:
-            if _key(text) in _COMMON:
+            if _key(text) in SPLIT_SETTINGS:
                 raise SettingError(
                     f"'{_key(text)}' of {spec.label} changes the photos, which must be the same for all methods: "
                     "set it for all methods with --set, --seeds or --classes"

@@ -102,8 +102,9 @@ def _finished(folder: Path) -> Facts | None:
     if not (folder / MANIFEST).is_file():
         return None
     try:
-        return Facts(**json.loads((folder / FACTS).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        content = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+        return Facts(**{name: content[name] for name in Facts.__dataclass_fields__})
+    except (OSError, ValueError, TypeError, KeyError):
         return None
 
 

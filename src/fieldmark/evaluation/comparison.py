@@ -4,11 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from fieldmark.evaluation.paired_tests import Difference
 
-__all__ = ["Comparison", "MethodRow"]
+__all__ = ["Comparison", "MethodRow", "SettingChange"]
+
+
+@dataclass(frozen=True, slots=True)
+class SettingChange:
+    """A setting in which a method differs from the baseline.
+
+    Attributes:
+        name: The setting; ``method`` for the method itself.
+        value: The method's value; None if it has no such setting.
+        baseline: The baseline's value; None if it has no such setting.
+        held_by: Which of the two have the setting: ``both``, ``method`` or ``baseline``.
+    """
+
+    name: str
+    value: Any
+    baseline: Any
+    held_by: Literal["both", "method", "baseline"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +49,11 @@ class MethodRow:
         cpu_seconds: Mean processor time of a fit.
         peak_bytes: Peak memory, the largest over the seeds.
         parameters: Number of weights.
-        ms_per_photo: Median prediction time over the seeds.
+        ms_per_photo: Prediction time of the first seed's model, timed alone; None if something else ran meanwhile.
         class_top1: Accuracy for each class, averaged over seeds; empty for an ``oracle``.
         settings: Settings of the first seed.
         folders: Model folders.
+        differs: Settings that differ from the baseline's; empty for the baseline.
     """
 
     label: str
@@ -57,6 +75,7 @@ class MethodRow:
     class_top1: tuple[float | None, ...]
     settings: Mapping[str, Any] | None
     folders: tuple[str, ...]
+    differs: tuple[SettingChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fieldmark.atomic import atomic_file
-from fieldmark.evaluation.comparison import Comparison, MethodRow
+from fieldmark.evaluation.comparison import Comparison, MethodRow, SettingChange
 from fieldmark.evaluation.figures import methods_figure
 from fieldmark.report.page import chart, percent, write_page
 
@@ -62,7 +61,7 @@ def write_html(result: Comparison, out: Path) -> None:
         figure=chart(methods_figure(done, result.baseline), "Top-1 accuracy of each method") if done else "",
         summary=summary(result),
         missing=[row for row in result.methods if row.reason],
-        differences=[(row.label, _other_settings(row, result)) for row in done if row.class_top1],
+        differences=[(row.label, [_change(one) for one in row.differs]) for row in _others(result)],
         class_rows=_class_rows(result),
         others=[row.label for row in _others(result)],
         facts=_facts(result),
@@ -77,6 +76,9 @@ def write_markdown(result: Comparison, out: Path) -> None:
         cells = missing if row.mean is None else _cells(row)
         lines.append(f"| {' | '.join(map(_escaped, cells))} |")
     lines += ["", summary(result), ""]
+    lines += [f"- {row.label}: {', '.join(map(_change, row.differs)) or 'nothing differs'}" for row in _others(result)]
+    lines += [f"- {note}" for note in result.notes]
+    lines += [""]
     lines += [f"{name}: {value}  " for name, value in _facts(result)]
     with atomic_file(out) as draft:
         draft.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8", errors="backslashreplace")
@@ -132,14 +134,12 @@ def _others(result: Comparison) -> list[MethodRow]:
     return [row for row in result.finished if row.class_top1 and row.label != result.baseline]
 
 
-def _other_settings(row: MethodRow, result: Comparison) -> list[tuple[str, Any, Any]]:
-    """Settings that differ from the baseline's: name, the method's value, the baseline's value."""
-    base = _base(result)
-    if row.settings is None or base is None or base.settings is None or row.label == result.baseline:
-        return []
-    shared = [name for name in row.settings if name in base.settings and name != "method"]
-    pairs = [(name, row.settings[name], base.settings[name]) for name in shared]
-    return [(name, own, other) for name, own, other in pairs if own != other]
+def _change(change: SettingChange) -> str:
+    if change.held_by == "both":
+        return f"{change.name} {change.value} (baseline {change.baseline})"
+    if change.held_by == "method":
+        return f"{change.name} {change.value} (the baseline has no such setting)"
+    return f"no {change.name} (baseline {change.baseline})"
 
 
 def _class_rows(result: Comparison) -> list[_ClassRow]:
