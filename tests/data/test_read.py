@@ -97,7 +97,9 @@ def test_wrapped_data_sets_are_found(tmp_path: Path, cub50: Path) -> None:
 def test_unknown_layout_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(SettingError) as caught:
         read(tmp_path, "cub_200_2011")
-    assert str(caught.value).startswith("unknown layout 'cub_200_2011': did you mean 'cub200_2011'? (known: csv, ")
+    assert str(caught.value).startswith(
+        "unknown layout 'cub_200_2011': did you mean 'cub200_2011'? (known: coco, csv, "
+    )
 
 
 def test_nothing_there_is_one_sentence(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import typer
 from fieldmark.cli.advise import advise
 from fieldmark.cli.check import check
 from fieldmark.cli.compare import compare
+from fieldmark.cli.crop import crop
 from fieldmark.cli.datasets import datasets
 from fieldmark.cli.demo import demo
 from fieldmark.cli.drift import drift
@@ -83,6 +84,7 @@ for verb in (
     export,
     serve,
     compare,
+    crop,
     methods,
     settings,
     synth,

@@ -10,7 +10,7 @@ from fieldmark.data.label_names import fold_name
 from fieldmark.errors import DataError, unknown_name
 from fieldmark.structures import RecordList
 
-__all__ = ["choose_classes", "drop_classes"]
+__all__ = ["choose_classes", "drop_classes", "keep_used_classes"]
 
 _RANGE = re.compile(r"(\d*):(\d*)")
 
@@ -46,6 +46,11 @@ def drop_classes(records: RecordList, names: Sequence[str]) -> RecordList:
     for name in sorted(dropped - set(records.classes)):
         raise unknown_name("class", name, records.classes)
     return _with_labels(records, [label for label, name in enumerate(records.classes) if name not in dropped])
+
+
+def keep_used_classes(records: RecordList) -> RecordList:
+    """Return the same photos without the classes that have none."""
+    return _with_labels(records, sorted(set(records.labels)))
 
 
 def _with_labels(records: RecordList, wanted: Sequence[int]) -> RecordList:

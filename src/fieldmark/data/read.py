@@ -6,21 +6,26 @@ import difflib
 import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
-from fieldmark.data.class_subset import drop_classes
+from fieldmark.data.class_subset import drop_classes, keep_used_classes
+from fieldmark.data.crop_boxes import largest_box_of_each_photo
 from fieldmark.data.photos.photo_files import SYSTEM_FOLDERS, is_folder
 from fieldmark.data.readers import READERS
 from fieldmark.data.readers._columns import Columns
 from fieldmark.errors import DataError, SettingError, unknown_name
-from fieldmark.structures import RecordList
+from fieldmark.structures import Note, RecordList
 
-__all__ = ["FALLBACK", "READ_OPTIONS", "read"]
+__all__ = ["BOXES", "FALLBACK", "READ_OPTIONS", "read"]
 
 FALLBACK = "image_folder"
 """Layout of a folder that no other reader recognises."""
 
 READ_OPTIONS = ("path_col", "label_col", "group_col", "drop_labels")
 """Options of `read` that a model remembers, to read its photos again."""
+
+BOXES = ("each", "largest")
+"""Which boxes of a photo become records."""
 
 _MAX_WRAPPERS = 2
 
@@ -34,6 +39,7 @@ def read(
     label_col: str | None = None,
     group_col: str | None = None,
     drop_labels: Sequence[str] = (),
+    boxes: Literal["each", "largest"] = "largest",
 ) -> RecordList:
     """Read a data set.
 
@@ -46,6 +52,8 @@ def read(
         label_col: The column that names the class.
         group_col: The column whose equal values stay in one split, such as a patient.
         drop_labels: Classes to leave out, such as "Not sure".
+        boxes: Of a photo with several boxes, ``largest`` keeps one record, that of the largest box, because a fit
+            reads whole photos. ``each`` keeps a record for each box, for `crop_boxes`.
 
     Returns:
         The records with their classes.
@@ -65,12 +73,28 @@ def read(
     records = _read_layout(root, layout) if columns == Columns() else _read_table(root, columns)
     if drop_labels:
         records = drop_classes(records, drop_labels)
+    if boxes == "largest":
+        records = _largest_boxes(records)
     named = zip(READ_OPTIONS, (path_col, label_col, group_col, list(drop_labels)), strict=True)
     records.options = {option: value for option, value in named if value}
     _check_classes(records, root)
     if require_files:
         _check_files(records, root)
     return records
+
+
+def _largest_boxes(records: RecordList) -> RecordList:
+    """Keep the largest box of each photo, and note where that hides other classes."""
+    kept, mixed = largest_box_of_each_photo(records)
+    if len(kept) == len(records):
+        return records
+    left = len(records) - len(kept)
+    message = f"only the largest box of each photo counts: left out {left:,} boxes"
+    if mixed:
+        message += f"; {mixed:,} photos show objects of several classes"
+    action = "make a photo of each box with 'fieldmark crop DATA --out DIR', and use DIR"
+    kept.notes = (*kept.notes, Note("several_boxes", "warning" if mixed else "note", message, left, action))
+    return keep_used_classes(kept)  # every box of a class may lie beside a larger one
 
 
 def _read_layout(root: Path, layout: str | None) -> RecordList:
