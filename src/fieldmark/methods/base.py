@@ -175,6 +175,7 @@ class Method(nn.Module):
         trainer: Function that trains it, as ``module:name``; see `fieldmark.training.train`.
         needs_models: Whether it combines models that are trained already.
         backbone_options: Names of constructor arguments that are further backbones.
+        makes_views: Whether it cuts, erases or shuffles the pixels of its images, which maps cannot replace.
         starts_as_probe: Whether training starts from a regression on cached frozen features; for `PooledMethod`.
         point_names: Annotated parts that the method learns from besides labels; None for a method without
             annotations. Any other gets them through `annotated_loss`.
@@ -184,6 +185,7 @@ class Method(nn.Module):
     trainer: ClassVar[str] = "fieldmark.training.gradient.train_by_gradient:train_by_gradient"
     needs_models: ClassVar[bool] = False
     backbone_options: ClassVar[tuple[str, ...]] = ()
+    makes_views: ClassVar[bool] = False
     starts_as_probe: ClassVar[bool] = False
     point_names: tuple[str, ...] | None = None
 

@@ -66,6 +66,8 @@ class DCL(PooledMethod):
         **options: See `Settings`.
     """
 
+    makes_views = True
+
     class Settings(GradientSettings):
         """Photos with shuffled regions are classified too, recognised as shuffled, and put back together."""
 

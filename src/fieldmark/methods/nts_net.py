@@ -76,6 +76,8 @@ class NTSNet(Method):
         SettingError: `num_parts` exceeds `num_proposals`.
     """
 
+    makes_views = True
+
     class Settings(GradientSettings):
         """A navigator proposes regions, a teacher ranks them, a scrutinizer reads the best."""
 

@@ -77,6 +77,8 @@ class PartRCNN(Method):
 
     point_names: tuple[str, ...] = ()
 
+    makes_views = True
+
     class Settings(GradientSettings):
         """A detector of the object and its parts, and a classifier of their crops."""
 

@@ -73,6 +73,8 @@ class PMG(Method):
 
     """
 
+    makes_views = True
+
     class Settings(GradientSettings):
         """Fine stages learn from small shuffled patches, coarse ones from large ones."""
 

@@ -61,6 +61,8 @@ class RACNN(Method):
         SettingError: There is no such aim.
     """
 
+    makes_views = True
+
     class Settings(GradientSettings):
         """The photo and crops of it, each cut from the one before, one backbone for all."""
 

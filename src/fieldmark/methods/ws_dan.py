@@ -78,6 +78,8 @@ class WSDAN(Method):
 
     """
 
+    makes_views = True
+
     class Settings(GradientSettings):
         """Attention maps that guide crops and erasures of the training photos."""
 

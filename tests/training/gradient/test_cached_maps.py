@@ -9,6 +9,7 @@ from fieldmark.backbones.factory import create_backbone
 from fieldmark.backbones.frozen_prefix import FrozenPrefix
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.errors import SettingError
+from fieldmark.methods.build import build_method, method_class, method_options
 from fieldmark.methods.fine_tune import FineTune
 from fieldmark.training.gradient.augment import normalize
 from fieldmark.training.gradient.cached_maps import CachedTraining, check_cached_views
@@ -99,4 +100,14 @@ def test_methods_that_cannot_use_it_say_why(method):
     with pytest.raises(SettingError) as caught:
         check_cached_views(method, CACHED, 1, 2)
     text = "cached_views does not work with 'fine_tune', which has several stages of training; leave it out"
+    assert str(caught.value) == text
+
+
+@pytest.mark.parametrize("name", ["ws_dan", "dcl"])
+def test_methods_that_change_pixels_are_refused(name: str):
+    settings = method_class(name).Settings(cached_views=2, freeze="stem")
+    built = build_method(name, 3, {"backbone": "test_efficientnet", **method_options(settings)}, 64)
+    with pytest.raises(SettingError) as caught:
+        check_cached_views(built, settings, 1, 1)
+    text = f"cached_views does not work with '{name}', which cuts, erases or shuffles pixels; leave it out"
     assert str(caught.value) == text

@@ -33,12 +33,14 @@ def check_cached_views(method: Method, settings: GradientSettings, processes: in
     """Check that a method can learn from cached maps.
 
     Raises:
-        SettingError: It has several stages or backbones, learns from annotations, or trains in several processes.
+        SettingError: It has several stages or backbones, changes pixels itself, learns from annotations, or trains in
+            several processes.
     """
     if not settings.cached_views:
         return
     reasons = {
         "learns from annotations": method.point_names is not None,
+        "cuts, erases or shuffles pixels": method.makes_views,
         "has several stages of training": stages > 1,
         "has several backbones": len(method.backbones) > 1,
         "trains in several processes": processes > 1,
