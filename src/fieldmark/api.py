@@ -99,17 +99,19 @@ def fit(
 
 
 def load(model: str | Path, *, device: Device = "auto") -> Recognizer:
-    """Return the recognizer in a model folder, or in an ONNX file that ``fieldmark export`` wrote.
+    """Return the recognizer in a model folder, in an ONNX file that ``fieldmark export`` wrote, or on the Hub.
 
     Args:
-        model: The folder or file.
+        model: The folder or file, or ``hf://user/name[@revision]``.
         device: Where a model folder computes: ``auto``, ``cpu``, ``cuda`` or ``mps``.
 
     Raises:
-        SettingError: The device is not there.
+        SettingError: The device is not there, or a name on the Hub is not valid.
         ModelError: There is no model, it is damaged, or it comes from a newer Fieldmark.
     """
-    return Recognizer(model, device=device)
+    from fieldmark.artifact.fetch_model import local_model
+
+    return Recognizer(local_model(model), device=device)
 
 
 def compare(data: str | Path | RecordList, out: str | Path, **options: Any) -> Comparison:
@@ -118,8 +120,8 @@ def compare(data: str | Path | RecordList, out: str | Path, **options: Any) -> C
     Args:
         data: A folder of class folders, a CSV, a known data set, or records that `read` returned.
         out: Folder for the runs, ``compare.json`` and ``compare.html``; give it again to continue.
-        **options: ``methods``, ``seeds``, ``baseline``, ``classes``, ``overrides``, and settings that all methods
-            share, such as ``backbone``, ``image_size``, ``epochs``, ``budget``.
+        **options: ``methods``, ``seeds``, ``baseline``, ``classes``, ``overrides``, ``grid``, and settings that all
+            methods share, such as ``backbone``, ``image_size``, ``epochs``, ``budget``.
 
     Raises:
         FieldmarkError: The input is wrong; the message says what to do.

@@ -232,5 +232,9 @@ def _write_rows(evaluation: Evaluation, recognizer: Recognizer, wanted: Path | N
 
 
 def _beside(model: Path, split: str) -> Path:
-    folder = model.resolve()  # "." has no name of its own
+    from fieldmark.artifact.hub_access import parse_hub_name
+
+    hub = parse_hub_name(model)
+    # A model of the Hub lies in a cache: the rows go into the working folder. "." has no name of its own.
+    folder = model.resolve() if hub is None else Path.cwd() / Path(hub.repo).name
     return folder.with_name(f"{folder.name}.{split}.csv")

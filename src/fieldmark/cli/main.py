@@ -32,6 +32,7 @@ from fieldmark.cli.methods import ListsMethods, methods
 from fieldmark.cli.option_defaults import PREFIX, read_defaults
 from fieldmark.cli.plan import plan
 from fieldmark.cli.predict import predict
+from fieldmark.cli.push import push
 from fieldmark.cli.search import search
 from fieldmark.cli.serve import serve
 from fieldmark.cli.settings import settings
@@ -85,6 +86,7 @@ for verb in (
     serve,
     compare,
     crop,
+    push,
     methods,
     settings,
     synth,

@@ -1,0 +1,62 @@
+"""Fetch a model from the Hugging Face Hub into its cache, and look at it as at any model of a stranger."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+from fieldmark.artifact.gallery import GALLERY_FOLDER
+from fieldmark.artifact.hub_access import HubName, endpoint, hub_errors, hub_library, parse_hub_name
+from fieldmark.artifact.load import load_manifest, verified_file
+from fieldmark.artifact.manifest import MANIFEST, Manifest
+from fieldmark.errors import ModelError
+
+__all__ = ["local_model"]
+
+
+def local_model(model: str | Path) -> Path:
+    """Return the folder of a model: the path itself, or the fetched folder of ``hf://user/name[@revision]``.
+
+    Only the files that the manifest names are fetched, each but those of the gallery is compared with its checksum,
+    and nothing that the model names may lie outside its folder. Files that are in the cache are not fetched again;
+    without a network, a model that was fetched before is read from the cache.
+
+    Raises:
+        ModelError: There is no such model, it is damaged, it names files outside its folder, or the Hub cannot be
+            reached.
+        SettingError: The name is not valid, or the extra ``hub`` is not installed.
+    """
+    name = parse_hub_name(model)
+    if name is None:
+        return Path(model)
+    folder = _fetch(name, [MANIFEST])
+    if not (folder / MANIFEST).is_file():
+        raise ModelError(f"{name.repo} on the Hub holds no {MANIFEST}: it is no Fieldmark model")
+    manifest = load_manifest(folder)
+    _demand_inside(name, manifest)
+    gallery = [] if manifest.gallery is None else [f"{GALLERY_FOLDER}/{manifest.gallery.table}.lance/*"]
+    # The commit of the manifest, so that all files are of one state of the repository.
+    folder = _fetch(HubName(name.repo, folder.name), [MANIFEST, *manifest.checksums, *gallery])
+    for file in manifest.checksums:
+        verified_file(folder, manifest, file)
+    return folder
+
+
+def _fetch(name: HubName, files: list[str]) -> Path:
+    hub = hub_library()
+    wanted = [file.replace("[", "[[]") for file in files]  # patterns of fnmatch
+    options = {"revision": name.revision, "allow_patterns": wanted, "endpoint": endpoint(), "library_name": "fieldmark"}
+    with hub_errors(name):
+        return Path(hub.snapshot_download(name.repo, **options))
+
+
+def _demand_inside(name: HubName, manifest: Manifest) -> None:
+    """Refuse a manifest that names files outside its folder, or a gallery elsewhere."""
+    named = [*manifest.checksums, manifest.split_file, *(member.graph for member in manifest.members)]
+    named += [member.weights for member in manifest.members]
+    if manifest.gallery is not None:
+        named += [manifest.gallery.uri, manifest.gallery.table]
+    for file in named:
+        if len(PurePosixPath(file).parts) != 1 or file in (".", "..") or "\\" in file or ":" in file or "*" in file:
+            raise ModelError(f"the model {name.repo} names '{file}', which is not in its folder: do not use it")
+    if manifest.gallery is not None and manifest.gallery.uri != GALLERY_FOLDER:
+        raise ModelError(f"the model {name.repo} names the gallery '{manifest.gallery.uri}': do not use it")
