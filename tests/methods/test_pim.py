@@ -10,6 +10,7 @@ from torch import Tensor
 
 from fieldmark.backbones.levels import feature_levels
 from fieldmark.errors import SettingError
+from fieldmark.layers.attention.confident_places import rank_places
 from fieldmark.layers.graph_combiner import GraphCombiner
 from fieldmark.layers.pooling.feature_pyramid import FeaturePyramid
 from fieldmark.methods.build import build_method
@@ -55,6 +56,13 @@ def test_the_most_certain_places_are_selected() -> None:
             torch.testing.assert_close(chosen[photo, :, start : start + count], expected)
         start += count
     assert start == chosen.shape[2]
+
+
+def test_certain_places_are_ranked_where_their_probability_rounds_to_one() -> None:
+    gaps = torch.tensor([40.0, 90.0, 60.0, 20.0])
+    logits = torch.stack([torch.zeros(4), gaps, torch.full((4,), -5.0)])[None]
+    assert (logits.softmax(1).amax(1) == 1).all()
+    assert rank_places(logits).tolist() == [[1, 2, 0, 3]]
 
 
 @torch.no_grad()

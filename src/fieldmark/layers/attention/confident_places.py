@@ -5,7 +5,6 @@ Source: Chou, Lin, Kao, "A novel plug-in module for fine-grained visual classifi
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 __all__ = ["PlaceClassifier", "gather_places", "rank_places"]
@@ -31,9 +30,14 @@ class PlaceClassifier(nn.Module):
 
 
 def rank_places(logits: Tensor) -> Tensor:
-    """Return the places by falling probability of their most probable class: (B, K, N) -> (B, N)."""
-    confidence = torch.softmax(logits.float(), 1).amax(1)
-    return confidence.argsort(1, descending=True)
+    """Return the places by falling probability of their most probable class: (B, K, N) -> (B, N).
+
+    The log odds of that class against all others have the same order, and no ties where probabilities round to 1.
+    """
+    logits = logits.float()
+    best = logits.max(1, keepdim=True)
+    others = logits.scatter(1, best.indices, float("-inf")).logsumexp(1)
+    return (best.values[:, 0] - others).argsort(1, descending=True)
 
 
 def gather_places(values: Tensor, places: Tensor) -> Tensor:
