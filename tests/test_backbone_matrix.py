@@ -53,6 +53,9 @@ def built(method: str, backbone: str, size: int) -> Method | None:
 
 
 def step_answer_explain(method: Method, size: int) -> None:
+    for module in method.modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.momentum = None  # the statistics of this step, so that values of a random network do not explode
     images = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0))
     loss = method.loss(method.train()(images), torch.tensor([0, 1]))
     loss.backward()  # type: ignore[no-untyped-call]
