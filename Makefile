@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test fuzz docs format install clean
+.PHONY: demo test fuzz docs licences format install clean
 
 demo: $(INSTALLED)
 	$(BIN)/fieldmark demo
@@ -30,6 +30,10 @@ docs: $(INSTALLED)
 # The tests with the marker `fuzz`, with many more generated inputs than `make test` has.
 fuzz: $(INSTALLED)
 	FIELDMARK_FUZZ=$${FIELDMARK_FUZZ:-2000} $(BIN)/python -m pytest -m fuzz
+
+# Every package that Fieldmark needs, with version and licence; fails where one is not permissive. No network is used.
+licences: $(INSTALLED)
+	$(BIN)/python tools/licences.py dev serve heic
 
 format: $(INSTALLED)
 	$(BIN)/ruff format .

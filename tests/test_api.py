@@ -31,7 +31,7 @@ def test_load_gives_what_fit_gave(fitted: Path, birds: Path) -> None:
     assert recognizer.classes == tuple(sorted(path.name for path in birds.iterdir()))
     assert recognizer.manifest.method == "linear_probe"
     assert recognizer.manifest.data.layout == "image_folder"
-    assert recognizer.manifest.data.source == str(birds)
+    assert recognizer.data_place == birds
 
 
 def test_the_calibration_on_record_is_that_of_the_val_photos_out_of_folds(fitted: Path) -> None:

@@ -104,7 +104,7 @@ def _demand_alike(recognizers: Sequence[Predictor], fingerprint: str) -> None:
     if facts.fingerprint != fingerprint:
         raise SettingError(
             f"an ensemble needs the photos and splits of its models, but these data differ from those of "
-            f"{first.folder}; give {facts.source} with --seed {own.get('seed')}, val_fraction "
+            f"{first.folder}; give {first.data_place} with --seed {own.get('seed')}, val_fraction "
             f"{own.get('val_fraction')} and test_fraction {own.get('test_fraction')}"
         )
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator
 
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.data.photos.views import Views
 from fieldmark.errors import FieldmarkError
 
-__all__ = ["MemberSpec"]
+__all__ = ["MemberSpec", "PreprocessField"]
+
+_LARGEST = 1e6
+"""Numbers of a description are smaller, so that no product of two of them overflows."""
 
 
 def _preprocess(value: Any) -> Preprocess:
@@ -18,9 +21,30 @@ def _preprocess(value: Any) -> Preprocess:
     if isinstance(value, Preprocess):
         return value
     try:
-        return Preprocess.from_dict(value)
+        found = Preprocess.from_dict(value)
     except (KeyError, TypeError, FieldmarkError) as error:
         raise ValueError(f"no preprocessing: {error}") from error
+    if type(found.image_size) is not int or not (_are_channels(found.mean) and _are_channels(found.std)):
+        raise ValueError("no preprocessing: image_size, mean or std is no number")
+    if min(found.std) <= 0:
+        raise ValueError("no preprocessing: std is not positive")
+    return found
+
+
+def _are_channels(values: Any) -> bool:
+    return len(values) == 3 and all(type(value) in (int, float) and abs(value) <= _LARGEST for value in values)
+
+
+PreprocessField = Annotated[Preprocess, PlainValidator(_preprocess), PlainSerializer(Preprocess.to_dict)]
+"""`Preprocess` as a field of a description."""
+
+
+def _modest(options: dict[str, Any]) -> dict[str, Any]:
+    """Refuse options that would build a network without end."""
+    numbers = [value for value in options.values() if isinstance(value, int | float)]
+    if any(abs(number) > _LARGEST for number in numbers):
+        raise ValueError("an option is too large")
+    return options
 
 
 class MemberSpec(BaseModel):
@@ -39,11 +63,11 @@ class MemberSpec(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    method: str
-    options: dict[str, Any]
-    preprocess: Annotated[Preprocess, PlainValidator(_preprocess), PlainSerializer(Preprocess.to_dict)]
+    method: str = Field(pattern=r"\A[\w.-]{1,64}\z")
+    options: Annotated[dict[str, Any], AfterValidator(_modest)]
+    preprocess: PreprocessField
     views: Views
-    weight: float = Field(gt=0)
-    temperature: float = Field(gt=0)
+    weight: float = Field(ge=1 / _LARGEST, le=_LARGEST)
+    temperature: float = Field(ge=1 / _LARGEST, le=_LARGEST)
     weights_licences: dict[str, str] = Field(default_factory=dict)
     history: dict[str, list[float]] = Field(default_factory=dict)

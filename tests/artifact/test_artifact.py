@@ -133,8 +133,11 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no graph": (lambda m: _file(m, "model-*").unlink(), "GRAPH is missing"),
     "flipped bit": (lambda m: _flip(_file(m, "model-*")), "the content of GRAPH has changed"),
     "cut off": (lambda m: _file(m, "model-*").write_bytes(b""), "the content of GRAPH has changed"),
-    "broken json": (lambda m: _damage_json(m, '{"format": 1,'), "fieldmark.json cannot be read"),
-    "no text": (lambda m: (m / "fieldmark.json").write_bytes(b"\xff\xfe\x00"), "fieldmark.json cannot be read"),
+    "broken json": (lambda m: _damage_json(m, '{"format": 1,'), "fieldmark.json cannot be read: it is no JSON"),
+    "no text": (
+        lambda m: (m / "fieldmark.json").write_bytes(b"\xff\xfe\x00"),
+        "fieldmark.json cannot be read: it is no JSON",
+    ),
     "a list": (lambda m: _damage_json(m, "[1]"), "fieldmark.json cannot be read"),
     "no format": (lambda m: _damage_json(m, "{}"), "fieldmark.json cannot be read"),
     "only a format": (lambda m: _damage_json(m, '{"format": 1}'), "'fieldmark' in fieldmark.json is not valid"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -142,7 +143,9 @@ def test_photos_that_are_no_longer_there(model_copy: Path, tmp_path: Path) -> No
     text = (model_copy / "fieldmark.json").read_text()
     recognizer = Recognizer(model_copy)
     gone = tmp_path / "gone"
-    (model_copy / "fieldmark.json").write_text(text.replace(recognizer.manifest.data.source, str(gone)))
+    (model_copy / "fieldmark.json").write_text(
+        text.replace(json.dumps(recognizer.manifest.data.source), json.dumps(str(gone)))
+    )
     with pytest.raises(DataError) as raised:
         evaluate(Recognizer(model_copy))
     assert str(raised.value) == f"the photos that the model was made from are no longer at {gone}; name them as DATA"

@@ -163,7 +163,7 @@ def test_a_model_of_another_split(birds: Path, fitted: Path, model_copy: Path, t
 def test_data_of_another_split(birds: Path, fitted: Path, other: Path, tmp_path: Path) -> None:
     assert refused(birds, tmp_path / "out", fitted, other, seed=1) == (
         f"an ensemble needs the photos and splits of its models, but these data differ from those of {fitted}; "
-        f"give {Recognizer(fitted).manifest.data.source} with --seed 0, val_fraction 0.1 and test_fraction 0.2"
+        f"give {birds} with --seed 0, val_fraction 0.1 and test_fraction 0.2"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fieldmark.artifact.manifest import Manifest
+from fieldmark.artifact.markdown import as_code, as_text
 from fieldmark.backbones.licence_terms import forbids_commercial_use
 from fieldmark.uncertainty.conformal import coverage_band, photos_needed
 
@@ -17,35 +18,36 @@ _INDEPENDENCE = {
 def write_card(manifest: Manifest) -> str:
     """Return the card as Markdown."""
     data, calibration = manifest.data, manifest.calibration
-    photos = ", ".join(f"{count} {split}" for split, count in data.photos.items())
+    photos = ", ".join(f"{count} {as_text(split)}" for split, count in data.photos.items())
     lines = [
         f"# A recognizer of {len(manifest.classes)} classes",
         "",
-        f"Made by Fieldmark {manifest.fieldmark} with `{manifest.method}`, seed {manifest.settings.get('seed')}.",
+        f"Made by Fieldmark {as_text(manifest.fieldmark)} with {as_code(manifest.method)}, "
+        f"seed {as_text(manifest.settings.get('seed'))}.",
         "",
         "| | |",
         "| --- | --- |",
         f"| photos | {photos}; {data.left_out} left out |",
-        f"| layout | {data.layout} |",
-        f"| data fingerprint | `{data.fingerprint}` |",
+        f"| layout | {as_text(data.layout)} |",
+        f"| data fingerprint | {as_text(data.fingerprint)} |",
     ]
     for facts in manifest.members:
         backbone, size = facts.options.get("backbone"), facts.preprocess.image_size
-        lines.append(f"| member | `{facts.method}` on {backbone}, {size} px, {facts.views} view(s) |")
+        lines.append(f"| member | {as_code(facts.method)} on {as_text(backbone)}, {size} px, {facts.views} view(s) |")
         for name, licence in facts.weights_licences.items():
             limit = ": no commercial use" if forbids_commercial_use(licence) else ""
-            lines.append(f"| licence of the pretrained weights | {name}: {licence}{limit} |")
+            lines.append(f"| licence of the pretrained weights | {as_text(name)}: {as_text(licence)}{limit} |")
     lines += [f"| top-1 {where} | {value:.3f} |" for where, value in _accuracies(manifest)]
-    if calibration:
+    if {"ece_before", "ece_after"} <= calibration.keys():
         before, after = calibration["ece_before"], calibration["ece_after"]
         lines.append(f"| calibration error (ECE) on val, before and after | {before:.3f}, {after:.3f} |")
     lines += _promises(manifest)
-    lines += [f"| enrolled | {enrolled.label}, from {enrolled.photos} photo(s) |" for enrolled in manifest.enrolled]
+    lines += [f"| enrolled | {as_text(each.label)}, from {each.photos} photo(s) |" for each in manifest.enrolled]
     lines += ["", "The fit did not read the test split. `fieldmark evaluate` reads it.", "", "## Log of the fit", ""]
-    lines += [f"- {step}" for step in manifest.steps]
+    lines += [f"- {as_text(step)}" for step in manifest.steps]
     if manifest.advice:
-        lines += ["", "## What limits the accuracy", "", *(f"- {line}" for line in manifest.advice)]
-    lines += ["", "## Classes", "", ", ".join(manifest.classes), "", "## Limits", ""]
+        lines += ["", "## What limits the accuracy", "", *(f"- {as_text(line)}" for line in manifest.advice)]
+    lines += ["", "## Classes", "", ", ".join(map(as_text, manifest.classes)), "", "## Limits", ""]
     lines += [
         _unknowns(manifest),
         "Confidence was calibrated on photos like the training photos. It is only valid for such photos.",
@@ -77,7 +79,7 @@ def _promises(manifest: Manifest) -> list[str]:
     rows.append(f"| prediction sets | {promise} |")
     rows.append(f"| calibration set | {facts.photos_in_words}; {_INDEPENDENCE[facts.rests_on]} |")
     if facts.contradiction is not None:
-        rows.append(f"| why not out-of-fold scores | {facts.contradiction} |")
+        rows.append(f"| why not out-of-fold scores | {as_text(facts.contradiction)} |")
     if band is not None:
         chance = f"with so many calibration photos, chance alone puts it between {band[0]:.0%} and {band[1]:.0%}"
         rows.append(f"| true coverage | {chance} |")
@@ -91,6 +93,6 @@ def _unknowns(manifest: Manifest) -> str:
     if facts is None:
         return "Every answer is one of these classes, also for photos of anything else."
     return (
-        f"Photos of other classes are detected with the score `{facts.score}`, at a threshold that keeps "
+        f"Photos of other classes are detected with the score {as_code(facts.score)}, at a threshold that keeps "
         f"{facts.kept:.0%} of known photos. Unseen look-alikes are often not detected."
     )

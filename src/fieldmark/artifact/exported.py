@@ -7,22 +7,27 @@ import io
 import json
 import tempfile
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from fieldmark.artifact.check_graph import checked_graph, read_graph
+from fieldmark.artifact.load import read_manifest
 from fieldmark.artifact.manifest import Manifest
 from fieldmark.backbones.runners.onnx_runner import OnnxRunner
 from fieldmark.data.photos.preprocess import Preprocess
-from fieldmark.errors import FieldmarkError, ModelError
+from fieldmark.errors import ModelError
+from fieldmark.member_spec import PreprocessField
+from fieldmark.strict_json import parse_json
 
 __all__ = ["EXPORT_FORMAT", "ExportFacts", "Exported", "InputFacts", "is_exported", "open_exported", "pack_model"]
 
 EXPORT_FORMAT = 1
 """Version of the metadata. It is raised when old versions of Fieldmark could not read it."""
 
+_MOST_UNPACKED = 100  # times the archive; tables of numbers and paths shrink to a tenth
 _FACTS, _MANIFEST, _FILES = "fieldmark.export", "fieldmark.manifest", "fieldmark.files"
 
 
@@ -31,11 +36,11 @@ class InputFacts(BaseModel):
 
     Attributes:
         name: Name of the input.
-        preprocess: `Preprocess.to_dict` of this input. The graph itself applies mean and std.
+        preprocess: How a photo becomes this input. The graph itself applies mean and std.
     """
 
     name: str
-    preprocess: dict[str, Any]
+    preprocess: PreprocessField
 
 
 class ExportFacts(BaseModel):
@@ -65,16 +70,33 @@ class Exported:
     Attributes:
         facts: How it was made.
         manifest: Manifest of the model, without gallery.
-        runner: The graph.
+        path: The file.
         squares: Input name -> preprocessing of that input.
         unpacked: Temporary folder; it is removed together with this object.
     """
 
     facts: ExportFacts
     manifest: Manifest
-    runner: OnnxRunner
+    path: Path
     squares: dict[str, Preprocess]
     unpacked: tempfile.TemporaryDirectory[str]
+
+    def open_graph(self, width: int | None) -> OnnxRunner:
+        """Open the graph.
+
+        Args:
+            width: Length of the embedding; None for any.
+
+        Raises:
+            ModelError: The graph is not what the metadata say.
+        """
+        inputs = {name: square.image_size for name, square in self.squares.items()}
+        columns = len(self.manifest.classes)
+        outputs = {"probabilities": columns, "logits": columns, "embedding": width}
+        try:
+            return OnnxRunner(checked_graph(self.path, inputs, outputs))
+        except ValueError as error:
+            raise _damaged(self.path, f"its graph cannot be used: {error}") from error
 
     @property
     def folder(self) -> Path:
@@ -122,28 +144,27 @@ def open_exported(path: Path) -> Exported:
     if not path.is_file():
         raise ModelError(f"expected an ONNX file made by 'fieldmark export', but there is no file {path}")
     try:
-        runner = OnnxRunner(path)
-    except Exception as error:  # ONNX Runtime has many error classes
-        raise ModelError(f"the file {path} is damaged (no ONNX graph can be read from it); export it again") from error
-    texts = runner.metadata
+        texts = {entry.key: entry.value for entry in read_graph(path).metadata_props}
+    except ValueError as error:
+        raise _damaged(path, "no ONNX graph can be read from it") from error
     if not {_FACTS, _MANIFEST, _FILES} <= texts.keys():
         raise ModelError(f"expected an ONNX file made by 'fieldmark export', but {path} was made by something else")
     _demand_format(path, texts[_FACTS])
     try:
-        facts = ExportFacts.model_validate_json(texts[_FACTS])
-        manifest = Manifest.model_validate_json(texts[_MANIFEST])
-        squares = {each.name: Preprocess.from_dict(each.preprocess) for each in facts.inputs}
-        unpacked = _unzipped(texts[_FILES])
-    except (ValidationError, ValueError, KeyError, FieldmarkError, zipfile.BadZipFile) as error:
-        raise ModelError(f"the file {path} is damaged (its metadata is not valid); export it again") from error
-    return Exported(facts, manifest, runner, squares, unpacked)
+        facts = ExportFacts.model_validate(parse_json(texts[_FACTS].encode()))
+        manifest = read_manifest(texts[_MANIFEST].encode())
+        squares = {each.name: each.preprocess for each in facts.inputs}
+        unpacked = _unzipped(texts[_FILES], manifest)
+    except ValueError as error:
+        raise _damaged(path, "its metadata is not valid") from error
+    return Exported(facts, manifest, path, squares, unpacked)
 
 
 def _demand_format(path: Path, text: str) -> None:
     try:
-        version = int(json.loads(text)["format"])
+        version = int(parse_json(text.encode())["format"])
     except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"the file {path} is damaged (its metadata is not valid); export it again") from error
+        raise _damaged(path, "its metadata is not valid") from error
     if version > EXPORT_FORMAT:
         raise ModelError(
             f"the file {path} has format {version}, but this Fieldmark reads formats up to {EXPORT_FORMAT}; "
@@ -159,8 +180,27 @@ def _zipped(folder: Path, names: list[str]) -> str:
     return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
-def _unzipped(text: str) -> tempfile.TemporaryDirectory[str]:
-    folder = tempfile.TemporaryDirectory(prefix="fieldmark-export-")
-    with zipfile.ZipFile(io.BytesIO(base64.b64decode(text))) as archive:
-        archive.extractall(folder.name)
+def _unzipped(text: str, manifest: Manifest) -> tempfile.TemporaryDirectory[str]:
+    """Unpack the files that the manifest names.
+
+    Raises:
+        ValueError: It is no archive, holds other files, or they are far larger than the archive.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(base64.b64decode(text))) as archive:
+            entries = archive.infolist()
+            if {entry.filename for entry in entries} != set(manifest.checksums) or len(entries) > len(
+                manifest.checksums
+            ):
+                raise ValueError("the archive holds other files")
+            if sum(entry.file_size for entry in entries) > _MOST_UNPACKED * len(text):
+                raise ValueError("the archive unpacks to far more than it holds")
+            folder = tempfile.TemporaryDirectory(prefix="fieldmark-export-")
+            archive.extractall(folder.name)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error) as error:
+        raise ValueError("the archive is damaged") from error
     return folder
+
+
+def _damaged(path: Path, what: str) -> ModelError:
+    return ModelError(f"the file {path} is damaged ({what}); export it again")

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from fieldmark.artifact.manifest import DataFacts, Manifest, MemberFacts
 from fieldmark.calibration.calibrate import Calibration
 from fieldmark.data.prepare import Prepared
-from fieldmark.errors import without_surrogates
 from fieldmark.methods.settings_base import FitSettings
 from fieldmark.openset.enrolled_classes import EnrolledClass
 from fieldmark.openset.fit_openset import FittedOpenSet
@@ -107,7 +106,7 @@ class FittedModel:
     def _data(self) -> DataFacts:
         records = self.prepared.photos.records
         return DataFacts(
-            source=without_surrogates(str(records.root.absolute())) if records.root else "",
+            source=records.root.name if records.root else "",
             layout=records.name,
             fingerprint=self.prepared.photos.fingerprint,
             photos={split: sum(record.split == split for record in records) for split in ("train", "val", "test")},

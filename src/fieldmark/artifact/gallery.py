@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, field_validator
 
 from fieldmark.arrays import Float32s
 from fieldmark.errors import ModelError, without_surrogates
@@ -39,6 +39,9 @@ MAX_VERSIONS = 20
 The old one is deleted with the last generation that names it.
 """
 
+_STORES = ("s3", "gs", "az")
+"""Schemes of object storage that a gallery may lie in."""
+
 _BATCH = 10_000
 _PROBES = 300  # inverted lists to search
 _REASONS = ("No space left on device", "Read-only file system", "Permission denied")
@@ -56,11 +59,18 @@ class GalleryFacts(BaseModel):
         key: Key of the projection that made the vectors; a table of another model has another key.
     """
 
-    uri: str
-    table: str
-    version: int
-    rows: int
+    uri: str = Field(min_length=1)
+    table: str = Field(pattern=r"\A[A-Za-z0-9][A-Za-z0-9_-]{0,199}\z")
+    version: int = Field(ge=1, lt=2**62)
+    rows: int = Field(ge=0, lt=2**40)
     key: str
+
+    @field_validator("uri")
+    @classmethod
+    def _kind_of_place(cls, uri: str) -> str:
+        if "://" in uri and uri.partition("://")[0] not in _STORES:
+            raise ValueError(f"a gallery lies in a folder or in one of {', '.join(_STORES)}")
+        return uri
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +142,13 @@ class Gallery:
             label: Search only the photos of this class.
         """
         where = None if label is None else f"label = {_quoted(label)}"
-        return [self._nearest(vector, k, where) for vector in vectors]
+        with _reading(self._place):
+            return [self._nearest(vector, k, where) for vector in vectors]
 
     def holds(self, path: str) -> bool:
         """Return whether the gallery has a photo with that path."""
-        return bool(self._table.search().where(f"path = {_quoted(path)}").select(["path"]).limit(1).to_list())
+        with _reading(self._place):
+            return bool(self._table.search().where(f"path = {_quoted(path)}").select(["path"]).limit(1).to_list())
 
     def add(self, rows: Sequence[GalleryRow], vectors: Float32s) -> GalleryFacts:
         """Add photos in a new version of the table, and return its facts; this version does not change."""
@@ -154,13 +166,15 @@ class Gallery:
 
     def rows(self) -> list[GalleryRow]:
         """Return all known photos."""
-        held = self._table.search().select(["path", "label", "split"]).limit(self.facts.rows).to_list()
+        with _reading(self._place):
+            held = self._table.search().select(["path", "label", "split"]).limit(self.facts.rows).to_list()
         return [GalleryRow(row["path"], row["label"], row["split"]) for row in held]
 
     def enrolled(self, label: str) -> tuple[list[GalleryRow], Float32s]:
         """Return the enrolled photos of a class, and their vectors (n, d)."""
         where = f"split = 'enrolled' AND label = {_quoted(label)}"
-        held = self._table.search().where(where).limit(self.facts.rows).to_list()
+        with _reading(self._place):
+            held = self._table.search().where(where).limit(self.facts.rows).to_list()
         rows = [GalleryRow(row["path"], row["label"], row["split"]) for row in held]
         return rows, np.array([row["vector"] for row in held], dtype=np.float32)
 
@@ -211,6 +225,11 @@ def _connect(place: str) -> Any:
 
 
 def _open(place: str, facts: GalleryFacts) -> Any:
+    if "://" not in place and not (Path(place) / f"{facts.table}.lance").is_dir():  # connecting would make the folder
+        raise ModelError(
+            f"expected the model's gallery at {place}, but it cannot be opened (there is no table '{facts.table}'); "
+            "copy it there"
+        )
     try:
         table = _connect(place).open_table(facts.table)
         table.checkout(facts.version)
@@ -221,7 +240,23 @@ def _open(place: str, facts: GalleryFacts) -> Any:
         ) from error
     if found != facts.key:
         raise ModelError(f"the gallery at {place} was made by another model; copy this model's own gallery there")
+    wanted = {"path": "string", "label": "string", "split": "string"}
+    kinds = {field.name: str(field.type) for field in table.schema}
+    if not wanted.items() <= kinds.items() or not kinds.get("vector", "").startswith("fixed_size_list<"):
+        raise ModelError(
+            f"the gallery at {place} is damaged (its table has other columns); copy it again or fit the model again"
+        )
     return table
+
+
+@contextlib.contextmanager
+def _reading(place: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # LanceDB and Arrow have several error classes for damaged files
+        raise ModelError(
+            f"the gallery at {place} is damaged ({_first_line(error)}); copy it again or fit the model again"
+        ) from error
 
 
 @contextlib.contextmanager

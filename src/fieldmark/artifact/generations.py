@@ -14,12 +14,10 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
 
-from pydantic import ValidationError
-
 from fieldmark.artifact.card import write_card
 from fieldmark.artifact.checksums import checksum
 from fieldmark.artifact.gallery import GALLERY_FOLDER
-from fieldmark.artifact.load import load_manifest
+from fieldmark.artifact.load import load_manifest, read_manifest
 from fieldmark.artifact.manifest import MANIFEST, Manifest
 from fieldmark.atomic import atomic_file, draft_file, sync
 from fieldmark.errors import ModelError
@@ -108,8 +106,8 @@ class Change:
         manifests = [current]
         for path in list(earlier.values())[-KEPT:]:
             try:
-                manifests.append(Manifest.model_validate_json(path.read_bytes()))
-            except ValidationError:
+                manifests.append(read_manifest(path.read_bytes()))
+            except ValueError:
                 return  # it may need any of the files
         _delete_files(self.folder, {name for manifest in manifests for name in manifest.checksums})
         _delete_tables(self.folder, {manifest.gallery.table for manifest in manifests if manifest.gallery})
@@ -132,6 +130,7 @@ def changing(folder: Path, *, create: bool = False) -> Iterator[Change]:
         folder.mkdir(parents=True, exist_ok=True)
     else:
         load_manifest(folder)
+    _refuse_links(folder)
     with FileLock(folder / _LOCK):
         change = Change(folder, create=create)
         try:
@@ -144,8 +143,8 @@ def earlier_manifests(folder: Path, current: Manifest) -> dict[int, Manifest]:
     """Return the manifests of the kept earlier generations by their numbers, the oldest first."""
     found = {}
     for number, path in _history(folder).items():
-        with contextlib.suppress(ValidationError, FileNotFoundError):  # a writer may just have deleted it
-            manifest = Manifest.model_validate_json(path.read_bytes())
+        with contextlib.suppress(ValueError, OSError):  # a writer may just have deleted it
+            manifest = read_manifest(path.read_bytes())
             found[number] = manifest.model_copy(update={"made": manifest.made or _modified(path)})
     return {number: manifest for number, manifest in found.items() if number < current.generation}
 
@@ -154,6 +153,14 @@ def is_unfinished(folder: Path) -> bool:
     """Return whether a folder holds nothing but the leftovers of a first fit that was killed while writing."""
     names = {path.name for path in folder.iterdir()}
     return _LOCK in names and all(name in (_LOCK, GALLERY_FOLDER) or _OWN.fullmatch(name) for name in names)
+
+
+def _refuse_links(folder: Path) -> None:
+    """Refuse to write through a link, since it would change files outside of the model."""
+    places = [folder / _LOCK, folder / _HISTORY, folder / GALLERY_FOLDER]
+    link = next((path for path in [*places, *(folder / GALLERY_FOLDER).rglob("*")] if path.is_symlink()), None)
+    if link is not None:
+        raise ModelError(f"the model {folder} cannot be changed: {link} is a link; replace it by what it leads to")
 
 
 def _history_file(folder: Path, number: int) -> Path:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from fieldmark.arrays import Float32s
 from fieldmark.artifact.gallery import Gallery
-from fieldmark.artifact.load import verified_file
-from fieldmark.artifact.manifest import Manifest
+from fieldmark.artifact.load import damaged, reading
+from fieldmark.artifact.manifest import MANIFEST, Manifest
 from fieldmark.errors import ModelError, SettingError
 from fieldmark.openset.open_set_classifier import OpenSetClassifier
 from fieldmark.openset.open_set_state import OpenSetState
 from fieldmark.registry import Registry
 from fieldmark.scores import CONFORMITY_SCORES, UNKNOWN_SCORES
-from fieldmark.uncertainty.conformity_scores import ConformityScore
+from fieldmark.tensor_file import read_tensors
+from fieldmark.uncertainty.conformity_scores import ConformityScore, takes_prevalence
 from fieldmark.uncertainty.guarantees import Guarantees, GuaranteeTables
 
 __all__ = ["load_gallery", "load_guarantees", "load_open_set"]
@@ -40,8 +42,11 @@ def load_guarantees(folder: Path, manifest: Manifest) -> Guarantees:
     if facts is None:
         return Guarantees(hierarchy, GuaranteeTables.empty(len(hierarchy.levels)))
     _demand(CONFORMITY_SCORES, facts.score)
-    tables = GuaranteeTables.load(verified_file(folder, manifest, facts.file))
+    with reading(folder, manifest, facts.file) as path:
+        tables = GuaranteeTables.load(path, len(hierarchy.levels), len(manifest.classes))
     prevalence = tuple(tables.prevalence.tolist()) or None
+    if takes_prevalence(facts.score) != (prevalence is not None):
+        raise damaged(folder, f"{facts.file} cannot be used: its tensor 'prevalence' does not fit '{facts.score}'")
     score = ConformityScore(facts.score, facts.k_reg, facts.penalty, prevalence)
     return Guarantees(hierarchy, tables, facts.coverage, facts.target_accuracy, score, facts.classwise)
 
@@ -52,16 +57,32 @@ def load_open_set(folder: Path, manifest: Manifest) -> OpenSetClassifier:
     Raises:
         ModelError: A file is missing or has changed, or the out-of-distribution score is not installed.
     """
-    from safetensors.numpy import load_file
-
     if manifest.unknown is not None:
         _demand(UNKNOWN_SCORES, manifest.unknown.score)
-    file = manifest.open_set_state
-    state = None if file is None else OpenSetState.load(verified_file(folder, manifest, file))
-    enrolled = {
-        facts.label: load_file(verified_file(folder, manifest, facts.file))["vectors"] for facts in manifest.enrolled
-    }
+        if not _parts(manifest.unknown.score) <= manifest.unknown.scales.keys():
+            raise damaged(folder, f"'unknown.scales' in {MANIFEST} is not valid")
+    state, enrolled = None, {}
+    if manifest.open_set_state is not None:
+        with reading(folder, manifest, manifest.open_set_state) as path:
+            state = OpenSetState.load(path, len(manifest.classes))
+    for facts in manifest.enrolled:
+        with reading(folder, manifest, facts.file) as path:
+            enrolled[facts.label] = _enrolled_vectors(path, state)
     return OpenSetClassifier(state, manifest.unknown, manifest.enrolment_gates, enrolled)
+
+
+def _enrolled_vectors(path: Path, state: OpenSetState | None) -> Float32s:
+    sizes = {} if state is None else {"d": state.projection.dim}
+    vectors: Float32s = read_tensors(path, {"vectors": "float n d"}, sizes)["vectors"]
+    if not len(vectors):
+        raise ValueError("it holds no vector")
+    return vectors
+
+
+def _parts(score: str) -> set[str]:
+    """Return the scores that an out-of-distribution score is the weighted sum of."""
+    weights = UNKNOWN_SCORES.load(score)
+    return set() if callable(weights) else set(weights)
 
 
 def _demand(registry: Registry[Any], name: str) -> None:

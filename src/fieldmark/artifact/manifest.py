@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from fieldmark.artifact.gallery import GalleryFacts
 from fieldmark.calibration.logit_scaling import LogitScaling
+from fieldmark.file_name import FileName
 from fieldmark.member_spec import MemberSpec
 from fieldmark.openset.enrolled_classes import EnrolledClass, EnrolmentGate
 from fieldmark.openset.unknown_scores import UnknownThreshold
@@ -17,6 +18,8 @@ from fieldmark.uncertainty.taxonomy import Hierarchy
 __all__ = ["FORMAT", "MANIFEST", "DataFacts", "Manifest", "MemberFacts"]
 
 MANIFEST = "fieldmark.json"
+
+_MOST_RANKS = 64
 
 FORMAT = 2
 """Version of the folder's layout. It is raised when old versions of Fieldmark could not read the folder.
@@ -33,15 +36,16 @@ class MemberFacts(MemberSpec):
         weights: safetensors file.
     """
 
-    graph: str
-    weights: str
+    graph: FileName
+    weights: FileName
 
 
 class DataFacts(BaseModel):
     """The data that the model was trained on.
 
     Attributes:
-        source: Absolute path of DATA; ``evaluate`` reads the test photos from there.
+        source: Path of DATA from the model folder, or only its name; see `fieldmark.artifact.data_place`. Models of
+            old versions have an absolute path.
         layout: Name of the reader.
         fingerprint: Hash of contents, labels and splits of all photos.
         photos: Split -> number of photos.
@@ -55,9 +59,9 @@ class DataFacts(BaseModel):
     source: str
     layout: str
     fingerprint: str
-    photos: dict[str, int]
-    learned: list[str] = Field(default_factory=lambda: ["train"])
-    left_out: int = 0
+    photos: dict[str, Annotated[int, Field(ge=0, lt=2**40)]]
+    learned: list[Literal["train", "val"]] = ["train"]
+    left_out: int = Field(0, ge=0, lt=2**40)
     options: dict[str, str | list[str]] = Field(default_factory=dict)
 
     @property
@@ -104,13 +108,13 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(extra="allow", validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
-    format: int = FORMAT
+    format: int = Field(FORMAT, ge=1)
     fieldmark: str
     method: str
-    classes: list[str] = Field(min_length=2)
+    classes: list[Annotated[str, Field(min_length=1)]] = Field(min_length=2)
     ranks: list[str] = Field(default_factory=list)
     taxonomy: dict[str, list[str]] = Field(default_factory=dict)
-    members: list[MemberFacts] = Field(min_length=1)
+    members: list[MemberFacts] = Field(min_length=1, max_length=64)
     data: DataFacts
     settings: dict[str, Any]
     calibration: dict[str, float] = Field(default_factory=dict)
@@ -118,19 +122,59 @@ class Manifest(BaseModel):
     steps: list[str] = Field(default_factory=list)
     advice: list[str] = Field(default_factory=list)
     versions: dict[str, str] = Field(default_factory=dict)
-    checksums: dict[str, str] = Field(default_factory=dict)
+    checksums: dict[FileName, str] = Field(default_factory=dict)
     scaling: LogitScaling | None = None
     guarantees: GuaranteeFacts | None = Field(None, alias="trust")
-    open_set_state: str | None = Field(None, alias="memory")
+    open_set_state: FileName | None = Field(None, alias="memory")
     unknown: UnknownThreshold | None = None
     enrolment_gates: list[EnrolmentGate] = Field(default_factory=list, alias="gates")
     gallery: GalleryFacts | None = None
     enrolled: list[EnrolledClass] = Field(default_factory=list)
-    split_file: str = "split.csv"
-    val_logits: str | None = None
-    generation: int = Field(1, ge=1)
+    split_file: FileName = "split.csv"
+    val_logits: FileName | None = None
+    generation: int = Field(1, ge=1, lt=2**62)
     made: str = ""
     change: str = "fit"
+
+    @field_validator("classes")
+    @classmethod
+    def _differ(cls, classes: list[str]) -> list[str]:
+        if len(set(classes)) < len(classes):
+            raise ValueError("two classes have the same name")
+        return classes
+
+    @field_validator("taxonomy")
+    @classmethod
+    def _of_the_classes(cls, taxonomy: dict[str, list[str]], info: ValidationInfo) -> dict[str, list[str]]:
+        if taxonomy.keys() - set(info.data.get("classes", taxonomy)):
+            raise ValueError("it names classes that the model does not have")
+        if any(len(ancestors) > _MOST_RANKS for ancestors in taxonomy.values()):
+            raise ValueError("it has too many ranks")
+        return taxonomy
+
+    @field_validator("scaling")
+    @classmethod
+    def _for_each_class(cls, scaling: LogitScaling | None, info: ValidationInfo) -> LogitScaling | None:
+        if scaling is not None and len(scaling.scale) not in (1, len(info.data.get("classes", scaling.scale))):
+            raise ValueError("it is for another number of classes")
+        return scaling
+
+    @field_validator("unknown")
+    @classmethod
+    def _with_state(cls, unknown: UnknownThreshold | None, info: ValidationInfo) -> UnknownThreshold | None:
+        if unknown is not None and info.data.get("open_set_state") is None:
+            raise ValueError("it needs the open-set state")
+        return unknown
+
+    @field_validator("enrolled")
+    @classmethod
+    def _can_compete(cls, enrolled: list[EnrolledClass], info: ValidationInfo) -> list[EnrolledClass]:
+        labels = [facts.label for facts in enrolled]
+        if len({*labels, *info.data.get("classes", ())}) < len(labels) + len(info.data.get("classes", ())):
+            raise ValueError("two classes have the same name")
+        if enrolled and not (info.data.get("open_set_state") and info.data.get("enrolment_gates")):
+            raise ValueError("enrolled classes need the open-set state and a gate")
+        return enrolled
 
     def hierarchy(self) -> Hierarchy:
         """Return the classes and their ancestors; enrolled classes have no ancestors."""

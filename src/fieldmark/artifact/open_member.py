@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fieldmark.artifact.load import verified_file
+from fieldmark.artifact.check_graph import checked_graph
+from fieldmark.artifact.load import reading
 from fieldmark.artifact.manifest import Manifest, MemberFacts
 from fieldmark.backbones.runners.device import Device, choose_device
 from fieldmark.backbones.runners.onnx_runner import OnnxRunner
@@ -13,18 +14,29 @@ from fieldmark.backbones.runners.runner import Runner
 __all__ = ["open_member"]
 
 
-def open_member(folder: Path, manifest: Manifest, member: MemberFacts, device: Device = "auto") -> Runner:
+def open_member(
+    folder: Path, manifest: Manifest, member: MemberFacts, device: Device = "auto", *, width: int | None = None
+) -> Runner:
     """Return a runner with the outputs ``logits`` and ``embedding``.
 
     Only a GPU needs PyTorch. Where ONNX Runtime itself was built for the GPU, it runs the graph there.
 
+    Args:
+        folder: The model folder.
+        manifest: Its description.
+        member: The member.
+        device: Where it computes; see `choose_device`.
+        width: Length of the embedding; None for any.
+
     Raises:
-        ModelError: A file of the member is missing or has changed.
+        ModelError: A file of the member is missing, has changed, or is not what the manifest says.
         SettingError: The device is not there.
     """
     chosen = choose_device(device)
     if chosen == "cpu":
-        return OnnxRunner(verified_file(folder, manifest, member.graph))
+        with reading(folder, manifest, member.graph) as path:
+            inputs, outputs = {"images": member.preprocess.image_size}, {"logits": len(manifest.classes)}
+            return OnnxRunner(checked_graph(path, inputs, outputs | {"embedding": width}))
     from fieldmark.artifact.load_method import load_method
     from fieldmark.backbones.runners.choose_runner import module_runner
     from fieldmark.training.method_graph import NamedOutputs

@@ -11,6 +11,7 @@ import numpy as np
 from safetensors.torch import save_file
 
 from fieldmark.artifact.carry_enrolled import Carried, carry_enrolled
+from fieldmark.artifact.data_place import portable_path, remember_data
 from fieldmark.artifact.fitted_model import FittedModel, ModelFiles
 from fieldmark.artifact.gallery import GALLERY_FOLDER, TABLE, Gallery, GalleryFacts, GalleryRow
 from fieldmark.artifact.generations import Change, changing, is_unfinished
@@ -53,7 +54,13 @@ def save_artifact(out: Path, model: FittedModel) -> None:
         carried = carry_enrolled(out, old, key, classes if open_set.gates else None)
         manifest = model.manifest(_write_files(change, model, carried), carried.classes)
         gallery = _write_gallery(out, model, carried)
-        change.commit(manifest.model_copy(update={"gallery": gallery}), f"fit with {model.settings.method}")
+        data = manifest.data
+        if root := model.prepared.photos.records.root:
+            remember_data(data.fingerprint, root)
+            data = data.model_copy(update={"source": portable_path(root, out)})
+        change.commit(
+            manifest.model_copy(update={"gallery": gallery, "data": data}), f"fit with {model.settings.method}"
+        )
     _log_replaced(out, old, carried)
 
 

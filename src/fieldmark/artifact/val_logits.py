@@ -10,6 +10,7 @@ import numpy as np
 
 from fieldmark.arrays import Float32s
 from fieldmark.errors import ModelError
+from fieldmark.tensor_file import read_tensors, tensor_shapes
 
 __all__ = ["VAL_LOGITS_FILE", "ValLogits"]
 
@@ -37,12 +38,20 @@ class ValLogits:
 
     @classmethod
     def load(cls, path: Path) -> ValLogits:
-        """Read a file that `save` wrote."""
+        """Read a file that `save` wrote.
+
+        Raises:
+            ValueError: The file is damaged.
+        """
         from safetensors import safe_open
 
+        names = [str(index) for index in range(len(tensor_shapes(path)))]
+        tensors = read_tensors(path, dict.fromkeys(names, "float n K"), {})
         with safe_open(path, "numpy") as held:
             contents = (held.metadata() or {}).get("contents", "").split()
-            return cls(contents, [held.get_tensor(str(index)) for index in range(len(held.keys()))])
+        if any(len(tensors[name]) != len(contents) for name in names):
+            raise ValueError("its tensors do not have a row for each photo")
+        return cls(contents, [tensors[name] for name in names])
 
     def of(self, contents: Sequence[str], member: int) -> Float32s:
         """Return a member's logits of the photos with these content keys, (m, K).

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from fieldmark.arrays import Float64s, Floats, softmax
 
 __all__ = ["LogitScaling"]
+
+_Factor = Annotated[float, Field(ge=-1e6, le=1e6)]
 
 
 class LogitScaling(BaseModel):
@@ -24,8 +26,15 @@ class LogitScaling(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     kind: Literal["temperature", "vector"]
-    scale: list[float] = Field(min_length=1)
-    shift: list[float] = Field(min_length=1)
+    scale: list[_Factor] = Field(min_length=1)
+    shift: list[_Factor] = Field(min_length=1)
+
+    @field_validator("shift")
+    @classmethod
+    def _as_many(cls, shift: list[float], info: ValidationInfo) -> list[float]:
+        if len(shift) != len(info.data.get("scale", shift)):
+            raise ValueError("scale and shift differ in length")
+        return shift
 
     @classmethod
     def of_temperature(cls, temperature: float) -> LogitScaling:

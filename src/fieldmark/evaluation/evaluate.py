@@ -63,7 +63,7 @@ def photos_of_split(recognizer: Predictor, data: str | Path | RecordList | None,
 def _opened(recognizer: Predictor, data: str | Path | RecordList | None, split: Split) -> tuple[RecordList, int]:
     """The photos of a split, and how many of them the model was trained on."""
     records = read_source(recognizer, data)
-    source = records.root or Path(recognizer.manifest.data.source)
+    source = records.root or recognizer.data_place
     contents = content_keys(records)
     chosen = of_split(records, contents, recognizer.split(), split)
     if not chosen:

@@ -24,7 +24,7 @@ def read_source(recognizer: Predictor, data: str | Path | RecordList | None) -> 
     if isinstance(data, RecordList):
         return data
     facts = recognizer.manifest.data
-    source = Path(data) if data is not None else Path(facts.source)
+    source = Path(data) if data is not None else recognizer.data_place
     if data is None and not source.exists():
         raise DataError(f"the photos that the model was made from are no longer at {source}; name them as DATA")
     is_own = source.name == Path(facts.source).name

@@ -129,7 +129,7 @@ def _demand_equal(recognizer: Predictor, parity: Parity) -> None:
 def _facts(squares: list[Square], outputs: list[str], int8: bool, parity: Parity) -> ExportFacts:
     return ExportFacts(
         precision="int8" if int8 else "float32",
-        inputs=[InputFacts(name=square.name, preprocess=square.preprocess.to_dict()) for square in squares],
+        inputs=[InputFacts(name=square.name, preprocess=square.preprocess) for square in squares],
         outputs=outputs,
         check={
             "photos": parity.photos,

@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from fieldmark.arrays import Floats
+from fieldmark.file_name import FileName
 from fieldmark.openset.class_gaussians import ClassGaussians
 
 __all__ = ["EnrolledClass", "EnrolmentGate", "enrolled_odds", "enrolment_features", "gate_for", "with_enrolled"]
@@ -35,10 +36,10 @@ class EnrolmentGate(BaseModel):
         simulated_loss: Share of photos of other classes whose correct answer one simulated class took.
     """
 
-    shots: int = Field(ge=1)
-    discriminant: float
-    similarity: float
-    bias: float
+    shots: int = Field(ge=1, lt=2**31)
+    discriminant: float = Field(ge=-1e9, le=1e9)
+    similarity: float = Field(ge=-1e9, le=1e9)
+    bias: float = Field(ge=-1e9, le=1e9)
     simulated_recall: float
     simulated_loss: float
 
@@ -52,9 +53,9 @@ class EnrolledClass(BaseModel):
         file: safetensors file in the folder with their ``vectors`` (n, d).
     """
 
-    label: str
-    photos: int
-    file: str
+    label: str = Field(min_length=1)
+    photos: int = Field(ge=1, lt=2**31)
+    file: FileName
 
 
 def with_enrolled(probabilities: Floats, odds: Floats) -> Floats:

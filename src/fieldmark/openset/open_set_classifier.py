@@ -71,6 +71,11 @@ class OpenSetClassifier:
             raise ModelError("the model has no open-set data: fit it again with this version of Fieldmark")
         return self._state
 
+    @property
+    def width(self) -> int | None:
+        """D, the dimension of the embeddings that it reads; None if it reads none."""
+        return None if self._state is None else self._state.projection.width
+
     @cached_property
     def enrolled_means(self) -> tuple[Floats, list[int]]:
         """Mean vectors (m, d) of the enrolled classes, and how many photos each one has."""

@@ -10,10 +10,25 @@ import numpy as np
 from fieldmark.arrays import Float32s, Floats, Ints
 from fieldmark.openset.class_gaussians import ClassGaussians
 from fieldmark.openset.projection import Projection
+from fieldmark.tensor_file import read_tensors
 
 __all__ = ["OPEN_SET_FILE", "OpenSetState", "ValPredictions"]
 
 OPEN_SET_FILE = "memory.safetensors"
+
+_TENSORS = {
+    "components": "float d D",
+    "mean": "float D",
+    "class_means": "float K d",
+    "within": "float d d",
+    "total": "float d d",
+    "center": "float d",
+    "landmarks": "float m d",
+    "val_vectors": "float n d",
+    "val_labels": "int n",
+    "val_answers": "int n",
+    "val_confidence": "float n",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +84,18 @@ class OpenSetState:
         save_file({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, path)
 
     @classmethod
-    def load(cls, path: Path) -> OpenSetState:
-        """Read a file that `save` wrote."""
-        from safetensors.numpy import load_file
+    def load(cls, path: Path, num_classes: int) -> OpenSetState:
+        """Read a file that `save` wrote.
 
-        held = load_file(path)
+        Raises:
+            ValueError: The file is damaged, or is not for so many classes.
+        """
+        held = read_tensors(path, _TENSORS, {"K": num_classes}, nan="class_means")
+        for name in ("val_labels", "val_answers"):
+            if len(held[name]) and not 0 <= held[name].min() <= held[name].max() < num_classes:
+                raise ValueError(f"its tensor '{name}' names classes that the model does not have")
+        if not len(held["components"]) or np.isnan(held["class_means"]).all():
+            raise ValueError("it holds no class")
         return cls(
             Projection(held["mean"], held["components"]),
             ClassGaussians(held["class_means"], held["within"], held["total"], held["center"]),

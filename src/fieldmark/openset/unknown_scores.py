@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Annotated
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -45,11 +46,11 @@ class UnknownThreshold(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    score: str
+    score: str = Field(pattern=r"\A[\w.-]{1,64}\z")
     threshold: float
     kept: float = Field(gt=0, lt=1)
-    val_photos: int
-    scales: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    val_photos: int = Field(ge=0, lt=2**40)
+    scales: dict[str, tuple[float, Annotated[float, Field(gt=0)]]] = Field(default_factory=dict)
     simulated: dict[str, float] = Field(default_factory=dict)
 
 

@@ -18,6 +18,7 @@ from fieldmark.backbones.runners.onnx_runner import OnnxRunner
 from fieldmark.calibration.member_fusion import fuse, mean_logits
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.data.photos.views import photo_views, view_side, whole_views
+from fieldmark.errors import ModelError
 
 __all__ = ["FusedGraph", "GraphOutputs", "Graphs", "MemberGraphs"]
 
@@ -62,15 +63,19 @@ class MemberGraphs:
         folder: The model folder.
         manifest: Its description.
         device: Where they compute; see `choose_device`.
+        width: Length of the first member's embedding; None for any.
 
     Raises:
-        ModelError: A graph is missing or has changed.
+        ModelError: A graph is missing, has changed, or is not what the manifest says.
         SettingError: The device is not there.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest, device: Device = "auto") -> None:
+    def __init__(self, folder: Path, manifest: Manifest, device: Device = "auto", *, width: int | None = None) -> None:
         self._members = manifest.members
-        self._runners = [open_member(folder, manifest, member, device) for member in manifest.members]
+        self._runners = [
+            open_member(folder, manifest, member, device, width=None if index else width)
+            for index, member in enumerate(manifest.members)
+        ]
         self._scaling = manifest.scaling
 
     @property
@@ -92,6 +97,8 @@ class MemberGraphs:
         probabilities = fuse(logits, temperatures, weights)
         if self._scaling is not None:
             probabilities = self._scaling(np.log(np.maximum(probabilities, 1e-30)))
+        if not np.isfinite(probabilities).all():
+            raise ModelError("the model's graph returns numbers that are not finite; fit it again")
         whole = whole_views(self._members[0].views)
         embeddings = outputs[0]["embedding"][:, :whole].mean(1)
         return GraphOutputs(probabilities, mean_logits(logits, temperatures, weights), embeddings)
@@ -125,6 +132,8 @@ class FusedGraph:
     def run(self, images: Sequence[Image.Image]) -> GraphOutputs:
         feeds = {name: np.stack([square(image) for image in images]) for name, square in self._squares.items()}
         found = self._runner.run_inputs(feeds)
+        if not np.isfinite(found["probabilities"]).all():
+            raise ModelError("the model's graph returns numbers that are not finite; export it again")
         return GraphOutputs(found["probabilities"], found["logits"], found["embedding"])
 
     def embed(self, images: Sequence[Image.Image]) -> Floats:

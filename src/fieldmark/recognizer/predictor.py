@@ -12,9 +12,10 @@ from PIL import Image
 
 from fieldmark.arrays import Floats
 from fieldmark.artifact.card import write_card
+from fieldmark.artifact.data_place import find_data
 from fieldmark.artifact.exported import is_exported, open_exported
 from fieldmark.artifact.gallery import Gallery
-from fieldmark.artifact.load import SplitRow, load_manifest, load_split, verified_file
+from fieldmark.artifact.load import SplitRow, load_manifest, load_split, reading
 from fieldmark.artifact.load_fitted import load_gallery, load_guarantees, load_open_set
 from fieldmark.artifact.val_logits import ValLogits
 from fieldmark.backbones.runners.device import Device
@@ -73,12 +74,13 @@ class Predictor:
 
     def _open(self) -> None:
         """Open the files of the manifest."""
-        if self._exported is None:
-            self.graphs: Graphs = MemberGraphs(self.folder, self.manifest, self._device)
-        else:
-            self.graphs = FusedGraph(self._exported.runner, self._exported.squares)
         self.open_set = load_open_set(self.folder, self.manifest)
         self.guarantees = load_guarantees(self.folder, self.manifest)
+        width = self.open_set.width
+        if self._exported is None:
+            self.graphs: Graphs = MemberGraphs(self.folder, self.manifest, self._device, width=width)
+        else:
+            self.graphs = FusedGraph(self._exported.open_graph(width), self._exported.squares)
 
     @property
     def is_exported(self) -> bool:
@@ -111,6 +113,11 @@ class Predictor:
         """The model card, Markdown."""
         return write_card(self.manifest)
 
+    @property
+    def data_place(self) -> Path:
+        """The photos that the model was made from, where they were last seen."""
+        return find_data(self.manifest.data, self.path)
+
     def split(self) -> list[SplitRow]:
         """Return which photo was in which split when the model was made."""
         return load_split(self.folder, self.manifest)
@@ -118,7 +125,10 @@ class Predictor:
     def val_logits(self) -> ValLogits | None:
         """Return the members' out-of-fold logits of val, where the model learned from val; None otherwise."""
         name = self.manifest.val_logits
-        return None if name is None else ValLogits.load(verified_file(self.folder, self.manifest, name))
+        if name is None:
+            return None
+        with reading(self.folder, self.manifest, name) as path:
+            return ValLogits.load(path)
 
     def out_of_fold(self) -> dict[str, Floats]:
         """Return content key -> calibrated probabilities (K,) of val photos, by heads that did not learn from them.

@@ -119,7 +119,7 @@ class Service:
         recognizer = self.recognizer
         if not recognizer.gallery.holds(path):
             raise ModelError("the gallery lists no such photo")
-        source = self.settings.photos or Path(recognizer.manifest.data.source)
+        source = self.settings.photos or recognizer.data_place
         return (source if source.is_dir() else source.parent) / path
 
     def follow(self) -> None:

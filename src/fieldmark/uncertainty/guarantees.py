@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from fieldmark.arrays import Bools, Float64s, Floats, Ints
 from fieldmark.errors import SettingError
+from fieldmark.file_name import FileName
+from fieldmark.tensor_file import read_tensors, tensor_shapes
 from fieldmark.uncertainty.backoff import learn_threshold
 from fieldmark.uncertainty.conformal import (
     check_level,
@@ -48,16 +50,23 @@ class GuaranteeFacts(BaseModel):
 
     model_config = ConfigDict(extra="allow", validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
-    file: str
-    photos: int = Field(ge=0)
+    file: FileName
+    photos: int = Field(ge=0, lt=2**40)
     rests_on: Literal["val", "out_of_fold"] = "val"
     contradiction: str | None = None
-    score: str = "lac"
-    k_reg: int = Field(0, ge=0)
-    penalty: float = Field(0.0, ge=0)
+    score: str = Field("lac", pattern=r"\A[\w.-]{1,64}\z")
+    k_reg: int = Field(0, ge=0, lt=2**31)
+    penalty: float = Field(0.0, ge=0, le=1e6)
     classwise: float = Field(0.0, ge=0, le=1)
     coverage: float = Field(0.9, gt=0, lt=1)
     target_accuracy: float | None = Field(None, gt=0, lt=1, alias="confidence")
+
+    @field_validator("penalty")
+    @classmethod
+    def _only_of_raps(cls, penalty: float, info: ValidationInfo) -> float:
+        if penalty and info.data.get("score") != "raps":
+            raise ValueError("only RAPS has a penalty")
+        return penalty
 
     @property
     def photos_in_words(self) -> str:
@@ -137,12 +146,25 @@ class GuaranteeTables:
         save_file({each.name: np.ascontiguousarray(getattr(self, each.name)) for each in fields(self)}, path)
 
     @classmethod
-    def load(cls, path: Path) -> GuaranteeTables:
-        """Read a file that `save` wrote. Old versions kept no ranks: a wrong class then counts as the second one."""
-        from safetensors.numpy import load_file
+    def load(cls, path: Path, levels: int, classes: int) -> GuaranteeTables:
+        """Read a file that `save` wrote. Old versions kept no ranks: a wrong class then counts as the second one.
 
-        held = load_file(path)
-        held.setdefault("ranks", np.where(held["distances"] == 0, 1, 2))
+        Raises:
+            ValueError: The file is damaged, or is not for a taxonomy of so many levels or for so many classes.
+        """
+        wanted = {"scores": "float n", "paths": "float n levels", "distances": "int n"}
+        optional = {"ranks": "int n", "labels": "int labels", "prevalence": "float shares"}
+        wanted |= {name: shape for name, shape in optional.items() if name in tensor_shapes(path)}
+        held = read_tensors(path, wanted, {"levels": levels})
+        distances, labels = held["distances"], held.get("labels", np.zeros(0, np.int64))
+        if len(distances) and not 0 <= distances.min() <= distances.max() <= levels:
+            raise ValueError("its tensor 'distances' names levels that the taxonomy does not have")
+        if len(labels) not in (0, len(distances)) or (len(labels) and not 0 <= labels.min() <= labels.max() < classes):
+            raise ValueError("its tensor 'labels' does not name a class for each photo")
+        shares = held.get("prevalence", np.zeros(0))
+        if len(shares) not in (0, classes) or (shares <= 0).any():
+            raise ValueError("its tensor 'prevalence' does not hold a share for each class")
+        held.setdefault("ranks", np.where(distances == 0, 1, 2))
         return cls(**{each.name: held[each.name] for each in fields(cls) if each.name in held})
 
 

@@ -103,13 +103,14 @@ def _rows(evaluation: Evaluation, recognizer: Predictor, suspects: list[Suspect]
 
 def _unread(evaluation: Evaluation) -> list[tuple[str, str]]:
     errors = sorted(evaluation.scores.errors.items())[:_UNREAD_SHOWN]
-    return [(str(evaluation.records[position].path), reason) for position, reason in errors]
+    records = evaluation.records
+    return [(relative_path(records[position].path, records.root), reason) for position, reason in errors]
 
 
 def _facts(evaluation: Evaluation, recognizer: Predictor) -> list[tuple[str, str]]:
     data, records = recognizer.manifest.data, evaluation.records
     made_of = ", ".join(f"{count:,} {name}" for name, count in data.photos.items())
-    measured = f"{records.root}: {len(records):,} {evaluation.split} photos of {len(set(records.labels))} classes"
-    return model_facts(
-        recognizer, ("trained on", f"{data.source} ({data.layout}): {made_of}"), ("measured on", measured)
-    )
+    place = records.root.name if records.root else ""
+    measured = f"{place}: {len(records):,} {evaluation.split} photos of {len(set(records.labels))} classes"
+    trained = f"{Path(data.source).name} ({data.layout}): {made_of}"
+    return model_facts(recognizer, ("trained on", trained), ("measured on", measured))
