@@ -111,16 +111,22 @@ class Service:
         return await asyncio.get_running_loop().run_in_executor(self._alone, run)
 
     def known_photo(self, path: str) -> Path:
-        """Where a photo of the gallery lies on disk.
+        """Where a photo of the gallery lies on disk: among the photos of the model, or in the model folder.
+
+        A stranger's gallery may name any file of this computer, and clients must not see it.
 
         Raises:
-            ModelError: The gallery's table does not list it.
+            ModelError: The gallery's table does not list it, or it lies elsewhere.
         """
         recognizer = self.recognizer
         if not recognizer.gallery.holds(path):
             raise ModelError("the gallery lists no such photo")
         source = self.settings.photos or recognizer.data_place
-        return (source if source.is_dir() else source.parent) / path
+        folder = source if source.is_dir() else source.parent
+        place = (folder / path).resolve()
+        if not any(place.is_relative_to(allowed.resolve()) for allowed in (folder, recognizer.folder)):
+            raise ModelError("the gallery's photo does not lie in the folder of the photos, and is not shown")
+        return place
 
     def follow(self) -> None:
         """Answer with the newest state of the model from now on; photos that are being read end with the old one."""
