@@ -35,6 +35,7 @@ FILES = [
     "model-*.onnx",
     "split-*.csv",
     "trust-*.safetensors",
+    "val_logits-*.safetensors",
     "weights-*.safetensors",
 ]
 

@@ -336,7 +336,7 @@ def test_writers_at_once_lose_nothing(model_copy: Path, photos: list[Path], tmp_
         )
         for number in range(writers)
     ]
-    assert [process.wait(180) for process in running] == [0] * writers
+    assert [process.wait(600) for process in running] == [0] * writers
     recognizer = Recognizer(model_copy)
     assert sorted(recognizer.open_set.labels) == [f"class {number}" for number in range(writers)]
     assert recognizer.manifest.generation == 1 + writers

@@ -44,6 +44,7 @@ def served(fitted: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     server = uvicorn.Server(uvicorn.Config(create_app(model, settings), **server_options(settings)))
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
+        listening.listen()  # connections wait until the server accepts them
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         yield Served(f"http://127.0.0.1:{listening.getsockname()[1]}", model)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from starlette.exceptions import HTTPException
@@ -13,6 +15,12 @@ from fieldmark.serve.request_body import BoundedBody
 from fieldmark.serve.settings import ServeSettings
 
 _SCOPE: Scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
+
+
+def _run(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run in a thread: a browser test of the same process may have left a running loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, coroutine).result()
 
 
 async def _nothing(_: Message) -> None:
@@ -55,14 +63,14 @@ def test_bodies_of_all_requests_together_are_bounded() -> None:
         assert bounded.held == 0
         await bounded(_SCOPE, _receive([60]), _nothing)
 
-    asyncio.run(run())
+    _run(run())
 
 
 @pytest.mark.parametrize("length", ["\u00b2", "-1", "1e9", "", "9" * 30])
 def test_a_length_that_is_no_number_is_counted_instead(length: str) -> None:
     bounded = BoundedBody(_read, ServeSettings(max_bytes=100))
     scope = {**_SCOPE, "headers": [(b"content-length", length.encode("latin-1"))]}
-    asyncio.run(bounded(scope, _receive([100]), _nothing))
+    _run(bounded(scope, _receive([100]), _nothing))
     with pytest.raises(HTTPException) as raised:
-        asyncio.run(bounded(scope, _receive([100, 1]), _nothing))
+        _run(bounded(scope, _receive([100, 1]), _nothing))
     assert raised.value.status_code == 413

@@ -82,6 +82,7 @@ def over_loopback(fitted: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     server = uvicorn.Server(uvicorn.Config(app, **server_options(ServeSettings())))
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
+        listening.listen()  # connections wait until the server accepts them
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         yield schemathesis.openapi.from_url(f"http://127.0.0.1:{listening.getsockname()[1]}/openapi.json")

@@ -32,6 +32,7 @@ def client(model: Path) -> Iterator[httpx.Client]:
     server = uvicorn.Server(uvicorn.Config(create_app(model, ServeSettings(token=TOKEN)), log_level="warning"))
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
+        listening.listen()  # connections wait until the server accepts them
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         with httpx.Client(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=120) as opened:

@@ -32,6 +32,8 @@ def value_of(kind: str, inputs: Sequence[Value | None], attributes: Attributes) 
     """
     compute = _OPERATORS.get(kind)
     try:
+        if kind in _QUANTIZERS and (len(inputs) < 3 or inputs[1] is None or inputs[1].size != 1):
+            return None  # weights by channel, which decide no sizes
         if compute is None or _elements(kind, inputs) > MAX_ELEMENTS:
             return None
         with np.errstate(all="ignore"):
@@ -96,6 +98,15 @@ def _clipped(values: Value, low: Value | None = None, high: Value | None = None)
     return raised if high is None else np.minimum(raised, high)
 
 
+def _quantized(values: Value, scale: Value, zero: Value) -> Value:
+    limits = np.iinfo(zero.dtype)
+    return np.clip(np.rint(values / scale) + zero, limits.min, limits.max).astype(zero.dtype)
+
+
+def _dequantized(values: Value, scale: Value, zero: Value) -> Value:
+    return np.asarray((values.astype(scale.dtype) - zero.astype(scale.dtype)) * scale)
+
+
 def _unsqueezed(x: Sequence[Any], a: Attributes) -> Value:
     return np.expand_dims(x[0], _axes(x, a) or ())
 
@@ -129,6 +140,7 @@ _OPERATORS: dict[str, Callable[[Sequence[Any], Attributes], Any]] = {
     "Clip": lambda x, a: _clipped(*x),
     "Concat": lambda x, a: np.concatenate(list(x), a["axis"]),
     "ConstantOfShape": lambda x, a: np.full(x[0].tolist(), a["value"].ravel()[0] if "value" in a else np.float32(0)),
+    "DequantizeLinear": _both(_dequantized),
     "Div": _both(_divided),
     "Equal": _both(np.equal),
     "Expand": lambda x, a: x[0] * np.ones(x[1].tolist(), x[0].dtype),
@@ -146,6 +158,7 @@ _OPERATORS: dict[str, Callable[[Sequence[Any], Attributes], Any]] = {
     "Neg": _both(np.negative),
     "Not": _both(np.logical_not),
     "Or": _both(np.logical_or),
+    "QuantizeLinear": _both(_quantized),
     "Range": _both(np.arange),
     "ReduceMax": _reduced(np.max),
     "ReduceMin": _reduced(np.min),
@@ -163,6 +176,7 @@ _OPERATORS: dict[str, Callable[[Sequence[Any], Attributes], Any]] = {
     "Where": _both(np.where),
 }
 
+_QUANTIZERS = frozenset(("DequantizeLinear", "QuantizeLinear"))
 _COMPARE = frozenset(("And", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not", "Or"))
-_OWN_TYPE = _COMPARE | {"Cast", "ConstantOfShape"}
-_BROADCAST = _COMPARE | {"Add", "Div", "Max", "Min", "Mod", "Mul", "Sub", "Where"}
+_OWN_TYPE = _COMPARE | _QUANTIZERS | {"Cast", "ConstantOfShape"}
+_BROADCAST = _COMPARE | _QUANTIZERS | {"Add", "Div", "Max", "Min", "Mod", "Mul", "Sub", "Where"}

@@ -19,7 +19,7 @@ from fieldmark.artifact.manifest import MANIFEST, Manifest
 from fieldmark.artifact.val_logits import VAL_LOGITS_FILE, ValLogits
 from fieldmark.atomic import require_place
 from fieldmark.data.photo_table import PhotoTable
-from fieldmark.errors import SettingError
+from fieldmark.errors import SettingError, without_surrogates
 from fieldmark.openset.open_set_state import OPEN_SET_FILE
 from fieldmark.training.member import TrainedMember
 
@@ -57,7 +57,7 @@ def save_artifact(out: Path, model: FittedModel) -> None:
         data = manifest.data
         if root := model.prepared.photos.records.root:
             remember_data(data.fingerprint, root)
-            data = data.model_copy(update={"source": portable_path(root, out)})
+            data = data.model_copy(update={"source": without_surrogates(portable_path(root, out))})
         change.commit(
             manifest.model_copy(update={"gallery": gallery, "data": data}), f"fit with {model.settings.method}"
         )
