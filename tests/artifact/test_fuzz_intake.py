@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import load_model_from_string
@@ -22,6 +24,8 @@ from fieldmark.artifact.manifest import Manifest
 from fieldmark.strict_json import StrictJsonError, parse_json
 from fieldmark.tensor_file import read_tensors, tensor_shapes
 
+FUZZ = int(os.environ.get("FIELDMARK_FUZZ", "0"))
+pytestmark = pytest.mark.fuzz
 BASE = Path(__file__).parent / "model_0_1" / "model"
 MANIFEST = (BASE / "fieldmark.json").read_bytes()
 GRAPH = (BASE / "model-0.onnx").read_bytes()
@@ -61,7 +65,7 @@ def _file(content: bytes, folder: str) -> Path:
 
 
 @given(mutated(MANIFEST))
-@settings(max_examples=150)
+@settings(max_examples=FUZZ or 150)
 def test_bytes_of_a_manifest(content: bytes) -> None:
     try:
         found = read_manifest(content)
@@ -71,7 +75,7 @@ def test_bytes_of_a_manifest(content: bytes) -> None:
 
 
 @given(places, values)
-@settings(max_examples=300)
+@settings(max_examples=FUZZ or 300)
 def test_values_of_a_manifest(path: list[int], value: Any) -> None:
     """One value somewhere in the manifest is replaced by any other."""
     content = at = json.loads(MANIFEST)
@@ -102,7 +106,7 @@ def test_json_agrees_with_the_standard_library(value: Any) -> None:
 
 
 @given(mutated(TENSORS))
-@settings(max_examples=300)
+@settings(max_examples=FUZZ or 300)
 def test_bytes_of_a_tensor_file(content: bytes) -> None:
     """What this reader accepts, safetensors reads with the same shapes."""
     with tempfile.TemporaryDirectory() as folder:
@@ -124,7 +128,7 @@ def test_bytes_of_a_tensor_file(content: bytes) -> None:
 
 
 @given(st.dictionaries(st.text(max_size=3), values, max_size=3), st.integers(0, 2**64 - 1) | st.none(), st.binary())
-@settings(max_examples=150)
+@settings(max_examples=FUZZ or 150)
 def test_headers_of_a_tensor_file(entries: dict[str, Any], length: int | None, data: bytes) -> None:
     text = json.dumps(entries).encode()
     with tempfile.TemporaryDirectory() as folder:
@@ -135,7 +139,7 @@ def test_headers_of_a_tensor_file(entries: dict[str, Any], length: int | None, d
 
 
 @given(mutated(TABLE))
-@settings(max_examples=100)
+@settings(max_examples=FUZZ or 100)
 def test_bytes_of_a_split_file(content: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -146,7 +150,7 @@ def test_bytes_of_a_split_file(content: bytes) -> None:
 
 
 @given(st.data())
-@settings(max_examples=60)
+@settings(max_examples=FUZZ or 60)
 def test_bytes_of_a_graph(data: st.DataObject) -> None:
     """Bytes of the nodes are changed; those of the weights, which are most of the file, matter less."""
     plain = load_model_from_string(GRAPH)
