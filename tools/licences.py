@@ -20,6 +20,7 @@ EXCEPTIONS = {
     "certifi": "MPL-2.0: a list of certificates, used unchanged",
     "tqdm": "MPL-2.0 and MIT: used unchanged",
     "pathspec": "MPL-2.0: used unchanged, by developers only",
+    "pi-heif": "LGPL-3.0: the optional extra heic; its libraries are used unchanged and can be exchanged",
     "hypothesis": "MPL-2.0: used unchanged, by developers only",
 }
 """Packages whose licence is not permissive, and why they may be used."""

@@ -130,11 +130,8 @@ def test_a_stranger_cannot_name_files_elsewhere(pushed: Hub) -> None:
     plain = json.loads(pushed.at("user/birds", "main")["fieldmark.json"])
     changed = plain | {"checksums": plain["checksums"] | {"../../../secret": "00"}}
     pushed.commit("user/birds", "main", {"fieldmark.json": json.dumps(changed).encode()})
-    with pytest.raises(ModelError) as caught:
+    with pytest.raises(ModelError, match=r"is damaged \('checksums\..*secret.*' in fieldmark\.json is not valid\)"):
         fieldmark.load("hf://user/birds")
-    assert (
-        str(caught.value) == "the model user/birds names '../../../secret', which is not in its folder: do not use it"
-    )
     changed = plain | {"gallery": plain["gallery"] | {"uri": "s3://bucket"}}
     pushed.commit("user/birds", "main", {"fieldmark.json": json.dumps(changed).encode()})
     with pytest.raises(ModelError) as caught:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Iterator
 
@@ -20,6 +21,7 @@ def _threads() -> set[int]:
 
 @pytest.fixture(autouse=True)
 def two_threads() -> Iterator[None]:
+    gc.collect()  # ends what other tests of this process began and did not read to its end
     with single_threaded_blas():  # finds every loaded library
         pass
     with threadpool_limits(2, user_api="blas"):

@@ -138,7 +138,7 @@ def test_names_with_brackets_are_printed_as_they_are(command: Command, model_cop
     """Rich would take ``[red]`` for a colour and swallow it."""
     text = (model_copy / "fieldmark.json").read_text()
     for name in load(model_copy).classes:
-        text = text.replace(f'"{name}"', f'"{name[:3]}[red]"')
+        text = text.replace(f'"{name}"', f'"{name}[red]"')
     (model_copy / "fieldmark.json").write_text(text)
     (photos / "a.jpg").rename(photos / "a[1].jpg")
     done = command("predict", model_copy, photos / "a[1].jpg")

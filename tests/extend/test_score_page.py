@@ -145,6 +145,6 @@ def test_without_the_package_an_error_names_the_conformity_score(out: Path) -> N
 def test_an_unknown_score_is_one_sentence() -> None:
     with pytest.raises(SettingError) as raised:
         build_settings("cal", overrides=["conformal=rap"])
-    assert str(raised.value) == "unknown conformity score 'rap': did you mean 'raps'? (known: aps, lac, raps)"
+    assert str(raised.value) == "unknown conformity score 'rap': did you mean 'raps'? (known: aps, lac, pas, raps)"
     with pytest.raises(SettingError, match=r"^unknown out-of-distribution score 'energi': did you mean 'energy'\?"):
         build_settings("cal", overrides=["unknown_score=energi"])

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shutil
 from pathlib import Path, PurePosixPath
 
 from fieldmark.artifact.gallery import GALLERY_FOLDER
 from fieldmark.artifact.hub_access import HubName, endpoint, hub_errors, hub_library, parse_hub_name
 from fieldmark.artifact.load import load_manifest, verified_file
 from fieldmark.artifact.manifest import MANIFEST, Manifest
+from fieldmark.atomic import atomic_file
 from fieldmark.errors import ModelError
 
 __all__ = ["local_model"]
@@ -46,7 +50,32 @@ def _fetch(name: HubName, files: list[str]) -> Path:
     wanted = [file.replace("[", "[[]") for file in files]  # patterns of fnmatch
     options = {"revision": name.revision, "allow_patterns": wanted, "endpoint": endpoint(), "library_name": "fieldmark"}
     with hub_errors(name):
-        return Path(hub.snapshot_download(name.repo, **options))
+        return _without_links(Path(hub.snapshot_download(name.repo, **options)))
+
+
+def _without_links(snapshot: Path) -> Path:
+    """Return a folder with the files of a snapshot, which are links to other folders of the cache.
+
+    A model with links out of its folder is refused. The files share their disk space with those of the cache.
+    """
+    plain = snapshot.parent.parent / "plain" / snapshot.name
+    for file in snapshot.rglob("*"):
+        place = plain / file.relative_to(snapshot)
+        if file.is_file() and not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileExistsError):  # another process was faster
+                _link_or_copy(file.resolve(), place)
+    return plain
+
+
+def _link_or_copy(file: Path, place: Path) -> None:
+    try:
+        os.link(file, place)
+    except FileExistsError:
+        raise
+    except OSError:  # a disk without hard links
+        with atomic_file(place) as draft:
+            shutil.copyfile(file, draft)
 
 
 def _demand_inside(name: HubName, manifest: Manifest) -> None:

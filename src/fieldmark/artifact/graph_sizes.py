@@ -283,6 +283,8 @@ def _read(attributes: Sequence[AttributeProto]) -> Iterator[tuple[str, Any]]:
         yield attribute.name, value
 
 
-def _quoted(name: str) -> str:
-    words = " ".join(name.split())
+def _quoted(name: str | bytes) -> str:
+    """Return a name for a message. Protocol buffers give names that are not UTF-8 as bytes."""
+    text = name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else name
+    words = " ".join(text.split())
     return "'" + (words if len(words) <= 60 else words[:60] + "…") + "'"

@@ -100,7 +100,8 @@ def _clipped(values: Value, low: Value | None = None, high: Value | None = None)
 
 def _quantized(values: Value, scale: Value, zero: Value) -> Value:
     limits = np.iinfo(zero.dtype)
-    return np.clip(np.rint(values / scale) + zero, limits.min, limits.max).astype(zero.dtype)
+    levels = np.rint(values / scale) + zero
+    return np.asarray(np.clip(levels, limits.min, limits.max).astype(zero.dtype))
 
 
 def _dequantized(values: Value, scale: Value, zero: Value) -> Value:

@@ -40,6 +40,7 @@ FETCHABLE: dict[str, tuple[Callable[[Path], None], str]] = {
 BY_HAND: dict[str, str] = {
     "cub200_2011": "its page at Caltech (CUB_200_2011.tgz); unpack it and name the folder that holds images.txt",
     "stanford_cars": "a mirror (the original page is gone); name the folder that holds cars_train and devkit",
+    "kaggle_cars": "Kaggle (Stanford Cars by class folders); name the folder that holds names.csv and anno_train.csv",
     "oxford_flowers17": "the Visual Geometry Group at Oxford (17flowers.tgz); name the folder that holds jpg",
     "stanford_dogs": "its page at Stanford (images.tar, lists.tar, annotation.tar), all unpacked into one folder",
     "nabirds": "the Cornell Lab of Ornithology, after agreeing to its terms; name the folder that holds images.txt",

@@ -38,7 +38,7 @@ def test_an_epoch_repeats_itself_and_the_next_one_differs(drawings, fabric, rand
 
 def test_threads_that_work_ahead_change_nothing(drawings, fabric):
     photos = TrainingPhotos(drawings, SMALL, SETTINGS, fabric)
-    order = photos._order(0, 0)
+    order = photos.order(0, 0)
     ahead = [batch.images for batch, _ in photos._cropped_ahead(order)]
     assert all(torch.equal(a, b) for a, b in zip(ahead, epoch(drawings, fabric), strict=True))
 
