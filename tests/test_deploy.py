@@ -13,6 +13,7 @@ import time
 import tomllib
 from pathlib import Path
 
+import httpx
 import pytest
 from packaging.requirements import Requirement
 
@@ -103,7 +104,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_the_command_and_the_health_check_of_the_image(fitted: Path) -> None:
+def test_the_command_and_the_health_check_of_the_image(fitted: Path, birds: Path) -> None:
     """Both run as the Dockerfile writes them, with another port, and without what the image leaves out."""
     port = _free_port()
     command = [str(fitted) if word == "/model" else word for word in json.loads(_instruction("CMD"))]
@@ -117,6 +118,14 @@ def test_the_command_and_the_health_check_of_the_image(fitted: Path) -> None:
         while subprocess.run(health, capture_output=True).returncode != 0:
             assert server.poll() is None, server.stderr and server.stderr.read()
             time.sleep(0.2)
+        photo = {"photo": next(birds.rglob("*.jpg")).read_bytes()}
+        refused = httpx.post(f"http://127.0.0.1:{port}/v1/explain", files=photo, timeout=120)
+        assert refused.status_code == 409
+        assert re.fullmatch(
+            r"evidence needs the package \w+, which this server's install leaves out: "
+            r"run 'pip install fieldmark' there",
+            refused.json()["error"],
+        )
     finally:
         server.terminate()
         server.wait()

@@ -106,7 +106,13 @@ class Service:
         """The evidence and the upright photo; explanations are computed one after the other."""
 
         def run() -> tuple[PhotoEvidence, Image.Image]:
-            return explain_photo(self.recognizer, photo, against), to_image(photo)
+            try:
+                return explain_photo(self.recognizer, photo, against), to_image(photo)
+            except ModuleNotFoundError as error:  # a small install
+                raise ModelError(
+                    f"evidence needs the package {error.name}, which this server's install leaves out:"
+                    " run 'pip install fieldmark' there"
+                ) from error
 
         return await asyncio.get_running_loop().run_in_executor(self._alone, run)
 
