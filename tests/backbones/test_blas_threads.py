@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 from collections.abc import Iterator
 
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from fieldmark.backbones import blas_threads
 from fieldmark.backbones.blas_threads import single_threaded_blas
 from fieldmark.backbones.runners.batches import in_batches
 
@@ -20,8 +20,9 @@ def _threads() -> set[int]:
 
 
 @pytest.fixture(autouse=True)
-def two_threads() -> Iterator[None]:
-    gc.collect()  # ends what other tests of this process began and did not read to its end
+def two_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    # Servers and half-read answers of other tests in this process may still hold the limit.
+    monkeypatch.setattr(blas_threads, "_holders", blas_threads._Holders())
     with single_threaded_blas():  # finds every loaded library
         pass
     with threadpool_limits(2, user_api="blas"):
