@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from fieldmark.artifact.gallery import GALLERY_FOLDER
 from fieldmark.artifact.hub_access import HubName, endpoint, hub_errors, hub_library, parse_hub_name
@@ -79,13 +79,8 @@ def _link_or_copy(file: Path, place: Path) -> None:
 
 
 def _demand_inside(name: HubName, manifest: Manifest) -> None:
-    """Refuse a manifest that names files outside its folder, or a gallery elsewhere."""
-    named = [*manifest.checksums, manifest.split_file, *(member.graph for member in manifest.members)]
-    named += [member.weights for member in manifest.members]
-    if manifest.gallery is not None:
-        named += [manifest.gallery.uri, manifest.gallery.table]
-    for file in named:
-        if len(PurePosixPath(file).parts) != 1 or file in (".", "..") or "\\" in file or ":" in file or "*" in file:
-            raise ModelError(f"the model {name.repo} names '{file}', which is not in its folder: do not use it")
+    """Refuse a gallery outside of the folder; the manifest itself accepts no names of files that lie elsewhere."""
     if manifest.gallery is not None and manifest.gallery.uri != GALLERY_FOLDER:
-        raise ModelError(f"the model {name.repo} names the gallery '{manifest.gallery.uri}': do not use it")
+        raise ModelError(
+            f"the model {name.repo} names '{manifest.gallery.uri}', which is not in its folder: do not use it"
+        )
