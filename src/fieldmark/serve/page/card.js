@@ -1,9 +1,9 @@
 // One photo and everything that is known of it. When something arrives, only what shows it is made anew.
 
+import { afterAnswer } from "./after_answer.js";
 import * as api from "./api.js";
 import { candidates, headline } from "./candidates.js";
 import { arrange, element } from "./dom.js";
-import { enrolled, enrollForm } from "./enroll_form.js";
 import { neighbours } from "./neighbours.js";
 import { photoView } from "./photo_view.js";
 import { current, text } from "./text.js";
@@ -27,6 +27,7 @@ export class Card {
     this.made = {}; // name of a part -> its element, and what it shows
     this.node = element("article", { class: "card", "aria-busy": "true" });
     this.words = element("div", { class: "words" });
+    this.after = element("div", { class: "after" });
     this.known = element("div", { class: "known" });
     this.draw();
   }
@@ -75,9 +76,10 @@ export class Card {
     this.draw();
   }
 
-  async saved() {
+  // The model has changed: the page learns its classes anew, and the photo is answered again.
+  async askAgain() {
     this.draw();
-    document.dispatchEvent(new CustomEvent("fieldmark-enrolled"));
+    document.dispatchEvent(new CustomEvent("fieldmark-model-changed"));
     const [answer] = await api.predict([this.photo]);
     await this.answered(answer);
   }
@@ -128,20 +130,14 @@ export class Card {
   }
 
   answerParts() {
-    const { answer, rival, enrolment } = this;
+    const { answer, rival } = this;
     const onRival = this.explains || this.server.gallery ? (label) => this.hold(label) : null;
+    arrange(this.after, afterAnswer(this));
     return [
-      enrolment && this.part("enrolled", [enrolment], () => enrolled(enrolment)),
       this.part("headline", [answer], () => headline(answer)),
       this.part("candidates", [answer, rival], () => candidates(answer, rival, onRival)),
-      this.server.enrolls && !enrolment && this.form(),
+      this.after,
     ];
-  }
-
-  // A form that is being filled in stays as it is, in the other language too.
-  form() {
-    const before = this.made.form?.node;
-    return before?.open ? before : this.part("form", [], () => enrollForm(this, () => this.saved()));
   }
 
   remove() {

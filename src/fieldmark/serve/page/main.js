@@ -77,6 +77,6 @@ document.getElementById("language").addEventListener("click", () => {
   toggle();
   drawWords();
 });
-document.addEventListener("fieldmark-enrolled", learn);
+document.addEventListener("fieldmark-model-changed", learn);
 takeIn(answer);
 learn();

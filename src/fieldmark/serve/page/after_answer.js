@@ -1,0 +1,19 @@
+// What a person can do once a photo is answered: parts that stand below the candidates, in this order.
+//
+// Each part is an element or null. `card.part(name, shows, make)` keeps an element for as long as what it shows is the
+// same. A part may read `card.photo`, `card.answer` and `card.server` (GET /v1/model), call `card.draw()` when what it
+// shows has changed, and `card.askAgain()` when the model has.
+
+import { enrolled, enrollForm } from "./enroll_form.js";
+
+export function afterAnswer(card) {
+  const { enrolment } = card;
+  if (enrolment) return [card.part("enrolled", [enrolment], () => enrolled(enrolment))];
+  return [card.server.enrolls && enrollment(card)];
+}
+
+// A form that is being filled in stays as it is, in the other language too.
+function enrollment(card) {
+  const before = card.made.enrollment?.node;
+  return before?.open ? before : card.part("enrollment", [], () => enrollForm(card, () => card.askAgain()));
+}
