@@ -100,7 +100,7 @@ def _guide(folder: Path, names: tuple[str, ...], photos: int = 4, plates: int = 
 
 
 def test_names_are_shown_as_they_are(tmp_path: Path) -> None:
-    write_guide_page(_guide(tmp_path, ODD), tmp_path / "guide.html", 10**6)
+    write_guide_page(_guide(tmp_path, ODD), tmp_path / "guide.html", 10**6, subject="birds")
     text, reader = read_page(tmp_path / "guide.html")
     for name in ODD:
         assert escape(name).replace("&quot;", "&#34;").replace("&#x27;", "&#39;") in text
@@ -112,7 +112,9 @@ def test_names_are_shown_as_they_are(tmp_path: Path) -> None:
 
 
 def test_it_names_what_to_look_at_and_how_often_a_pair_is_confused(tmp_path: Path) -> None:
-    write_guide_page(_guide(tmp_path, ("crow", "raven", "rook", "daw")), tmp_path / "guide.html", 10**6)
+    write_guide_page(
+        _guide(tmp_path, ("crow", "raven", "rook", "daw")), tmp_path / "guide.html", 10**6, subject="birds"
+    )
     text, _ = read_page(tmp_path / "guide.html")
     assert "Look at the beak (62% of the evidence in 10% of the area)." in text
     assert "Confused in 1 of 8 photos: 1 of 4 crow predicted as raven; 0 of 4 raven predicted as crow." in text
@@ -126,7 +128,7 @@ def test_it_names_what_to_look_at_and_how_often_a_pair_is_confused(tmp_path: Pat
 def test_200_classes_stay_below_30_megabytes(tmp_path: Path) -> None:
     names = tuple(f"species {index}" for index in range(200))
     guide = _guide(tmp_path, names)
-    write_guide_page(guide, tmp_path / "guide.html", 24_000_000)
+    write_guide_page(guide, tmp_path / "guide.html", 24_000_000, subject="birds")
     text, reader = read_page(tmp_path / "guide.html")
     assert len(text) < 30_000_000
     assert sum(name.startswith("class-") for name in reader.ids) == 200
@@ -136,13 +138,13 @@ def test_200_classes_stay_below_30_megabytes(tmp_path: Path) -> None:
 
 def test_the_page_fits_a_phone(tmp_path: Path, fits_a_phone: Callable[[Path], None]) -> None:
     names = ("a name that is longer than the phone is wide, as those of cultivars are", "crow", "raven", "x" * 60)
-    write_guide_page(_guide(tmp_path, names), tmp_path / "guide.html", 10**6)
+    write_guide_page(_guide(tmp_path, names), tmp_path / "guide.html", 10**6, subject="birds")
     fits_a_phone(tmp_path / "guide.html")
 
 
 def test_pictures_keep_to_their_bytes(tmp_path: Path) -> None:
     guide = _guide(tmp_path, tuple("abcdefgh"))
-    write_guide_page(guide, tmp_path / "small.html", 300_000)
+    write_guide_page(guide, tmp_path / "small.html", 300_000, subject="birds")
     _, reader = read_page(tmp_path / "small.html")
     assert sum(len(link) for link in reader.links if link.startswith("data:")) <= 300_000
 

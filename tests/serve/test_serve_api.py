@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import socket
 import threading
 import time
@@ -240,8 +241,10 @@ def test_the_openapi_document_lists_every_route(client: httpx.Client) -> None:
 def test_the_page_uses_no_other_host(client: httpx.Client) -> None:
     page = client.get("/")
     assert "default-src 'none'" in page.headers["content-security-policy"]
-    for name in ("main.js", "card.js", "style.css", "card.css", "icon.svg"):
-        assert client.get(f"/page/{name}").status_code == 200
+    linked = re.findall(r'(?:href|src)="(/[^"]+)"', page.text)
+    assert {"/design/design.css", "/design/icon.svg", "/page/style.css", "/page/main.js"} <= set(linked)
+    for path in (*linked, "/page/card.js"):
+        assert client.get(path).status_code == 200
     assert "http" not in page.text.replace("<!doctype html>", "")
 
 

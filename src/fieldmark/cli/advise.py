@@ -42,7 +42,7 @@ def advise(
     records = read(data, path_col=path_col, label_col=label_col, group_col=group_col, drop_labels=drop_label or ())
     found = advise_data(records, seed=seed)
     if out is not None:
-        write_advice(found.curve, found.limits, found.next_steps, str(data), found.num_photos, out)
+        write_advice(found.curve, found.limits, found.next_steps, data.resolve().name, found.num_photos, out)
     if json_output:
         typer.echo(json.dumps(found.to_dict(), ensure_ascii=False))
     else:

@@ -22,15 +22,15 @@ P = ParamSpec("P")
 __all__ = ["PALETTE", "new_figure", "percent_axes", "styled", "tip", "to_svg"]
 
 PALETTE = {
-    "ink": "#22261f",
-    "soft": "#666d61",
-    "line": "#dcdbd2",
+    "ink": "#1c211f",
+    "soft": "#58625e",
+    "line": "#dcdad1",
     "bar": "#7d9f8c",
-    "base": "#b08d57",
+    "base": "#a98246",
     "good": "#1f7a4d",
-    "bad": "#b3402f",
+    "bad": "#a8321f",
 }
-"""CSS variable of the pages -> colour in light mode."""
+"""CSS variable of ``report/design/design.css`` -> its colour in light mode."""
 
 _STYLE: Any = {
     "font.size": 12,

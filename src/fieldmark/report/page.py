@@ -1,4 +1,4 @@
-"""HTML pages that need no other file: one base template, one stylesheet, for light and dark screens and for paper."""
+"""HTML pages that need no other file: one base template, one design, for light and dark screens and for paper."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fieldmark.atomic import atomic_file, require_place
 from fieldmark.errors import SettingError
 from fieldmark.evaluation.figure_style import to_svg
+from fieldmark.report.design_folder import DESIGN
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -17,28 +18,39 @@ if TYPE_CHECKING:
 
     from fieldmark.recognizer.predictor import Predictor
 
-__all__ = ["chart", "embedded_json", "model_facts", "percent", "require_writable", "write_page"]
+__all__ = ["chart", "embedded_json", "model_facts", "model_name", "percent", "require_writable", "write_page"]
 
 
-def write_page(out: Path, template: str, **values: Any) -> None:
+def write_page(out: Path, template: str, *, subject: str, date: datetime | None = None, **values: Any) -> None:
     """Fill in a template that extends ``base.html.j2`` and write it. All values are escaped.
 
     Args:
         out: The HTML file.
         template: Its name.
+        subject: Name of the model or the data set, for the header.
+        date: When the content was made; now if left out.
         **values: What the template shows; a missing value is an error.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, StrictUndefined
 
-    loader = PackageLoader("fieldmark.report")
+    loader = ChoiceLoader([PackageLoader("fieldmark.report"), FileSystemLoader(DESIGN)])
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["percent"] = percent
     environment.filters["count"] = lambda number: f"{number:,}"
-    page = environment.get_template(template).render(**values)
+    made = date or datetime.now(UTC)
+    page = environment.get_template(template).render(subject=subject, date=made.date(), icon=_icon(), **values)
     with atomic_file(out) as draft:
         draft.write_text(page, encoding="utf-8", errors="surrogateescape")
+
+
+def _icon() -> Markup:
+    """The icon as an element of a page, which needs no namespace."""
+    from markupsafe import Markup
+
+    text = (DESIGN / "icon.svg").read_text(encoding="utf-8").strip()
+    return Markup(text.replace(' xmlns="http://www.w3.org/2000/svg"', ' aria-hidden="true"'))
 
 
 def percent(share: float | None, digits: int = 0) -> str:
@@ -63,11 +75,16 @@ def embedded_json(value: Any) -> Markup:
     return Markup(text)
 
 
+def model_name(recognizer: Predictor) -> str:
+    """Return the name of the model's folder or file."""
+    return recognizer.folder.resolve().name
+
+
 def model_facts(recognizer: Predictor, *facts: tuple[str, str]) -> list[tuple[str, str]]:
     """Return name and value of what a page says about its origin: the model, `facts`, the data, the time."""
     manifest = recognizer.manifest
     return [
-        ("model", f"{recognizer.folder.resolve().name}, {manifest.method}, Fieldmark {manifest.fieldmark}"),
+        ("model", f"{model_name(recognizer)}, {manifest.method}, Fieldmark {manifest.fieldmark}"),
         *facts,
         ("data fingerprint", manifest.data.fingerprint),
         ("written", datetime.now(UTC).isoformat(timespec="minutes")),

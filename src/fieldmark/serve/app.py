@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.staticfiles import StaticFiles
 from starlette.types import Lifespan
 
+from fieldmark.report.design_folder import DESIGN
 from fieldmark.serve.allowed_hosts import AllowedHosts
 from fieldmark.serve.error_answers import add_error_answers
 from fieldmark.serve.middleware import Measured, SafeHeaders
@@ -52,6 +53,7 @@ def create_app(model: str | Path, settings: ServeSettings | None = None) -> Fast
     app = _with_routes(lifespan)
     app.state.service, app.state.metrics = service, metrics
     app.add_api_route("/", _page, include_in_schema=False)
+    app.mount("/design", StaticFiles(directory=DESIGN), name="design")
     app.mount("/page", StaticFiles(directory=_PAGE), name="page")
     app.add_middleware(Utf8Forms)
     app.add_middleware(BoundedBody, settings=settings)

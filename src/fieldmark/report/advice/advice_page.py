@@ -36,6 +36,7 @@ def write_advice(
     write_page(
         out,
         "advice.html.j2",
+        subject=data,
         curve=curve,
         limits=limits,
         next_steps=next_steps,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from fieldmark.atomic import atomic_file
@@ -55,6 +56,8 @@ def write_html(result: Comparison, out: Path) -> None:
     write_page(
         out,
         "compare.html.j2",
+        subject=Path(result.source).name,
+        date=datetime.fromisoformat(result.created),
         result=result,
         rows=[_TableRow(_cells(row), _tone(row)) for row in done],
         header=_HEADER,

@@ -8,7 +8,7 @@ from pathlib import Path
 from fieldmark.data.photos.thumbnails import Allowance, Thumbnail, thumbnail
 from fieldmark.evaluation.drift import Drift
 from fieldmark.recognizer.predictor import Predictor
-from fieldmark.report.page import model_facts, percent, write_page
+from fieldmark.report.page import model_facts, model_name, percent, write_page
 from fieldmark.structures import Record
 
 __all__ = ["write_drift"]
@@ -44,6 +44,7 @@ def write_drift(found: Drift, predictor: Predictor, out: Path) -> None:
     write_page(
         out,
         "drift.html.j2",
+        subject=model_name(predictor),
         drift=found,
         pictures=pictures,
         facts=model_facts(predictor, ("new photos", f"{found.new:,}"), ("known photos", f"{found.known:,} of val")),

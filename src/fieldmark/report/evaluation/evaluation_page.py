@@ -16,7 +16,7 @@ from fieldmark.evaluation.stress import UNITS
 from fieldmark.recognizer.predictor import Predictor
 from fieldmark.report.evaluation.headline import headlines
 from fieldmark.report.evaluation.pictures import pair_views, suspect_views
-from fieldmark.report.page import chart, embedded_json, model_facts, write_page
+from fieldmark.report.page import chart, embedded_json, model_facts, model_name, write_page
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -44,6 +44,7 @@ def write_report(evaluation: Evaluation, recognizer: Predictor, out: Path) -> No
     write_page(
         out,
         "report.html.j2",
+        subject=model_name(recognizer),
         evaluation=evaluation,
         metrics=metrics,
         headlines=headlines(predictions, metrics),

@@ -26,13 +26,16 @@ _NAMED = 4
 _WORST = 12
 
 
-def write_guide_page(guide: Guide, out: Path, max_bytes: int, facts: Sequence[tuple[str, str]] = ()) -> None:
+def write_guide_page(
+    guide: Guide, out: Path, max_bytes: int, *, subject: str, facts: Sequence[tuple[str, str]] = ()
+) -> None:
     """Write a guide.
 
     Args:
         guide: Its content.
         out: The HTML file.
         max_bytes: Limit for all pictures.
+        subject: Name of the model, for the header.
         facts: Name and value of what the page says about its origin.
     """
     studio = _Studio(guide, max_bytes)
@@ -42,6 +45,7 @@ def write_guide_page(guide: Guide, out: Path, max_bytes: int, facts: Sequence[tu
     write_page(
         out,
         "guide.html.j2",
+        subject=subject,
         classes=classes,
         plates=plates,
         advised=advised[:_WORST],

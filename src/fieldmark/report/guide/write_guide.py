@@ -7,7 +7,7 @@ from pathlib import Path
 from fieldmark.guide.make_guide import Guide, GuideOptions, make_guide
 from fieldmark.recognizer.predictor import Predictor
 from fieldmark.report.guide.guide_page import write_guide_page
-from fieldmark.report.page import model_facts, require_writable
+from fieldmark.report.page import model_facts, model_name, require_writable
 from fieldmark.structures import RecordList
 
 __all__ = ["Guide", "GuideOptions", "write_guide"]
@@ -32,6 +32,7 @@ def write_guide(
     options = options or GuideOptions()
     require_writable(Path(out), "guide.html")
     guide = make_guide(recognizer, data, options)
-    facts = model_facts(recognizer, ("photos", str(guide.tested.records.root)))
-    write_guide_page(guide, Path(out), options.max_bytes, facts)
+    place = guide.tested.records.root
+    facts = model_facts(recognizer, ("photos", place.name if place else ""))
+    write_guide_page(guide, Path(out), options.max_bytes, subject=model_name(recognizer), facts=facts)
     return guide
