@@ -33,6 +33,19 @@ def test_every_package_is_permissive_or_a_stated_exception(licences: Any, capsys
     assert "fieldmark" not in names
 
 
+def test_what_contains_another_licence_is_named_and_only_developers_need_it(
+    licences: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    extras = ["serve", "heic", "hub", "docs"]
+    assert not {each.name for each in licences.packages("fieldmark", extras)} & set(licences.CONTAINED)
+    assert licences.main(["dev"]) == 0
+    listed = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    if "axe-playwright-python" in listed:
+        assert listed["axe-playwright-python"].endswith(
+            "[contains axe-core, MPL-2.0: tests use it unchanged; Fieldmark does not distribute it]"
+        )
+
+
 @pytest.mark.parametrize(
     ("licence", "permissive"),
     [
