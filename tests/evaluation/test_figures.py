@@ -11,6 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from fieldmark.evaluation.comparison import MethodRow
+from fieldmark.evaluation.confused_block import mistakes_within, most_confused_block
 from fieldmark.evaluation.figure_style import PALETTE, to_svg
 from fieldmark.evaluation.figures import (
     accuracy_scale,
@@ -71,13 +72,37 @@ def test_names_are_shown_as_they_are() -> None:
                       f"1 of 1 {names[1]} predicted as {names[1]}"]  # fmt: skip
 
 
-def test_many_classes_show_those_with_the_most_mistakes() -> None:
-    labels = [label for label in range(100) for _ in range(2)]
-    predicted = [(label + 1) % 100 if 40 <= label < 50 else label for label in labels]
-    figure = confusion_figure(_predictions(labels, predicted, 100), [f"class {label}" for label in range(100)])
-    names = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
-    assert len(names) == 24
-    assert {f"class {label}" for label in range(40, 51)} <= set(names)
+def test_many_classes_show_the_block_that_is_confused_most() -> None:
+    """A chain of classes is confused, 40 with 41, 41 with 42 and so on: the block holds them in the chain's order."""
+    labels = [label for label in range(200) for _ in range(4)]
+    predicted = [label + (place % 4 < 2) * (40 <= label < 50) for place, label in enumerate(labels)]
+    predictions = _predictions(labels, predicted, 200)
+    names = [
+        tick.get_text()
+        for tick in confusion_figure(predictions, [f"class {label}" for label in range(200)]).axes[0].get_yticklabels()
+    ]
+    chain = [f"class {label}" for label in range(40, 51)]
+    assert names in (chain, chain[::-1])
+    block = most_confused_block(predictions, 200)
+    assert mistakes_within(predictions, block) == 20
+
+
+def test_a_block_has_at_most_twenty_classes_and_the_largest_mistakes() -> None:
+    """Of 60 pairs, the ones with the most mistakes are chosen, and partners stand side by side."""
+    labels, predicted = [], []
+    for pair in range(60):
+        times = 1 + pair % 30
+        labels += [2 * pair] * times + [2 * pair + 1]
+        predicted += [2 * pair + 1] * times + [2 * pair + 1]
+    block = most_confused_block(_predictions(labels, predicted, 120), 120)
+    assert {label // 2 for label in block} == {*range(25, 30), *range(55, 60)}
+    assert all(one // 2 == other // 2 for one, other in zip(block[::2], block[1::2], strict=True))
+
+
+def test_few_classes_keep_their_order_and_no_mistakes_make_no_error() -> None:
+    assert most_confused_block(_predictions([3, 1, 0], [1, 1, 0], 5), 5) == [0, 1, 3]
+    perfect = list(range(100))
+    assert len(most_confused_block(_predictions(perfect, perfect, 100), 100)) == 4
 
 
 def test_dots_are_at_their_values() -> None:

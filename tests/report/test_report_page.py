@@ -53,7 +53,7 @@ def test_the_page_of_a_fitted_model(evaluation: Evaluation, fitted: Path, tmp_pa
     text = _alone(tmp_path / "report.html")
     shown = f"{100 * evaluation.metrics.top1_accuracy:.1f}%"
     low, high = evaluation.metrics.top1_interval
-    assert f"correct in {shown} of the photos" in text
+    assert f"The model identifies {shown} of {evaluation.metrics.num_images} test photos correctly" in text
     assert f"95% CI {100 * low:.1f}–{100 * high:.1f}%" in text
     table = _rows(text)
     assert table["classes"] == list(recognizer.classes)
@@ -81,7 +81,7 @@ def test_names_are_shown_as_they_are(evaluation: Evaluation, fitted: Path, tmp_p
     assert "&lt;b&gt;bold&lt;/b&gt;" in text
     assert "&#34;quoted&#39; &amp; co" in text
     assert "<b>bold" not in text
-    assert text.count("</script>") == 2
+    assert text.count("</script>") == 3
     assert _rows(text)["classes"] == list(ODD)
     assert "2 of these photos are copies of training photos" in text
     assert "Labels to check" in text

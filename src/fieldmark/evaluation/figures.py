@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fieldmark.evaluation.comparison import MethodRow
+from fieldmark.evaluation.confused_block import confusion_counts, most_confused_block
 from fieldmark.evaluation.figure_style import PALETTE, new_figure, percent_axes, styled, tip
 from fieldmark.evaluation.labelled_predictions import Predictions
 from fieldmark.evaluation.learning_curve import LearningCurve
@@ -31,8 +32,8 @@ __all__ = [
 ]
 
 _FEW_PHOTOS = 10
-_MAX_CLASSES = 24
-_NUMBERED = 14
+_LARGE_CELLS = 14
+_CELL = 24  # pixels
 _LABEL = 30
 _DASHES = ("-", "--", ":", "-.")
 
@@ -78,11 +79,14 @@ def coverage_figure(levels: Sequence[CoverageLevel]) -> Figure:
 
 @styled
 def confusion_figure(predictions: Predictions, classes: Sequence[str]) -> Figure:
-    """Confusion matrix in shares of each true class. With many classes: those with the most mistakes."""
-    shown = _most_confused(predictions, len(classes))
-    matrix = _confusion(predictions, shown)
+    """Confusion matrix in shares of each true class. With many classes: the block that is confused most.
+
+    `most_confused_block` chooses and orders the classes.
+    """
+    shown = most_confused_block(predictions, len(classes))
+    matrix = confusion_counts(predictions, shown)
     totals = np.bincount(predictions.labels, minlength=len(classes))[shown]
-    side = max(300, 24 * len(shown))
+    side = max(300, _CELL * len(shown))
     figure = new_figure(side + 160, side + 120)
     axes = figure.subplots()
     for (row, column), count in np.ndenumerate(matrix):
@@ -181,35 +185,16 @@ def accuracy_scale(values: Sequence[float]) -> tuple[float, float, float]:
     return start / 100, stop / 100, step / 100
 
 
-def _most_confused(predictions: Predictions, num_classes: int) -> list[int]:
-    """Labels in their order; if there are too many, those with the most mistakes in either direction."""
-    wrong = ~predictions.correct
-    involved = np.concatenate([predictions.labels[wrong], predictions.predicted[wrong]])
-    mistakes = np.bincount(involved, minlength=num_classes)
-    present = np.unique(np.concatenate([predictions.labels, predictions.predicted]))
-    order = present[np.argsort(-mistakes[present], kind="stable")][:_MAX_CLASSES]
-    return sorted(int(label) for label in order)
-
-
-def _confusion(predictions: Predictions, shown: Sequence[int]) -> Any:
-    place = {label: index for index, label in enumerate(shown)}
-    matrix = np.zeros((len(shown), len(shown)), dtype=np.int64)
-    for label, predicted in zip(predictions.labels.tolist(), predictions.predicted.tolist(), strict=True):
-        if label in place and predicted in place:
-            matrix[place[label], place[predicted]] += 1
-    return matrix
-
-
 def _cell(axes: Axes, row: int, column: int, count: int, total: int, names: Sequence[str]) -> None:
     from matplotlib.patches import Rectangle
 
     colour = PALETTE["good" if row == column else "bad"]
-    alpha = 0.12 + 0.68 * count / total
+    alpha = 0.1 + 0.45 * count / total  # text stays readable on the strongest colour
     cell = Rectangle((column - 0.48, row - 0.48), 0.96, 0.96, facecolor=colour, alpha=alpha, linewidth=0)
     axes.add_patch(cell)
     tip(cell, f"{count} of {total} {names[row]} predicted as {names[column]}")
-    if len(names) <= _NUMBERED:
-        axes.text(column, row, str(count), ha="center", va="center")
+    size = 12 if len(names) <= _LARGE_CELLS else 10 if count < 100 else 8
+    axes.text(column, row, str(count), ha="center", va="center", fontsize=size)
 
 
 def _short(label: str) -> str:

@@ -14,7 +14,10 @@ from fieldmark.evaluation.guarantee_metrics import BackOff, SizeShare, back_off_
 from fieldmark.evaluation.intervals import proportion
 from fieldmark.uncertainty.guarantees import AnswerOptions, Guarantees
 
-__all__ = ["ConfusedPair", "Metrics", "compute_metrics", "confused_pairs", "with_guarantees"]
+__all__ = ["TOP5_ABOVE", "ConfusedPair", "Metrics", "compute_metrics", "confused_pairs", "with_guarantees"]
+
+TOP5_ABOVE = 10
+"""Top-5 accuracy is shown to people only above this number of classes: among few it is high for any model."""
 
 
 @dataclass(frozen=True, slots=True)

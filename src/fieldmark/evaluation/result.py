@@ -17,7 +17,7 @@ from fieldmark.errors import SettingError, unknown_name
 from fieldmark.evaluation.figure_style import to_svg
 from fieldmark.evaluation.figures import confusion_figure, coverage_figure, loss_figure, reliability_figure
 from fieldmark.evaluation.labelled_predictions import Predictions
-from fieldmark.evaluation.metrics import Metrics
+from fieldmark.evaluation.metrics import TOP5_ABOVE, Metrics
 from fieldmark.evaluation.open_set import OpenSet
 from fieldmark.evaluation.promises import missed_accuracy, missed_coverage
 from fieldmark.evaluation.reliability import CoverageLevel, reliability_bins
@@ -101,10 +101,11 @@ class Evaluation:
         """Return name and value of the most important numbers, formatted for people."""
         metrics = self.metrics
         low, high = metrics.top1_interval
+        many = len(self.records.classes) > TOP5_ABOVE
         found = {
             "photos": f"{metrics.num_images:,} {self.split}",
             "top-1 accuracy": f"{metrics.top1_accuracy:.1%} (95% CI {100 * low:.1f}–{high:.1%})",
-            "top-5 accuracy": f"{metrics.top5_accuracy:.1%}",
+            **({"top-5 accuracy": f"{metrics.top5_accuracy:.1%}"} if many else {}),
             "mean class accuracy": f"{metrics.mean_class_accuracy:.1%}",
             "macro F1": f"{metrics.macro_f1:.3f}",
             "calibration error (ECE)": f"{metrics.ece:.3f}",

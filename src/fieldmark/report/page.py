@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +13,7 @@ from fieldmark.atomic import atomic_file, require_place
 from fieldmark.errors import SettingError
 from fieldmark.evaluation.figure_style import to_svg
 from fieldmark.report.design_folder import DESIGN
+from fieldmark.report.hidden_folders import folder_hider
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -20,15 +23,29 @@ if TYPE_CHECKING:
 
 __all__ = ["chart", "embedded_json", "model_facts", "model_name", "percent", "require_writable", "write_page"]
 
+# Characters of names that would show the text after them in another order (UAX #9).
+_REORDERS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
-def write_page(out: Path, template: str, *, subject: str, date: datetime | None = None, **values: Any) -> None:
-    """Fill in a template that extends ``base.html.j2`` and write it. All values are escaped.
+
+def write_page(
+    out: Path,
+    template: str,
+    *,
+    subject: str,
+    date: datetime | None = None,
+    folders: Iterable[Path | str] = (),
+    **values: Any,
+) -> None:
+    """Fill in a template that extends ``base.html.j2`` and write it.
+
+    All values are escaped. Characters that reverse the order of the text after them are replaced by U+FFFD.
 
     Args:
         out: The HTML file.
         template: Its name.
         subject: Name of the model or the data set, for the header.
         date: When the content was made; now if left out.
+        folders: Folders of this machine that the values may name; the page does not.
         **values: What the template shows; a missing value is an error.
     """
     from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, StrictUndefined
@@ -37,12 +54,14 @@ def write_page(out: Path, template: str, *, subject: str, date: datetime | None 
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    hide = folder_hider(folders)
+    environment.finalize = lambda value: hide(value) if type(value) is str else value
     environment.filters["percent"] = percent
     environment.filters["count"] = lambda number: f"{number:,}"
     made = date or datetime.now(UTC)
     page = environment.get_template(template).render(subject=subject, date=made.date(), icon=_icon(), **values)
     with atomic_file(out) as draft:
-        draft.write_text(page, encoding="utf-8", errors="surrogateescape")
+        draft.write_text(_REORDERS.sub("\N{REPLACEMENT CHARACTER}", page), encoding="utf-8", errors="surrogateescape")
 
 
 def _icon() -> Markup:

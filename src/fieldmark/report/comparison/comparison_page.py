@@ -9,6 +9,7 @@ from pathlib import Path
 from fieldmark.atomic import atomic_file
 from fieldmark.evaluation.comparison import Comparison, MethodRow, SettingChange
 from fieldmark.evaluation.figures import methods_figure
+from fieldmark.report.hidden_folders import folder_hider, hide_in_command
 from fieldmark.report.page import chart, percent, write_page
 
 __all__ = ["summary", "write_html", "write_markdown"]
@@ -57,6 +58,7 @@ def write_html(result: Comparison, out: Path) -> None:
         out,
         "compare.html.j2",
         subject=Path(result.source).name,
+        folders=_folders(result),
         date=datetime.fromisoformat(result.created),
         result=result,
         rows=[_TableRow(_cells(row), _tone(row)) for row in done],
@@ -83,8 +85,9 @@ def write_markdown(result: Comparison, out: Path) -> None:
     lines += [f"- {note}" for note in result.notes]
     lines += [""]
     lines += [f"{name}: {value}  " for name, value in _facts(result)]
+    text = folder_hider(_folders(result))("\n".join(lines).rstrip() + "\n")
     with atomic_file(out) as draft:
-        draft.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8", errors="backslashreplace")
+        draft.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def summary(result: Comparison) -> str:
@@ -160,14 +163,20 @@ def _class_rows(result: Comparison) -> list[_ClassRow]:
     return rows[:_CLASSES_SHOWN]
 
 
+def _folders(result: Comparison) -> set[str]:
+    """Folders of this machine that an error of a run may name."""
+    runs = {str(Path(folder).parent) for row in result.methods for folder in row.folders}
+    return {result.source, *runs} - {""}
+
+
 def _facts(result: Comparison) -> list[tuple[str, str]]:
     photos = ", ".join(f"{count:,} {split}" for split, count in result.photos.items())
     shared = ", ".join(f"{name} {value}" for name, value in result.shared.items())
     return [
-        ("data", f"{result.source}; {len(result.classes)} classes; {photos}"),
+        ("data", f"{Path(result.source).name}; {len(result.classes)} classes; {photos}"),
         ("shared settings", shared),
         ("seeds", ", ".join(map(str, result.seeds))),
-        ("command", result.command),
+        ("command", hide_in_command(result.command)),
         ("written", result.created),
         ("versions", ", ".join(f"{name} {number}" for name, number in result.versions.items())),
     ]

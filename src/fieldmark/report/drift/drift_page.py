@@ -13,7 +13,7 @@ from fieldmark.structures import Record
 
 __all__ = ["write_drift"]
 
-_SIDE = 200
+_SIDE = 400
 _BYTES = 2_000_000
 
 
@@ -45,6 +45,7 @@ def write_drift(found: Drift, predictor: Predictor, out: Path) -> None:
         out,
         "drift.html.j2",
         subject=model_name(predictor),
+        folders={Path(path).parent for path in found.errors},
         drift=found,
         pictures=pictures,
         facts=model_facts(predictor, ("new photos", f"{found.new:,}"), ("known photos", f"{found.known:,} of val")),

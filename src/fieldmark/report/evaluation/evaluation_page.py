@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from fieldmark.data.relative_path import relative_path
 from fieldmark.evaluation.class_table import class_rows
+from fieldmark.evaluation.confused_block import mistakes_within, most_confused_block
 from fieldmark.evaluation.label_suspects import Suspect, find_suspects
 from fieldmark.evaluation.result import Evaluation
 from fieldmark.evaluation.review_plan import MIN_PHOTOS, Costs, ReviewPlan, plan_review
@@ -16,6 +18,7 @@ from fieldmark.evaluation.stress import UNITS
 from fieldmark.recognizer.predictor import Predictor
 from fieldmark.report.evaluation.headline import headlines
 from fieldmark.report.evaluation.pictures import pair_views, suspect_views
+from fieldmark.report.evaluation.verdict import verdict
 from fieldmark.report.page import chart, embedded_json, model_facts, model_name, write_page
 
 if TYPE_CHECKING:
@@ -41,13 +44,19 @@ def write_report(evaluation: Evaluation, recognizer: Predictor, out: Path) -> No
     rows = [row for row in class_rows(predictions, recognizer.classes, metrics) if row.photos]
     rows.sort(key=lambda row: (row.recall.value, -row.photos, row.name))
     stress = evaluation.stress
+    block = most_confused_block(predictions, len(recognizer.classes))
     write_page(
         out,
         "report.html.j2",
         subject=model_name(recognizer),
+        folders=[recognizer.folder.parent, *([evaluation.records.root] if evaluation.records.root else [])],
         evaluation=evaluation,
         metrics=metrics,
+        verdict=verdict(evaluation, _trained(recognizer)),
         headlines=headlines(predictions, metrics),
+        block={"classes": len(block), "mistakes": mistakes_within(predictions, block)},
+        num_classes=len(recognizer.classes),
+        mistakes=int((~predictions.correct).sum()),
         figures=_figures(evaluation),
         plan=_plan(recognizer),
         sets_by=recognizer.manifest.guarantees and recognizer.manifest.guarantees.score_in_words,
@@ -63,6 +72,12 @@ def write_report(evaluation: Evaluation, recognizer: Predictor, out: Path) -> No
         facts=_facts(evaluation, recognizer),
         rows=embedded_json(_rows(evaluation, recognizer, suspects)),
     )
+
+
+def _trained(recognizer: Predictor) -> Counter[str]:
+    """Class -> number of photos that the model learned from."""
+    learned = recognizer.manifest.data.learned
+    return Counter(row.label for row in recognizer.split() if row.split in learned)
 
 
 def _plan(recognizer: Predictor) -> ReviewPlan | None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from fieldmark.evaluation.intervals import Interval, bootstrap_interval, class_means, macro_f1, proportion
 from fieldmark.evaluation.labelled_predictions import Predictions
-from fieldmark.evaluation.metrics import Metrics
+from fieldmark.evaluation.metrics import TOP5_ABOVE, Metrics
 from fieldmark.evaluation.promises import missed_coverage
 from fieldmark.report.page import percent
 
@@ -31,9 +31,10 @@ def headlines(predictions: Predictions, metrics: Metrics) -> list[Headline]:
     correct, count = predictions.correct, len(predictions)
     by_class = bootstrap_interval(class_means(correct.astype(np.float64), predictions.labels), count)
     f1 = bootstrap_interval(macro_f1(predictions.predicted, predictions.labels), count)
+    top5, many = _proportion(metrics.top5_accuracy, count), predictions.probabilities.shape[1] > TOP5_ABOVE
     found = [
         _share("Top-1 accuracy", proportion(int(correct.sum()), count), "the first candidate is correct"),
-        _share("Top-5 accuracy", _proportion(metrics.top5_accuracy, count), "one of the first five is correct"),
+        *([_share("Top-5 accuracy", top5, "one of the first five is correct")] if many else []),
         _share("Mean class accuracy", by_class, "every class counts equally"),
         Headline("Macro F1", f"{f1.value:.3f}", f"95% CI {f1.low:.3f}–{f1.high:.3f}", "counts false alarms too"),
         Headline("Calibration error", f"{metrics.ece:.3f}", "ECE, 15 bins", "gap between confidence and accuracy"),

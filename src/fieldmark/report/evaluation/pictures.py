@@ -17,7 +17,7 @@ __all__ = ["Direction", "PairView", "PictureView", "pair_views", "suspect_views"
 PAIRS = 12
 SUSPECTS = 24
 _MISTAKES = 4
-_SIDE = 200
+_SIDE = 400  # shown smaller, and in full when it is opened
 _BYTES = 8_000_000
 _PLANNED = PAIRS * 2 * (_MISTAKES + 1) + SUSPECTS
 

@@ -46,6 +46,7 @@ def write_guide_page(
         out,
         "guide.html.j2",
         subject=subject,
+        folders=[studio.root] if studio.root else [],
         classes=classes,
         plates=plates,
         advised=advised[:_WORST],
