@@ -399,9 +399,11 @@ class Recognizer(Predictor):
         out: str | Path,
         data: str | Path | RecordList | None = None,
         *,
-        pairs: int = 40,
-        photos: int = 8,
+        pairs: int = 12,
+        photos: int = 3,
         test: bool = False,
+        lang: str = "en",
+        notes: Sequence[str | Path] = (),
     ) -> Guide:
         """Write a field guide to the classes as one HTML file.
 
@@ -411,13 +413,17 @@ class Recognizer(Predictor):
             pairs: Look-alike pairs to show with their photos.
             photos: Photos of each class of a pair to explain.
             test: Whether to read the test photos too.
+            lang: Language of the texts, ``en`` or ``zh``.
+            notes: Files that pages of guides saved; the new page starts with their notes.
 
         Raises:
             FieldmarkError: The photos are not there, or the file cannot be written.
         """
+        from fieldmark.guide.guide_texts import guide_texts
         from fieldmark.report.guide.write_guide import GuideOptions, write_guide
 
-        return write_guide(self, data, out, GuideOptions(pairs=pairs, photos=photos, test=test))
+        options = GuideOptions(pairs=pairs, photos=photos, test=test, lang=guide_texts(lang).lang)
+        return write_guide(self, data, out, options, notes=notes)
 
     def export(self, out: str | Path, *, int8: bool = False, data: str | Path | None = None) -> ExportReport:
         """Write one ONNX file that answers like the model, and compare the two on val photos.

@@ -12,6 +12,7 @@ from fieldmark.explain import PhotoEvidence
 from fieldmark.guide.advice import ClassCounts, advise
 from fieldmark.guide.evidence_parts import BACKGROUND, merged_name, net_on_photo, part_shares
 from fieldmark.guide.guide_photos import evenly_by_class
+from fieldmark.guide.guide_texts import GuideTexts
 from fieldmark.guide.look_alikes import LookAlikes, find_look_alikes
 from fieldmark.guide.sides import SideTable, both_sides_show, side_table
 from fieldmark.guide.typical import medoids
@@ -157,7 +158,7 @@ def test_sides_come_from_parts_that_come_in_two() -> None:
 
 def _advice(own: ClassCounts, *, pairs: tuple[LookAlikes, ...] = (), others: int = 60) -> list[str]:
     counts = [own, ClassCounts("other", others, 30, 27)]
-    return advise(0, counts, pairs, median=60.0, top1=0.9)
+    return advise(0, counts, pairs, median=60.0, top1=0.9, texts=GuideTexts("en"))
 
 
 def test_nothing_is_advised_where_nothing_stands_out() -> None:

@@ -83,7 +83,7 @@ def _guide(folder: Path, names: tuple[str, ...], photos: int = 4, plates: int = 
     table[np.arange(len(labels)), labels] = 0.8
     table[np.arange(len(labels)), (labels + 1) % size] = np.where(np.arange(len(labels)) % photos == 0, 0.95, 0.15)
     predictions = Predictions(table, labels)
-    tested = PredictedPhotos(RecordList(records, names), predictions, f"{len(labels)} test photos", False)
+    tested = PredictedPhotos(RecordList(records, names), predictions, {"test": len(labels)}, False)
     pairs = tuple(find_look_alikes(predictions))
     contrast = np.array([[0.0, 1.0], [0.0, -1.0]])
     evidence = PhotoEvidence(
@@ -156,7 +156,10 @@ def test_a_guide_to_a_fitted_model(command: Callable[..., Any], fitted: Path, tm
     classes = Recognizer(fitted).classes
     assert all(name in text for name in classes)
     assert sum(name.startswith("pair-") for name in reader.ids) == 1
-    assert f"wrote {tmp_path / 'guide.html'}: 4 classes, 1 look-alike pairs" in done.err.replace("\n", "")
+    every = re.search(r"4 classes, 1 of (\d) look-alike pairs", done.err.replace("\n", " "))
+    assert every is not None
+    assert f"for all: --pairs {every[1]}" in done.err
+    assert f"These are the 1 most alike of {every[1]} pairs; --pairs {every[1]} shows all." in text
 
 
 def test_photos_that_are_gone(model_copy: Path, tmp_path: Path) -> None:

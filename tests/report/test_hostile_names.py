@@ -82,7 +82,8 @@ def pages(folder: Path, fitted: Path, tmp_path_factory: pytest.TempPathFactory) 
     table[np.arange(40), (labels + (np.arange(40) % 3 == 0)) % 4] = 0.94
     records = RecordList([Record(folder / FILE, int(label)) for label in labels], NAMES, root=folder)
     _write_report(table, records, recognizer, out["report"])
-    write_guide_page(_guide(table, records), out["guide"], 10**6, subject=NAMES[0])
+    notes = {NAMES[0]: f"</textarea>{NAMES[0]}"}
+    write_guide_page(_guide(table, records), out["guide"], 10**6, subject=NAMES[0], notes=notes, model_key=NAMES[0])
     write_html(_comparison(table, records, folder), out["compare"])
     write_markdown(_comparison(table, records, folder), folder / "compare.md")
     share = proportion(3, 4)
@@ -115,7 +116,7 @@ def _guide(table: np.ndarray, records: RecordList) -> Guide:
     typical = tuple(tuple(records[label : label + 1]) for label in range(4))
     counts = tuple(ClassCounts(name, 30, 10, 7) for name in NAMES)
     empty = Separation((), (), (), ())
-    tested = PredictedPhotos(records, predictions, "40 test photos", False)
+    tested = PredictedPhotos(records, predictions, {"test": 40}, False)
     ranks = {NAMES[0]: [NAMES[1]]}
     return Guide(tested, typical, pairs, (empty,) * len(pairs), counts, ((NAMES[0],), (), (), ()), ranks)
 
@@ -141,7 +142,7 @@ def test_names_run_nothing(pages: dict[str, Path], name: str) -> None:
     page = _Elements()
     page.feed(pages[name].read_text(encoding="utf-8"))
     scripts = [attributes for tag, attributes in page.found if tag == "script"]
-    assert len(scripts) == {"report": 3, "guide": 2}.get(name, 1)
+    assert len(scripts) == {"report": 3, "guide": 4}.get(name, 1)
     for tag, attributes in page.found:
         assert not [key for key in attributes if key.startswith("on")]
         if tag == "img":

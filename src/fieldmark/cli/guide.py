@@ -20,8 +20,13 @@ def guide(
     out: Annotated[
         Path | None, typer.Option("--out", "--output", help="HTML file to write; MODEL-guide.html if left out.")
     ] = None,
-    pairs: Annotated[int, typer.Option(min=0, help="Number of look-alike pairs to show with their photos.")] = 40,
-    photos: Annotated[int, typer.Option(min=1, help="Number of photos of each class of a pair to explain.")] = 8,
+    pairs: Annotated[int, typer.Option(min=0, help="Number of look-alike pairs to show with their photos.")] = 12,
+    photos: Annotated[int, typer.Option(min=1, help="Number of photos of each class of a pair to explain.")] = 3,
+    lang: Annotated[str, typer.Option(help="Language of the guide: en or zh.")] = "en",
+    notes: Annotated[
+        list[Path] | None,
+        typer.Option(help="File of notes that the page of a guide saved; may be repeated, and notes are joined."),
+    ] = None,
     path_col: PathColOption = None,
     label_col: LabelColOption = None,
     group_col: GroupColOption = None,
@@ -35,6 +40,9 @@ def guide(
 
     out = out or default_out(model, "-guide.html")
     records = read_named(data, path_col, label_col, group_col, drop_label)
-    written = Recognizer(model).guide(out, records, pairs=pairs, photos=photos, test=test)
+    written = Recognizer(model).guide(out, records, pairs=pairs, photos=photos, test=test, lang=lang, notes=notes or ())
     size = out.stat().st_size / 1e6
-    say(f"wrote {out}: {len(written.counts)} classes, {len(written.separations)} look-alike pairs, {size:.1f} MB")
+    shown, every = len(written.separations), len(written.pairs)
+    say(f"wrote {out}: {len(written.counts)} classes, {shown} of {every} look-alike pairs, {size:.1f} MB")
+    if shown < every:
+        say(f"the most alike pairs are shown; for all: --pairs {every}", style="dim")

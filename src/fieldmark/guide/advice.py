@@ -9,6 +9,7 @@ import numpy as np
 
 from fieldmark.evaluation.data_limits import is_rare
 from fieldmark.evaluation.intervals import proportion
+from fieldmark.guide.guide_texts import GuideTexts
 from fieldmark.guide.look_alikes import LookAlikes
 from fieldmark.guide.sides import SideTable
 
@@ -40,7 +41,13 @@ class ClassCounts:
 
 
 def advise(
-    label: int, counts: Sequence[ClassCounts], pairs: Sequence[LookAlikes], *, median: float, top1: float
+    label: int,
+    counts: Sequence[ClassCounts],
+    pairs: Sequence[LookAlikes],
+    *,
+    median: float,
+    top1: float,
+    texts: GuideTexts,
 ) -> list[str]:
     """Return sentences on one class; none if nothing differs from the other classes by more than chance.
 
@@ -50,73 +57,69 @@ def advise(
         pairs: Pairs of look-alikes with this class.
         median: Median number of training photos.
         top1: Accuracy on all tested photos.
+        texts: Of the language.
     """
     own = counts[label]
-    found = [_few(own, median), _weak(label, counts, pairs, top1)]
-    found += [_uneven(own, counts[pair.other(label)], pair, label) for pair in pairs]
-    found.append(_side(own.sides) if own.sides else None)
+    found = [_few(own, median, texts), _weak(label, counts, pairs, top1, texts)]
+    found += [_uneven(own, counts[pair.other(label)], pair, label, texts) for pair in pairs]
+    found.append(_side(own.sides, texts) if own.sides else None)
     return [sentence for sentence in found if sentence is not None]
 
 
-def _few(own: ClassCounts, median: float) -> str | None:
-    if own.trained == 0:
-        return None  # enrolled, or the training photos are not here
-    if is_rare(own.trained, median):
-        rest = f"; half of the classes have {median:.0f} or more" if own.trained < median else ""
-        return f"Add photos: it was trained on only {_photos(own.trained)}{rest}."
-    return None
+def _few(own: ClassCounts, median: float, texts: GuideTexts) -> str | None:
+    if own.trained == 0 or not is_rare(own.trained, median):
+        return None  # without training photos it is enrolled, or they are not here
+    photos = texts.photos(own.trained)
+    if own.trained < median:
+        return texts("advice_few_median", photos=photos, median=f"{median:.0f}")
+    return texts("advice_few", photos=photos)
 
 
-def _weak(label: int, counts: Sequence[ClassCounts], pairs: Sequence[LookAlikes], top1: float) -> str | None:
+def _weak(
+    label: int, counts: Sequence[ClassCounts], pairs: Sequence[LookAlikes], top1: float, texts: GuideTexts
+) -> str | None:
     """Only if even the upper end of the 95% interval is below the accuracy on all photos."""
     own = counts[label]
     if not own.tested or proportion(own.correct, own.tested).high >= top1:
         return None
-    below = f"Only {own.correct} of {own.tested} are correct, against {top1:.0%} over all classes"
+    below = {"correct": own.correct, "tested": own.tested, "top1": f"{top1:.0%}"}
     worst = max(pairs, key=lambda pair: pair.called(label), default=None)
     if worst is None or worst.called(label) < max(_TIMES, _SHARE * (own.tested - own.correct)):
-        return f"{below}: add photos and check its labels."
-    lost, won, other = worst.called(label), worst.called(worst.other(label)), counts[worst.other(label)].name
-    return (
-        f"{below}. {lost} are predicted as {other} ({won} the other way): "
-        "add photos that show what separates the two, and check the labels of both."
-    )
+        return texts("advice_weak", **below)
+    other = worst.other(label)
+    ways = {"lost": worst.called(label), "won": worst.called(other), "other": counts[other].name}
+    return texts("advice_weak_pair", **below, **ways)
 
 
-def _uneven(own: ClassCounts, other: ClassCounts, pair: LookAlikes, label: int) -> str | None:
+def _uneven(own: ClassCounts, other: ClassCounts, pair: LookAlikes, label: int, texts: GuideTexts) -> str | None:
     """Only if the class loses photos to a look-alike that has many more training photos."""
     lost, won = pair.called(label), pair.called(pair.other(label))
     if lost >= _TIMES and lost > won and 0 < own.trained * _UNEVEN <= other.trained:
-        return (
-            f"{lost} photos are predicted as {other.name} ({won} the other way), which has {other.trained} training "
-            f"photos against {own.trained}: add photos of this class."
-        )
+        return texts("advice_uneven", lost=lost, won=won, other=other.name, others=other.trained, own=own.trained)
     return None
 
 
-def _side(table: SideTable) -> str | None:
+def _side(table: SideTable, texts: GuideTexts) -> str | None:
     """Only if one view has a lower accuracy by more than chance (Fisher's exact test)."""
     from scipy.stats import fisher_exact
 
+    both = texts("view_front") if table.part == "eye" else texts("view_both", part=table.part)
     views = (
-        (table.both, table.both_correct, _both(table)),
-        (table.one, table.one_correct, f"with one {table.part} visible"),
+        (table.both, table.both_correct, both),
+        (table.one, table.one_correct, texts("view_one", part=table.part)),
     )
     if not table.both or not table.one:
         return None
     square = np.array([[correct, photos - correct] for photos, correct, _ in views])
     if float(fisher_exact(square)[1]) >= _CHANCE:
         return None
-    worse, better = sorted(views, key=lambda view: view[1] / view[0])
-    return (
-        f"{worse[1]} of {worse[0]} photos {worse[2]} are correct, but {better[1]} of {better[0]} {better[2]}: "
-        f"add photos {worse[2]}."
+    (bad_photos, bad, bad_view), (good_photos, good, good_view) = sorted(views, key=lambda view: view[1] / view[0])
+    return texts(
+        "advice_side",
+        bad=bad,
+        bad_photos=bad_photos,
+        bad_view=bad_view,
+        good=good,
+        good_photos=good_photos,
+        good_view=good_view,
     )
-
-
-def _both(table: SideTable) -> str:
-    return "from the front" if table.part == "eye" else f"with both {table.part}s visible"
-
-
-def _photos(count: int) -> str:
-    return f"{count} photo{'s' if count != 1 else ''}"

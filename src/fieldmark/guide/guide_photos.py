@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from fieldmark.errors import DataError
 from fieldmark.evaluation.labelled_predictions import Predictions
 from fieldmark.evaluation.read_source import read_source
 from fieldmark.evaluation.recorded_split import content_keys, of_split
+from fieldmark.guide.guide_texts import GuideTexts
 from fieldmark.recognizer.predictor import Predictor
 from fieldmark.structures import RecordList, Split
 
@@ -49,14 +51,31 @@ class PredictedPhotos:
     Attributes:
         records: n readable photos.
         predictions: Of these photos.
-        description: How many photos of which split they are.
-        trained_on: Whether the model was trained on them, because there are no others.
+        counts: Split -> number of photos, for ``test``, ``val`` and ``train``.
+        cross_validated: Whether the val photos are predicted by heads that did not learn from them.
     """
 
     records: RecordList
     predictions: Predictions
-    description: str
-    trained_on: bool
+    counts: Mapping[str, int]
+    cross_validated: bool
+
+    @property
+    def trained_on(self) -> bool:
+        """Whether the model was trained on them, because there are no others."""
+        return bool(self.counts.get("train"))
+
+    def described(self, texts: GuideTexts) -> str:
+        """Return how many photos of which splits they are."""
+        parts = [(count, texts(split)) for split, count in self.counts.items() if count]
+        if len(parts) == 1:
+            words = texts("photos", count=parts[0][0], split=parts[0][1])
+        else:
+            (first, first_split), (second, second_split) = parts
+            words = texts("two_photos", first=first, first_split=first_split, second=second, second_split=second_split)
+        if not self.cross_validated:
+            return words
+        return texts("val_cross_validated" if self.counts.get("test") else "cross_validated", photos=words)
 
     @property
     def top1(self) -> float:
@@ -105,28 +124,34 @@ def predict_photos(recognizer: Predictor, photos: RecordList, per_class: int) ->
         DataError: None of them can be read.
     """
     chosen = evenly_by_class(photos, per_class)
-    scores = recognizer.scores(chosen, "predicting")
-    good = [index for index in range(len(chosen)) if index not in scores.errors]
-    if not good:
+    known = _out_of_fold(recognizer, chosen)
+    unknown = [index for index in range(len(chosen)) if index not in known]
+    scores = recognizer.scores(chosen.like(chosen[index] for index in unknown), "predicting")
+    rows = {index: scores.probabilities[row] for row, index in enumerate(unknown) if row not in scores.errors} | known
+    if not rows:
         raise DataError(f"none of the {len(chosen)} photos could be read; the first: {scores.errors[0]}")
+    good = sorted(rows)
     records = chosen.like(chosen[index] for index in good)
     labels = np.array(records.labels, dtype=np.int64)
     counts = {split: len(records.of_split(split)) for split in ("test", "val", "train")}
-    words = " and ".join(f"{count:,} {split}" for split, count in counts.items() if count) + " photos"
-    probabilities = scores.probabilities[good]
-    if counts["val"] and "val" in recognizer.manifest.data.learned:
-        _replace_learned(recognizer, records, probabilities)
-        words += " (val in cross-validation)" if counts["test"] else " in cross-validation"
-    return PredictedPhotos(records, Predictions(probabilities, labels), words, bool(counts["train"]))
+    return PredictedPhotos(records, Predictions(np.stack([rows[index] for index in good]), labels), counts, bool(known))
 
 
-def _replace_learned(recognizer: Predictor, records: RecordList, probabilities: Floats) -> None:
-    """Replace the probabilities (n, K) of val photos by those of heads that did not learn from them."""
-    out_of_fold = recognizer.out_of_fold()
-    for row, (record, key) in enumerate(zip(records, content_keys(records), strict=True)):
-        if record.split == "val" and key in out_of_fold:
-            probabilities[row] = 0.0  # enrolled classes are not among those of the fit
-            probabilities[row, : len(recognizer.manifest.classes)] = out_of_fold[key]
+def _out_of_fold(recognizer: Predictor, photos: RecordList) -> dict[int, Floats]:
+    """Position -> probabilities (K,) of val photos by heads that did not learn from them; the model keeps these.
+
+    Empty where the model did not learn from val.
+    """
+    if "val" not in recognizer.manifest.data.learned:
+        return {}
+    kept = recognizer.out_of_fold()
+    found = {}
+    for position, (record, key) in enumerate(zip(photos, content_keys(photos), strict=True)):
+        if record.split == "val" and key in kept:
+            row = np.zeros(len(recognizer.classes), dtype=np.float32)  # enrolled classes are not among those of the fit
+            row[: len(kept[key])] = kept[key]
+            found[position] = row
+    return found
 
 
 def evenly_by_class(records: RecordList, per_class: int) -> RecordList:

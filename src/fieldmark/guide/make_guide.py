@@ -11,6 +11,7 @@ import numpy as np
 from fieldmark.errors import ModelError
 from fieldmark.guide.advice import ClassCounts, advise
 from fieldmark.guide.guide_photos import GuidePhotos, PredictedPhotos, evenly_by_class, guide_photos, predict_photos
+from fieldmark.guide.guide_texts import GuideTexts, Language
 from fieldmark.guide.look_alikes import LookAlikes, find_look_alikes
 from fieldmark.guide.separating import Separation, separate
 from fieldmark.guide.sides import side_table
@@ -21,8 +22,9 @@ from fieldmark.structures import Record, RecordList
 
 __all__ = ["Guide", "GuideOptions", "make_guide"]
 
-_SEARCHED = 40  # photos of a class among which the typical ones are chosen
-_TESTED = 100  # photos of a class that the model predicts
+_SEARCHED = (40, 1000)  # photos of a class among which the typical ones are chosen, and of all classes
+_TESTED = (100, 1000)  # photos of a class that the model predicts, and of all classes
+_LEAST = 5  # of a class, however many classes there are
 _TYPICAL = 4
 _MANY_CLASSES = 300
 
@@ -32,16 +34,18 @@ class GuideOptions:
     """What a guide shows.
 
     Attributes:
-        pairs: Number of look-alike pairs with photos, the most alike first.
+        pairs: Number of look-alike pairs with photos, the most alike first. The default is for a guide in a minute.
         photos: Photos of each class of a pair that are explained.
         max_bytes: Limit for all pictures of the page.
         test: Whether to use test photos too. By default the test split stays closed.
+        lang: Language of all texts.
     """
 
-    pairs: int = 40
-    photos: int = 8
+    pairs: int = 12
+    photos: int = 3
     max_bytes: int = 24_000_000
     test: bool = False
+    lang: Language = "en"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +85,15 @@ def make_guide(recognizer: Predictor, data: str | Path | RecordList | None, opti
     """
     if recognizer.is_exported:
         raise ModelError(f"{recognizer.path} is an exported file, which cannot be explained; name the model folder")
-    photos = guide_photos(recognizer, data)
-    tested = predict_photos(recognizer, photos.to_test(options.test), _TESTED)
+    photos, classes = guide_photos(recognizer, data), len(recognizer.classes)
+    tested = predict_photos(recognizer, photos.to_test(options.test), _per_class(_TESTED, classes))
     typical = _typical(recognizer, photos)
     pairs = find_look_alikes(tested.predictions)
     shown = pairs[: options.pairs]
     work = track(shown, "explaining look-alikes", len(shown))
     separations = tuple(separate(recognizer, tested, typical, pair, options.photos) for pair in work)
     counts = _counts(recognizer, photos, tested)
-    advice = _advice(counts, pairs, tested)
+    advice = _advice(counts, pairs, tested, GuideTexts(options.lang))
     return Guide(tested, typical, tuple(pairs), separations, counts, advice, recognizer.manifest.taxonomy)
 
 
@@ -98,7 +102,7 @@ def _typical(recognizer: Predictor, photos: GuidePhotos) -> tuple[tuple[Record, 
     classes = recognizer.classes
     trained = set(photos.train.labels)
     pool = [*photos.train, *(record for record in photos.held_out if record.label not in trained)]
-    records = evenly_by_class(photos.train.like(pool), _SEARCHED)
+    records = evenly_by_class(photos.train.like(pool), _per_class(_SEARCHED, len(classes)))
     vectors = recognizer.embeddings(records, "choosing typical photos").vectors
     labels = np.array(records.labels, dtype=np.int64)
     count = max(1, min(_TYPICAL, _TYPICAL * _MANY_CLASSES // len(classes)))
@@ -120,8 +124,14 @@ def _counts(recognizer: Predictor, photos: GuidePhotos, tested: PredictedPhotos)
     return tuple(counts)
 
 
+def _per_class(limits: tuple[int, int], classes: int) -> int:
+    """Photos of each class, under a limit for a class and one for all classes together."""
+    each, together = limits
+    return max(_LEAST, min(each, together // classes))
+
+
 def _advice(
-    counts: Sequence[ClassCounts], pairs: Sequence[LookAlikes], tested: PredictedPhotos
+    counts: Sequence[ClassCounts], pairs: Sequence[LookAlikes], tested: PredictedPhotos, texts: GuideTexts
 ) -> tuple[tuple[str, ...], ...]:
     """Advice for each class. Predictions on training photos give none, because they are too good."""
     trained = [one.trained for one in counts if one.trained]
@@ -130,5 +140,5 @@ def _advice(
     found = []
     for label in range(len(counts)):
         own = [pair for pair in pairs if label in (pair.first, pair.second) and not tested.trained_on]
-        found.append(tuple(advise(label, counts, own, median=median, top1=top1)))
+        found.append(tuple(advise(label, counts, own, median=median, top1=top1, texts=texts)))
     return tuple(found)

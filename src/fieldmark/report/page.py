@@ -26,6 +26,24 @@ __all__ = ["chart", "embedded_json", "model_facts", "model_name", "percent", "re
 # Characters of names that would show the text after them in another order (UAX #9).
 _REORDERS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
+_WORDS: dict[str, dict[str, Any]] = {
+    "en": {
+        "about": "About this page",
+        "close": "Close",
+        "enlarge": "Enlarge",
+        "date": "{0.day} {0:%B %Y}",
+        "facts": {},
+    },
+    "zh": {
+        "about": "关于本页",
+        "close": "关闭",
+        "enlarge": "放大",
+        "date": "{0.year} 年 {0.month} 月 {0.day} 日",
+        "facts": {"model": "模型", "photos": "照片", "data fingerprint": "数据指纹", "written": "生成时间"},
+    },
+}
+"""Language -> the texts around the content of a page."""
+
 
 def write_page(
     out: Path,
@@ -34,6 +52,7 @@ def write_page(
     subject: str,
     date: datetime | None = None,
     folders: Iterable[Path | str] = (),
+    lang: str = "en",
     **values: Any,
 ) -> None:
     """Fill in a template that extends ``base.html.j2`` and write it.
@@ -46,6 +65,7 @@ def write_page(
         subject: Name of the model or the data set, for the header.
         date: When the content was made; now if left out.
         folders: Folders of this machine that the values may name; the page does not.
+        lang: ``en`` or ``zh``.
         **values: What the template shows; a missing value is an error.
     """
     from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, StrictUndefined
@@ -58,8 +78,10 @@ def write_page(
     environment.finalize = lambda value: hide(value) if type(value) is str else value
     environment.filters["percent"] = percent
     environment.filters["count"] = lambda number: f"{number:,}"
-    made = date or datetime.now(UTC)
-    page = environment.get_template(template).render(subject=subject, date=made.date(), icon=_icon(), **values)
+    made = (date or datetime.now(UTC)).date()
+    frame = {"subject": subject, "date": made, "icon": _icon(), "lang": lang, "words": _WORDS[lang]}
+    frame["date_text"] = _WORDS[lang]["date"].format(made)
+    page = environment.get_template(template).render(**frame, **values)
     with atomic_file(out) as draft:
         draft.write_text(_REORDERS.sub("\N{REPLACEMENT CHARACTER}", page), encoding="utf-8", errors="surrogateescape")
 
@@ -99,15 +121,17 @@ def model_name(recognizer: Predictor) -> str:
     return recognizer.folder.resolve().name
 
 
-def model_facts(recognizer: Predictor, *facts: tuple[str, str]) -> list[tuple[str, str]]:
+def model_facts(recognizer: Predictor, *facts: tuple[str, str], lang: str = "en") -> list[tuple[str, str]]:
     """Return name and value of what a page says about its origin: the model, `facts`, the data, the time."""
     manifest = recognizer.manifest
-    return [
+    found = [
         ("model", f"{model_name(recognizer)}, {manifest.method}, Fieldmark {manifest.fieldmark}"),
         *facts,
         ("data fingerprint", manifest.data.fingerprint),
         ("written", datetime.now(UTC).isoformat(timespec="minutes")),
     ]
+    names = _WORDS[lang]["facts"]
+    return [(names.get(name, name), value) for name, value in found]
 
 
 def require_writable(out: Path, example: str) -> None:

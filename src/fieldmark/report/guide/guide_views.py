@@ -23,11 +23,21 @@ class Ring:
 
 @dataclass(frozen=True, slots=True)
 class PhotoView:
-    """A photo with its file name and, if it was explained, the frame of its evidence."""
+    """A photo.
+
+    Attributes:
+        picture: The photo.
+        name: Its file.
+        caption: What the model says about it; empty if that is the same for all photos beside it.
+        ring: The frame of its evidence, if it was explained.
+        close_up: The content of the frame.
+    """
 
     picture: Thumbnail
     name: str
+    caption: str = ""
     ring: Ring | None = None
+    close_up: Thumbnail | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +49,6 @@ class SideView:
         name: Its name.
         photos: Photos with evidence, or typical photos if none is predicted correctly.
         explained: Whether the photos have evidence.
-        close_ups: Content of the frames, for all explained photos.
         mistaken: Photos that are predicted as the other class.
         called: Number of such photos.
         tested: Number of tested photos.
@@ -49,7 +58,6 @@ class SideView:
     name: str
     photos: tuple[PhotoView, ...]
     explained: bool
-    close_ups: tuple[Thumbnail, ...]
     mistaken: tuple[PhotoView, ...]
     called: int
     tested: int
@@ -60,6 +68,7 @@ class PlateView:
     """A pair with its photos and what separates it."""
 
     pair: LookAlikes
+    number: int
     anchor: str
     sides: tuple[SideView, SideView]
     sentence: str
