@@ -3,48 +3,12 @@
 from __future__ import annotations
 
 import re
-import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
-
-from fieldmark.compare.method_rows import build_row
-from fieldmark.compare.one_run import Facts
-from fieldmark.compare.runs import Run
-from fieldmark.evaluation.comparison import Comparison
-from fieldmark.evaluation.data_limits import DataLimit
-from fieldmark.evaluation.drift import ClassShift, Drift, DriftTest, UnusualPhoto
-from fieldmark.evaluation.intervals import proportion
-from fieldmark.evaluation.labelled_predictions import Predictions
-from fieldmark.evaluation.learning_curve import ClassGain, CurvePoint, LearningCurve
-from fieldmark.evaluation.metrics import compute_metrics
-from fieldmark.evaluation.result import Evaluation
-from fieldmark.guide.advice import ClassCounts
-from fieldmark.guide.guide_photos import PredictedPhotos
-from fieldmark.guide.look_alikes import find_look_alikes
-from fieldmark.guide.make_guide import Guide
-from fieldmark.guide.separating import Separation
-from fieldmark.recognizer.predictions import Scores
-from fieldmark.recognizer.predictor import Predictor
-from fieldmark.report.advice.advice_page import write_advice
-from fieldmark.report.comparison.comparison_page import write_html, write_markdown
-from fieldmark.report.drift.drift_page import write_drift
-from fieldmark.report.evaluation import write_report
-from fieldmark.report.guide.guide_page import write_guide_page
-from fieldmark.structures import Record, RecordList
-
-NAMES = (
-    "<script>alert(1)</script>",
-    "\"><img src=x onerror=alert(1)>' onfocus='alert(1)",
-    "</style></title>{{ 7 * 7 }}&lt;b&gt;",
-    "crow \u202egnp.exe\u2066 \\\\u003c/script>",
-)
-FILE = "<img src=x onerror=alert(1)>'&\u202egpj.jpg"
-PAGES = ["report", "guide", "compare", "advice", "drift"]
+from hostile_pages import NAMES, PAGES
 
 
 class _Elements(HTMLParser):
@@ -62,85 +26,10 @@ class _Elements(HTMLParser):
         self.text += data
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Five pages with hostile names, of photos with a hostile name in a folder that no page may name."""
-    root = tmp_path_factory.mktemp("maker") / "secret folder"
-    root.mkdir()
-    noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
-    Image.fromarray(noise).save(root / FILE)
-    return root
-
-
-@pytest.fixture(scope="module")
-def pages(folder: Path, fitted: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    recognizer = Predictor(shutil.copytree(fitted, folder / "model"))
-    recognizer.manifest.classes[:] = NAMES
-    out = {name: folder / f"{name}.html" for name in PAGES}
-    labels = np.arange(40) % 4
-    table = np.full((40, 4), 0.02)
-    table[np.arange(40), (labels + (np.arange(40) % 3 == 0)) % 4] = 0.94
-    records = RecordList([Record(folder / FILE, int(label)) for label in labels], NAMES, root=folder)
-    _write_report(table, records, recognizer, out["report"])
-    notes = {NAMES[0]: f"</textarea>{NAMES[0]}"}
-    write_guide_page(_guide(table, records), out["guide"], 10**6, subject=NAMES[0], notes=notes, model_key=NAMES[0])
-    write_html(_comparison(table, records, folder), out["compare"])
-    write_markdown(_comparison(table, records, folder), folder / "compare.md")
-    share = proportion(3, 4)
-    points = tuple(CurvePoint(count, share, count < 30) for count in (10.0, 20.0, 40.0))
-    gains = tuple(ClassGain(name, 9, 0.5, share) for name in NAMES)
-    curve = LearningCurve(points, share, -0.5, 0.1, gains)
-    limit = DataLimit("few_photos", NAMES, f"few photos of {NAMES[0]}", "add photos")
-    write_advice(curve, [limit], [f"add photos of {NAMES[0]}", NAMES[3]], NAMES[1], 40, out["advice"])
-    drift = Drift(
-        True, 0.05, 30, 40, (DriftTest("embedding", 0.1, 0.01, 0.02),), (0.9, 0.5), 0.2, 0.05,
-        tuple(ClassShift(name, 0.2, 0.4, 0.01) for name in NAMES),
-        (UnusualPhoto(str(folder / FILE), NAMES[0], 0.5, 0.1),), {str(folder / "b.jpg"): f"{folder / 'b.jpg'} is bad"},
-    )  # fmt: skip
-    write_drift(drift, recognizer, out["drift"])
-    return out
-
-
-def _write_report(table: np.ndarray, records: RecordList, recognizer: Predictor, out: Path) -> None:
-    broken = Record(records.root / "broken.jpg", 0) if records.root else records[0]
-    rows = np.concatenate([table, np.full((1, 4), np.nan)])
-    every = records.like([*records, broken])
-    scores = Scores(rows, {40: f"{broken.path} is damaged or incomplete"}, None)
-    metrics = compute_metrics(table, np.array(records.labels), NAMES)
-    write_report(Evaluation(metrics, every, scores, 2), recognizer, out)
-
-
-def _guide(table: np.ndarray, records: RecordList) -> Guide:
-    predictions = Predictions(table, np.array(records.labels))
-    pairs = tuple(find_look_alikes(predictions))
-    typical = tuple(tuple(records[label : label + 1]) for label in range(4))
-    counts = tuple(ClassCounts(name, 30, 10, 7) for name in NAMES)
-    empty = Separation((), (), (), ())
-    tested = PredictedPhotos(records, predictions, {"test": 40}, False)
-    ranks = {NAMES[0]: [NAMES[1]]}
-    return Guide(tested, typical, pairs, (empty,) * len(pairs), counts, ((NAMES[0],), (), (), ()), ranks)
-
-
-def _comparison(table: np.ndarray, records: RecordList, folder: Path) -> Comparison:
-    facts = Facts("fine_tune", {"weights": NAMES[0]}, "f", 10.0, 8.0, 2**30, 10**6, 0.8, "0.2.0")
-    answers = {0: Predictions(table, np.array(records.labels))}
-    base, other = (
-        build_row([Run(label, 0, folder / "runs" / label, facts)], answers, known, 4)
-        for label, known in (("plain", None), (NAMES[0], answers))
-    )
-    missing = Run(NAMES[1], 0, folder / "x", None, "failed", f"{folder / 'runs' / 'x'} is full")
-    return Comparison(
-        (base, other, build_row([missing], {}, answers, 4)), "plain", NAMES, (0,), {"train": 9, "test": 40},
-        str(folder), {"epochs": 6}, (f"see {folder / 'x'}",),
-        f"fieldmark compare '{folder}' --out=/elsewhere/out --set '{NAMES[3]}'", {"fieldmark": "0.2.0"},
-        "2026-01-01T00:00:00+00:00",
-    )  # fmt: skip
-
-
 @pytest.mark.parametrize("name", PAGES)
-def test_names_run_nothing(pages: dict[str, Path], name: str) -> None:
+def test_names_run_nothing(hostile_pages: dict[str, Path], name: str) -> None:
     page = _Elements()
-    page.feed(pages[name].read_text(encoding="utf-8"))
+    page.feed(hostile_pages[name].read_text(encoding="utf-8"))
     scripts = [attributes for tag, attributes in page.found if tag == "script"]
     assert len(scripts) == {"report": 3, "guide": 4}.get(name, 1)
     for tag, attributes in page.found:
@@ -152,12 +41,12 @@ def test_names_run_nothing(pages: dict[str, Path], name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_names_run_nothing_in_a_browser(pages: dict[str, Path], name: str, browser: Any) -> None:
+def test_names_run_nothing_in_a_browser(hostile_pages: dict[str, Path], name: str, browser: Any) -> None:
     page = browser.new_page()
     fired: list[str] = []
     page.on("dialog", lambda dialog: (fired.append(dialog.message), dialog.dismiss()))
     page.on("pageerror", lambda error: fired.append(str(error)))
-    page.goto(pages[name].as_uri())
+    page.goto(hostile_pages[name].as_uri())
     page.evaluate("() => { for (const one of document.querySelectorAll('*')) one.focus?.(); }")
     shown = page.locator("body").inner_text()
     page.close()
@@ -166,13 +55,13 @@ def test_names_run_nothing_in_a_browser(pages: dict[str, Path], name: str, brows
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_names_change_no_order(pages: dict[str, Path], name: str) -> None:
-    assert not re.search("[\u202a-\u202e\u2066-\u2069]", pages[name].read_text(encoding="utf-8"))
+def test_names_change_no_order(hostile_pages: dict[str, Path], name: str) -> None:
+    assert not re.search("[\u202a-\u202e\u2066-\u2069]", hostile_pages[name].read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("name", [*PAGES, "compare.md"])
-def test_no_page_names_a_folder_of_its_maker(pages: dict[str, Path], folder: Path, name: str) -> None:
-    path = pages.get(name, folder / name)
-    text = path.read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", [*(f"{page}.html" for page in PAGES), "compare.md"])
+def test_no_page_names_a_folder_of_its_maker(hostile_pages: dict[str, Path], name: str) -> None:
+    folder = hostile_pages["report"].parent
+    text = (folder / name).read_text(encoding="utf-8")
     for place in (str(folder.parent), str(Path.cwd()), f"{Path.home()}/", "/elsewhere/"):
         assert place not in text
