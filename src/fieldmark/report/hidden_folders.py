@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import tempfile
 from collections.abc import Callable, Iterable
@@ -19,17 +20,14 @@ def folder_hider(folders: Iterable[Path | str]) -> Callable[[str], str]:
     """
     known = {Path.cwd(), Path.home(), Path(tempfile.gettempdir()), *map(Path, folders)}
     names = {str(form) for folder in known for form in (folder, folder.absolute(), folder.resolve())}
-    absolute = sorted((name for name in names if len(Path(name).parts) > 1), key=len, reverse=True)
-    absolute = [name for name in absolute if Path(name).is_absolute()]
+    absolute = [name for name in names if Path(name).is_absolute() and len(Path(name).parts) > 1]
+    longest_first = "|".join(re.escape(name) for name in sorted(absolute, key=len, reverse=True))
+    folder_of = re.compile(rf"(?<![\w.~/-])({longest_first})(?:[/\\]|(?![\w-]|\.\w))")
 
-    def hide(text: str) -> str:
-        for name in absolute:
-            if name in text:
-                separator = "\\" if "\\" in name else "/"
-                text = text.replace(name + separator, "").replace(name, Path(name).name)
-        return text
+    def last_part(found: re.Match[str]) -> str:
+        return "" if found[0][-1] in "/\\" else Path(found[1]).name
 
-    return hide
+    return lambda text: folder_of.sub(last_part, text)
 
 
 def hide_in_command(command: str) -> str:
