@@ -94,7 +94,8 @@ def confusion_figure(predictions: Predictions, classes: Sequence[str]) -> Figure
             _cell(axes, row, column, int(count), int(totals[row]), [classes[label] for label in shown])
     names = [_short(classes[label]) for label in shown]
     places = range(len(shown))
-    axes.set(xlim=(-0.5, len(shown) - 0.5), ylim=(len(shown) - 0.5, -0.5), xlabel="predicted", ylabel="true class")
+    axes.set(xlim=(-0.5, len(shown) - 0.5), ylim=(len(shown) - 0.5, -0.5), xlabel="predicted")
+    axes.set_ylabel("true class", labelpad=12)  # the page's font may be wider than matplotlib's
     axes.set_aspect("equal")
     axes.set_xticks(places, names, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(places, names)

@@ -64,22 +64,25 @@ def _limit(predictions: Predictions, classes: Sequence[str], trained: Mapping[st
         return "It makes no mistake here; harder photos would show its limits."
     pairs = np.sort(np.stack([predictions.labels[wrong], predictions.predicted[wrong]], axis=1), axis=1)
     kinds, counts = np.unique(pairs, axis=0, return_counts=True)
-    causes = [_few_photos(predictions, classes, trained), _look_alikes(kinds, counts, classes)]
-    worst = max(causes, key=lambda cause: cause.mistakes)
+    alike = _look_alikes(kinds, counts, classes)
+    worst = max(_few_photos(predictions, classes, trained), alike, key=lambda cause: cause.mistakes)
     if worst.mistakes >= max(_LEAST_COUNT, _LEAST_SHARE * mistakes):
         share = f"{worst.mistakes:,} of its {mistakes:,} mistakes"
         return f"What limits it most: {worst.name}; {share} are {worst.where}."
     counted = f"{mistakes:,} mistakes confuse" if mistakes > 1 else "one mistake confuses"
-    return f"No single cause stands out: its {counted} {len(kinds):,} pair{'s' if len(kinds) > 1 else ''} of classes."
+    most = f", most often {alike.pair} ({alike.mistakes})" if alike.mistakes >= _LEAST_COUNT else ""
+    pairs_counted = f"{len(kinds):,} pair{'s' if len(kinds) > 1 else ''} of classes"
+    return f"No single cause stands out: its {counted} {pairs_counted}{most}."
 
 
 @dataclass(frozen=True, slots=True)
 class _Cause:
-    """Mistakes with a common cause: how many, what the cause is called, and where they are."""
+    """Mistakes with a common cause: how many, what the cause is called, where they are, and a pair of classes."""
 
     mistakes: int
     name: str = ""
     where: str = ""
+    pair: str = ""
 
 
 def _few_photos(predictions: Predictions, classes: Sequence[str], trained: Mapping[str, int]) -> _Cause:
@@ -108,5 +111,5 @@ def _look_alikes(kinds: Ints, counts: Ints, classes: Sequence[str]) -> _Cause:
         classes: Names.
     """
     worst = int(counts.argmax())
-    first, second = (classes[label] for label in kinds[worst])
-    return _Cause(int(counts[worst]), f"{first} and {second} look alike", "between these two")
+    pair = " and ".join(classes[label] for label in kinds[worst])
+    return _Cause(int(counts[worst]), f"{pair} look alike", "between these two", pair)

@@ -21,6 +21,7 @@ from fieldmark.structures import Record
 __all__ = ["telling", "write_guide_page"]
 
 _EXPLAINED, _CLOSE, _OTHER = 480, 360, 400  # pixels; pages show them smaller, and in full when they are opened
+_CONTEXT = 2.0  # side of a close-up, as a multiple of the frame's longer side
 _MISTAKEN, _TYPICAL = 3, 4
 _TELLING = 0.05
 _BARE = 0.01  # a share below this gets no bar
@@ -150,7 +151,8 @@ class _Studio:
         photo = self._photo(one.record, _EXPLAINED, caption=True)
         if photo is None:
             return None
-        return replace(photo, ring=_ring(one), close_up=close_up(one.record, one.evidence.box, _CLOSE, self.limit))
+        crop = close_up(one.record, one.evidence.box, _CLOSE, self.limit, context=_CONTEXT)
+        return replace(photo, ring=_ring(one), close_up=crop)
 
     def _photo(self, record: Record, side: int = _OTHER, *, caption: bool = False) -> PhotoView | None:
         picture = thumbnail(record, side, self.limit)

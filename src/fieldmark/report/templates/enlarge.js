@@ -17,6 +17,7 @@
     const shown = (next.classList.contains("chart-button") ? next.parentElement : next).querySelector("img, svg:not(.sign)");
     const copy = shown.cloneNode(true);
     copy.removeAttribute("loading");
+    copy.classList.toggle("wide", next.closest(".matrix") !== null); // many cells need the width, also on a phone
     const label = copy.getAttribute("alt") ?? copy.getAttribute("aria-label") ?? "";
     caption.textContent = next.dataset.caption || label;
     dialog.setAttribute("aria-label", label || caption.textContent);
