@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fieldmark.api import Recognizer, advise, check, compare, fit, load, read
+    from fieldmark.api import Recognizer, advise, check, compare, fit, label, load, read, review
     from fieldmark.errors import DataError, FieldmarkError, ModelError, PhotoError, SettingError
     from fieldmark.progress import set_verbosity
     from fieldmark.recognizer.answer import Answer, Candidate
@@ -39,15 +39,19 @@ __all__ = [
     "check",
     "compare",
     "fit",
+    "label",
     "load",
     "read",
+    "review",
     "set_verbosity",
 ]
 
 __version__ = version("fieldmark")
 
 _HOMES = {
-    **dict.fromkeys(("Recognizer", "advise", "check", "compare", "fit", "load", "read"), "fieldmark.api"),
+    **dict.fromkeys(
+        ("Recognizer", "advise", "check", "compare", "fit", "label", "load", "read", "review"), "fieldmark.api"
+    ),
     **dict.fromkeys(("Answer", "Candidate"), "fieldmark.recognizer.answer"),
     **dict.fromkeys(("Part", "Record", "RecordList"), "fieldmark.structures"),
     **dict.fromkeys(("DataError", "FieldmarkError", "ModelError", "PhotoError", "SettingError"), "fieldmark.errors"),
@@ -56,7 +60,7 @@ _HOMES = {
 
 
 class _Package(ModuleType):
-    """Keep `fieldmark.check`, `compare` and `fit` the verbs: importing the modules of these names would hide them."""
+    """Keep `check`, `compare`, `fit` and `review` the verbs: importing the modules of these names would hide them."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not (name in _HOMES and isinstance(value, ModuleType)):

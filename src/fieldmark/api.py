@@ -33,8 +33,10 @@ if TYPE_CHECKING:
     from fieldmark.export.export_onnx import ExportReport
     from fieldmark.recognizer.enroll import Enrolment
     from fieldmark.report.guide.write_guide import Guide
+    from fieldmark.review.label_session import LabelSession
+    from fieldmark.review.review_session import ReviewSession
 
-__all__ = ["Recognizer", "advise", "check", "compare", "fit", "load", "read"]
+__all__ = ["Recognizer", "advise", "check", "compare", "fit", "label", "load", "read", "review"]
 
 
 def check(data: str | Path | RecordList, *, fast: bool = False, seed: int = 0) -> CheckReport:
@@ -66,6 +68,38 @@ def advise(data: str | Path | RecordList, *, seed: int = 0) -> Advice:
     from fieldmark.check.advise_data import advise as advise_records
 
     return advise_records(data if isinstance(data, RecordList) else read(data), seed=seed)
+
+
+def review(data: str | Path | RecordList, model: str | Path | Predictor | None = None, **options: Any) -> ReviewSession:
+    """Find what a person should decide about in a data set; the session holds the items and writes the decisions.
+
+    Args:
+        data: A folder of class folders, a CSV, a known data set, or records that `read` returned.
+        model: A model folder whose embeddings judge the labels; None for the bundled network.
+        **options: ``decisions`` (the CSV, continued if it exists), ``fast``, ``seed``, and options of `read`.
+
+    Raises:
+        FieldmarkError: The data, the decisions or the model cannot be read.
+    """
+    from fieldmark.review.review_data import review as review_records
+
+    return review_records(data, model, **options)
+
+
+def label(folder: str | Path, model: str | Path | Predictor, **options: Any) -> LabelSession:
+    """Order the unlabelled photos of a folder by how much their labels help; the session takes and writes the labels.
+
+    Args:
+        folder: With photos, at any depth.
+        model: A model folder.
+        **options: ``out`` (the CSV, continued if it exists), ``refit_every`` and ``seed``.
+
+    Raises:
+        FieldmarkError: The photos or the model cannot be read.
+    """
+    from fieldmark.review.label_folder import label as label_photos
+
+    return label_photos(folder, model, **options)
 
 
 def fit(

@@ -95,6 +95,7 @@ class RecordList(list[Record]):
         notes: What the reader left out or decided.
         options: The options of `fieldmark.data.read.read` that the records were read with.
         sources: Column that looks like a group and is not used as one -> photo -> its value there.
+        judged: Problem, as in `fieldmark.data.decisions` -> photos about which a person has decided.
     """
 
     def __init__(
@@ -108,6 +109,7 @@ class RecordList(list[Record]):
         notes: Sequence[Note] = (),
         options: Mapping[str, Any] | None = None,
         sources: Mapping[str, Mapping[Path, str]] | None = None,
+        judged: Mapping[str, frozenset[Path]] | None = None,
     ) -> None:
         super().__init__(records)
         self.classes: tuple[str, ...] = tuple(classes)
@@ -117,6 +119,7 @@ class RecordList(list[Record]):
         self.notes: tuple[Note, ...] = tuple(notes)
         self.options: dict[str, Any] = dict(options or {})
         self.sources: Mapping[str, Mapping[Path, str]] = sources or {}
+        self.judged: Mapping[str, frozenset[Path]] = judged or {}
 
     @property
     def class_to_idx(self) -> dict[str, int]:
@@ -145,6 +148,7 @@ class RecordList(list[Record]):
             notes=self.notes,
             options=self.options,
             sources=self.sources,
+            judged=self.judged,
         )
 
     def of_split(self, split: Split | None) -> RecordList:

@@ -172,9 +172,16 @@ class Gallery:
 
     def enrolled(self, label: str) -> tuple[list[GalleryRow], Float32s]:
         """Return the enrolled photos of a class, and their vectors (n, d)."""
-        where = f"split = 'enrolled' AND label = {_quoted(label)}"
+        return self._held(f"split = 'enrolled' AND label = {_quoted(label)}")
+
+    def vectors(self) -> tuple[list[GalleryRow], Float32s]:
+        """Return all known photos, and their vectors (n, d)."""
+        return self._held()
+
+    def _held(self, where: str | None = None) -> tuple[list[GalleryRow], Float32s]:
         with _reading(self._place):
-            held = self._table.search().where(where).limit(self.facts.rows).to_list()
+            query = self._table.search() if where is None else self._table.search().where(where)
+            held = query.limit(self.facts.rows).to_list()
         rows = [GalleryRow(row["path"], row["label"], row["split"]) for row in held]
         return rows, np.array([row["vector"] for row in held], dtype=np.float32)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fieldmark.check.check_data import Embed
+from fieldmark.check.inspect_data import Embed
 from fieldmark.data.prepare import survey
 from fieldmark.data.splits import join_groups
 from fieldmark.errors import DataError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,12 +12,29 @@ from fieldmark.arrays import Float32s, Float64s, Ints
 from fieldmark.evaluation.label_suspects import Suspect, is_suspect
 from fieldmark.evaluation.labelled_predictions import Predictions
 
-__all__ = ["label_suspects", "out_of_fold_probabilities"]
+__all__ = ["LabelCheck", "check_labels", "label_suspects", "out_of_fold_probabilities", "suspects_of"]
 
 _COMPONENTS = 128
 _INVERSE_REGULARISATION = 10.0
 _MIN_GROUPS = 3
 """A class with fewer groups has too few photos of other groups to check its labels."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelCheck:
+    """Probabilities of photos by models that were not trained on them.
+
+    Attributes:
+        rows: (n,) positions of the photos whose labels can be checked.
+        labels: (C,) label of each column.
+        given: (n,) column of the label that each photo has.
+        probabilities: (n, C).
+    """
+
+    rows: Ints
+    labels: Ints
+    given: Ints
+    probabilities: Float64s
 
 
 def label_suspects(
@@ -41,13 +59,31 @@ def label_suspects(
     Returns:
         The suspects, the least probable label first. Classes with fewer than three groups are left out.
     """
-    from cleanlab.filter import find_label_issues
+    found = check_labels(embeddings, labels, groups, seed=seed, folds=folds)
+    return [] if found is None else suspects_of(found)
 
+
+def check_labels(
+    embeddings: Float32s, labels: Sequence[int], groups: Sequence[int], *, seed: int = 0, folds: int = 5
+) -> LabelCheck | None:
+    """Compute out-of-fold probabilities; the arguments are those of `label_suspects`.
+
+    Returns:
+        None where fewer than two classes have enough groups.
+    """
     rows = _checkable(embeddings, labels, groups)
     names, given = np.unique(np.asarray(labels)[rows], return_inverse=True)
     if len(names) < 2:
-        return []
+        return None
     probabilities = out_of_fold_probabilities(embeddings[rows], given, np.asarray(groups)[rows], seed=seed, folds=folds)
+    return LabelCheck(rows, names, given, probabilities)
+
+
+def suspects_of(found: LabelCheck) -> list[Suspect]:
+    """Return the suspect labels, the least probable label first."""
+    from cleanlab.filter import find_label_issues
+
+    given, probabilities = found.given, found.probabilities
     issues = find_label_issues(
         given, probabilities, filter_by="predicted_neq_given", return_indices_ranked_by="self_confidence", n_jobs=1
     )
@@ -55,7 +91,7 @@ def label_suspects(
     suspect, predicted = is_suspect(predictions), predictions.predicted
     own, best = predictions.label_probability, predictions.confidence
     return [
-        Suspect(int(rows[row]), int(names[predicted[row]]), float(own[row]), float(best[row]))
+        Suspect(int(found.rows[row]), int(found.labels[predicted[row]]), float(own[row]), float(best[row]))
         for row in issues
         if suspect[row]
     ]

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from fieldmark.cli.data_options import DropLabelOption, GroupColOption, LabelColOption, PathColOption
+from fieldmark.cli.data_options import DecisionsOption, DropLabelOption, GroupColOption, LabelColOption, PathColOption
 
 __all__ = ["check"]
 
@@ -24,6 +24,7 @@ def check(
     label_col: LabelColOption = None,
     group_col: GroupColOption = None,
     drop_label: DropLabelOption = None,
+    decisions: DecisionsOption = None,
 ) -> None:
     """Find broken files, duplicates, leaks between splits, small classes and doubtful labels.
 
@@ -35,7 +36,7 @@ def check(
     from fieldmark.cli.data_options import read_named
     from fieldmark.progress import console
 
-    records = read_named(data, path_col, label_col, group_col, drop_label)
+    records = read_named(data, path_col, label_col, group_col, drop_label, decisions)
     assert records is not None
     report = check_data(records, fast=fast, seed=seed)
     if json_output:

@@ -10,12 +10,15 @@ import typer
 if TYPE_CHECKING:
     from fieldmark.structures import RecordList
 
-__all__ = ["DropLabelOption", "GroupColOption", "LabelColOption", "PathColOption", "read_named"]
+__all__ = ["DecisionsOption", "DropLabelOption", "GroupColOption", "LabelColOption", "PathColOption", "read_named"]
 
 PathColOption = Annotated[str | None, typer.Option(help="The column of a CSV that names the photo.")]
 LabelColOption = Annotated[str | None, typer.Option(help="The column that names the class.")]
 GroupColOption = Annotated[str | None, typer.Option(help="The column whose equal values stay in one split.")]
 DropLabelOption = Annotated[list[str] | None, typer.Option(help="A class to leave out; may be repeated.")]
+DecisionsOption = Annotated[
+    Path | None, typer.Option(help="CSV of decisions that review wrote: new labels and dropped photos.")
+]
 
 
 def read_named(
@@ -24,8 +27,9 @@ def read_named(
     label_col: str | None,
     group_col: str | None,
     drop_label: list[str] | None,
+    decisions: Path | None = None,
 ) -> Path | RecordList | None:
-    """Read the data set with the named columns; where none is named, return `data` itself, to be read as usual.
+    """Read the data set with the named columns and decisions; where none is named, return `data` itself.
 
     Raises:
         DataError: The data cannot be read.
@@ -34,7 +38,12 @@ def read_named(
     from fieldmark.data.read import read
     from fieldmark.errors import SettingError
 
-    named: dict[str, Any] = {"path_col": path_col, "label_col": label_col, "group_col": group_col}
+    named: dict[str, Any] = {
+        "path_col": path_col,
+        "label_col": label_col,
+        "group_col": group_col,
+        "decisions": decisions,
+    }
     named = {name: value for name, value in named.items() if value is not None}
     if not named and not drop_label:
         return data

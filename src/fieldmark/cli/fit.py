@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fieldmark.cli.data_options import DropLabelOption, GroupColOption, LabelColOption, PathColOption
+from fieldmark.cli.data_options import DecisionsOption, DropLabelOption, GroupColOption, LabelColOption, PathColOption
 from fieldmark.cli.default_out import default_out
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def fit(
     label_col: LabelColOption = None,
     group_col: GroupColOption = None,
     drop_label: DropLabelOption = None,
+    decisions: DecisionsOption = None,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same numbers.")] = None,
     recipe: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
     overrides: Annotated[
@@ -74,14 +75,18 @@ def fit(
         from fieldmark.cli.print_dry_run import try_one_step
 
         try_one_step(
-            read_named(data, path_col, label_col, group_col, drop_label), method, options, recipe, overrides or ()
+            read_named(data, path_col, label_col, group_col, drop_label, decisions),
+            method,
+            options,
+            recipe,
+            overrides or (),
         )
         return
     if data is None:
         raise typer.BadParameter("fit needs DATA; only --dry-run does without")
     out = out or default_out(data, "-model")
     try:
-        photos = read_named(data, path_col, label_col, group_col, drop_label)
+        photos = read_named(data, path_col, label_col, group_col, drop_label, decisions)
         assert photos is not None
         recognizer = run(photos, out, method=method, recipe=recipe, resume=resume, overrides=overrides or (), **options)
     except KeyboardInterrupt:

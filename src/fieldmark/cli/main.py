@@ -27,12 +27,14 @@ from fieldmark.cli.explain import explain
 from fieldmark.cli.export import export
 from fieldmark.cli.fit import fit
 from fieldmark.cli.guide import guide
+from fieldmark.cli.label import label
 from fieldmark.cli.library_messages import log_library_warnings
 from fieldmark.cli.methods import ListsMethods, methods
 from fieldmark.cli.option_defaults import PREFIX, read_defaults
 from fieldmark.cli.plan import plan
 from fieldmark.cli.predict import predict
 from fieldmark.cli.push import push
+from fieldmark.cli.review import review
 from fieldmark.cli.search import search
 from fieldmark.cli.serve import serve
 from fieldmark.cli.settings import settings
@@ -68,6 +70,8 @@ app = typer.Typer(
 for verb in (
     demo,
     check,
+    review,
+    label,
     advise,
     fit,
     evaluate,

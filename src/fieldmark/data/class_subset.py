@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from fieldmark.data.label_names import fold_name
@@ -48,9 +48,14 @@ def drop_classes(records: RecordList, names: Sequence[str]) -> RecordList:
     return _with_labels(records, [label for label, name in enumerate(records.classes) if name not in dropped])
 
 
-def keep_used_classes(records: RecordList) -> RecordList:
-    """Return the same photos without the classes that have none."""
-    return _with_labels(records, sorted(set(records.labels)))
+def keep_used_classes(records: RecordList, also: Collection[int] = ()) -> RecordList:
+    """Return the same photos without the classes that have none.
+
+    Args:
+        records: The photos.
+        also: Labels of classes to keep in any case.
+    """
+    return _with_labels(records, sorted({*records.labels, *also}))
 
 
 def _with_labels(records: RecordList, wanted: Sequence[int]) -> RecordList:

@@ -8,8 +8,10 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
+from fieldmark.data.apply_decisions import apply_decisions
 from fieldmark.data.class_subset import drop_classes, keep_used_classes
 from fieldmark.data.crop_boxes import largest_box_of_each_photo
+from fieldmark.data.decisions import read_decisions
 from fieldmark.data.photos.photo_files import SYSTEM_FOLDERS, is_folder
 from fieldmark.data.readers import READERS
 from fieldmark.data.readers._columns import Columns
@@ -40,6 +42,7 @@ def read(
     group_col: str | None = None,
     drop_labels: Sequence[str] = (),
     boxes: Literal["each", "largest"] = "largest",
+    decisions: str | Path | None = None,
 ) -> RecordList:
     """Read a data set.
 
@@ -54,13 +57,14 @@ def read(
         drop_labels: Classes to leave out, such as "Not sure".
         boxes: Of a photo with several boxes, ``largest`` keeps one record, that of the largest box, because a fit
             reads whole photos. ``each`` keeps a record for each box, for `crop_boxes`.
+        decisions: A CSV that ``fieldmark review`` wrote; its new labels and dropped photos are applied.
 
     Returns:
         The records with their classes.
 
     Raises:
         DataError: There is nothing at `data`, it does not hold what its layout needs, none of its photos is on
-            disk, or it has fewer than two classes.
+            disk, it has fewer than two classes, or the decisions cannot be read or are about other photos.
         SettingError: There is no such layout or class, columns are named where there is no CSV, or an installed
             package with a reader is broken.
     """
@@ -77,6 +81,9 @@ def read(
         records = _largest_boxes(records)
     named = zip(READ_OPTIONS, (path_col, label_col, group_col, list(drop_labels)), strict=True)
     records.options = {option: value for option, value in named if value}
+    if decisions is not None:
+        file = Path(decisions)
+        records = apply_decisions(records, read_decisions(file), file)
     _check_classes(records, root)
     if require_files:
         _check_files(records, root)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from fieldmark.artifact.load import SplitRow
@@ -13,7 +14,7 @@ from fieldmark.errors import PhotoError
 from fieldmark.progress import track
 from fieldmark.structures import RecordList, Split
 
-__all__ = ["content_keys", "of_split"]
+__all__ = ["content_keys", "of_split", "with_recorded_labels"]
 
 OWN_SHARE = 0.5
 """Data with at least this share of the model's photos count as the model's own data, even if they were moved."""
@@ -50,6 +51,26 @@ def of_split(records: RecordList, contents: Sequence[str], rows: Sequence[SplitR
     if split == "test" and all(record.split is None for record in records):
         return list(range(len(records)))
     return [index for index, record in enumerate(records) if record.split == split]
+
+
+def with_recorded_labels(records: RecordList, contents: Sequence[str], rows: Sequence[SplitRow]) -> RecordList:
+    """Return the photos with the labels that they had in the fit; photos that it did not have keep their own.
+
+    Args:
+        records: The data.
+        contents: `content_keys` of the records.
+        rows: Rows of the model's split file.
+    """
+    exactly = {(row.path, row.content): row.label for row in rows}
+    by_content = {row.content: row.label for row in rows}
+    classes = list(dict.fromkeys([*records.classes, *(row.label for row in rows)]))
+    number = {name: label for label, name in enumerate(classes)}
+    changed = []
+    for record, content in zip(records, contents, strict=True):
+        name = exactly.get((relative_path(record.path, records.root), content)) or by_content.get(content)
+        label = record.label if name is None else number[name]
+        changed.append(record if label == record.label else replace(record, label=label))
+    return records.with_classes(changed, classes)
 
 
 def _remembered(records: RecordList, contents: Sequence[str], rows: Sequence[SplitRow], split: Split) -> list[int]:

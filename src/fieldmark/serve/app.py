@@ -15,10 +15,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Lifespan
 
 from fieldmark.report.design_folder import DESIGN
-from fieldmark.serve.allowed_hosts import AllowedHosts
-from fieldmark.serve.error_answers import add_error_answers
-from fieldmark.serve.middleware import Measured, SafeHeaders
-from fieldmark.serve.request_body import BoundedBody, Utf8Forms
+from fieldmark.serve.guards import add_guards
 from fieldmark.serve.request_counts import RequestCounts
 from fieldmark.serve.routes import enroll, explain, gallery, predict, status
 from fieldmark.serve.routes.shared import ALWAYS
@@ -55,12 +52,7 @@ def create_app(model: str | Path, settings: ServeSettings | None = None) -> Fast
     app.add_api_route("/", _page, include_in_schema=False)
     app.mount("/design", StaticFiles(directory=DESIGN), name="design")
     app.mount("/page", StaticFiles(directory=_PAGE), name="page")
-    app.add_middleware(Utf8Forms)
-    app.add_middleware(BoundedBody, settings=settings)
-    app.add_middleware(AllowedHosts, hosts=settings.allowed_hosts)
-    app.add_middleware(SafeHeaders)
-    app.add_middleware(Measured, metrics=metrics)
-    add_error_answers(app)
+    add_guards(app, settings, metrics)
     return app
 
 

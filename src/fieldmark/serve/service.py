@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +18,12 @@ from PIL import Image
 from fieldmark.backbones.blas_threads import single_threaded_blas
 from fieldmark.backbones.runners.batches import available_cpus
 from fieldmark.data.photos.open_photo import open_photo
+from fieldmark.data.photos.thumbnails import small_jpeg
 from fieldmark.errors import ModelError, PhotoError
 from fieldmark.explain import PhotoEvidence
 from fieldmark.explain.explain_photo import explain_photo, explainer_of
 from fieldmark.recognizer.inputs import to_image
+from fieldmark.recognizer.known_photo import known_photo
 from fieldmark.recognizer.predictor import Predictor
 from fieldmark.serve.followed_model import FollowedModel
 from fieldmark.serve.micro_batches import MicroBatcher
@@ -117,9 +118,7 @@ class Service:
         return await asyncio.get_running_loop().run_in_executor(self._alone, run)
 
     def known_photo(self, path: str) -> Path:
-        """Where a photo of the gallery lies on disk: among the photos of the model, or in the model folder.
-
-        A stranger's gallery may name any file of this computer, and clients must not see it.
+        """Where a photo of the gallery lies on disk, see `fieldmark.recognizer.known_photo`.
 
         Raises:
             ModelError: The gallery's table does not list it, or it lies elsewhere.
@@ -127,12 +126,7 @@ class Service:
         recognizer = self.recognizer
         if not recognizer.gallery.holds(path):
             raise ModelError("the gallery lists no such photo")
-        source = self.settings.photos or recognizer.data_place
-        folder = source if source.is_dir() else source.parent
-        place = (folder / path).resolve()
-        if not any(place.is_relative_to(allowed.resolve()) for allowed in (folder, recognizer.folder)):
-            raise ModelError("the gallery's photo does not lie in the folder of the photos, and is not shown")
-        return place
+        return known_photo(recognizer, path, self.settings.photos)
 
     def follow(self) -> None:
         """Answer with the newest state of the model from now on; photos that are being read end with the old one."""
@@ -175,11 +169,7 @@ class Service:
 
     def _thumbnail(self, path: str, generation: int) -> bytes:
         """A photo of the gallery as a small JPEG. `generation` is the model's, so that changes are seen."""
-        image = open_photo(self.known_photo(path), draft=(_THUMBNAIL, _THUMBNAIL))
-        image.thumbnail((_THUMBNAIL, _THUMBNAIL), Image.Resampling.LANCZOS, reducing_gap=3.0)
-        stream = BytesIO()
-        image.save(stream, "JPEG", quality=82)
-        return stream.getvalue()
+        return small_jpeg(open_photo(self.known_photo(path), draft=(_THUMBNAIL, _THUMBNAIL)), _THUMBNAIL)
 
 
 def _judged(recognizer: Predictor, images: Sequence[Image.Image]) -> list[PhotoReading]:

@@ -10,7 +10,7 @@ from fastapi import HTTPException, Request, Response
 from fastapi.routing import APIRoute
 from fastapi.security.utils import get_authorization_scheme_param
 
-__all__ = ["TokenRoute"]
+__all__ = ["OwnerRoute", "TokenRoute"]
 
 
 class TokenRoute(APIRoute):
@@ -22,6 +22,25 @@ class TokenRoute(APIRoute):
 
         async def checked(request: Request) -> Response:
             _demand_token(request.app.state.service.settings.token, request.headers.get("authorization", ""))
+            return await handle(request)
+
+        return checked
+
+
+class OwnerRoute(APIRoute):
+    """A route of a page for one person: where the server has a token, every request needs it; otherwise none does.
+
+    `fieldmark.serve.run_page.run_page` demands a token where other machines can reach the server.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the handler of FastAPI behind the check."""
+        handle = super().get_route_handler()
+
+        async def checked(request: Request) -> Response:
+            token = request.app.state.settings.token
+            if token is not None:
+                _demand_token(token, request.headers.get("authorization", ""))
             return await handle(request)
 
         return checked

@@ -12,7 +12,7 @@ from fieldmark.data.photos.open_photo import open_photo
 from fieldmark.errors import PhotoError
 from fieldmark.structures import Box, Record
 
-__all__ = ["Allowance", "Thumbnail", "close_up", "data_uri", "thumbnail"]
+__all__ = ["Allowance", "Thumbnail", "close_up", "data_uri", "small_jpeg", "thumbnail"]
 
 _QUALITIES = (82, 72, 60, 45)
 _SHRINK = 0.8
@@ -94,6 +94,14 @@ def data_uri(image: Image.Image, side: int, limit: int) -> Thumbnail:
             if stream.tell() <= payload or (side <= _LEAST_SIDE and quality == _QUALITIES[-1]):
                 return Thumbnail(_URI_HEAD + base64.b64encode(stream.getvalue()).decode("ascii"), *small.size)
         side = max(_LEAST_SIDE, round(side * _SHRINK))
+
+
+def small_jpeg(image: Image.Image, side: int) -> bytes:
+    """Return an RGB image as a JPEG file, its longer side at most `side` pixels."""
+    image.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    stream = BytesIO()
+    image.save(stream, "JPEG", quality=82)
+    return stream.getvalue()
 
 
 def _square(box: Box, size: tuple[int, int], context: float) -> tuple[int, int, int, int]:

@@ -10,11 +10,12 @@ from typing import Any, Literal
 from fieldmark.data.quality.photo_facts import PhotoFacts, Problem
 from fieldmark.structures import RecordList
 
-__all__ = ["Example", "Finding", "Severity", "class_findings", "photo_findings", "worst_first"]
+__all__ = ["FEW_PHOTOS", "Example", "Finding", "Severity", "class_findings", "photo_findings", "worst_first"]
 
 Severity = Literal["error", "warning", "note"]
 
-_FEW_PHOTOS = 5
+FEW_PHOTOS = 5
+"""A class with fewer photos is hard to learn from and cannot be measured."""
 _IMBALANCE = 10.0
 _CATCH_ALL = {"unknown", "other", "others", "misc", "miscellaneous", "unsorted", "unlabelled", "unlabeled", "none"}
 
@@ -80,7 +81,10 @@ def photo_findings(facts: Iterable[PhotoFacts]) -> list[Finding]:
 
 
 def class_findings(records: RecordList) -> Iterator[Finding]:
-    """Yield findings about the number of usable photos in each class."""
+    """Yield findings about the number of usable photos in each class.
+
+    Small classes about all of whose photos a person has decided are left out.
+    """
     counts = Counter(records.labels)
     sizes = {name: counts[label] for label, name in enumerate(records.classes)}
     filled = {name: size for name, size in sizes.items() if size}
@@ -93,7 +97,11 @@ def class_findings(records: RecordList) -> Iterator[Finding]:
             "add photos of at least one more class: a recognizer needs at least two",
             _class_examples(filled),
         )
-    yield from _small_classes(sizes)
+    judged = records.judged.get("class", frozenset())
+    open_labels = {record.label for record in records if record.path not in judged}
+    yield from _small_classes(
+        {name: size for label, (name, size) in enumerate(sizes.items()) if label in open_labels or not size}
+    )
     yield from _imbalance(filled)
     catch_all = {name: size for name, size in filled.items() if name.strip().lower() in _CATCH_ALL}
     if catch_all:
@@ -123,7 +131,7 @@ def _photo_finding(code: str, found: Sequence[tuple[PhotoFacts, Problem]]) -> Fi
 def _small_classes(sizes: dict[str, int]) -> Iterator[Finding]:
     empty = {name: size for name, size in sizes.items() if size == 0}
     single = {name: size for name, size in sizes.items() if size == 1}
-    few = {name: size for name, size in sizes.items() if 2 <= size < _FEW_PHOTOS}
+    few = {name: size for name, size in sizes.items() if 2 <= size < FEW_PHOTOS}
     if empty:
         message = f"{_count(len(empty), 'class')} without a usable photo"
         action = "add photos, or remove these classes"
@@ -133,7 +141,7 @@ def _small_classes(sizes: dict[str, int]) -> Iterator[Finding]:
         action = "add at least one photo to each, better ten, or remove these classes"
         yield Finding("too_few_photos", "error", message, len(single), action, _class_examples(single))
     if few:
-        message = f"{_count(len(few), 'class')} with fewer than {_FEW_PHOTOS} photos"
+        message = f"{_count(len(few), 'class')} with fewer than {FEW_PHOTOS} photos"
         action = "add photos: so few are hard to learn from and cannot be measured"
         yield Finding("few_photos", "warning", message, len(few), action, _class_examples(few))
 

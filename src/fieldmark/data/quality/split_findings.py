@@ -9,7 +9,7 @@ from fieldmark.data.quality.duplicates import DuplicatePair
 from fieldmark.data.quality.findings import Example, Finding, Severity
 from fieldmark.structures import RecordList
 
-__all__ = ["duplicate_findings", "split_findings"]
+__all__ = ["PAIR_CODES", "duplicate_findings", "pair_meaning", "split_findings", "unjudged_pairs"]
 
 _KIND_WORDS = {
     "exact": "the same bytes",
@@ -50,6 +50,9 @@ _PAIR_TEXTS: dict[str, tuple[Severity, str, str]] = {
         "no action needed: they stay in one split",
     ),
 }
+PAIR_CODES = tuple(_PAIR_TEXTS)
+"""Codes of the findings about duplicates, the most severe first."""
+
 _MISSED_TEXTS: dict[str, tuple[Severity, str]] = {
     "train": ("error", "move photos of these classes into train, or remove the classes"),
     "val": ("note", "no action needed: the split is used as it is, without these classes"),
@@ -60,15 +63,16 @@ _MISSED_TEXTS: dict[str, tuple[Severity, str]] = {
 def duplicate_findings(records: RecordList, pairs: Sequence[DuplicatePair]) -> list[Finding]:
     """Return findings about duplicates.
 
-    A pair counts once, in the most severe finding: two labels, then two splits, then plain duplicates.
+    A pair counts once, in the most severe finding: two labels, then two splits, then plain duplicates. Pairs about
+    which a person has decided do not count.
 
     Args:
         records: The usable photos.
         pairs: Pairs of indices into `records`.
     """
     sorted_out: defaultdict[str, list[DuplicatePair]] = defaultdict(list)
-    for pair in pairs:
-        sorted_out[_meaning(records, pair)].append(pair)
+    for pair in unjudged_pairs(records, pairs):
+        sorted_out[pair_meaning(records, pair)].append(pair)
     return [
         Finding(
             code,
@@ -117,7 +121,14 @@ def _cut(groups: Sequence[str], splits_of: dict[str, set[str]]) -> Finding:
     )
 
 
-def _meaning(records: RecordList, pair: DuplicatePair) -> str:
+def unjudged_pairs(records: RecordList, pairs: Sequence[DuplicatePair]) -> list[DuplicatePair]:
+    """Return the pairs without those about both of whose photos a person has decided."""
+    judged = records.judged.get("duplicate", frozenset())
+    return [pair for pair in pairs if not {records[pair.first].path, records[pair.second].path} <= judged]
+
+
+def pair_meaning(records: RecordList, pair: DuplicatePair) -> str:
+    """Return the code of the finding that a pair belongs to, such as ``two_labels``."""
     first, second = records[pair.first], records[pair.second]
     exact = pair.kind == "exact"
     if first.label != second.label:
