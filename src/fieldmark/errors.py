@@ -12,6 +12,7 @@ __all__ = [
     "ModelError",
     "PhotoError",
     "SettingError",
+    "listed",
     "printable",
     "unknown_name",
     "without_surrogates",
@@ -51,6 +52,19 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> SettingError:
     hint = f"did you mean '{close[0]}'? " if close else ""
     listed = f"known: {', '.join(names)}" if len(names) <= 30 else f"{len(names)} are known"
     return SettingError(f"unknown {kind} '{name}': {hint}({listed})")
+
+
+def listed(names: Iterable[str], shown: int = 3) -> str:
+    """Return names for a sentence.
+
+    >>> listed(["Rose", "Tulip"]), listed(["Rose", "Tulip", "Daisy", "Aster"])
+    ('Rose and Tulip', 'Rose, Tulip, Daisy and 1 more')
+    """
+    held = list(names)
+    rest = len(held) - shown
+    if rest > 0:
+        return ", ".join(held[:shown]) + f" and {rest} more"
+    return " and ".join(filter(None, [", ".join(held[:-1]), *held[-1:]]))
 
 
 def printable(path: Path | str) -> str:

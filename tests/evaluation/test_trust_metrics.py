@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from fieldmark.evaluation.metrics import compute_metrics, with_guarantees
-from fieldmark.uncertainty.guarantees import AnswerOptions, Guarantees, GuaranteeTables
+from fieldmark.uncertainty.guarantee_tables import GuaranteeTables
+from fieldmark.uncertainty.guarantees import AnswerOptions, Guarantees
 from fieldmark.uncertainty.taxonomy import Hierarchy
 
 CLASSES = ("a1", "a2", "b1", "b2")

@@ -16,7 +16,8 @@ from fieldmark.registry import Registry
 from fieldmark.scores import CONFORMITY_SCORES, UNKNOWN_SCORES
 from fieldmark.tensor_file import read_tensors
 from fieldmark.uncertainty.conformity_scores import ConformityScore, takes_prevalence
-from fieldmark.uncertainty.guarantees import Guarantees, GuaranteeTables
+from fieldmark.uncertainty.guarantee_tables import GuaranteeTables
+from fieldmark.uncertainty.guarantees import Guarantees
 
 __all__ = ["load_gallery", "load_guarantees", "load_open_set"]
 

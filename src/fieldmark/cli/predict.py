@@ -45,6 +45,16 @@ def predict(
     same_specimen: Annotated[
         bool, typer.Option("--same-specimen", help="Give one answer for all photos: they show one specimen.")
     ] = False,
+    prior: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|estimate",
+            help="How often each class occurs here: a CSV with columns class and weight, or learned from the photos.",
+        ),
+    ] = None,
+    only: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Answer only with the classes in this list or table.")
+    ] = None,
     path_col: PathColOption = None,
     allow_urls: Annotated[bool, typer.Option("--allow-urls", help="Fetch photos that are named by a URL.")] = False,
     max_urls: Annotated[int, typer.Option(min=1, help="Most URLs in one run.")] = 1000,
@@ -83,6 +93,10 @@ def predict(
     if watch is None and out is not None and out.exists():
         raise SettingError(f"--out {out} exists already and is not replaced: name a new file")
     recognizer = load(model, device=device)
+    if prior is not None or only is not None:
+        from fieldmark.cli.known_classes import under_known_classes
+
+        recognizer = under_known_classes(recognizer, prior, only, questions)
     # --confidence is the old name of --target-accuracy
     levels = AnswerLevels(top, coverage, confidence if target_accuracy is None else target_accuracy)
     into = move_into or copy_into

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fieldmark.arrays import Ints
+from fieldmark.errors import listed
 from fieldmark.evaluation.intervals import proportion
 
 __all__ = ["FEW", "DataLimit", "find_limits", "is_rare"]
@@ -76,10 +77,10 @@ def _few(labels: Ints, classes: Sequence[str]) -> DataLimit | None:
     rare = sorted((int(label) for label in present if is_rare(int(counts[label]), median)), key=lambda k: counts[k])
     if not rare:
         return None
-    listed = _listed([f"{classes[label]} ({counts[label]})" for label in rare])
+    names = listed([f"{classes[label]} ({counts[label]})" for label in rare])
     rest = f"; half of the classes have {median:.0f} or more" if counts[rare[0]] < median else ""
     action = f"add photos of {'it' if len(rare) == 1 else 'these'} first, of other days and places"
-    return DataLimit("few_photos", tuple(classes[label] for label in rare), f"few photos of {listed}{rest}", action)
+    return DataLimit("few_photos", tuple(classes[label] for label in rare), f"few photos of {names}{rest}", action)
 
 
 def _one_source(labels: Ints, groups: Ints, classes: Sequence[str]) -> DataLimit | None:
@@ -91,11 +92,11 @@ def _one_source(labels: Ints, groups: Ints, classes: Sequence[str]) -> DataLimit
             found.append((int(own.sum()), sources, classes[label]))
     if not found:
         return None
-    listed = _listed([f"{name} ({photos} photos of {sources})" for photos, sources, name in sorted(found)])
+    names = listed([f"{name} ({photos} photos of {sources})" for photos, sources, name in sorted(found)])
     return DataLimit(
         "one_source",
         tuple(name for _, _, name in sorted(found)),
-        f"photos of one or two moments or sources: {listed}",
+        f"photos of one or two moments or sources: {names}",
         "add photos of other specimens: the model may know the scene and not the class",
     )
 
@@ -122,10 +123,3 @@ def _twins(labels: Ints, predicted: Ints, classes: Sequence[str]) -> list[DataLi
         )
         for _, right, total, first, second in sorted(found)
     ]
-
-
-def _listed(names: Sequence[str], shown: int = 3) -> str:
-    rest = len(names) - shown
-    if rest > 0:
-        return ", ".join(names[:shown]) + f" and {rest} more"
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

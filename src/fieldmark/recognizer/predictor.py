@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -20,7 +22,7 @@ from fieldmark.artifact.load_fitted import load_gallery, load_guarantees, load_o
 from fieldmark.artifact.val_logits import ValLogits
 from fieldmark.backbones.runners.device import Device
 from fieldmark.calibration.member_fusion import fuse
-from fieldmark.errors import ModelError
+from fieldmark.errors import ModelError, SettingError
 from fieldmark.openset.open_set_classifier import OpenSetOutputs
 from fieldmark.recognizer.answer import Answer
 from fieldmark.recognizer.build_answer import answer_photo
@@ -29,8 +31,11 @@ from fieldmark.recognizer.inputs import PhotoInput, path_of
 from fieldmark.recognizer.predictions import Embeddings, Scores
 from fieldmark.recognizer.run_photos import run_all, run_in_batches
 from fieldmark.uncertainty.guarantees import AnswerOptions
+from fieldmark.uncertainty.prior import Prior, estimate_shares
 
 __all__ = ["Predictor"]
+
+_P = TypeVar("_P", bound="Predictor")
 
 
 class Predictor:
@@ -54,6 +59,7 @@ class Predictor:
 
     def __init__(self, model: str | Path, *, device: Device = "auto") -> None:
         self.path, self._device = Path(model), device
+        self._prior: Prior | None = None
         self._exported = open_exported(self.path) if is_exported(self.path) else None
         if self._exported is None:
             self.folder, self.manifest = self.path, load_manifest(self.path)
@@ -68,14 +74,14 @@ class Predictor:
                     raise
                 self.manifest = newest  # a change removed this generation's files while they were read
 
-    def __reduce__(self) -> tuple[partial[Self], tuple[Path]]:
-        """Pickle the path and the device; unpickling opens the model again."""
-        return partial(type(self), device=self._device), (self.path.absolute(),)
+    def __reduce__(self) -> tuple[Callable[..., Self], tuple[Path, Prior | None]]:
+        """Pickle the path, the device and the prior; unpickling opens the model again."""
+        return partial(_reopened, type(self), self._device), (self.path.absolute(), self._prior)
 
     def _open(self) -> None:
         """Open the files of the manifest."""
         self.open_set = load_open_set(self.folder, self.manifest)
-        self.guarantees = load_guarantees(self.folder, self.manifest)
+        self.guarantees = self._own_guarantees = load_guarantees(self.folder, self.manifest)
         width = self.open_set.width
         if self._exported is None:
             self.graphs: Graphs = MemberGraphs(self.folder, self.manifest, self._device, width=width)
@@ -144,6 +150,58 @@ class Predictor:
         probabilities = fused if scaling is None else scaling(np.log(np.maximum(fused, 1e-30)))
         return dict(zip(held.contents, probabilities, strict=True))
 
+    @property
+    def training_shares(self) -> Floats:
+        """How often each class occurs among photos like the training photos, (K + m,); an enrolled class as the mean.
+
+        Raises:
+            ModelError: The model keeps no probabilities of its calibration photos.
+        """
+        sample = self.guarantees.tables.sample
+        if not len(sample):
+            raise ModelError(
+                f"the model {self.path} keeps no probabilities of calibration photos, which a prior needs: fit it "
+                "again with this version of Fieldmark and more photos"
+            )
+        shares = sample.mean(0, dtype=np.float64)
+        return np.asarray(np.append(shares, np.full(len(self.classes) - len(shares), shares.mean())))
+
+    def under(self, prior: Prior) -> Self:
+        """Return a recognizer for photos whose classes have this prior; it shares this one's graphs.
+
+        A second prior multiplies the first one.
+
+        Probabilities, prediction sets and back-off change. Whether a photo is unknown does not: it rests on how the
+        photo looks.
+
+        Args:
+            prior: Weights of all classes, (K + m,).
+
+        Raises:
+            SettingError: The prior does not have a weight for each class.
+            ModelError: The model keeps no probabilities of its calibration photos.
+        """
+        if len(prior.weights) != len(self.classes):
+            raise SettingError(
+                f"the prior has {len(prior.weights)} weights, but the model has {len(self.classes)} classes"
+            )
+        whole = prior if self._prior is None else Prior(self._prior.weights * prior.weights)
+        other = copy.copy(self)
+        other._prior, other.guarantees = whole, self._own_guarantees.under(whole)
+        return other
+
+    def estimate_prior(self, photos: Sequence[PhotoInput]) -> Prior:
+        """Return the prior of photos at hand, see `estimate_shares`. Unreadable and unknown photos do not count.
+
+        Raises:
+            ModelError: The model keeps no probabilities of its calibration photos.
+        """
+        source, scores = self.training_shares, self.scores(photos, "estimating the prior")
+        rows = np.isfinite(scores.probabilities).all(1)
+        if scores.unknown is not None:
+            rows &= ~scores.unknown
+        return Prior.from_shares(estimate_shares(scores.probabilities[rows], source), source)
+
     def answers(
         self,
         photos: Sequence[PhotoInput],
@@ -178,7 +236,8 @@ class Predictor:
     def classify(self, images: Sequence[Image.Image]) -> OpenSetOutputs:
         """Return probabilities of all classes, and which of the images, upright and RGB, are unknown."""
         outputs = self.graphs.run(images)
-        return self.open_set(outputs.probabilities, outputs.logits, outputs.embeddings)
+        found = self.open_set(outputs.probabilities, outputs.logits, outputs.embeddings)
+        return found if self._prior is None else replace(found, probabilities=self._prior(found.probabilities))
 
     @property
     def sizes(self) -> tuple[int, int]:
@@ -203,3 +262,9 @@ class Predictor:
                 is_unknown = None if unknown is None else bool(unknown[row])
                 probabilities: Floats = batch.outputs.probabilities[row]
                 yield answer_photo(self.guarantees, self.classes, path, probabilities, is_unknown, wanted)
+
+
+def _reopened(kind: type[_P], device: Device, model: Path, prior: Prior | None) -> _P:
+    """Open a model that was pickled."""
+    opened = kind(model, device=device)
+    return opened if prior is None else opened.under(prior)

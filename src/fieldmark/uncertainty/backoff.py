@@ -26,8 +26,11 @@ def answer_levels(paths: Floats, threshold: float) -> Ints:
     return np.asarray(np.where(passes.any(1), passes.argmax(1), paths.shape[1]), dtype=np.int64)
 
 
-def error_bound(wrong: int, answered: int, doubt: float = DOUBT) -> float:
-    """Return the one-sided Clopper-Pearson upper bound of the error rate after `wrong` of `answered` answers."""
+def error_bound(wrong: float, answered: float, doubt: float = DOUBT) -> float:
+    """Return the one-sided Clopper-Pearson upper bound of the error rate after `wrong` of `answered` answers.
+
+    Effective numbers of weighted photos need not be whole.
+    """
     from scipy.stats import beta  # `binomtest` gives the same bound 16 times slower
 
     return 1.0 if wrong >= answered else float(beta.ppf(1.0 - doubt, wrong + 1, answered - wrong))
@@ -38,7 +41,9 @@ def photos_needed_without_error(target_accuracy: float, doubt: float = DOUBT) ->
     return int(np.ceil(np.log(doubt) / np.log(target_accuracy)))
 
 
-def learn_threshold(paths: Floats, distances: Ints, target_accuracy: float) -> float | None:
+def learn_threshold(
+    paths: Floats, distances: Ints, target_accuracy: float, weights: Floats | None = None
+) -> float | None:
     """Return the lowest probability threshold whose answers meet the target accuracy on calibration photos.
 
     The calibrated probability does not guarantee the accuracy by itself: the model is over-confident on photos that
@@ -50,6 +55,8 @@ def learn_threshold(paths: Floats, distances: Ints, target_accuracy: float) -> f
         paths: (n, levels) of calibration photos, see `Hierarchy.path`.
         distances: (n,) lowest correct level of each photo, see `Hierarchy.distance`.
         target_accuracy: Share of answers that must be correct at their rank, between 0 and 1.
+        weights: (n,) of the photos; None or empty if all count the same. The bound then takes the effective number of
+            photos, (sum of w)^2 / sum of w^2 (Kish 1965).
 
     Returns:
         The threshold; None if no threshold meets the target, or the calibration set is too small to tell.
@@ -57,10 +64,11 @@ def learn_threshold(paths: Floats, distances: Ints, target_accuracy: float) -> f
     tried = np.unique(paths[paths >= 0.5])
     if len(tried) > _MAX_THRESHOLDS:
         tried = np.unique(np.quantile(tried, np.linspace(0, 1, _MAX_THRESHOLDS), method="lower"))
+    each = np.ones(len(paths)) if weights is None or not len(weights) else weights * weights.sum() / (weights**2).sum()
     for threshold in tried:
         levels = answer_levels(paths, float(threshold))
         answered = levels < paths.shape[1]
         wrong = answered & (levels < distances)
-        if error_bound(int(wrong.sum()), int(answered.sum())) <= 1.0 - target_accuracy:
+        if error_bound(float(each[wrong].sum()), float(each[answered].sum())) <= 1.0 - target_accuracy:
             return float(threshold)
     return None

@@ -15,7 +15,8 @@ from fieldmark.calibration.calibrate import Calibration, Predicted
 from fieldmark.data.photo_table import PhotoTable
 from fieldmark.methods.settings_base import FitSettings
 from fieldmark.uncertainty.conformity_scores import LAC, takes_prevalence
-from fieldmark.uncertainty.guarantees import GUARANTEES_FILE, GuaranteeFacts, GuaranteeTables
+from fieldmark.uncertainty.guarantee_tables import GuaranteeTables
+from fieldmark.uncertainty.guarantees import GUARANTEES_FILE, GuaranteeFacts
 from fieldmark.uncertainty.raps import choose_conformity_score
 from fieldmark.uncertainty.taxonomy import Hierarchy
 

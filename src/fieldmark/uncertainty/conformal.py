@@ -20,6 +20,8 @@ __all__ = [
     "class_quantiles",
     "conformity_scores",
     "coverage_band",
+    "label_shift_quantiles",
+    "mixed_quantiles",
     "photos_needed",
     "prediction_sets",
     "score_quantile",
@@ -112,9 +114,38 @@ def class_quantiles(
     together = score_quantile(scores, coverage)
     if together is None:
         return None
-    own = [score_quantile(scores[labels == label], coverage) for label in range(num_classes)]
+    return mixed_quantiles(scores, labels, np.full(num_classes, together), coverage, classwise)
+
+
+def mixed_quantiles(scores: Floats, labels: Ints, together: Floats, coverage: float, classwise: float) -> Float64s:
+    """Return quantiles (K,) between those of all photos, `together` (K,), and those of each class's own photos."""
+    if not classwise:
+        return np.asarray(together, dtype=np.float64)
+    own = [score_quantile(scores[labels == label], coverage) for label in range(len(together))]
     alone = np.array([scores[-1] if each is None else each for each in own], dtype=np.float64)
-    return np.asarray(classwise * alone + (1.0 - classwise) * together)
+    return alone if classwise == 1 else np.asarray(classwise * alone + (1.0 - classwise) * together)
+
+
+def label_shift_quantiles(scores: Floats, weights: Floats, class_weights: Floats, coverage: float) -> Float64s:
+    """Return the quantile for each candidate class, (K,), if classes occur more or less often than in calibration.
+
+    With equal weights each one is `score_quantile`. It is infinite where the calibration set is too small for the
+    coverage: the class is then in every set.
+
+    Source: Podkopaev, Ramdas, "Distribution-free uncertainty quantification for classification under label shift"
+    (UAI 2021), theorem 2.
+
+    Args:
+        scores: (n,), sorted.
+        weights: (n,) weights of the photos' classes.
+        class_weights: (K,) weights of all classes, on the same scale.
+        coverage: Between 0 and 1.
+    """
+    reached = np.cumsum(weights)
+    total = reached[-1] if len(reached) else 0.0
+    wanted = coverage * (total + np.asarray(class_weights, np.float64))
+    rank = np.searchsorted(reached, wanted * (1.0 - 1e-12))
+    return np.append(np.asarray(scores, np.float64), np.inf)[rank]
 
 
 def prediction_sets(

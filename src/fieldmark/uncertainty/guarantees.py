@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from fieldmark.arrays import Bools, Float64s, Floats, Ints
-from fieldmark.errors import SettingError
+from fieldmark.arrays import Bools, Float64s, Floats
+from fieldmark.errors import ModelError, SettingError
 from fieldmark.file_name import FileName
-from fieldmark.tensor_file import read_tensors, tensor_shapes
 from fieldmark.uncertainty.backoff import learn_threshold
 from fieldmark.uncertainty.conformal import (
     check_level,
     class_quantiles,
+    label_shift_quantiles,
+    mixed_quantiles,
     photos_needed,
     prediction_sets,
     score_quantile,
 )
 from fieldmark.uncertainty.conformity_scores import LAC, ConformityScore
+from fieldmark.uncertainty.guarantee_tables import GuaranteeTables
+from fieldmark.uncertainty.prior import Prior
 from fieldmark.uncertainty.taxonomy import Hierarchy
 
-__all__ = ["GUARANTEES_FILE", "AnswerOptions", "GuaranteeFacts", "GuaranteeTables", "Guarantees"]
-
+__all__ = ["GUARANTEES_FILE", "AnswerOptions", "GuaranteeFacts", "Guarantees"]
 
 GUARANTEES_FILE = "trust.safetensors"
 
@@ -99,75 +100,6 @@ class AnswerOptions:
     target_accuracy: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class GuaranteeTables:
-    """Results on the calibration set, from which the guarantee for any level is computed.
-
-    Attributes:
-        scores: (n,) sorted conformity scores of the correct classes.
-        paths: (n, levels) probabilities of the predicted class and of its ancestors.
-        distances: (n,) lowest correct level.
-        ranks: (n,) rank of the correct class among all classes, 1 for the most probable; in the order of `paths`.
-        labels: (n,) correct classes, in the order of `scores`; empty in models of old versions.
-        prevalence: (K,) share of each class among the training photos; empty for scores that do not take it.
-    """
-
-    scores: Float64s
-    paths: Float64s
-    distances: Ints
-    ranks: Ints
-    labels: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    prevalence: Float64s = field(default_factory=lambda: np.zeros(0))
-
-    @classmethod
-    def of(
-        cls, probabilities: Floats, labels: Ints, hierarchy: Hierarchy, score: ConformityScore = LAC
-    ) -> GuaranteeTables:
-        """Compute the tables from calibrated probabilities (n, K) and labels (n,) of the calibration set."""
-        distances = hierarchy.distance(probabilities.argmax(1), labels)
-        rows = np.arange(len(labels))
-        ranks = 1 + (probabilities > probabilities[rows, labels][:, None]).sum(1)
-        own = np.asarray(score(probabilities)[rows, labels], dtype=np.float64)
-        order = np.argsort(own, kind="stable")
-        prevalence = np.array(score.prevalence or (), dtype=np.float64)
-        paths, ranks = hierarchy.path(probabilities), np.asarray(ranks, dtype=np.int64)
-        return cls(own[order], paths, distances, ranks, labels[order], prevalence)
-
-    @classmethod
-    def empty(cls, levels: int) -> GuaranteeTables:
-        """Return the tables of an empty calibration set."""
-        none = np.zeros(0, dtype=np.int64)
-        return cls(np.zeros(0), np.zeros((0, levels)), none, none)
-
-    def save(self, path: Path) -> None:
-        """Write a safetensors file."""
-        from safetensors.numpy import save_file
-
-        save_file({each.name: np.ascontiguousarray(getattr(self, each.name)) for each in fields(self)}, path)
-
-    @classmethod
-    def load(cls, path: Path, levels: int, classes: int) -> GuaranteeTables:
-        """Read a file that `save` wrote. Old versions kept no ranks: a wrong class then counts as the second one.
-
-        Raises:
-            ValueError: The file is damaged, or is not for a taxonomy of so many levels or for so many classes.
-        """
-        wanted = {"scores": "float n", "paths": "float n levels", "distances": "int n"}
-        optional = {"ranks": "int n", "labels": "int labels", "prevalence": "float shares"}
-        wanted |= {name: shape for name, shape in optional.items() if name in tensor_shapes(path)}
-        held = read_tensors(path, wanted, {"levels": levels})
-        distances, labels = held["distances"], held.get("labels", np.zeros(0, np.int64))
-        if len(distances) and not 0 <= distances.min() <= distances.max() <= levels:
-            raise ValueError("its tensor 'distances' names levels that the taxonomy does not have")
-        if len(labels) not in (0, len(distances)) or (len(labels) and not 0 <= labels.min() <= labels.max() < classes):
-            raise ValueError("its tensor 'labels' does not name a class for each photo")
-        shares = held.get("prevalence", np.zeros(0))
-        if len(shares) not in (0, classes) or (shares <= 0).any():
-            raise ValueError("its tensor 'prevalence' does not hold a share for each class")
-        held.setdefault("ranks", np.where(distances == 0, 1, 2))
-        return cls(**{each.name: held[each.name] for each in fields(cls) if each.name in held})
-
-
 @dataclass(slots=True)
 class Guarantees:
     """Prediction sets and ranks of answers.
@@ -179,6 +111,7 @@ class Guarantees:
         target_accuracy: Default target accuracy; None keeps answers at the class.
         score: Conformity score of the sets and of the tables.
         classwise: Weight of each class's own quantile.
+        class_weights: Weight of each class, (K + m,), under another prior; None under that of the training photos.
     """
 
     hierarchy: Hierarchy
@@ -187,6 +120,7 @@ class Guarantees:
     target_accuracy: float | None = None
     score: ConformityScore = LAC
     classwise: float = 0.0
+    class_weights: Float64s | None = None
     _thresholds: dict[float, float | None] = field(default_factory=dict)
 
     @property
@@ -223,13 +157,49 @@ class Guarantees:
         """Return the wanted target accuracy, or the default."""
         return self.target_accuracy if wanted.target_accuracy is None else wanted.target_accuracy
 
+    def under(self, prior: Prior) -> Guarantees:
+        """Return the guarantees for photos whose classes have another prior than the training photos.
+
+        Calibration photos count by the weight of their class. Coverage then holds for photos that differ from them
+        only in how often each class occurs. The accuracy of answers that back off uses the effective number of
+        photos, which is an approximation.
+
+        Source: Podkopaev, Ramdas, "Distribution-free uncertainty quantification for classification under label shift"
+        (UAI 2021), theorem 2.
+
+        Args:
+            prior: Weights (K + m,) of the trained and of the enrolled classes.
+
+        Raises:
+            ModelError: The model keeps no probabilities of calibration photos.
+        """
+        if self.photos and not len(self.tables.sample):
+            raise ModelError(
+                "the model keeps no probabilities of its calibration photos, which a prior needs: fit it again with "
+                "this version of Fieldmark"
+            )
+        return replace(
+            self,
+            tables=self.tables.under(prior, self.hierarchy, self.score),
+            class_weights=prior.weights,
+            _thresholds={},
+        )
+
     def sets(self, probabilities: Floats, coverage: float) -> Bools | None:
         """Return the prediction sets (n, K); None if the calibration set is too small for that coverage."""
         quantile = self._quantile(coverage, probabilities.shape[1])
-        return None if quantile is None else prediction_sets(probabilities, quantile, self.score)
+        if quantile is None:
+            return None
+        found = prediction_sets(probabilities, quantile, self.score)
+        return found if self.class_weights is None else found & (self.class_weights > 0)
 
     def _quantile(self, coverage: float, num_classes: int) -> float | Floats | None:
         tables = self.tables
+        if self.class_weights is not None:
+            together = label_shift_quantiles(tables.scores, tables.weights, self.class_weights, coverage)
+            if np.isinf(together).all():
+                return None
+            return mixed_quantiles(tables.scores, tables.labels, together, coverage, self.classwise)
         if not self.classwise:
             return score_quantile(tables.scores, coverage)
         return class_quantiles(tables.scores, tables.labels, num_classes, coverage, self.classwise)
@@ -242,7 +212,7 @@ class Guarantees:
         """
         if target_accuracy not in self._thresholds:
             self._thresholds[target_accuracy] = learn_threshold(
-                self.tables.paths, self.tables.distances, target_accuracy
+                self.tables.paths, self.tables.distances, target_accuracy, self.tables.weights
             )
         found = self._thresholds[target_accuracy]
         return (target_accuracy, False) if found is None else (found, True)
