@@ -43,7 +43,8 @@ def main() -> None:
     parser.add_argument("--concentration", type=float, default=0.3)
     options = parser.parse_args()
     recognizer = Recognizer(options.model)
-    records = [record for record in (data := read(options.data)) if record.split == "test"]
+    data = read(options.data)
+    records = [record for record in data if record.split == "test"]
     labels = np.array([recognizer.class_to_idx[data.classes[record.label]] for record in records])
     plain = recognizer.scores([record.path for record in records]).probabilities
     found, wrong_shares = defaultdict[str, list[Row]](list), []

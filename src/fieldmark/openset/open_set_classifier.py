@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fieldmark.arrays import Bools, Float32s, Floats
 from fieldmark.errors import ModelError
@@ -15,6 +17,8 @@ from fieldmark.openset.open_set_state import OpenSetState
 from fieldmark.openset.unknown_scores import OpenSetFeatures, UnknownThreshold, known_scores
 
 __all__ = ["OpenSetClassifier", "OpenSetOutputs"]
+
+_T = TypeVar("_T", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,10 @@ class OpenSetClassifier:
         return OpenSetFeatures(probabilities, logits, vectors, state.reference_vectors, state.gaussians)
 
     def __call__(self, probabilities: Floats, logits: Floats, embeddings: Floats) -> OpenSetOutputs:
-        """Classify n photos.
+        """Classify n photos, one by one.
+
+        The last digits of a product of matrices depend on the number of rows, and a photo at the threshold must not
+        change sides with the photos beside it.
 
         Args:
             probabilities: (n, K) of the head, calibrated.
@@ -102,6 +109,17 @@ class OpenSetClassifier:
         """
         if self._state is None:
             return OpenSetOutputs(probabilities, None, None)
+        if not len(probabilities):
+            return self._together(probabilities, logits, embeddings)
+        rows = [slice(index, index + 1) for index in range(len(probabilities))]
+        each = [self._together(probabilities[row], logits[row], embeddings[row]) for row in rows]
+        return OpenSetOutputs(
+            np.concatenate([one.probabilities for one in each]),
+            _joined([one.known_scores for one in each]),
+            _joined([one.unknown for one in each]),
+        )
+
+    def _together(self, probabilities: Floats, logits: Floats, embeddings: Floats) -> OpenSetOutputs:
         photos, scores, unknown = self.features(probabilities, logits, embeddings), None, None
         if self._threshold is not None:
             scores = known_scores(self._threshold.score, photos, self._threshold.scales)
@@ -115,3 +133,8 @@ class OpenSetClassifier:
         if unknown is not None:
             unknown &= joined.argmax(1) < probabilities.shape[1]
         return OpenSetOutputs(joined, scores, unknown)
+
+
+def _joined(parts: Sequence[NDArray[_T] | None]) -> NDArray[_T] | None:
+    held = [part for part in parts if part is not None]
+    return np.concatenate(held) if held else None

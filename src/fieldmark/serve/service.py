@@ -174,15 +174,13 @@ class Service:
 
 def _judged(recognizer: Predictor, images: Sequence[Image.Image]) -> list[PhotoReading]:
     graph = recognizer.graphs.run(images)
-    rows = [slice(index, index + 1) for index in range(len(images))]
-    # One by one: the last digits of a product of matrices depend on the number of rows.
-    found = [recognizer.open_set(graph.probabilities[row], graph.logits[row], graph.embeddings[row]) for row in rows]
+    found = recognizer.open_set(graph.probabilities, graph.logits, graph.embeddings)
     return [
         PhotoReading(
             recognizer,
-            one.probabilities[0],
-            None if one.unknown is None else bool(one.unknown[0]),
+            found.probabilities[index],
+            None if found.unknown is None else bool(found.unknown[index]),
             graph.embeddings[index],
         )
-        for index, one in enumerate(found)
+        for index in range(len(images))
     ]
