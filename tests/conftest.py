@@ -15,6 +15,12 @@ from hypothesis import settings
 settings.register_profile("fieldmark", deadline=None)  # no test goes by the clock: machines are busy
 settings.load_profile("fieldmark")
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start long files first: one that starts last leaves the other process without work."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

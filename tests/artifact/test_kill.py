@@ -25,6 +25,8 @@ from fieldmark.recognizer.enroll import enroll, unenroll
 from fieldmark.recognizer.nearest import nearest_photos
 from fieldmark.recognizer.predictor import Predictor
 
+pytestmark = pytest.mark.long
+
 KILLS = 20
 
 

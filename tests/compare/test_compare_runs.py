@@ -15,6 +15,8 @@ from fieldmark.compare.runs import make_run, run_name
 from fieldmark.compare.shared_splits import prepare_seeds
 from fieldmark.data.read import read
 
+pytestmark = pytest.mark.long
+
 PROBES = "linear_probe,gem:linear_probe[poolings=gem],part_rcnn"
 
 

@@ -13,6 +13,8 @@ pytest.importorskip("jupytext", reason="needs the extra: pip install 'fieldmark[
 import nbclient
 from tutorial_notebooks import PAGES, notebook, text
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

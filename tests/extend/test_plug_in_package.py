@@ -22,6 +22,8 @@ import contextlib, io, json, sys
 from pathlib import Path
 from fieldmark.cli.main import main
 
+pytestmark = pytest.mark.long
+
 def run(*arguments):
     sys.argv = ["fieldmark", *arguments]
     printed = io.StringIO()

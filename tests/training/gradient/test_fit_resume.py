@@ -17,6 +17,8 @@ import pytest
 from fieldmark.artifact.load import load_manifest
 from fieldmark.fit import RUN_FILE, fit, run_folder
 
+pytestmark = pytest.mark.long
+
 CONTEXT = multiprocessing.get_context("forkserver")
 
 
