@@ -8,18 +8,26 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test fuzz docs licences format install clean
+.PHONY: demo test lint coverage fuzz docs licences format install clean
 
 demo: $(INSTALLED)
 	$(BIN)/fieldmark demo
 
-test: $(INSTALLED)
+PYTEST := -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+test: lint
+	OMP_NUM_THREADS=1 $(BIN)/python $(PYTEST)
+
+lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The tests once more, with the share of the statements that they run; it takes a quarter longer.
+coverage: $(INSTALLED)
 	$(BIN)/coverage erase
-	OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/coverage run $(PYTEST)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
