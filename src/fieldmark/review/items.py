@@ -20,6 +20,15 @@ __all__ = ["Item", "Suggestion", "find_items", "usable_positions"]
 _SUGGESTIONS = 3
 _ALIKE_CHANCE = 0.5  # of near-duplicates under two labels, at least one of the labels is wrong about that often
 
+_PAIR_REASONS = {
+    "two_labels": "{count} exact copies under two labels",
+    "alike_under_two_labels": "{count} near-duplicates under two labels",
+    "exact_duplicates_across_splits": "{count} exact copies in two splits",
+    "near_duplicates_across_splits": "{count} near-duplicates in two splits",
+    "exact_duplicates": "{count} exact copies",
+    "near_duplicates": "{count} near-duplicates",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
@@ -130,16 +139,6 @@ def _duplicates(found: Inspection, names: list[str]) -> Iterator[Item]:
         )
 
 
-_PAIR_REASONS = {
-    "two_labels": "{count} exact copies under two labels",
-    "alike_under_two_labels": "{count} near-duplicates under two labels",
-    "exact_duplicates_across_splits": "{count} exact copies in two splits",
-    "near_duplicates_across_splits": "{count} near-duplicates in two splits",
-    "exact_duplicates": "{count} exact copies",
-    "near_duplicates": "{count} near-duplicates",
-}
-
-
 def _classes(found: Inspection, names: list[str]) -> Iterator[Item]:
     records, usable = found.seen.records, usable_positions(found)
     judged = records.judged.get("class", frozenset())
@@ -171,5 +170,5 @@ def _files(found: Inspection, names: list[str]) -> Iterator[Item]:
                 code=problem.code,
                 photos=(position,),
                 gain=WEIGHTS["file"],
-                reason=problem.reason,
+                reason=problem.reason.replace(str(facts.path), names[position]),  # without folders of this machine
             )

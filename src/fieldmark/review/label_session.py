@@ -85,7 +85,7 @@ class LabelSession:
         self._skipped: dict[int, None] = {}
         self._history: list[tuple[int, str | None]] = []
         self._new = self._fits = 0
-        self._head = self._fit()
+        self._head = self._fit(None)
         self._probabilities = self._head.probabilities(pool.vectors)
         self._queue = self._choose()
 
@@ -194,7 +194,7 @@ class LabelSession:
         with self._fitting:
             with self._lock:
                 taken = self._new
-            head = self._fit()
+            head = self._fit(self._head)
             probabilities = head.probabilities(self.pool.vectors)
             with self._lock:
                 self._head, self._probabilities = head, probabilities
@@ -207,10 +207,10 @@ class LabelSession:
         if self.is_fit_due:
             self.refit()
 
-    def _fit(self) -> LabelHead:
+    def _fit(self, start: LabelHead | None) -> LabelHead:
         with self._lock:
             photos, labels = list(self._labels), list(self._labels.values())
-        return fit_label_head(self.pool.known, self.pool.vectors[photos], labels, start=getattr(self, "_head", None))
+        return fit_label_head(self.pool.known, self.pool.vectors[photos], labels, start=start)
 
     def _choose(self) -> list[int]:
         """Return the next photos: enough for the labels until the fit after the next one."""

@@ -104,8 +104,7 @@ function drawPhoto(photo) {
       { class: "ask" },
       element("h1", {}, words("whatIsIt")),
       element("div", { class: "choices with-photos" }, ...rows),
-      otherClass(state.classes, words("otherOrNew"), answer),
-      element("div", { class: "choices" }, choice("s", words("skip"), skip)),
+      element("div", { class: "last" }, otherClass(state.classes, words("otherOrNew"), answer), choice("s", words("skip"), skip)),
     ),
   );
 }

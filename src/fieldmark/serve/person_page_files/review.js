@@ -10,6 +10,7 @@ import { count, current, toggle, words } from "./words.js";
 
 const KEYS = [
   ["1–9", "keyNumber"],
+  ["a b", "keyAll"],
   ["k", "keyKeep"],
   ["d", "keyDrop"],
   ["c", "keyCannotTell"],

@@ -77,7 +77,7 @@ export default {
   // label
   whatIsIt: "What's in this photo?",
   otherOrNew: "Another class or a new one …",
-  skip: "Skip for now",
+  skip: "Skip",
   labelledOf: "{done} of {total} labelled",
   untilFitOne: "suggestions improve after 1 more",
   untilFitMany: "suggestions improve after {count} more",
@@ -89,6 +89,7 @@ export default {
   // keys
   keyNumber: "the suggestion or photo with this number",
   keySuggestion: "the suggestion with this number",
+  keyAll: "give all photos the label on the button",
   keyKeep: "keep",
   keyDrop: "drop",
   keyCannotTell: "cannot tell",

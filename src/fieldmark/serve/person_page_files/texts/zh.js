@@ -73,7 +73,7 @@ export default {
 
   whatIsIt: "照片里是什么？",
   otherOrNew: "其他类别或新类别……",
-  skip: "先跳过",
+  skip: "跳过",
   labelledOf: "已标注 {done} / {total}",
   untilFitOne: "再标 1 张后改进建议",
   untilFitMany: "再标 {count} 张后改进建议",
@@ -84,6 +84,7 @@ export default {
 
   keyNumber: "选择对应编号的建议或照片",
   keySuggestion: "选择对应编号的建议",
+  keyAll: "把按钮上的标签给所有照片",
   keyKeep: "保留",
   keyDrop: "去掉",
   keyCannotTell: "看不出来",
