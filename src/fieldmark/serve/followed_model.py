@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 from collections.abc import Callable
@@ -9,12 +10,14 @@ from pathlib import Path
 
 from fieldmark.artifact.manifest import MANIFEST
 from fieldmark.recognizer.predictor import Predictor
+from fieldmark.serve.freed_memory import return_freed_memory
 
 __all__ = ["FollowedModel"]
 
 logger = logging.getLogger(__name__)
 
 _SECONDS = 1.0  # between two looks
+_LOOKS = 30  # until freed memory returns to the system
 
 
 class FollowedModel:
@@ -68,7 +71,11 @@ class FollowedModel:
             self.recognizer, self._seen, self.trouble = recognizer, stamp, ""
 
     def _watch(self, warm: Callable[[Predictor], object]) -> None:
-        while not self._stopped.wait(_SECONDS):
+        for look in itertools.count(1):
+            if self._stopped.wait(_SECONDS):
+                return
+            if look % _LOOKS == 0:
+                return_freed_memory()
             before = self.recognizer
             try:
                 self.reload(warm)
