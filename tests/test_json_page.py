@@ -14,7 +14,7 @@ import pytest
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "json.md"
 OF_THE_COMMAND = {"columns", "content", "moved_to"}
 """Fields that `predict` adds to an answer, for tables, `--watch` and moved photos."""
-ONLY_SOMETIMES = {"predict": {"coverage", "error", "group", "photos"} | OF_THE_COMMAND}
+ONLY_SOMETIMES = {"predict": {"coverage", "error", "group", "photos", "answers"} | OF_THE_COMMAND}
 
 
 def fields(command: str) -> list[str]:

@@ -14,10 +14,10 @@ from fieldmark.backbones.runners.device import Device
 from fieldmark.data.read import read
 from fieldmark.errors import PhotoError, SettingError
 from fieldmark.recognizer.answer import Answer
-from fieldmark.recognizer.build_answer import answer_specimen
 from fieldmark.recognizer.inputs import PhotoInput, as_list, is_single, path_of
 from fieldmark.recognizer.nearest import nearest_photos
 from fieldmark.recognizer.predictor import Predictor
+from fieldmark.recognizer.side_by_side import answer_together
 from fieldmark.structures import RecordList, Split
 
 if TYPE_CHECKING:
@@ -265,14 +265,13 @@ class Recognizer(Predictor):
         wanted = self.options(top_k, coverage, target_accuracy)
         if not len(photos):
             raise SettingError("expected the photos of a specimen, but got none; give at least one")
-        scores = self.scores(photos)
-        good = [position for position in range(len(photos)) if position not in scores.errors]
+        scores = list(self.question_scores(photos).values())
+        good = [position for position in range(len(photos)) if position not in scores[0].errors]
         if not good:
-            return Answer(None, error=scores.errors[0], group=group)
-        unknown = [scores.is_unknown(position) for position in good]
+            return Answer(None, error=scores[0].errors[0], group=group)
         paths = [path_of(photos[position]) for position in good]
-        rows = scores.probabilities[good]
-        return answer_specimen(self.guarantees, self.classes, paths, group, rows, unknown, wanted)
+        found = [[(one.probabilities[photo], one.is_unknown(photo)) for one in scores] for photo in good]
+        return answer_together(self.asked, paths, group, found, wanted)
 
     def predict_proba(self, photos: PhotoInput | Sequence[PhotoInput]) -> Float64s:
         """Return calibrated probabilities (N, K), in the order of `classes`; (1, K) for a single photo.
@@ -339,21 +338,22 @@ class Recognizer(Predictor):
 
         return measure_drift(self, [Path(photo) for photo in photos], level=level, seed=seed)
 
-    def explain(self, photo: PhotoInput, against: str | None = None) -> PhotoEvidence:
+    def explain(self, photo: PhotoInput, against: str | None = None, *, question: str | None = None) -> PhotoEvidence:
         """Find where in a photo the evidence for the winner lies, by itself and against another class.
 
         Args:
             photo: One, as `predict` takes it.
             against: A class; None for the runner-up.
+            question: Which question of the model the answer is for; None for the first one.
 
         Raises:
             PhotoError: The photo cannot be read.
-            SettingError: There is no such class, or it is the winner itself.
+            SettingError: There is no such question or class, or the class is the winner itself.
             ModelError: The model is an exported file.
         """
         from fieldmark.explain.explain_photo import explain_photo
 
-        return explain_photo(self, photo, against)
+        return explain_photo(self.asking(question), photo, against)
 
     @overload
     def search(self, photos: str | Path | bytes, k: int = 5) -> list[Neighbour]: ...  # type: ignore[overload-overlap]

@@ -9,6 +9,9 @@
 5. `fit_openset`: keep what recognizes unknowns, enrols classes and finds similar photos.
 6. `save_artifact`: write the folder, all of it or nothing.
 
+Where the data ask several questions, steps 2 to 5 answer the first one, and `fit_question` repeats them for each
+further one: it trains only a head on the embeddings that the first one left.
+
 Each step takes the records of the steps before and returns one of its own. The test photos pass through the table of
 photos, but nothing opens them.
 """
@@ -26,15 +29,19 @@ from fieldmark.artifact.fitted_model import FittedModel
 from fieldmark.artifact.save import check_out, save_artifact
 from fieldmark.backbones.runners.device import choose_device
 from fieldmark.calibration.calibrate import calibrate
+from fieldmark.data.asked_photos import AskedPhotos, ask
 from fieldmark.data.class_subset import choose_classes
+from fieldmark.data.photo_table import PhotoTable
 from fieldmark.data.prepare import Prepared, prepare
 from fieldmark.data.read import read
 from fieldmark.errors import SettingError
 from fieldmark.evaluation.fit_advice import fit_advice
+from fieldmark.fit_question import fit_question
 from fieldmark.methods.settings_base import FitSettings
 from fieldmark.openset.fit_openset import fit_openset
 from fieldmark.recipe import build_settings
 from fieldmark.structures import RecordList
+from fieldmark.training.question_heads import with_embeddings
 from fieldmark.training.train import train
 from fieldmark.uncertainty.certify import certify
 
@@ -82,16 +89,32 @@ def fit_prepared(prepared: Prepared, settings: FitSettings, out: Path, *, resume
         resume: Continue from the checkpoints of an interrupted fit.
     """
     photos = prepared.photos
-    known = photos.for_training()
+    known, asked = photos.for_training(), _ask(photos)
     run = run_folder(out)
     trained = train(photos, settings, run, resume=resume)
+    if asked:
+        trained = with_embeddings(trained, known)
     calibration = calibrate(trained, known)
     certificate = certify(calibration, known, settings)
     device = choose_device(settings.device)
     open_set = fit_openset(trained, calibration, known, seed=settings.seed, score=settings.unknown_score, device=device)
     advice = fit_advice(trained, photos)
-    save_artifact(out, FittedModel(settings, prepared, trained, calibration, certificate, open_set, advice))
+    questions = [fit_question(each, photos, trained, settings, device) for each in asked]
+    save_artifact(out, FittedModel(settings, prepared, trained, calibration, certificate, open_set, advice, questions))
     _delete_run(run)
+
+
+def _ask(photos: PhotoTable) -> list[AskedPhotos]:
+    """Return the photos of each further question, and log their numbers."""
+    asked = [ask(photos, number) for number in range(len(photos.records.further))]
+    for each in asked:
+        logger.info(each.summary)
+        for name, count in each.left_out.items():
+            logger.warning(
+                f"  the class '{name}' of '{each.name}' is not learned: {count} photo(s), and at least two are needed, "
+                "one of them in train"
+            )
+    return asked
 
 
 def run_folder(out: Path) -> Path:

@@ -11,6 +11,7 @@ __all__ = [
     "Box",
     "Note",
     "Part",
+    "Question",
     "Record",
     "RecordList",
     "Role",
@@ -35,6 +36,19 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """A question that every photo may answer, such as ``sex``.
+
+    Attributes:
+        name: The title of its column.
+        classes: The answers.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """One labelled photo, in the form that every reader returns.
 
@@ -47,6 +61,7 @@ class Record:
         taxonomy: Names of the ancestors, coarsest first, without the class itself.
         group: Photos of one group (a specimen, a patient, a burst) are never split.
         trim_bottom: Pixels to cut off at the bottom before anything else (FGVC-Aircraft's banner: 20).
+        further: Label for each of the `RecordList.further` questions; None where the photo has none. Empty for none.
     """
 
     path: Path
@@ -57,6 +72,7 @@ class Record:
     taxonomy: tuple[str, ...] = ()
     group: str | None = None
     trim_bottom: int = 0
+    further: tuple[int | None, ...] = ()
 
     def with_split(self, split: Split | None) -> Record:
         return replace(self, split=split)
@@ -96,6 +112,8 @@ class RecordList(list[Record]):
         options: The options of `fieldmark.data.read.read` that the records were read with.
         sources: Column that looks like a group and is not used as one -> photo -> its value there.
         judged: Problem, as in `fieldmark.data.decisions` -> photos about which a person has decided.
+        label_name: Name of the question that `classes` answer: the title of the column, where there is one.
+        further: Further questions about the same photos; see `Record.further`.
     """
 
     def __init__(
@@ -110,6 +128,8 @@ class RecordList(list[Record]):
         options: Mapping[str, Any] | None = None,
         sources: Mapping[str, Mapping[Path, str]] | None = None,
         judged: Mapping[str, frozenset[Path]] | None = None,
+        label_name: str = "label",
+        further: Sequence[Question] = (),
     ) -> None:
         super().__init__(records)
         self.classes: tuple[str, ...] = tuple(classes)
@@ -120,6 +140,8 @@ class RecordList(list[Record]):
         self.options: dict[str, Any] = dict(options or {})
         self.sources: Mapping[str, Mapping[Path, str]] = sources or {}
         self.judged: Mapping[str, frozenset[Path]] = judged or {}
+        self.label_name = label_name
+        self.further: tuple[Question, ...] = tuple(further)
 
     @property
     def class_to_idx(self) -> dict[str, int]:
@@ -149,7 +171,36 @@ class RecordList(list[Record]):
             options=self.options,
             sources=self.sources,
             judged=self.judged,
+            label_name=self.label_name,
+            further=self.further,
         )
+
+    def labels_of(self, number: int) -> list[int | None]:
+        """Return the label of each photo for a further question."""
+        return [record.further[number] if record.further else None for record in self]
+
+    def asking(self, number: int) -> RecordList:
+        """Return the photos that have a label for a further question, with the labels and classes of that question."""
+        question = self.further[number]
+        records = (
+            replace(record, label=label, taxonomy=(), further=())
+            for record, label in zip(self, self.labels_of(number), strict=True)
+            if label is not None
+        )
+        return RecordList(
+            records,
+            question.classes,
+            name=self.name,
+            root=self.root,
+            options=self.options,
+            label_name=question.name,
+        )
+
+    def first_question(self) -> RecordList:
+        """Return the same photos without the further questions."""
+        alone = self.like(replace(record, further=()) for record in self)
+        alone.further = ()
+        return alone
 
     def of_split(self, split: Split | None) -> RecordList:
         return self.like(record for record in self if record.split == split)

@@ -37,12 +37,16 @@ def write_card(manifest: Manifest) -> str:
         for name, licence in facts.weights_licences.items():
             limit = ": no commercial use" if forbids_commercial_use(licence) else ""
             lines.append(f"| licence of the pretrained weights | {as_text(name)}: {as_text(licence)}{limit} |")
+    if manifest.questions:
+        lines.append(f"| questions | {', '.join(map(as_text, manifest.question_names))} |")
     lines += [f"| top-1 {where} | {value:.3f} |" for where, value in _accuracies(manifest)]
     if {"ece_before", "ece_after"} <= calibration.keys():
         before, after = calibration["ece_before"], calibration["ece_after"]
         lines.append(f"| calibration error (ECE) on val, before and after | {before:.3f}, {after:.3f} |")
     lines += _promises(manifest)
     lines += [f"| enrolled | {as_text(each.label)}, from {each.photos} photo(s) |" for each in manifest.enrolled]
+    for name in manifest.question_names[1:]:
+        lines += _question(manifest.asking(name))
     lines += ["", "The fit did not read the test split. `fieldmark evaluate` reads it.", "", "## Log of the fit", ""]
     lines += [f"- {as_text(step)}" for step in manifest.steps]
     if manifest.advice:
@@ -53,6 +57,22 @@ def write_card(manifest: Manifest) -> str:
         "Confidence was calibrated on photos like the training photos. It is only valid for such photos.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _question(manifest: Manifest) -> list[str]:
+    """Return the table of a further question."""
+    photos = ", ".join(f"{count} {as_text(split)}" for split, count in manifest.data.photos.items())
+    return [
+        "",
+        f"## Question: {as_text(manifest.label_name)}",
+        "",
+        "| | |",
+        "| --- | --- |",
+        f"| photos with a label | {photos} |",
+        f"| classes | {', '.join(map(as_text, manifest.classes))} |",
+        *(f"| top-1 {where} | {value:.3f} |" for where, value in _accuracies(manifest)),
+        *_promises(manifest),
+    ]
 
 
 def _accuracies(manifest: Manifest) -> list[tuple[str, float]]:

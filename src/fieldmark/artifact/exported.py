@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from fieldmark.artifact.check_graph import checked_graph, read_graph
 from fieldmark.artifact.load import read_manifest
-from fieldmark.artifact.manifest import Manifest
+from fieldmark.artifact.manifest import ONE_QUESTION, Manifest
 from fieldmark.backbones.runners.onnx_runner import OnnxRunner
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.errors import ModelError
@@ -111,8 +111,10 @@ def is_exported(path: Path) -> bool:
 
 def pack_model(folder: Path, manifest: Manifest, facts: ExportFacts) -> dict[str, str]:
     """Return the metadata of the file: JSON for any reader, and what `open_exported` reads."""
-    members = {facts.graph for facts in manifest.members} | {facts.weights for facts in manifest.members}
-    packed = {name: value for name, value in manifest.checksums.items() if name not in members}
+    left = {facts.graph for facts in manifest.members} | {facts.weights for facts in manifest.members}
+    left |= {name for each in manifest.questions for name in (each.heads, each.guarantees.file, each.open_set_state)}
+    needed = {manifest.open_set_state, manifest.guarantees and manifest.guarantees.file}
+    packed = {name: value for name, value in manifest.checksums.items() if name not in left - needed}
     plain = {
         "classes": manifest.classes,
         "inputs": [each.model_dump() for each in facts.inputs],
@@ -127,7 +129,9 @@ def pack_model(folder: Path, manifest: Manifest, facts: ExportFacts) -> dict[str
             "trust": manifest.guarantees and manifest.guarantees.model_dump(),
         },
     }
-    own = manifest.model_copy(update={"gallery": None, "checksums": packed})
+    own = manifest.model_copy(
+        update={"gallery": None, "checksums": packed, "questions": [], "format": min(manifest.format, ONE_QUESTION)}
+    )
     return {name: json.dumps(value, ensure_ascii=False) for name, value in plain.items()} | {
         _FACTS: facts.model_dump_json(),
         _MANIFEST: own.model_dump_json(),

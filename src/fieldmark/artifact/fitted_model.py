@@ -6,8 +6,11 @@ import importlib.metadata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from fieldmark.artifact.manifest import DataFacts, Manifest, MemberFacts
+from fieldmark.artifact.linear_heads import LinearHeads
+from fieldmark.artifact.manifest import FORMAT, ONE_QUESTION, DataFacts, Manifest, MemberFacts
+from fieldmark.artifact.question_facts import QuestionFacts
 from fieldmark.calibration.calibrate import Calibration
+from fieldmark.data.asked_photos import AskedPhotos
 from fieldmark.data.prepare import Prepared
 from fieldmark.methods.settings_base import FitSettings
 from fieldmark.openset.enrolled_classes import EnrolledClass
@@ -15,7 +18,7 @@ from fieldmark.openset.fit_openset import FittedOpenSet
 from fieldmark.training.member import Trained
 from fieldmark.uncertainty.certify import Certificate
 
-__all__ = ["FittedModel", "ModelFiles"]
+__all__ = ["FittedModel", "FittedQuestion", "ModelFiles", "QuestionFiles"]
 
 _LIBRARIES = ("torch", "timm", "onnxruntime", "scikit-learn", "numpy", "pillow")
 
@@ -44,6 +47,53 @@ class ModelFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class QuestionFiles:
+    """Names of the files that were written for a further question: heads, calibration set, open-set state."""
+
+    heads: str
+    tables: str
+    open_set: str
+
+
+@dataclass(frozen=True, slots=True)
+class FittedQuestion:
+    """The results of the steps of a fit for a further question.
+
+    Attributes:
+        asked: Its photos.
+        heads: Its heads, one for each member.
+        calibration: Temperatures and scaling.
+        certificate: Guarantees.
+        open_set: State of the open-set classifier.
+    """
+
+    asked: AskedPhotos
+    heads: LinearHeads
+    calibration: Calibration
+    certificate: Certificate
+    open_set: FittedOpenSet
+
+    def facts(self, files: QuestionFiles) -> QuestionFacts:
+        """Describe the question for the manifest."""
+        records = self.asked.photos.records
+        return QuestionFacts(
+            name=self.asked.name,
+            classes=list(records.classes),
+            heads=files.heads,
+            temperatures=[member.temperature for member in self.calibration.members],
+            photos={split: sum(record.split == split for record in records) for split in ("train", "val", "test")},
+            unlabelled=self.asked.unlabelled,
+            left_out=self.asked.left_out,
+            calibration=self.calibration.figures,
+            figures={"val_top1": self.calibration.top1, "out_of_fold_top1": self.calibration.out_of_fold_top1},
+            scaling=self.calibration.scaling,
+            guarantees=self.certificate.facts.model_copy(update={"file": files.tables}),
+            open_set_state=files.open_set,
+            unknown=self.open_set.threshold,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class FittedModel:
     """The results of the steps of a fit.
 
@@ -55,6 +105,7 @@ class FittedModel:
         certificate: Guarantees.
         open_set: State of the open-set classifier, and vectors for the gallery.
         advice: What limits the accuracy, and what to try next.
+        questions: Further questions.
     """
 
     settings: FitSettings
@@ -64,11 +115,15 @@ class FittedModel:
     certificate: Certificate
     open_set: FittedOpenSet
     advice: Sequence[str] = ()
+    questions: Sequence[FittedQuestion] = ()
 
-    def manifest(self, files: ModelFiles, enrolled: Sequence[EnrolledClass]) -> Manifest:
+    def manifest(
+        self, files: ModelFiles, enrolled: Sequence[EnrolledClass], questions: Sequence[QuestionFiles] = ()
+    ) -> Manifest:
         """Describe the model with the enrolled classes that it takes over; its gallery is written last."""
         photos = self.prepared.photos
         return Manifest(
+            format=FORMAT if self.questions else ONE_QUESTION,
             fieldmark=importlib.metadata.version("fieldmark"),
             method=self.settings.method,
             classes=list(photos.classes),
@@ -95,6 +150,8 @@ class FittedModel:
             enrolled=list(enrolled),
             split_file=files.split,
             val_logits=files.val_logits,
+            label_name=photos.records.label_name if self.questions else "label",
+            questions=[each.facts(own) for each, own in zip(self.questions, questions, strict=True)],
         )
 
     def _members(self, files: ModelFiles) -> list[MemberFacts]:

@@ -29,7 +29,7 @@ KEPT = 3
 
 _LOCK, _HISTORY, _CARD, _NEW = ".lock", "generations", "README.md", "new"
 _OWN = re.compile(
-    r"(model|weights|memory|trust|split|enrolled|val_logits)-[0-9a-f]{16}\.(onnx|safetensors|csv)"
+    r"(model|weights|memory|trust|split|enrolled|val_logits|heads)-[0-9a-f]{16}\.(onnx|safetensors|csv)"
     r"|(model|weights)-\d+\.(onnx|safetensors)|memory\.safetensors|trust\.safetensors|split\.csv"  # format 1
     r"|\..*\.part"
 )

@@ -30,6 +30,7 @@ class Generation:
         enrolled: Names of the enrolled classes.
         photos: Split -> number of photos.
         figures: As in the manifest, such as ``val_top1``.
+        questions: Names of all questions, the first one first; empty where there is one.
     """
 
     number: int
@@ -41,6 +42,7 @@ class Generation:
     enrolled: tuple[str, ...]
     photos: dict[str, int]
     figures: dict[str, float | None]
+    questions: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the object that ``versions --json`` prints."""
@@ -101,4 +103,5 @@ def _described(manifest: Manifest, is_current: bool) -> Generation:
         enrolled=tuple(facts.label for facts in manifest.enrolled),
         photos=manifest.data.photos,
         figures=manifest.figures,
+        questions=tuple(manifest.question_names) if manifest.questions else (),
     )

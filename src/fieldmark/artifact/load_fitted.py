@@ -7,8 +7,10 @@ from typing import Any
 
 from fieldmark.arrays import Float32s
 from fieldmark.artifact.gallery import Gallery
+from fieldmark.artifact.linear_heads import LinearHeads
 from fieldmark.artifact.load import damaged, reading
 from fieldmark.artifact.manifest import MANIFEST, Manifest
+from fieldmark.artifact.question_facts import QuestionFacts
 from fieldmark.errors import ModelError, SettingError
 from fieldmark.openset.open_set_classifier import OpenSetClassifier
 from fieldmark.openset.open_set_state import OpenSetState
@@ -19,7 +21,7 @@ from fieldmark.uncertainty.conformity_scores import ConformityScore, takes_preva
 from fieldmark.uncertainty.guarantee_tables import GuaranteeTables
 from fieldmark.uncertainty.guarantees import Guarantees
 
-__all__ = ["load_gallery", "load_guarantees", "load_open_set"]
+__all__ = ["load_gallery", "load_guarantees", "load_heads", "load_open_set"]
 
 
 def load_gallery(folder: Path, manifest: Manifest) -> Gallery:
@@ -50,6 +52,16 @@ def load_guarantees(folder: Path, manifest: Manifest) -> Guarantees:
         raise damaged(folder, f"{facts.file} cannot be used: its tensor 'prevalence' does not fit '{facts.score}'")
     score = ConformityScore(facts.score, facts.k_reg, facts.penalty, prevalence)
     return Guarantees(hierarchy, tables, facts.coverage, facts.target_accuracy, score, facts.classwise)
+
+
+def load_heads(folder: Path, manifest: Manifest, facts: QuestionFacts) -> LinearHeads:
+    """Return the heads of a further question.
+
+    Raises:
+        ModelError: The file is missing or has changed, or is not for the model's members.
+    """
+    with reading(folder, manifest, facts.heads) as path:
+        return LinearHeads.load(path, len(manifest.members), len(facts.classes))
 
 
 def load_open_set(folder: Path, manifest: Manifest) -> OpenSetClassifier:

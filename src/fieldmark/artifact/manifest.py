@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+)
 
 from fieldmark.artifact.gallery import GalleryFacts
+from fieldmark.artifact.question_facts import QuestionFacts
 from fieldmark.calibration.logit_scaling import LogitScaling
+from fieldmark.errors import unknown_name
 from fieldmark.file_name import FileName
 from fieldmark.member_spec import MemberSpec
 from fieldmark.openset.enrolled_classes import EnrolledClass, EnrolmentGate
@@ -15,17 +25,20 @@ from fieldmark.openset.unknown_scores import UnknownThreshold
 from fieldmark.uncertainty.guarantees import GuaranteeFacts
 from fieldmark.uncertainty.taxonomy import Hierarchy
 
-__all__ = ["FORMAT", "MANIFEST", "DataFacts", "Manifest", "MemberFacts"]
+__all__ = ["FORMAT", "MANIFEST", "ONE_QUESTION", "DataFacts", "Manifest", "MemberFacts"]
 
 MANIFEST = "fieldmark.json"
 
 _MOST_RANKS = 64
 
-FORMAT = 2
+FORMAT = 3
 """Version of the folder's layout. It is raised when old versions of Fieldmark could not read the folder.
 
 In format 1 files had fixed names, such as ``split.csv``. It is still read, and changed in place.
 """
+
+ONE_QUESTION = 2
+"""Version that a model of one question is written in: without further questions, formats 2 and 3 are the same."""
 
 
 class MemberFacts(MemberSpec):
@@ -104,11 +117,13 @@ class Manifest(BaseModel):
         generation: Number of this state of the folder; each change adds 1.
         made: When this generation was made, ISO 8601 in UTC; empty in models of old versions.
         change: What changed, in words.
+        label_name: Name of the first question, which `classes` answer.
+        questions: Further questions; the file names neither them nor the first one where there are none.
     """
 
     model_config = ConfigDict(extra="allow", validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
-    format: int = Field(FORMAT, ge=1)
+    format: int = Field(ONE_QUESTION, ge=1)
     fieldmark: str
     method: str
     classes: list[Annotated[str, Field(min_length=1)]] = Field(min_length=2)
@@ -135,6 +150,8 @@ class Manifest(BaseModel):
     generation: int = Field(1, ge=1, lt=2**62)
     made: str = ""
     change: str = "fit"
+    label_name: str = Field("label", min_length=1, max_length=200)
+    questions: list[QuestionFacts] = Field(default_factory=list, max_length=64)
 
     @field_validator("classes")
     @classmethod
@@ -175,6 +192,67 @@ class Manifest(BaseModel):
         if enrolled and not (info.data.get("open_set_state") and info.data.get("enrolment_gates")):
             raise ValueError("enrolled classes need the open-set state and a gate")
         return enrolled
+
+    @field_validator("questions")
+    @classmethod
+    def _fit_the_members(cls, questions: list[QuestionFacts], info: ValidationInfo) -> list[QuestionFacts]:
+        names = [info.data.get("label_name"), *(each.name for each in questions)]
+        if len(set(names)) < len(names):
+            raise ValueError("two questions have the same name")
+        if any(len(each.temperatures) != len(info.data.get("members", each.temperatures)) for each in questions):
+            raise ValueError("a question has heads for another number of members")
+        return questions
+
+    @model_serializer(mode="wrap")
+    def _as_before_with_one_question(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = serialize(self)
+        if not self.questions:
+            content.pop("label_name", None)
+            content.pop("questions", None)
+        return content
+
+    @property
+    def question_names(self) -> list[str]:
+        """Names of all questions, the first one first."""
+        return [self.label_name, *(each.name for each in self.questions)]
+
+    def asking(self, question: str) -> Manifest:
+        """Return the description of the model as if it answered only one of its further questions.
+
+        It has the files and figures of that question, and neither taxonomy, gallery nor enrolled classes.
+
+        Raises:
+            SettingError: There is no further question with that name.
+        """
+        facts = next((each for each in self.questions if each.name == question), None)
+        if facts is None:
+            raise unknown_name("question", question, self.question_names)
+        members = [
+            member.model_copy(update={"temperature": temperature})
+            for member, temperature in zip(self.members, facts.temperatures, strict=True)
+        ]
+        return self.model_copy(
+            update={
+                "classes": facts.classes,
+                "ranks": [],
+                "taxonomy": {},
+                "members": members,
+                "data": self.data.model_copy(update={"photos": facts.photos}),
+                "calibration": facts.calibration,
+                "figures": facts.figures,
+                "advice": [],
+                "scaling": facts.scaling,
+                "guarantees": facts.guarantees,
+                "open_set_state": facts.open_set_state,
+                "unknown": facts.unknown,
+                "enrolment_gates": [],
+                "gallery": None,
+                "enrolled": [],
+                "val_logits": None,
+                "label_name": facts.name,
+                "questions": [],
+            }
+        )
 
     def hierarchy(self) -> Hierarchy:
         """Return the classes and their ancestors; enrolled classes have no ancestors."""

@@ -12,9 +12,10 @@ from safetensors.torch import save_file
 
 from fieldmark.artifact.carry_enrolled import Carried, carry_enrolled
 from fieldmark.artifact.data_place import portable_path, remember_data
-from fieldmark.artifact.fitted_model import FittedModel, ModelFiles
+from fieldmark.artifact.fitted_model import FittedModel, FittedQuestion, ModelFiles, QuestionFiles
 from fieldmark.artifact.gallery import GALLERY_FOLDER, TABLE, Gallery, GalleryFacts, GalleryRow
 from fieldmark.artifact.generations import Change, changing, is_unfinished
+from fieldmark.artifact.linear_heads import HEADS_FILE
 from fieldmark.artifact.manifest import MANIFEST, Manifest
 from fieldmark.artifact.val_logits import VAL_LOGITS_FILE, ValLogits
 from fieldmark.atomic import require_place
@@ -52,7 +53,8 @@ def save_artifact(out: Path, model: FittedModel) -> None:
         open_set = model.open_set
         key, classes = open_set.state.projection.key, model.prepared.photos.classes
         carried = carry_enrolled(out, old, key, classes if open_set.gates else None)
-        manifest = model.manifest(_write_files(change, model, carried), carried.classes)
+        questions = [_write_question(change, each) for each in model.questions]
+        manifest = model.manifest(_write_files(change, model, carried), carried.classes, questions)
         gallery = _write_gallery(out, model, carried)
         data = manifest.data
         if root := model.prepared.photos.records.root:
@@ -76,6 +78,14 @@ def _write_files(change: Change, model: FittedModel, carried: Carried) -> ModelF
         open_set=change.add(OPEN_SET_FILE, model.open_set.state.save),
         val_logits=change.add(VAL_LOGITS_FILE, held_out.save) if model.trained.learned_val else None,
         checksums=change.checksums | carried.checksums,
+    )
+
+
+def _write_question(change: Change, question: FittedQuestion) -> QuestionFiles:
+    return QuestionFiles(
+        heads=change.add(HEADS_FILE, question.heads.save),
+        tables=change.add(question.certificate.facts.file, question.certificate.tables.save),
+        open_set=change.add(OPEN_SET_FILE, question.open_set.state.save),
     )
 
 

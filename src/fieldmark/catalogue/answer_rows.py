@@ -15,6 +15,9 @@ __all__ = ["FIELDS", "AnswerRows", "RowFormat"]
 FIELDS = ("path", "label", "probability", "unknown", "set", "rank", "ancestor", "error", "coverage", "group", "photos")
 """First columns of the table, with the names of the JSON fields. Sets and photos are joined by ``|``."""
 
+QUESTION_FIELDS = ("label", "probability", "unknown", "set")
+"""Columns for each further question; ``sex_label`` is one."""
+
 RowFormat: TypeAlias = Literal["csv", "json"]
 
 
@@ -26,13 +29,23 @@ class AnswerRows:
         top_k: Candidates for which the table has columns.
         carried: Titles of input columns that the table repeats; one that collides gets the prefix ``input_``.
         notes: Further columns, such as ``moved_to``.
+        questions: Names of the further questions.
     """
 
-    def __init__(self, form: RowFormat, top_k: int = 5, carried: Sequence[str] = (), notes: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        form: RowFormat,
+        top_k: int = 5,
+        carried: Sequence[str] = (),
+        notes: Sequence[str] = (),
+        questions: Sequence[str] = (),
+    ) -> None:
         self.form: RowFormat = form
-        self._top_k, self._carried, self.notes = top_k, tuple(carried), tuple(notes)
+        self._top_k, self._carried, self.notes, self._questions = top_k, tuple(carried), tuple(notes), tuple(questions)
         ranks = range(1, top_k + 1)
-        own = [*FIELDS, *(name for rank in ranks for name in (f"candidate_{rank}", f"probability_{rank}")), *notes]
+        own = [*FIELDS, *(name for rank in ranks for name in (f"candidate_{rank}", f"probability_{rank}"))]
+        own += [f"{question}_{name}" for question in questions for name in QUESTION_FIELDS]
+        own += notes
         self.columns = [*own, *(f"input_{title}" if title in own else title for title in self._carried)]
 
     @property
@@ -44,7 +57,9 @@ class AnswerRows:
         """Return the line of an answer, with its line break."""
         own = {name: notes.get(name, "") for name in self.notes}
         if self.form == "csv":
-            cells = [*own.values()]
+            parts = [answer.answers.get(question, Answer(None)) for question in self._questions]
+            cells = [cell for part in parts for cell in _question_cells(part)]
+            cells += own.values()
             cells += [(carried or {}).get(title, "") for title in self._carried]
             return _csv_line([*_fields(answer), *_candidates(answer, self._top_k), *cells])
         content: dict[str, Any] = answer.to_dict()
@@ -53,13 +68,19 @@ class AnswerRows:
         return json.dumps(content | own, ensure_ascii=False) + "\n"
 
 
-def _fields(answer: Answer) -> list[str]:
+def _question_cells(answer: Answer) -> list[str]:
     return [
-        answer.path or "",
         answer.label or "",
         "" if answer.confidence is None else f"{answer.confidence:.6f}",
         "" if answer.unknown is None else str(answer.unknown).lower(),
         "|".join(answer.set or ()),
+    ]
+
+
+def _fields(answer: Answer) -> list[str]:
+    return [
+        answer.path or "",
+        *_question_cells(answer),
         answer.rank or "",
         answer.ancestor or "",
         answer.error or "",

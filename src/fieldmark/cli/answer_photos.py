@@ -50,7 +50,8 @@ def answer_photos(
     if form is None:
         return print_answers((answer for _, answer, _ in answered), len(asked))
     titles = list(dict.fromkeys(title for one in asked for title in one.columns))
-    rows = AnswerRows(form, levels.top_k, titles, notes=("moved_to",) if sorter else ())
+    questions = [one.question for one in recognizer.further]
+    rows = AnswerRows(form, levels.top_k, titles, notes=("moved_to",) if sorter else (), questions=questions)
     failed = 0
     with _lines_to(out) as write:
         write(rows.header)

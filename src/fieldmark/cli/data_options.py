@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 __all__ = ["DecisionsOption", "DropLabelOption", "GroupColOption", "LabelColOption", "PathColOption", "read_named"]
 
 PathColOption = Annotated[str | None, typer.Option(help="The column of a CSV that names the photo.")]
-LabelColOption = Annotated[str | None, typer.Option(help="The column that names the class.")]
+LabelColOption = Annotated[
+    str | None, typer.Option(help="The column that names the class; species,sex asks two questions.")
+]
 GroupColOption = Annotated[str | None, typer.Option(help="The column whose equal values stay in one split.")]
 DropLabelOption = Annotated[list[str] | None, typer.Option(help="A class to leave out; may be repeated.")]
 DecisionsOption = Annotated[

@@ -37,6 +37,7 @@ def drift(
     Exits with 0 whether they differ or not, and with 1 if some photos cannot be read.
     """
     from fieldmark.api import load
+    from fieldmark.cli.first_question import say_first_question
     from fieldmark.cli.photo_paths import photo_paths
     from fieldmark.progress import say
     from fieldmark.report.drift.drift_page import write_drift
@@ -45,6 +46,7 @@ def drift(
     if out is not None:
         require_writable(out, "drift.html")
     recognizer = load(model, device=device)
+    say_first_question(recognizer, "drift")
     found = recognizer.drift(list(photo_paths(paths)), level=level, seed=seed)
     if json_output:
         typer.echo(json.dumps(found.to_dict(), ensure_ascii=False))

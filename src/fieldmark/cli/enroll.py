@@ -23,14 +23,17 @@ def enroll(
     json_output: Annotated[bool, typer.Option("--json", help="Print what changed as one JSON object.")] = False,
 ) -> None:
     """Add a class to a model from one to five photos, without training."""
+    from fieldmark.cli.first_question import say_first_question
     from fieldmark.cli.photo_paths import photo_paths
     from fieldmark.recognizer.enroll import enroll as run
+    from fieldmark.recognizer.predictor import Predictor
 
     outcome = run(model, label, list(photo_paths(paths)))
     if json_output:
         typer.echo(json.dumps(outcome.to_dict(), ensure_ascii=False))
     else:
         _print_outcome(outcome, model)
+        say_first_question(Predictor(model), "the new class")
 
 
 def unenroll(

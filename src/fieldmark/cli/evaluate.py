@@ -95,6 +95,9 @@ def evaluate(
     evaluation = recognizer.evaluate(photos, split=cast(Split, split), coverage=coverage, target_accuracy=accuracy)
     if not json_output:
         print_evaluation(evaluation)
+    for one in recognizer.further:
+        if one.question not in evaluation.questions:
+            say(f"question '{one.question}' is not measured: no {split} photo has a label for it that the model knows")
     for sentence in evaluation.missed_promises:
         say(sentence, style="red")
     if stress:
@@ -214,6 +217,10 @@ def print_evaluation(evaluation: Evaluation) -> None:
         pairs.add_row(escape(pair.first), escape(f"taken for {pair.second}"), counts)
     if metrics.confused_pairs:
         console.print(pairs)
+    for name, one in evaluation.questions.items():
+        without = f" ({one.unlabelled:,} {one.split} photos have no label for it)" if one.unlabelled else ""
+        say(f"question '{name}'{without}")
+        print_evaluation(one)
 
 
 def _write_rows(evaluation: Evaluation, recognizer: Recognizer, wanted: Path | None, beside: Path) -> None:

@@ -25,6 +25,9 @@ def explain(
     against: Annotated[
         str | None, typer.Option(metavar="CLASS", help="Compare the winner with this class; the runner-up if left out.")
     ] = None,
+    question: Annotated[
+        str | None, typer.Option(help="Explain the answer to this question; the first one if left out.")
+    ] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print explain.json to stdout too.")] = False,
 ) -> None:
     """Show where in a photo the evidence for the answer lies, and how it compares with another class."""
@@ -35,7 +38,7 @@ def explain(
 
     out = out or default_out(image, "-explained")
     check_explanation_folder(out)
-    found = Recognizer(model).explain(image, against)
+    found = Recognizer(model).explain(image, against, question=question)
     files = write_evidence(found, to_image(image), out)
     x1, y1, x2, y2 = (round(edge) for edge in found.box)
     say(f"{found.label} rather than {found.against}: the strongest evidence lies in x {x1}-{x2}, y {y1}-{y2}")

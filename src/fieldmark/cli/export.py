@@ -29,9 +29,12 @@ def export(
 ) -> None:
     """Write one ONNX file that answers like the model, and compare the two on val photos."""
     from fieldmark.api import Recognizer
+    from fieldmark.cli.first_question import say_first_question
 
     out = out or default_out(model, ".onnx")
-    _print(Recognizer(model).export(out, int8=int8, data=data), int8)
+    recognizer = Recognizer(model)
+    say_first_question(recognizer, "the exported file")
+    _print(recognizer.export(out, int8=int8, data=data), int8)
 
 
 def _print(report: ExportReport, int8: bool) -> None:

@@ -95,6 +95,9 @@ def fit(
         raise
     say(f"wrote {out} after {time.monotonic() - started:.0f} s{_accuracy(recognizer.manifest)}")
     say(f"prediction sets: {_sets(recognizer.manifest.guarantees)}")
+    for one in recognizer.further:
+        say(f"question '{one.question}'{_accuracy(one.manifest)}")
+        say(f"  prediction sets: {_sets(one.manifest.guarantees)}")
     for line in recognizer.manifest.advice:
         say(f"advice: {line}")
     if recognizer.manifest.data.photos.get("test"):

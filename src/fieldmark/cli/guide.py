@@ -36,11 +36,14 @@ def guide(
     """Write a field guide: each class, the classes it is confused with, and what separates them."""
     from fieldmark.api import Recognizer
     from fieldmark.cli.data_options import read_named
+    from fieldmark.cli.first_question import say_first_question
     from fieldmark.progress import say
 
     out = out or default_out(model, "-guide.html")
     records = read_named(data, path_col, label_col, group_col, drop_label)
-    written = Recognizer(model).guide(out, records, pairs=pairs, photos=photos, test=test, lang=lang, notes=notes or ())
+    recognizer = Recognizer(model)
+    say_first_question(recognizer, "the guide")
+    written = recognizer.guide(out, records, pairs=pairs, photos=photos, test=test, lang=lang, notes=notes or ())
     size = out.stat().st_size / 1e6
     shown, every = len(written.separations), len(written.pairs)
     say(f"wrote {out}: {len(written.counts)} classes, {shown} of {every} look-alike pairs, {size:.1f} MB")

@@ -26,10 +26,13 @@ def plan(
 ) -> None:
     """Choose from the calibration photos which answers to accept, review or reject at the lowest expected cost."""
     from fieldmark.api import load
+    from fieldmark.cli.first_question import say_first_question
     from fieldmark.evaluation.review_plan import Costs
 
     costs = Costs(cost_wrong, cost_review, cost_wrong if cost_reject is None else cost_reject, candidates)
-    found = load(model).plan(costs)
+    recognizer = load(model)
+    say_first_question(recognizer, "the plan")
+    found = recognizer.plan(costs)
     if json_output:
         typer.echo(json.dumps(found.to_dict()))
     else:

@@ -48,6 +48,11 @@ def _print_card(answer: Answer) -> None:
     for line in (_rank_line(answer), _set_line(answer), _others_line(answer), _unknown_line(answer)):
         if line:
             console.print(f"  {line}", markup=False, soft_wrap=True)
+    for name, one in list(answer.answers.items())[1:]:
+        console.print(f"  {escape(name)}: [bold]{escape(_headline(one))}[/bold]  {_sure(one)}", soft_wrap=True)
+        for line in (_set_line(one), _unknown_line(one)):
+            if line:
+                console.print(f"    {line}", markup=False, soft_wrap=True)
 
 
 def _print_table(answers: list[Answer]) -> None:
@@ -57,7 +62,8 @@ def _print_table(answers: list[Answer]) -> None:
     from fieldmark.progress import console
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("photo", "answer", "confidence", "set", "other candidates"):
+    questions = list(answers[0].answers)[1:]
+    for name in ("photo", "answer", "confidence", "set", *map(escape, questions), "other candidates"):
         table.add_column(name, overflow="fold")
     for answer in answers:
         rest = ", ".join(
@@ -70,6 +76,7 @@ def _print_table(answers: list[Answer]) -> None:
             f"[bold]{escape(_headline(answer))}[/bold]{note}",
             f"{answer.candidates[0].probability:.0%}",
             size,
+            *(f"{escape(_headline(one))} {_sure(one)}" for one in map(answer.answers.__getitem__, questions)),
             escape(rest),
         )
     console.print(table)
@@ -78,6 +85,10 @@ def _print_table(answers: list[Answer]) -> None:
         console.print(
             f"on photos like these, the set contains the correct class at least {level:.0%} of the time", style="dim"
         )
+
+
+def _sure(answer: Answer) -> str:
+    return f"{answer.candidates[0].probability:.0%}"
 
 
 def _title(answer: Answer) -> str:

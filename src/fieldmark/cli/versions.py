@@ -56,7 +56,9 @@ def _print_table(found: list[Generation]) -> None:
         table.add_row(
             f"{mark}{generation.number}",
             generation.made.replace("T", " ")[:16],
-            escape(generation.change),
+            escape(
+                f"{generation.change}: {', '.join(generation.questions)}" if generation.questions else generation.change
+            ),
             str(generation.classes) + (f" + {len(generation.enrolled)}" if generation.enrolled else ""),
             "–" if top1 is None else f"{top1:.1%}",
         )

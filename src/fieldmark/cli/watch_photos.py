@@ -42,7 +42,8 @@ def watch_photos(
 
     recognizer.options(levels.top_k, levels.coverage, levels.target_accuracy)
     notes = ("content", "moved_to") if sorter else ("content",)
-    rows = AnswerRows(form or "json", levels.top_k, notes=notes)
+    questions = [one.question for one in recognizer.further]
+    rows = AnswerRows(form or "json", levels.top_k, notes=notes, questions=questions)
     count = failed = 0
     with _appending(out, rows) as (earlier, write), contextlib.suppress(KeyboardInterrupt):
         watch = FolderWatch(folder, earlier)

@@ -86,6 +86,9 @@ def compare(
     shared = _shared(options)
     entries = plan_entries(specs, shared, overrides)
     records = data if isinstance(data, RecordList) else read(data)
+    if records.further:
+        logger.info(f"the comparison is about '{records.label_name}', the first question")
+        records = records.first_question()
     if classes is not None:
         records = choose_classes(records, classes)
     first = entries[0].settings(0)

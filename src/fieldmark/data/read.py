@@ -52,9 +52,10 @@ def read(
         require_files: Whether at least one of the listed photos must be on disk. Single missing photos stay in the
             list in any case: the check of the data reports them.
         path_col: The column of a CSV that names the photo, where it has no usual name.
-        label_col: The column that names the class.
+        label_col: The column that names the class. Several, separated by commas, ask several questions about each
+            photo: ``species,sex``.
         group_col: The column whose equal values stay in one split, such as a patient.
-        drop_labels: Classes to leave out, such as "Not sure".
+        drop_labels: Classes to leave out, such as "Not sure"; of the first column, where there are several.
         boxes: Of a photo with several boxes, ``largest`` keeps one record, that of the largest box, because a fit
             reads whole photos. ``each`` keeps a record for each box, for `crop_boxes`.
         decisions: A CSV that ``fieldmark review`` wrote; its new labels and dropped photos are applied.

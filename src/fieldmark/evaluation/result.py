@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -49,6 +49,8 @@ class Evaluation:
         histories: For each member of the model that was trained in epochs, its figures by name; see `MemberSpec`.
         stress: Accuracy on distorted photos, if it was measured.
         open_set: Detection of unknown classes, if it was measured.
+        questions: Further question -> its measures, on the photos with a label that it knows.
+        unlabelled: Number of photos of the split that are not measured, because they have no such label.
     """
 
     metrics: Metrics
@@ -60,6 +62,8 @@ class Evaluation:
     histories: tuple[dict[str, list[float]], ...] = ()
     stress: Stress | None = None
     open_set: OpenSet | None = None
+    questions: Mapping[str, Evaluation] = field(default_factory=dict)
+    unlabelled: int = 0
 
     @property
     def positions(self) -> Ints:
@@ -149,7 +153,12 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """Return the object that ``evaluate --json`` prints."""
         extra = {"stress": self.stress, "open_set": self.open_set}
-        return self.metrics.to_dict() | {name: found.to_dict() for name, found in extra.items() if found is not None}
+        content = self.metrics.to_dict() | {name: found.to_dict() for name, found in extra.items() if found is not None}
+        if self.questions:
+            content["questions"] = {
+                name: one.metrics.to_dict() | {"num_unlabelled": one.unlabelled} for name, one in self.questions.items()
+            }
+        return content
 
 
 def readable_predictions(records: RecordList, scores: Scores) -> Predictions:

@@ -15,6 +15,7 @@ from fieldmark.errors import ModelError, PhotoError, SettingError, unknown_name
 from fieldmark.explain.enrolled_evidence import LinearForm, likeness_form
 from fieldmark.explain.evidence import PhotoEvidence
 from fieldmark.openset.enrolled_classes import gate_for
+from fieldmark.recognizer.graphs import QuestionGraphs
 from fieldmark.recognizer.inputs import PhotoInput, path_of, to_image
 from fieldmark.recognizer.predictor import Predictor
 
@@ -33,7 +34,9 @@ def explainer_of(recognizer: Predictor) -> Explainer:
     from fieldmark.explain.explainer import Explainer  # torch: only explanations need it
 
     if recognizer.graphs not in _EXPLAINERS:
-        _EXPLAINERS[recognizer.graphs] = Explainer(recognizer.folder, recognizer.manifest)
+        graphs, first = recognizer.graphs, recognizer.first
+        heads = graphs.heads if isinstance(graphs, QuestionGraphs) else None
+        _EXPLAINERS[graphs] = Explainer(recognizer.folder, first.manifest, recognizer.manifest, heads)
     return _EXPLAINERS[recognizer.graphs]
 
 

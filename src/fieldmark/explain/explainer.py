@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from fieldmark.arrays import Float64s
+from fieldmark.artifact.linear_heads import LinearHeads
 from fieldmark.artifact.load_method import load_method
 from fieldmark.artifact.manifest import Manifest
 from fieldmark.backbones.onnx_export import Normalize
@@ -39,7 +40,7 @@ class _Member:
     preprocess: Preprocess
     views: int
     share: float
-    """Weight of the logits of one view: of the member among all, by its temperature and its number of views."""
+    """Weight of its logits among those of all members, by its temperature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +71,18 @@ class Explainer:
 
     Args:
         folder: The model folder.
-        manifest: Its description.
+        model: Its description.
+        manifest: Description of the question that is explained; see `Manifest.asking`. None for the first one.
+        heads: The heads of a further question.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest) -> None:
+    def __init__(
+        self, folder: Path, model: Manifest, manifest: Manifest | None = None, heads: LinearHeads | None = None
+    ) -> None:
         self._folder = folder
-        self._manifest = manifest
+        self._model = model
+        self._manifest = manifest or model
+        self._heads = heads
         self._silent = False  # whether the first member is known to have neither regions nor attention
 
     @cached_property
@@ -83,12 +90,12 @@ class Explainer:
         total = sum(facts.weight for facts in self._manifest.members)
         return [
             _Member(
-                load_method(self._folder, self._manifest, facts).requires_grad_(False),
+                load_method(self._folder, self._model, own).requires_grad_(False),
                 facts.preprocess,
                 facts.views,
-                facts.weight / total / facts.temperature / facts.views,
+                facts.weight / total / facts.temperature,
             )
-            for facts in self._manifest.members
+            for own, facts in zip(self._model.members, self._manifest.members, strict=True)
         ]
 
     def __call__(
@@ -103,13 +110,33 @@ class Explainer:
             label: Index of the winner.
             against: Index of the other class.
         """
+        names = (self._manifest.classes[label], self._manifest.classes[against])
+        if self._heads is not None:
+            return self._by_heads(self._heads, (image, size, path), names, [label, against])
         looks = [
-            (logit_evidence(member.method, look.images, (label, against)), look, member.share)
+            (logit_evidence(member.method, look.images, (label, against)), look, member.share / member.views)
             for member in self._members
             for look in self._looks(member, image, size, member.views)
         ]
-        names = (self._manifest.classes[label], self._manifest.classes[against])
         return self._evidence(looks, (image, size, path), names)
+
+    def _by_heads(
+        self,
+        heads: LinearHeads,
+        photo: tuple[Image.Image, tuple[int, int], str | None],
+        names: tuple[str, str],
+        classes: list[int],
+    ) -> PhotoEvidence:
+        """Return the evidence for a further question: its logits are linear in the embedding of the whole views."""
+        image, size, _ = photo
+        found, constant = [], np.zeros(2)
+        for member, weight, bias in zip(self._members, heads.weights, heads.biases, strict=True):
+            looks = list(self._looks(member, image, size, whole_views(member.views)))
+            rows = torch.from_numpy(weight[classes]).to(looks[0].images)
+            share = member.share / len(looks)
+            found += [(embedding_evidence(member.method, look.images, rows), look, share) for look in looks]
+            constant += member.share * bias[classes]
+        return self._evidence(found, photo, names, constant)
 
     def by_likeness(
         self,

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 __all__ = ["Answer", "Candidate"]
+
+OPTIONAL = ("error", "coverage", "group", "photos", "answers")
+"""Fields of the JSON object that are left out where they are empty."""
+
+_OF_THE_PHOTO = ("path", "error", "group", "photos", "answers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,8 @@ class Answer:
         coverage: Guaranteed share of such sets that contain the correct class.
         group: Name of the specimen, for answers about several photos.
         photos: Paths of the photos, for answers about several photos.
+        answers: Name of each question -> its answer, the first question's included; empty where the model answers
+            one question. The other fields are those of the first question.
     """
 
     path: str | None
@@ -44,6 +52,7 @@ class Answer:
     coverage: float | None = None
     group: str | None = None
     photos: tuple[str, ...] = ()
+    answers: Mapping[str, Answer] = field(default_factory=dict, hash=False)
 
     @property
     def label(self) -> str | None:
@@ -61,7 +70,11 @@ class Answer:
         return answer_card(self.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the object that ``predict --json`` prints; `error`, `coverage`, `group`, `photos` if not empty."""
-        optional = ("error", "coverage", "group", "photos")
-        answer = asdict(self)
-        return {name: value for name, value in answer.items() if name not in optional or value not in (None, ())}
+        """Return the object that ``predict --json`` prints; fields of `OPTIONAL` if they are not empty."""
+        content = asdict(self) | {"answers": {name: _part(one) for name, one in self.answers.items()}}
+        return {name: value for name, value in content.items() if name not in OPTIONAL or value not in (None, (), {})}
+
+
+def _part(answer: Answer) -> dict[str, Any]:
+    """Return the answer to one question without what is the same for all questions."""
+    return {name: value for name, value in answer.to_dict().items() if name not in _OF_THE_PHOTO}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +39,12 @@ class Scores:
                 unknown = np.zeros(count, dtype=np.bool_)
                 unknown[found.positions] = found.outputs.unknown
         return cls(probabilities, found.errors, unknown)
+
+    def of_positions(self, positions: Sequence[int]) -> Scores:
+        """Return the scores of some of the photos."""
+        rows = list(positions)
+        errors = {row: self.errors[position] for row, position in enumerate(rows) if position in self.errors}
+        return Scores(self.probabilities[rows], errors, None if self.unknown is None else self.unknown[rows])
 
     def is_unknown(self, position: int) -> bool | None:
         """Return whether one photo shows none of the classes; None if the model has no threshold."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self, TypeVar, cast
 
 import numpy as np
 from PIL import Image
@@ -18,18 +17,19 @@ from fieldmark.artifact.data_place import find_data
 from fieldmark.artifact.exported import is_exported, open_exported
 from fieldmark.artifact.gallery import Gallery
 from fieldmark.artifact.load import SplitRow, load_manifest, load_split, reading
-from fieldmark.artifact.load_fitted import load_gallery, load_guarantees, load_open_set
+from fieldmark.artifact.load_fitted import load_gallery, load_guarantees, load_heads, load_open_set
+from fieldmark.artifact.question_facts import QuestionFacts
 from fieldmark.artifact.val_logits import ValLogits
 from fieldmark.backbones.runners.device import Device
 from fieldmark.calibration.member_fusion import fuse
-from fieldmark.errors import ModelError, SettingError
+from fieldmark.errors import ModelError, SettingError, unknown_name
 from fieldmark.openset.open_set_classifier import OpenSetOutputs
 from fieldmark.recognizer.answer import Answer
-from fieldmark.recognizer.build_answer import answer_photo
-from fieldmark.recognizer.graphs import FusedGraph, Graphs, MemberGraphs
+from fieldmark.recognizer.graphs import FusedGraph, GraphOutputs, Graphs, MemberGraphs, QuestionGraphs
 from fieldmark.recognizer.inputs import PhotoInput, path_of
 from fieldmark.recognizer.predictions import Embeddings, Scores
-from fieldmark.recognizer.run_photos import run_all, run_in_batches
+from fieldmark.recognizer.run_photos import PhotoOutputs, run_all, run_in_batches
+from fieldmark.recognizer.side_by_side import answer_for, judge, judgement
 from fieldmark.uncertainty.guarantees import AnswerOptions
 from fieldmark.uncertainty.prior import Prior, estimate_shares
 
@@ -52,13 +52,18 @@ class Predictor:
         graphs: Runs the ONNX graphs.
         open_set: Adds enrolled classes and detects unknowns.
         guarantees: Prediction sets and back-off.
+        first: The model for its first question; another object only in `further`.
+        further: The model for each further question; see `asking`.
 
     Raises:
         ModelError: There is no model, it is damaged, or it comes from a newer version of Fieldmark.
     """
 
+    first: Predictor
+    further: tuple[Predictor, ...]
+
     def __init__(self, model: str | Path, *, device: Device = "auto") -> None:
-        self.path, self._device = Path(model), device
+        self.path, self._device, self.first = Path(model), device, self
         self._prior: Prior | None = None
         self._exported = open_exported(self.path) if is_exported(self.path) else None
         if self._exported is None:
@@ -74,9 +79,10 @@ class Predictor:
                     raise
                 self.manifest = newest  # a change removed this generation's files while they were read
 
-    def __reduce__(self) -> tuple[Callable[..., Self], tuple[Path, Prior | None]]:
-        """Pickle the path, the device and the prior; unpickling opens the model again."""
-        return partial(_reopened, type(self), self._device), (self.path.absolute(), self._prior)
+    def __reduce__(self) -> tuple[Callable[..., Self], tuple[Path, str | None, Prior | None]]:
+        """Pickle the path, the device, the question and the prior; unpickling opens the model again."""
+        question = None if self.first is self else self.question
+        return partial(_reopened, type(self), self._device), (self.path.absolute(), question, self._prior)
 
     def _open(self) -> None:
         """Open the files of the manifest."""
@@ -87,6 +93,48 @@ class Predictor:
             self.graphs: Graphs = MemberGraphs(self.folder, self.manifest, self._device, width=width)
         else:
             self.graphs = FusedGraph(self._exported.open_graph(width), self._exported.squares)
+        self.further = tuple(self._opened(facts) for facts in self.manifest.questions)
+
+    def _opened(self, facts: QuestionFacts) -> Self:
+        """Return the model for a further question, with the files of that question and the graphs of this one."""
+        other = self._copy()
+        other.first, other.further = self, ()
+        other.manifest = self.manifest.asking(facts.name)
+        other.open_set = load_open_set(self.folder, other.manifest)
+        other.guarantees = other._own_guarantees = load_guarantees(self.folder, other.manifest)
+        heads = load_heads(self.folder, self.manifest, facts)
+        other.graphs = QuestionGraphs(self.graphs, heads, other.manifest)
+        return other
+
+    def _copy(self) -> Self:
+        """Return an object with the same open files. `copy.copy` would do what unpickling does, and open them again."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
+
+    @property
+    def question(self) -> str:
+        """Name of the question that `classes` answer."""
+        return self.manifest.label_name
+
+    @property
+    def asked(self) -> tuple[Predictor, ...]:
+        """This model for each of its questions, the first one first."""
+        return (self, *self.further)
+
+    def asking(self, question: str | None) -> Self:
+        """Return the model for one of its questions: its classes, answers and measures are those of that question.
+
+        Args:
+            question: Its name; None for the first one.
+
+        Raises:
+            SettingError: The model does not answer such a question.
+        """
+        found = self if question is None else next((one for one in self.asked if one.question == question), None)
+        if found is None:
+            raise unknown_name("question", str(question), [one.question for one in self.asked])
+        return cast(Self, found)
 
     @property
     def is_exported(self) -> bool:
@@ -186,7 +234,8 @@ class Predictor:
                 f"the prior has {len(prior.weights)} weights, but the model has {len(self.classes)} classes"
             )
         whole = prior if self._prior is None else Prior(self._prior.weights * prior.weights)
-        other = copy.copy(self)
+        other = self._copy()
+        other.first = other if self.first is self else self.first
         other._prior, other.guarantees = whole, self._own_guarantees.under(whole)
         return other
 
@@ -229,15 +278,34 @@ class Predictor:
         found = run_all(photos, self.classify, *self.sizes, description)
         return Scores.of(found, len(photos), len(self.classes))
 
+    def question_scores(self, photos: Sequence[PhotoInput], description: str = "recognizing") -> dict[str, Scores]:
+        """Return the scores for each question by its name. Each photo passes through the graphs once."""
+        found = run_all(photos, self.classify_questions, *self.sizes, description)
+        return {
+            one.question: Scores.of(
+                PhotoOutputs(found.positions, None if found.outputs is None else found.outputs[number], found.errors),
+                len(photos),
+                len(one.classes),
+            )
+            for number, one in enumerate(self.asked)
+        }
+
     def embeddings(self, photos: Sequence[PhotoInput], description: str = "embedding") -> Embeddings:
         """Return embeddings of many photos by the first member: the mean over its views, at unit length."""
         return Embeddings.of(run_all(photos, self.graphs.embed, *self.sizes, description), len(photos))
 
     def classify(self, images: Sequence[Image.Image]) -> OpenSetOutputs:
         """Return probabilities of all classes, and which of the images, upright and RGB, are unknown."""
-        outputs = self.graphs.run(images)
+        return self.decide(self.graphs.run(images))
+
+    def decide(self, outputs: GraphOutputs) -> OpenSetOutputs:
+        """Return the results from the outputs of the graphs, under the prior where there is one."""
         found = self.open_set(outputs.probabilities, outputs.logits, outputs.embeddings)
         return found if self._prior is None else replace(found, probabilities=self._prior(found.probabilities))
+
+    def classify_questions(self, images: Sequence[Image.Image]) -> tuple[OpenSetOutputs, ...]:
+        """Return what `classify` returns for each question, after one pass through the graphs."""
+        return judge(self.asked, self.first.graphs.run(images))
 
     @property
     def sizes(self) -> tuple[int, int]:
@@ -251,20 +319,18 @@ class Predictor:
         return wanted
 
     def _answers(self, photos: Sequence[PhotoInput], wanted: AnswerOptions) -> Iterator[Answer]:
-        for batch in run_in_batches(photos, self.classify, *self.sizes):
+        for batch in run_in_batches(photos, self.classify_questions, *self.sizes):
             rows = {position: row for row, position in enumerate(batch.positions)}
             for position in sorted([*rows, *batch.errors]):
                 path = path_of(photos[position])
                 if position in batch.errors or batch.outputs is None:
                     yield Answer(path, error=batch.errors[position])
                     continue
-                row, unknown = rows[position], batch.outputs.unknown
-                is_unknown = None if unknown is None else bool(unknown[row])
-                probabilities: Floats = batch.outputs.probabilities[row]
-                yield answer_photo(self.guarantees, self.classes, path, probabilities, is_unknown, wanted)
+                yield answer_for(self.asked, path, [judgement(one, rows[position]) for one in batch.outputs], wanted)
 
 
-def _reopened(kind: type[_P], device: Device, model: Path, prior: Prior | None) -> _P:
+def _reopened(kind: type[_P], device: Device, model: Path, question: str | None, prior: Prior | None) -> _P:
     """Open a model that was pickled."""
     opened = kind(model, device=device)
-    return opened if prior is None else opened.under(prior)
+    asked = opened if question is None else opened.asking(question)
+    return asked if prior is None else asked.under(prior)

@@ -16,7 +16,7 @@ from fieldmark.recognizer.inputs import PhotoInput, to_image
 __all__ = ["PhotoOutputs", "concatenate", "run_all", "run_in_batches"]
 
 Outputs = TypeVar("Outputs")
-"""An array whose first axis runs over photos, or a dataclass of such arrays."""
+"""An array whose first axis runs over photos, a dataclass of such arrays, or a tuple of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,10 @@ class PhotoOutputs(Generic[Outputs]):
 
 
 def concatenate(parts: Sequence[Any]) -> Any:
-    """Concatenate arrays along their first axis, or dataclasses of arrays field by field; None stays None."""
+    """Concatenate arrays along their first axis, dataclasses field by field, tuples item by item; None stays None."""
     first = parts[0]
+    if isinstance(first, tuple):
+        return tuple(concatenate(items) for items in zip(*parts, strict=True))
     if is_dataclass(first) and not isinstance(first, type):
         return type(first)(*(concatenate([getattr(part, field.name) for part in parts]) for field in fields(first)))
     return None if first is None else np.concatenate(parts)

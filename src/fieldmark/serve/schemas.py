@@ -15,6 +15,7 @@ __all__ = [
     "ModelBody",
     "NeighbourBody",
     "PredictBody",
+    "QuestionAnswerBody",
     "SearchBody",
     "UnenrolBody",
 ]
@@ -31,8 +32,19 @@ class CandidateBody(BaseModel):
     probability: float
 
 
+class QuestionAnswerBody(BaseModel):
+    """The answer to one of several questions about a photo."""
+
+    candidates: list[CandidateBody]
+    set: list[str] | None
+    rank: str | None
+    ancestor: str | None
+    unknown: bool | None
+    coverage: float | None = None
+
+
 class AnswerBody(BaseModel):
-    """One line of ``fieldmark predict --json``; `error`, `coverage` and `photos` only if they are not empty."""
+    """One line of ``fieldmark predict --json``; `error`, `coverage`, `photos`, `answers` only if they are not empty."""
 
     path: str | None
     candidates: list[CandidateBody]
@@ -43,6 +55,7 @@ class AnswerBody(BaseModel):
     error: str | None = None
     coverage: float | None = None
     photos: list[str] | None = None
+    answers: dict[str, QuestionAnswerBody] | None = None
 
 
 class PredictBody(BaseModel):
@@ -93,10 +106,11 @@ class UnenrolBody(BaseModel):
 
 
 class ModelBody(BaseModel):
-    """The model and the limits of this server."""
+    """The model and the limits of this server; `classes` are the answers to the first of `questions`."""
 
     version: str
     classes: list[str]
+    questions: list[str]
     enrolled: list[str]
     ranks: list[str]
     coverage: float | None

@@ -25,6 +25,7 @@ from fieldmark.explain.explain_photo import explain_photo, explainer_of
 from fieldmark.recognizer.inputs import to_image
 from fieldmark.recognizer.known_photo import known_photo
 from fieldmark.recognizer.predictor import Predictor
+from fieldmark.recognizer.side_by_side import Judgement, judge, judgement
 from fieldmark.serve.followed_model import FollowedModel
 from fieldmark.serve.micro_batches import MicroBatcher
 from fieldmark.serve.request_counts import RequestCounts
@@ -45,12 +46,19 @@ class PhotoReading:
         probabilities: (K + m,).
         unknown: Whether the photo shows none of the classes; None if the model has no threshold.
         embedding: (D,).
+        further: For each further question what `probabilities` and `unknown` are for the first.
     """
 
     recognizer: Predictor
     probabilities: NDArray[np.floating]
     unknown: bool | None
     embedding: NDArray[np.floating]
+    further: tuple[Judgement, ...] = ()
+
+    @property
+    def judgements(self) -> tuple[Judgement, ...]:
+        """What is known for each question, the first one first."""
+        return (self.probabilities, self.unknown), *self.further
 
 
 class Service:
@@ -174,13 +182,9 @@ class Service:
 
 def _judged(recognizer: Predictor, images: Sequence[Image.Image]) -> list[PhotoReading]:
     graph = recognizer.graphs.run(images)
-    found = recognizer.open_set(graph.probabilities, graph.logits, graph.embeddings)
+    found = judge(recognizer.asked, graph)
     return [
-        PhotoReading(
-            recognizer,
-            found.probabilities[index],
-            None if found.unknown is None else bool(found.unknown[index]),
-            graph.embeddings[index],
-        )
+        PhotoReading(recognizer, *first, graph.embeddings[index], tuple(further))
         for index in range(len(images))
+        for first, *further in [[judgement(one, index) for one in found]]
     ]

@@ -40,6 +40,9 @@ class TrainedMember:
         calibrated: Whether `spec.temperature` was fitted already; otherwise val decides it.
         embed: Rows of `PhotoTable.for_training` to embeddings (n, D), averaged over the views of the whole photo, if a
             cache holds them; None where the graph must read the photos.
+        embed_view: Rows and a view (0 the photo, 1 its mirror image) to embeddings (n, D) of frozen features; None
+            where the network learned from labels.
+        cached_views: Number of views that `embed_view` knows.
     """
 
     spec: MemberSpec
@@ -49,6 +52,8 @@ class TrainedMember:
     out_of_fold: OutOfFold | None = None
     calibrated: bool = False
     embed: Callable[[Ints], Float32s] | None = None
+    embed_view: Callable[[Ints, int], Float32s] | None = None
+    cached_views: int = 1
 
     def weighing(self, weight: float) -> TrainedMember:
         """The same member with another weight; the graph is shared."""

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
 from fieldmark.data.readers._tables import Row, Table, column_key
 from fieldmark.errors import DataError
 
-__all__ = ["Columns", "choose_columns", "label_columns", "looks_like_group", "one_hot_columns", "path_column"]
+__all__ = [
+    "Columns",
+    "choose_columns",
+    "further_columns",
+    "label_columns",
+    "label_titles",
+    "looks_like_group",
+    "one_hot_columns",
+    "path_column",
+]
 
 PATH_NAMES = (
     *("path", "filepath", "file_path", "image_path", "img_path", "photo_path"),
@@ -36,7 +45,7 @@ _NUMBERS = frozenset(("0", "1", "0.0", "1.0"))
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Columns that a user names; None: find it by its name."""
+    """Columns that a user names; None: find it by its name. `label` may name several, with commas."""
 
     path: str | None = None
     label: str | None = None
@@ -60,7 +69,8 @@ def choose_columns(table: Table, wanted: Columns) -> tuple[str, str | None, str 
         DataError: The table lacks a column.
     """
     chosen = {}
-    for option, title in (("path", wanted.path), ("label", wanted.label), ("group", wanted.group)):
+    first = next(iter(label_titles(wanted.label, table.titles)), None)
+    for option, title in (("path", wanted.path), ("label", first), ("group", wanted.group)):
         if title is not None and column_key(title) not in table.titles:
             raise DataError(
                 f"expected a column '{title}' in {table.path}, found {_listed(table)}: correct --{option}-col"
@@ -78,6 +88,30 @@ def choose_columns(table: Table, wanted: Columns) -> tuple[str, str | None, str 
             + (", or name the columns with --path-col and --label-col" if table.titles else "")
         )
     return path, label, group
+
+
+def label_titles(wanted: str | None, columns: Container[str]) -> list[str]:
+    """The titles in ``--label-col``. A column whose title holds commas is named alone."""
+    if wanted is None:
+        return []
+    if column_key(wanted) in columns:
+        return [wanted]
+    return [title for part in wanted.split(",") if (title := part.strip())] or [wanted]
+
+
+def further_columns(table: Table, wanted: Columns) -> tuple[str, ...]:
+    """The columns of the questions after the first.
+
+    Raises:
+        DataError: The table lacks a column, or one is named twice.
+    """
+    keys = [column_key(title) for title in label_titles(wanted.label, table.titles)]
+    for key in keys[1:]:
+        if key not in table.titles:
+            raise DataError(f"expected a column '{key}' in {table.path}, found {_listed(table)}: correct --label-col")
+        if keys.count(key) > 1:
+            raise DataError(f"--label-col names the column '{key}' of {table.path} twice: name each column once")
+    return tuple(keys[1:])
 
 
 def one_hot_columns(table: Table, path: str) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fieldmark.data.label_names import fold_name
@@ -13,7 +13,9 @@ from fieldmark.data.readers._boxes import from_xywh
 from fieldmark.data.readers._columns import (
     Columns,
     choose_columns,
+    further_columns,
     label_columns,
+    label_titles,
     looks_like_group,
     one_hot_columns,
     path_column,
@@ -23,7 +25,7 @@ from fieldmark.data.readers._splits import split_named
 from fieldmark.data.readers._tables import Row, Table, is_table, read_header, read_table
 from fieldmark.data.readers._tree import first_conflict
 from fieldmark.errors import DataError
-from fieldmark.structures import Box, Note, Record, RecordList, Split
+from fieldmark.structures import Box, Note, Question, Record, RecordList, Split
 
 __all__ = ["TAXONOMY_COLUMNS", "read", "recognises", "tables_in"]
 
@@ -58,7 +60,7 @@ def read(root: Path, columns: Columns | None = None) -> RecordList:
     Returns:
         Records in the order of the rows; classes sorted by name. Ranks are the columns out of
         `TAXONOMY_COLUMNS`, coarsest (the one with the fewest names) first, without those that repeat the label.
-        Rows without label are left out, and a line on stderr says so.
+        Rows without label are left out, and a line on stderr says so. Cells of further questions may be empty.
 
     Raises:
         DataError: A needed column is missing, a cell does not fit, or a name stands under two parents.
@@ -67,8 +69,9 @@ def read(root: Path, columns: Columns | None = None) -> RecordList:
     parts = [_Part(read_table(path), split, columns) for path, split in _choose(root, columns)]
     classes = sorted({label for part in parts for label in part.labels})
     ranks = _ranks(parts)
+    further = _questions(parts)
     numbers = {name: label for label, name in enumerate(classes)}
-    each = [list(part.records(numbers, ranks)) for part in parts]
+    each = [list(part.records(numbers, ranks, further)) for part in parts]
     notes = [note for part in parts[:1] for note in part.notes()]
     photos = [record for own in each for record in own]
     sources = {
@@ -80,7 +83,17 @@ def read(root: Path, columns: Columns | None = None) -> RecordList:
         }
         for column in parts[0].unused_groups
     }
-    return RecordList(photos, classes, name="csv", root=root, ranks=ranks, notes=notes, sources=sources)
+    return RecordList(
+        photos,
+        classes,
+        name="csv",
+        root=root,
+        ranks=ranks,
+        notes=notes,
+        sources=sources,
+        label_name=parts[0].label_name,
+        further=further,
+    )
 
 
 class _Part:
@@ -89,6 +102,7 @@ class _Part:
     def __init__(self, table: Table, split: Split | None, columns: Columns) -> None:
         self.table, self.split = table, split
         self.path_column, self.label_column, self.group_column = choose_columns(table, columns)
+        self.further_columns = further_columns(table, columns)
         one_hot = one_hot_columns(table, self.path_column) if self.label_column is None else []
         labels = [_label(row, self.label_column, one_hot, table) for row in table.rows]
         self.rows = [row for row, label in zip(table.rows, labels, strict=True) if label]
@@ -98,12 +112,18 @@ class _Part:
                 f"expected rows with a path and a label in {table.path}, found {len(labels)} rows without: add labels"
             )
         if len(self.rows) < len(labels):
+            missing = "no label" if not self.further_columns else f"no {self.label_name}, the first column of labels"
             logger.warning(
-                "left out %s rows of %s: they have no label", f"{len(labels) - len(self.rows):,}", table.path
+                "left out %s rows of %s: they have %s", f"{len(labels) - len(self.rows):,}", table.path, missing
             )
 
-    def records(self, numbers: dict[str, int], ranks: list[str]) -> Iterator[Record]:
+    @property
+    def label_name(self) -> str:
+        return "label" if self.label_column is None else self.table.titles[self.label_column]
+
+    def records(self, numbers: dict[str, int], ranks: list[str], further: Sequence[Question]) -> Iterator[Record]:
         path = self.table.path
+        answers = [{name: label for label, name in enumerate(question.classes)} for question in further]
         files = find_photos(path, [_filled(row, self.path_column, path, "path") for row in self.rows])
         for row, label, file in zip(self.rows, self.labels, files, strict=True):
             yield Record(
@@ -113,13 +133,17 @@ class _Part:
                 box=_box(row, path),
                 taxonomy=tuple(fold_name(row.cells[rank]) for rank in ranks),
                 group=(row.cells.get(self.group_column) or None) if self.group_column else None,
+                further=tuple(
+                    known.get(fold_name(row.cells.get(column, "")))
+                    for known, column in zip(answers, self.further_columns, strict=True)
+                ),
             )
 
     @property
     def unused_groups(self) -> list[str]:
         """The columns that look like groups, where none is used as one."""
         unused = [] if self.group_column else [name for name in self.table.titles if looks_like_group(self.table, name)]
-        return [name for name in unused if name not in (self.path_column, self.label_column)]
+        return [name for name in unused if name not in (self.path_column, self.label_column, *self.further_columns)]
 
     def notes(self) -> Iterator[Note]:
         """The columns that were chosen under other names than ours, and those that look like groups."""
@@ -168,7 +192,8 @@ def _fits(file: Path, columns: Columns) -> bool:
     """Whether a table names photos and classes. Under other names than ours, a photo must be there, too."""
     header = read_header(file)
     if columns != Columns():
-        wanted = [name for name in (columns.path, columns.label, columns.group) if name is not None]
+        labels = label_titles(columns.label, header)
+        wanted = [name for name in (columns.path, *labels, columns.group) if name is not None]
         return all(name.strip().lower() in header for name in wanted)
     if set(_NEEDED) <= set(header):
         return True
@@ -205,13 +230,31 @@ def _label(row: Row, column: str | None, one_hot: list[str], table: Table) -> st
     return next((fold_name(table.titles[name]) for name in one_hot if float(row.cells[name])), "")
 
 
+def _questions(parts: list[_Part]) -> list[Question]:
+    """The questions after the first, with their answers sorted by name."""
+    found = []
+    for number, column in enumerate(parts[0].further_columns):
+        cells = (row.cells.get(part.further_columns[number], "") for part in parts for row in part.rows)
+        classes = sorted({name for cell in cells if (name := fold_name(cell))})
+        if len(classes) < 2:
+            held = f"only '{classes[0]}'" if classes else "none"
+            raise DataError(
+                f"expected at least two answers in the column '{column}' of {parts[0].table.path}, found {held}: "
+                "leave it out of --label-col"
+            )
+        found.append(Question(parts[0].table.titles[column], tuple(classes)))
+    return found
+
+
 def _ranks(parts: list[_Part]) -> list[str]:
-    """The columns with ancestors, coarsest first."""
+    """The columns with ancestors, coarsest first; a column of a further question is a rank, too, if it can be one."""
     rows = [(row, label, part.table.path) for part in parts for row, label in zip(part.rows, part.labels, strict=True)]
     used = {name for part in parts for name in (part.path_column, part.label_column, part.group_column)}
     columns = [name for name in TAXONOMY_COLUMNS if all(name in part.table.titles for part in parts)]
     columns = [name for name in columns if name not in used]
     columns = [name for name in columns if any(fold_name(row.cells.get(name, "")) != label for row, label, _ in rows)]
+    asked = {name for part in parts for name in part.further_columns}
+    columns = [name for name in columns if name not in asked or _is_rank(name, rows)]
     names = {name: {_filled(row, name, path) for row, _, path in rows} for name in columns}
     ranks = sorted(columns, key=lambda name: len(names[name]))
     conflict = first_conflict((*(fold_name(row.cells[name]) for name in ranks), label) for row, label, _ in rows)
@@ -223,6 +266,13 @@ def _ranks(parts: list[_Part]) -> list[str]:
             "mend the rows, or rename the column if it is no taxonomy"
         )
     return ranks
+
+
+def _is_rank(column: str, rows: Sequence[tuple[Row, str, Path]]) -> bool:
+    """Whether each class has one name in a column that is always filled."""
+    above: dict[str, str] = {}
+    names = ((label, row.cells.get(column, "")) for row, label, _ in rows)
+    return all(name and above.setdefault(label, name) == name for label, name in names)
 
 
 def _filled(row: Row, column: str, path: Path, meaning: str | None = None) -> str:

@@ -51,6 +51,7 @@ def write_report(evaluation: Evaluation, recognizer: Predictor, out: Path) -> No
         subject=model_name(recognizer),
         folders=[recognizer.folder.parent, *([evaluation.records.root] if evaluation.records.root else [])],
         evaluation=evaluation,
+        question=recognizer.question,
         metrics=metrics,
         verdict=verdict(evaluation, _trained(recognizer)),
         headlines=headlines(predictions, metrics),

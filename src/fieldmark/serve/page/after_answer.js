@@ -5,11 +5,18 @@
 // shows has changed, and `card.askAgain()` when the model has.
 
 import { enrolled, enrollForm } from "./enroll_form.js";
+import { furtherAnswers } from "./further_answers.js";
 
 export function afterAnswer(card) {
   const { enrolment } = card;
-  if (enrolment) return [card.part("enrolled", [enrolment], () => enrolled(enrolment))];
-  return [card.server.enrolls && enrollment(card)];
+  if (enrolment) return [further(card), card.part("enrolled", [enrolment], () => enrolled(enrolment))];
+  return [further(card), card.server.enrolls && enrollment(card)];
+}
+
+function further(card) {
+  const { answer } = card;
+  const questions = card.server.questions.slice(1).filter((name) => answer?.answers?.[name]);
+  return questions.length > 0 && card.part("further", [answer], () => furtherAnswers(answer, questions));
 }
 
 // A form that is being filled in stays as it is, in the other language too.

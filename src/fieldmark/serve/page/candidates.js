@@ -65,7 +65,7 @@ function row(candidate, index, inSet, rival, onRival) {
   return element("li", {}, pick);
 }
 
-function setWords(answer) {
+export function setWords(answer) {
   const values = { coverage: percent(answer.coverage), count: answer.set.length };
   return text(answer.set.length === 1 ? "setOne" : "setMany", values);
 }

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-import numpy as np
 from fastapi import APIRouter, File, Query, UploadFile
 from fastapi.responses import JSONResponse
 
 from fieldmark.errors import PhotoError
 from fieldmark.recognizer.answer import Answer
-from fieldmark.recognizer.build_answer import answer_photo, answer_specimen
+from fieldmark.recognizer.side_by_side import answer_for, answer_together
 from fieldmark.serve.routes.shared import ERRORS, Serving
 from fieldmark.serve.schemas import PredictBody
 from fieldmark.serve.service import PhotoReading
@@ -61,8 +60,7 @@ async def predict(
 def _answer(upload: Upload, found: PhotoReading | PhotoError | None, wanted: AnswerOptions) -> Answer:
     if not isinstance(found, PhotoReading):
         return Answer(upload.name, error=_reason(upload, found))
-    model = found.recognizer
-    return answer_photo(model.guarantees, model.classes, upload.name, found.probabilities, found.unknown, wanted)
+    return answer_for(found.recognizer.asked, upload.name, found.judgements, wanted)
 
 
 def _specimen(pairs: Sequence[tuple[Upload, PhotoReading | PhotoError | None]], wanted: AnswerOptions) -> Answer:
@@ -73,10 +71,7 @@ def _specimen(pairs: Sequence[tuple[Upload, PhotoReading | PhotoError | None]], 
         upload, reason = pairs[0]
         return Answer(None, error=_reason(upload, reason if isinstance(reason, PhotoError) else None))
     names = [upload.name for upload, _ in good]
-    rows = np.stack([found.probabilities for _, found in good])
-    return answer_specimen(
-        last.guarantees, last.classes, names, None, rows, [found.unknown for _, found in good], wanted
-    )
+    return answer_together(last.asked, names, None, [found.judgements for _, found in good], wanted)
 
 
 def _reason(upload: Upload, found: PhotoError | None) -> str:

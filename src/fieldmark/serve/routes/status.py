@@ -56,6 +56,7 @@ async def model(service: Serving) -> JSONResponse:
     body = ModelBody(
         version=version("fieldmark"),
         classes=list(recognizer.classes),
+        questions=[one.question for one in recognizer.asked],
         enrolled=list(recognizer.open_set.labels),
         ranks=list(recognizer.manifest.ranks),
         coverage=recognizer.guarantees.coverage if has_sets else None,

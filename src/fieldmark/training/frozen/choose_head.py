@@ -9,10 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from fieldmark.arrays import Float32s, Ints
-from fieldmark.backbones.frozen_features import FeatureTable
 from fieldmark.backbones.runners.batches import available_cpus
 from fieldmark.layers.softmax_regression import LinearHead, fit_softmax
-from fieldmark.training.frozen.design_matrix import DesignMatrix, Scaling, fit_scaling
+from fieldmark.training.frozen.design_matrix import Descriptors, DesignMatrix, Scaling, fit_scaling
 from fieldmark.training.frozen.single_thread import one_thread_each
 
 __all__ = ["C_GRID", "MAX_OUT_OF_FOLD", "HeadChoice", "choose_head", "fold_numbers", "refit"]
@@ -77,7 +76,7 @@ def fold_numbers(labels: Ints, groups: Ints, folds: int, seed: int) -> Ints:
 
 
 def choose_head(
-    table: FeatureTable,
+    table: Descriptors,
     positions: Ints,
     labels: Ints,
     groups: Ints,
@@ -157,7 +156,7 @@ def _fit_folds(
 
 
 def refit(
-    table: FeatureTable,
+    table: Descriptors,
     positions: Ints,
     labels: Ints,
     choice: HeadChoice,

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from fieldmark.arrays import Float32s, Ints
-from fieldmark.backbones.frozen_features import FeatureTable
 
-__all__ = ["DesignMatrix", "Scaling", "fit_scaling"]
+__all__ = ["Descriptors", "DesignMatrix", "Scaling", "fit_scaling"]
 
 
 _CHUNK_BYTES = 12 << 20
+
+
+class Descriptors(Protocol):
+    """Descriptors of some records by name, such as a `FeatureTable`."""
+
+    @property
+    def views(self) -> int:
+        """Number of views of each record."""
+
+    def read(self, name: str, records: Ints, view: int = 0) -> Float32s:
+        """Return one descriptor of one view of some records, (n, D_name)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +38,7 @@ class Scaling:
         return (rows - self.center) * np.float32(self.scale)
 
 
-def fit_scaling(table: FeatureTable, name: str, positions: Ints, *, limit: int = 4000) -> Scaling:
+def fit_scaling(table: Descriptors, name: str, positions: Ints, *, limit: int = 4000) -> Scaling:
     """Return the scaling of a descriptor, from the unmirrored views of about `limit` evenly spaced records."""
     step = max(1, len(positions) // limit)
     rows = table.read(name, positions[::step])
@@ -47,7 +58,7 @@ class DesignMatrix:
     """
 
     def __init__(
-        self, table: FeatureTable, positions: Ints, scalings: dict[str, Scaling], views: Sequence[int] = (0,)
+        self, table: Descriptors, positions: Ints, scalings: dict[str, Scaling], views: Sequence[int] = (0,)
     ) -> None:
         self.table = table
         self.positions = positions

@@ -228,8 +228,11 @@ class FrozenBackbone:
             weights_licences=weights_licences({"backbone": self.backbone.name}, self.settings.weights),
         )
 
+        def embed_view(positions: Ints, view: int) -> Float32s:
+            return DesignMatrix(run.table, positions, scalings, [view]).read()
+
         def embed(positions: Ints) -> Float32s:
-            each = [DesignMatrix(run.table, positions, scalings, [view]).read() for view in range(whole_views(views))]
+            each = [embed_view(positions, view) for view in range(whole_views(views))]
             return np.asarray(np.mean(each, axis=0, dtype=np.float32))
 
         return TrainedMember(
@@ -239,6 +242,8 @@ class FrozenBackbone:
             learned_val=self.learns_val,
             out_of_fold=out_of_fold,
             embed=embed,
+            embed_view=embed_view,
+            cached_views=run.table.views,
         )
 
     def _out_of_fold(self, run: FrozenPass) -> OutOfFold | None:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from fieldmark.arrays import Bools, Float32s, Ints
-from fieldmark.backbones.frozen_features import FeatureTable
 from fieldmark.backbones.runners.batches import available_cpus
 from fieldmark.layers.softmax_regression import fit_softmax
 from fieldmark.training.frozen.choose_head import HeadChoice
-from fieldmark.training.frozen.design_matrix import DesignMatrix, fit_scaling
+from fieldmark.training.frozen.design_matrix import Descriptors, DesignMatrix, fit_scaling
 from fieldmark.training.frozen.single_thread import one_thread_each
 
 __all__ = ["out_of_fold_logits"]
 
 
 def out_of_fold_logits(
-    table: FeatureTable,
+    table: Descriptors,
     positions: Ints,
     labels: Ints,
     choice: HeadChoice,

@@ -52,4 +52,5 @@ export default {
   photoOf: "Your photo {name}",
   overlayOf: "Where the evidence lies",
   rank: "rank",
+  noAnswer: "None of the answers that the model knows",
 };

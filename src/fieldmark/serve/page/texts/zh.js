@@ -52,4 +52,5 @@ export default {
   photoOf: "您的照片 {name}",
   overlayOf: "依据所在的位置",
   rank: "级别",
+  noAnswer: "不是模型所知的任何答案",
 };
