@@ -433,7 +433,7 @@ class Recognizer(Predictor):
         out: str | Path,
         data: str | Path | RecordList | None = None,
         *,
-        pairs: int = 12,
+        pairs: int = 10,
         photos: int = 3,
         test: bool = False,
         lang: str = "en",

@@ -20,7 +20,7 @@ def guide(
     out: Annotated[
         Path | None, typer.Option("--out", "--output", help="HTML file to write; MODEL-guide.html if left out.")
     ] = None,
-    pairs: Annotated[int, typer.Option(min=0, help="Number of look-alike pairs to show with their photos.")] = 12,
+    pairs: Annotated[int, typer.Option(min=0, help="Number of look-alike pairs to show with their photos.")] = 10,
     photos: Annotated[int, typer.Option(min=1, help="Number of photos of each class of a pair to explain.")] = 3,
     lang: Annotated[str, typer.Option(help="Language of the guide: en or zh.")] = "en",
     notes: Annotated[

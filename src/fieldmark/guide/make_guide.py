@@ -22,7 +22,7 @@ from fieldmark.structures import Record, RecordList
 
 __all__ = ["Guide", "GuideOptions", "make_guide"]
 
-_SEARCHED = (40, 1000)  # photos of a class among which the typical ones are chosen, and of all classes
+_SEARCHED = (40, 500)  # photos of a class among which the typical ones are chosen, and of all classes
 _TESTED = (100, 1000)  # photos of a class that the model predicts, and of all classes
 _LEAST = 5  # of a class, however many classes there are
 _TYPICAL = 4
@@ -34,14 +34,14 @@ class GuideOptions:
     """What a guide shows.
 
     Attributes:
-        pairs: Number of look-alike pairs with photos, the most alike first. The default is for a guide in a minute.
+        pairs: Number of look-alike pairs with photos, the most alike first.
         photos: Photos of each class of a pair that are explained.
         max_bytes: Limit for all pictures of the page.
         test: Whether to use test photos too. By default the test split stays closed.
         lang: Language of all texts.
     """
 
-    pairs: int = 12
+    pairs: int = 10
     photos: int = 3
     max_bytes: int = 24_000_000
     test: bool = False
