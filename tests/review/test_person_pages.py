@@ -92,7 +92,19 @@ def ready(page: Any) -> None:
 
 
 def no_overflow(page: Any) -> bool:
-    return bool(page.evaluate("() => document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
+    """Whether the page is no wider than the screen, and what can be pressed lies inside of its card."""
+    return bool(
+        page.evaluate(
+            """() => {
+                const card = document.querySelector(".work, .finished").getBoundingClientRect();
+                const inside = [...document.querySelectorAll(".choice, .other, .picture.large")].every((node) => {
+                    const { left, right } = node.getBoundingClientRect();
+                    return left >= card.left && right <= card.right;
+                });
+                return inside && document.documentElement.scrollWidth <= document.documentElement.clientWidth;
+            }"""
+        )
+    )
 
 
 def all_shown(page: Any) -> None:
