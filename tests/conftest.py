@@ -111,7 +111,12 @@ def browser() -> Iterator[Any]:
     if found is None:
         pytest.skip("needs a browser to test the page in: install the package chromium")
     with playwright.sync_playwright() as running:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        flags = [
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-background-networking",
+            "--use-fake-device-for-media-stream",
+        ]
         opened = running.chromium.launch(executable_path=found, args=flags)
         yield opened
         opened.close()

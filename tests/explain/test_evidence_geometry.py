@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fieldmark.data.photos.preprocess import Preprocess
-from fieldmark.explain.geometry import Patch, common_frame, lay, strongest
+from fieldmark.explain.geometry import Patch, common_frame, lay, smooth, strongest
 from fieldmark.explain.overlay import _font, heat_on
 
 edge = st.floats(0, 60)
@@ -65,6 +65,28 @@ def test_the_strongest_evidence_comes_back_to_its_place_on_the_photo(resize: str
     heat = heat_on(values, frame, size, (200, 100))
     row, column = np.unravel_index(heat.argmax(), heat.shape)
     assert (column * 2, row * 2) == pytest.approx(expected, abs=4)
+
+
+def test_evidence_shows_no_border_where_the_frame_ends_inside_the_photo() -> None:
+    """The centre square of a wide photo: its left and right edges lie inside, its upper and lower ones do not."""
+    heat = heat_on(np.ones((7, 7)), (100.0, 0.0, 300.0, 200.0), (400, 200), (400, 200))
+    row = heat[100]
+    assert np.abs(np.diff(row)).max() < 0.1  # without fading, 1 at the border
+    np.testing.assert_allclose(row[120:280], 1, atol=1e-6)
+    assert not row[:100].any()
+    assert not row[300:].any()
+    np.testing.assert_allclose(heat[[0, -1], 120:280], 1, atol=1e-6)
+
+
+def test_the_border_of_a_view_shows_no_step() -> None:
+    """A corner view on top of the whole square, laid on the fine grid, is a step of 1 before the blur."""
+    values = lay(
+        [Patch(np.ones((1, 7, 7)), (0.0, 0.0, 7.0, 7.0)), Patch(np.ones((1, 7, 7)), (0.0, 0.0, 6.0, 6.0))],
+        (0.0, 0.0, 7.0, 7.0),
+    )[0]
+    drawn = heat_on(values, (0.0, 0.0, 448.0, 448.0), (448, 448), (448, 448))
+    plain = smooth(values, (448, 448))
+    assert np.abs(np.diff(drawn[200])).max() < 0.75 * np.abs(np.diff(plain[200])).max()
 
 
 def test_padding_is_no_place_for_evidence() -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import shutil
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 TOKEN = "only-for-tests"
+PATIENCE = 120_000  # milliseconds; the first explanation loads libraries
 
 
 @dataclass(frozen=True)
@@ -50,3 +52,37 @@ def served(fitted: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         yield Served(f"http://127.0.0.1:{listening.getsockname()[1]}", model)
         server.should_exit = True
         thread.join(30)
+
+
+@pytest.fixture
+def open_page(browser: Any, served: Served) -> Iterator[Callable[..., Any]]:
+    """Opens the served page at a width. Errors of its scripts and requests to other hosts fail the test."""
+    contexts: list[Any] = []
+    wrong: list[str] = []
+
+    def opened(width: int = 1280, query: str = "", **options: Any) -> Any:
+        height = 844 if width < 720 else 900
+        context = browser.new_context(**{"locale": "en-US", "viewport": {"width": width, "height": height}} | options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("request", lambda request: wrong.extend(_foreign(request.url, served.url)))
+        page.goto(f"{served.url}/{query}")
+        page.locator("#model:not(:empty)").wait_for()
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+def _foreign(url: str, own: str) -> list[str]:
+    return [] if url.startswith((own, "blob:", "data:")) else [url]
+
+
+@pytest.fixture(scope="session")
+def photos(birds: Path) -> list[Path]:
+    """One photo of each class."""
+    return sorted(birds.rglob("*.jpg"))[::24]

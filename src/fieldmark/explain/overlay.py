@@ -30,6 +30,12 @@ _STRENGTH = 0.8
 _FAINT = 0.15
 """Evidence below this share of the strongest is left out, so that the photo stays a photo."""
 
+_FADE = 1 / 14
+"""Share of the frame's side over which evidence fades out where the frame ends inside the photo."""
+
+_STEPS = 1 / 80
+"""Standard deviation of the blur that hides the edges of overlapping views, as a share of the frame's side."""
+
 
 def contrast_overlay(evidence: PhotoEvidence, photo: Image.Image) -> Image.Image:
     """Draw the evidence for the winner (warm) and for the other class (cold), with a box around the strongest."""
@@ -50,16 +56,32 @@ def attention_overlay(evidence: PhotoEvidence, photo: Image.Image) -> Image.Imag
 
 
 def heat_on(values: Float64s, frame: Box, size: tuple[int, int], out: tuple[int, int]) -> Float64s:
-    """A grid over a frame of a photo of some size, as (height, width) of a picture of that photo; 0 off the frame."""
+    """A grid over a frame of a photo of some size, as (height, width) of a picture of that photo; 0 off the frame.
+
+    It is made to be looked at: it fades out towards an edge of the frame that lies inside the photo, and the edges of
+    the views that the grid was added up from are blurred.
+    """
+    from scipy.ndimage import gaussian_filter
+
     x_scale, y_scale = out[0] / size[0], out[1] / size[1]
     left, top, right, bottom = (
         round(edge * scale) for edge, scale in zip(frame, (x_scale, y_scale, x_scale, y_scale), strict=True)
     )
-    heat = smooth(values, (max(1, right - left), max(1, bottom - top)))
+    width, height = max(1, right - left), max(1, bottom - top)
+    heat = gaussian_filter(smooth(values, (width, height)), (_STEPS * height, _STEPS * width), mode="nearest")
+    heat *= _fade(height, top > 0, bottom < out[1])[:, None] * _fade(width, left > 0, right < out[0])
     canvas = np.zeros((out[1], out[0]))
     x1, y1, x2, y2 = max(0, left), max(0, top), min(out[0], right), min(out[1], bottom)
     canvas[y1:y2, x1:x2] = heat[y1 - top : y2 - top, x1 - left : x2 - left]
     return canvas
+
+
+def _fade(count: int, at_start: bool, at_end: bool) -> Float64s:
+    """Factors (count,) that rise from 0 at the edges that lie inside the photo."""
+    steps = (np.arange(count) + 0.5) / max(1.0, _FADE * count)
+    start = np.minimum(1.0, steps) if at_start else np.ones(count)
+    end = np.minimum(1.0, steps[::-1]) if at_end else np.ones(count)
+    return np.asarray(start * end)
 
 
 def _picture(

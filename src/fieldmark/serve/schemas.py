@@ -106,9 +106,13 @@ class UnenrolBody(BaseModel):
 
 
 class ModelBody(BaseModel):
-    """The model and the limits of this server; `classes` are the answers to the first of `questions`."""
+    """The model and the limits of this server.
+
+    `name` is that of the model's folder or file; `classes` are the answers to the first of `questions`.
+    """
 
     version: str
+    name: str
     classes: list[str]
     questions: list[str]
     enrolled: list[str]

@@ -33,7 +33,7 @@ from fieldmark.serve.settings import ServeSettings
 
 __all__ = ["PhotoReading", "Service"]
 
-_THUMBNAIL = 320
+_THUMBNAIL, _LARGE = 320, 1280
 _THUMBNAILS_KEPT = 512
 
 
@@ -177,7 +177,14 @@ class Service:
 
     def _thumbnail(self, path: str, generation: int) -> bytes:
         """A photo of the gallery as a small JPEG. `generation` is the model's, so that changes are seen."""
-        return small_jpeg(open_photo(self.known_photo(path), draft=(_THUMBNAIL, _THUMBNAIL)), _THUMBNAIL)
+        return self._scaled(path, _THUMBNAIL)
+
+    def large_photo(self, path: str) -> bytes:
+        """A photo of the gallery as a JPEG for a closer look; made anew each time, since few are asked for."""
+        return self._scaled(path, _LARGE)
+
+    def _scaled(self, path: str, side: int) -> bytes:
+        return small_jpeg(open_photo(self.known_photo(path), draft=(side, side)), side)
 
 
 def _judged(recognizer: Predictor, images: Sequence[Image.Image]) -> list[PhotoReading]:

@@ -1,17 +1,21 @@
-// The server's answers, or an Error whose message is the server's one sentence.
+// The server's answers, or a ServerError.
 
-import { text } from "./text.js";
+import { ServerError } from "./errors.js";
+
+export const server = { classes: [] }; // what GET /v1/model says; empty until it has answered
 
 async function ask(path, options = {}) {
   let response;
   try {
     response = await fetch(path, options);
-  } catch {
-    throw new Error(text("unreachable"));
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ServerError(0, error.message);
   }
   const body = await response.json().catch(() => ({}));
-  if (!response.ok && !body.answers) throw new Error(body.error ?? `${response.status} ${response.statusText}`);
-  return body;
+  if (response.ok || body.answers) return body;
+  const wait = Number(response.headers.get("Retry-After")) || 0;
+  throw new ServerError(response.status, body.error ?? `${response.status} ${response.statusText}`, wait);
 }
 
 function form(photos, fields = {}) {
@@ -22,14 +26,16 @@ function form(photos, fields = {}) {
 }
 
 function query(values) {
-  const given = Object.entries(values).filter(([, value]) => value !== undefined && value !== null);
+  const given = Object.entries(values).filter(([, value]) => value !== undefined && value !== null && value !== false);
   return given.length ? `?${new URLSearchParams(given)}` : "";
 }
 
-export const model = () => ask("/v1/model");
+export const learnModel = async () => Object.assign(server, await ask("/v1/model"));
 
-export async function predict(photos) {
-  return (await ask("/v1/predict", { method: "POST", body: form(photos) })).answers;
+// One answer for each photo, or a single one where all show the same specimen.
+export async function predict(photos, { together = false, signal } = {}) {
+  const path = `/v1/predict${query({ same_specimen: together })}`;
+  return (await ask(path, { method: "POST", body: form(photos), signal })).answers;
 }
 
 export const explain = (photo, against) =>

@@ -1,37 +1,44 @@
-// The answer in words, and its candidates as bars with the conformal set marked.
+// The answer in words, and its candidates as bars with the prediction set marked.
 
+import { kindOf } from "./answer_kind.js";
 import { element } from "./dom.js";
 import { percent, text } from "./text.js";
 
-export function headline(answer) {
+export function headline(answer, server) {
   const [first] = answer.candidates;
-  const isClass = answer.rank && !answer.ancestor;
-  let kicker = isClass ? text("sure") : text("unsure");
-  if (answer.ancestor) kicker = text("backoff", { rank: answer.rank, label: first.label });
+  const count = server.classes.length;
+  const kind = kindOf(answer);
+  if (kind === "unknown") return words(kind, text("unknownKicker"), text("unknown", { count }));
+  if (answer.ancestor) {
+    return words(kind, text("backoff", { rank: answer.rank, label: first.label }), answer.ancestor);
+  }
+  const kicker = kind === "sure" ? "sure" : answer.rank ? "likely" : "unsure";
+  return words(kind, text(kicker), first.label, percent(first.probability));
+}
+
+function words(kind, kicker, name, share) {
   return element(
     "div",
-    { class: "headline" },
+    { class: `headline is-${kind}` },
     element("p", { class: "kicker" }, kicker),
     element(
       "h2",
       {},
-      element("span", { class: "name" }, answer.ancestor ?? first.label),
-      answer.ancestor ? null : element("span", { class: "share" }, percent(first.probability)),
+      element("span", { class: "name" }, name),
+      share ? element("span", { class: "share" }, share) : null,
     ),
-    answer.unknown ? element("p", { class: "notice" }, text("unknown")) : null,
   );
 }
 
-export function candidates(answer, rival, onRival) {
+export function candidates(answer, rival, server, onRival) {
   const inSet = new Set(answer.set ?? []);
   const rows = answer.candidates.map((candidate, index) => row(candidate, index, inSet, rival, onRival));
-  const shown = answer.candidates.filter((candidate) => inSet.has(candidate.label)).length;
   return element(
     "div",
-    { class: "candidates" },
+    { class: `candidates${answer.unknown ? " neutral" : ""}` },
+    element("h3", {}, text(answer.unknown ? "unknownCandidates" : "candidates")),
     element("ol", {}, ...rows),
-    inSet.size > shown ? element("p", { class: "small" }, text("setMore", { count: inSet.size - shown })) : null,
-    answer.set ? element("p", { class: "small" }, setWords(answer)) : null,
+    answer.set ? set(answer, server) : null,
     rows.length > 1 && onRival ? element("p", { class: "small faint" }, text("compareHint")) : null,
   );
 }
@@ -65,7 +72,29 @@ function row(candidate, index, inSet, rival, onRival) {
   return element("li", {}, pick);
 }
 
+// What a prediction set promises.
 export function setWords(answer) {
   const values = { coverage: percent(answer.coverage), count: answer.set.length };
   return text(answer.set.length === 1 ? "setOne" : "setMany", values);
+}
+
+// What the marked rows are, and what they promise.
+function set(answer, server) {
+  const shown = answer.candidates.filter((candidate) => answer.set.includes(candidate.label)).length;
+  const more = answer.set.length - shown;
+  return element(
+    "p",
+    { class: "set small" },
+    element("span", { class: "mark", "aria-hidden": "true" }, "●"),
+    element(
+      "span",
+      {},
+      element("b", {}, text("set")),
+      " ",
+      answer.unknown
+        ? text("setUnknown", { count: server.classes.length })
+        : setWords(answer),
+      more > 0 ? ` ${text("setMore", { count: more })}` : "",
+    ),
+  );
 }

@@ -1,101 +1,138 @@
-// One photo and everything that is known of it. When something arrives, only what shows it is made anew.
+// One photo, or one subject, and everything that is known of it. When something arrives, only what shows it is made anew.
 
 import { afterAnswer } from "./after_answer.js";
 import * as api from "./api.js";
 import { candidates, headline } from "./candidates.js";
-import { arrange, element } from "./dom.js";
+import { arrange, button, element, refocus } from "./dom.js";
+import { inWords } from "./errors.js";
 import { neighbours } from "./neighbours.js";
+import { photoTools } from "./photo_tools.js";
 import { photoView } from "./photo_view.js";
-import { current, text } from "./text.js";
+import { current, photos as counted, text } from "./text.js";
 
 const NEAR = 6;
-let cards = 0;
+const FAR = { waiting: true };
 
 export class Card {
-  constructor(photo, server) {
-    this.id = ++cards;
-    this.photo = photo;
-    this.server = server;
-    this.explains = server.explains;
-    this.url = URL.createObjectURL(photo);
+  // `page` does what reaches beyond the card: askAgain(entry), remove(entry), separate(entry).
+  constructor(entry, page) {
+    this.entry = entry;
+    this.page = page;
+    this.id = entry.id;
+    this.server = api.server;
+    this.explains = api.server.explains;
     this.view = { map: "map", opacity: 70 };
-    this.image = element("img", { class: "photo", src: this.url });
-    this.image.addEventListener("error", () => {
-      this.isShown = false;
-      this.draw();
-    });
+    this.images = new Map(); // file -> its element, kept so that the photo does not flicker
     this.made = {}; // name of a part -> its element, and what it shows
     this.node = element("article", { class: "card", "aria-busy": "true" });
     this.words = element("div", { class: "words" });
     this.after = element("div", { class: "after" });
     this.known = element("div", { class: "known" });
-    this.draw();
+    this.shownIndex = 0;
+    this.answered();
   }
 
-  // What /v1/predict says; explanations and neighbours follow by themselves.
-  async answered(answer) {
-    this.answer = answer;
-    this.explanation = this.explanationError = this.near = this.nearRival = undefined;
-    if (answer.error) this.explains = false;
-    this.node.classList.toggle("unread", Boolean(answer.error));
-    this.rival = answer.candidates[1]?.label;
-    this.node.setAttribute("aria-busy", "false");
-    this.draw();
-    if (answer.error) return;
-    await Promise.all([this.findNear(), this.hold(this.rival)]);
+  get answer() {
+    return this.entry.answer;
   }
 
-  async findNear() {
-    if (!this.server.gallery) return;
-    this.near = await api.search(this.photo, NEAR).catch(() => undefined);
-    this.draw();
+  // The photo that is shown, and all photos of the subject.
+  get photo() {
+    return this.entry.files[this.shownIndex];
   }
 
-  // Hold the answer against another class.
-  async hold(rival) {
+  get photos() {
+    return this.entry.files;
+  }
+
+  // The explanation against the rival: {waiting}, {found} or {error}.
+  get explanation() {
+    return this.detail(`explain ${this.rival}`);
+  }
+
+  // The entry has an answer, another one, or none any more. Explanations and neighbours follow by themselves.
+  answered() {
+    const { answer } = this;
+    this.node.classList.toggle("unread", Boolean(answer?.error));
+    this.node.setAttribute("aria-busy", String(!answer));
+    this.rival = answer?.candidates[1]?.label;
+    this.lastMap = undefined;
+    this.draw();
+    if (answer && !answer.error) this.findDetails();
+  }
+
+  findDetails() {
+    const { photo, rival, server } = this;
+    if (server.gallery) this.fetch("near", () => api.search(photo, NEAR));
+    if (server.gallery && rival) this.fetch(`near ${rival}`, () => api.search(photo, NEAR, rival));
+    if (this.explains && rival) this.fetch(`explain ${rival}`, () => api.explain(photo, this.against(rival)));
+  }
+
+  // Compare the answer with another class.
+  hold(rival) {
     this.rival = rival;
-    if (this.explanation) this.view.map = "contrast";
+    if (this.explains) this.view.map = "contrast";
     this.draw();
-    const latest = () => this.rival === rival;
-    const explained = this.explains && rival ? this.explain(rival, latest) : null;
-    if (this.server.gallery && rival) {
-      const found = await api.search(this.photo, NEAR, rival).catch(() => undefined);
-      if (latest()) this.nearRival = found && { label: rival, found };
-      this.draw();
-    }
-    await explained;
+    this.findDetails();
   }
 
-  async explain(rival, latest) {
-    try {
-      const found = await api.explain(this.photo, rival);
-      if (latest()) [this.explanation, this.explanationError] = [found, undefined];
-    } catch (error) {
-      if (latest()) [this.explanation, this.explanationError] = [undefined, error.message];
-    }
+  // Show another photo of the subject.
+  show(index) {
+    this.shownIndex = index;
+    this.lastMap = undefined;
+    this.draw();
+    this.findDetails();
+  }
+
+  // By itself a photo of a subject may look most like the rival; it is then held against the subject's class.
+  against(rival) {
+    const own = this.entry.members[this.shownIndex]?.answer;
+    return own?.candidates[0]?.label === rival ? this.answer.candidates[0].label : rival;
+  }
+
+  detail(name) {
+    return this.entry.details.get(this.photo)?.get(name);
+  }
+
+  // Ask for a detail of the shown photo once. An answer that comes late belongs to its own photo and rival.
+  async fetch(name, request) {
+    const { photo } = this;
+    const all = this.entry.details;
+    if (!all.has(photo)) all.set(photo, new Map());
+    const found = all.get(photo);
+    if (found.has(name)) return;
+    found.set(name, FAR);
+    this.draw();
+    const outcome = await request().then((value) => ({ found: value }), (error) => ({ error }));
+    found.set(name, outcome);
+    if (this.explanation?.found) this.lastMap = this.explanation.found;
     this.draw();
   }
 
   // The model has changed: the page learns its classes anew, and the photo is answered again.
-  async askAgain() {
+  askAgain() {
     this.draw();
     document.dispatchEvent(new CustomEvent("fieldmark-model-changed"));
-    const [answer] = await api.predict([this.photo]);
-    await this.answered(answer);
+    this.page.askAgain(this.entry);
+  }
+
+  // The photo is taken off the page: its memory is given back.
+  close() {
+    for (const image of this.images.values()) URL.revokeObjectURL(image.src);
   }
 
   draw() {
     const held = this.node.contains(document.activeElement) ? document.activeElement : null;
-    const file = this.part("file", [], () => element("p", { class: "file small faint" }, this.photo.name || ""));
+    const file = this.part("file", [this.entry.path], () =>
+      element("p", { class: "file small faint" }, this.entry.together
+        ? text("subject", { photos: counted(this.photos.length) })
+        : this.entry.path),
+    );
     const close = this.part("close", [], () =>
-      element(
-        "button",
-        { type: "button", class: "close plain", title: text("remove"), "aria-label": text("remove"), onclick: () => this.remove() },
-        "×",
-      ),
+      button("close plain", "×", () => this.page.remove(this.entry), { title: text("remove"), "aria-label": text("remove") }),
     );
     arrange(this.node, [file, close, ...this.parts()]);
-    if (held) this.refocus(held);
+    if (held) refocus(this.node, held);
   }
 
   // An element is kept for as long as what it shows is the same, so that photos neither flicker nor load again.
@@ -107,46 +144,43 @@ export class Card {
     return this.made[name].node;
   }
 
-  // Who works by keyboard stays where they were: on the same element, or on the one that took its place.
-  refocus(held) {
-    const same = [...this.node.querySelectorAll("[data-focus]")].find((node) => node.dataset.focus === held.dataset.focus);
-    (held.isConnected ? held : same)?.focus({ preventScroll: true });
-  }
-
   parts() {
-    const { answer, explanation, explanationError, isShown } = this;
-    const view = this.part("view", [answer, explanation, explanationError, isShown], () => photoView(this));
-    if (!answer) return [view, this.part("skeleton", [], () => element("div", { class: "words skeleton" }))];
-    if (answer.error) return [view, this.part("failed", [answer], () => failed(answer))];
-    arrange(this.words, this.answerParts());
-    arrange(this.known, [
-      this.part("near", [this.near], () => neighbours(text("nearest"), this.near)),
-      this.part("nearRival", [this.nearRival], () => {
-        const { label, found } = this.nearRival ?? {};
-        return neighbours(text("nearestOf", { label }), found);
-      }),
-    ]);
-    return [view, this.words, this.known];
-  }
-
-  answerParts() {
-    const { answer, rival } = this;
-    const onRival = this.explains || this.server.gallery ? (label) => this.hold(label) : null;
+    const { answer, rival, photo } = this;
+    const seen = [answer, rival, photo, this.explanation, this.images.get(photo)?.dataset.broken];
+    const view = this.part("view", seen, () => photoView(this));
+    const left = element("div", { class: "view" });
+    const viewer = (this.made.viewer ??= { node: left }).node;
+    const members = this.entry.members.map((member) => member.answer);
+    const tools = this.part("tools", [photo, answer, this.explains, ...members], () => photoTools(this));
+    arrange(viewer, [view, tools]);
+    if (!answer) return [viewer, this.part("skeleton", [], () => element("div", { class: "words skeleton" }))];
+    if (answer.error) return [viewer, this.part("failed", [answer], () => failed(this))];
     arrange(this.after, afterAnswer(this));
-    return [
-      this.part("headline", [answer], () => headline(answer)),
-      this.part("candidates", [answer, rival], () => candidates(answer, rival, onRival)),
+    arrange(this.words, [
+      this.part("headline", [answer, this.server.classes], () => headline(answer, this.server)),
+      this.part("candidates", [answer, rival], () => candidates(answer, rival, this.server, this.onRival())),
       this.after,
-    ];
+    ]);
+    const near = this.detail("near");
+    const nearRival = this.detail(`near ${rival}`);
+    arrange(this.known, [
+      this.part("near", [near, photo], () => neighbours(text("nearest"), near, this)),
+      this.part("nearRival", [nearRival, rival, photo], () =>
+        neighbours(text("nearestOf", { label: rival }), nearRival, this)),
+    ]);
+    return [viewer, this.words, this.known];
   }
 
-  remove() {
-    URL.revokeObjectURL(this.url);
-    this.node.remove();
-    this.node.dispatchEvent(new CustomEvent("gone"));
+  onRival() {
+    return this.explains || this.server.gallery ? (label) => this.hold(label) : null;
   }
 }
 
-function failed(answer) {
-  return element("div", { class: "words" }, element("h2", { class: "wrong" }, text("failed")), element("p", {}, answer.error));
+function failed({ answer, entry }) {
+  return element(
+    "div",
+    { class: "words" },
+    element("h2", { class: "wrong" }, text("failed")),
+    element("p", {}, inWords(answer.error, entry.path)),
+  );
 }

@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { element } from "./dom.js";
+import { inWords } from "./errors.js";
 import { percent, photos, text } from "./text.js";
 
 const TOKEN = "fieldmark-token";
@@ -19,13 +20,13 @@ export function enrollForm(card, onSaved) {
     outcome.className = "small";
     outcome.textContent = text("saving");
     try {
-      const found = await api.enroll([card.photo, ...more.files], name.value.trim(), token.value);
+      const found = await api.enroll([...card.photos, ...more.files], name.value.trim(), token.value);
       sessionStorage.setItem(TOKEN, token.value);
       card.enrolment = found;
       onSaved();
     } catch (error) {
       outcome.className = "small wrong";
-      outcome.textContent = error.message;
+      outcome.textContent = inWords(error);
       button.disabled = false;
     }
   };

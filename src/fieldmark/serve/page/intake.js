@@ -1,19 +1,23 @@
-// The four ways a photo comes in: dropped, pasted, chosen, taken.
+// The ways a photo comes in: dropped, pasted, chosen, taken.
 
+import { openCamera } from "./camera_dialog.js";
+import { chosen, dropped } from "./dropped_files.js";
+
+// `onPhotos({photos, skipped})` gets photos as {file, path}.
 export function takeIn(onPhotos) {
-  const area = document.getElementById("intake");
-  const give = (files) => {
-    const photos = [...files];
-    if (photos.length) onPhotos(photos);
-  };
-  for (const [button, input] of [["choose", "files"], ["camera", "snapshot"]]) {
-    const chooser = document.getElementById(input);
-    document.getElementById(button).addEventListener("click", () => chooser.click());
-    chooser.addEventListener("change", () => {
-      give(chooser.files);
-      chooser.value = "";
+  const chooser = (name) => document.getElementById(name);
+  for (const [button, input] of [["choose", "files"], ["choose-folder", "folder"], [null, "snapshot"]]) {
+    if (button) chooser(button).addEventListener("click", () => chooser(input).click());
+    chooser(input).addEventListener("change", () => {
+      const found = chosen(chooser(input).files);
+      chooser(input).value = "";
+      onPhotos(found);
     });
   }
+  chooser("camera").addEventListener("click", () =>
+    openCamera((file) => onPhotos(chosen([file])), () => chooser("snapshot").click()),
+  );
+  const area = document.getElementById("intake");
   let depth = 0; // dragenter and dragleave come for every child
   const mark = (change) => {
     depth = Math.max(0, depth + change);
@@ -22,10 +26,12 @@ export function takeIn(onPhotos) {
   window.addEventListener("dragenter", (event) => { event.preventDefault(); mark(1); });
   window.addEventListener("dragleave", () => mark(-1));
   window.addEventListener("dragover", (event) => event.preventDefault());
-  window.addEventListener("drop", (event) => {
+  window.addEventListener("drop", async (event) => {
     event.preventDefault();
     mark(-depth);
-    give(event.dataTransfer.files);
+    onPhotos(await dropped(event.dataTransfer));
   });
-  window.addEventListener("paste", (event) => give(event.clipboardData?.files ?? []));
+  window.addEventListener("paste", (event) => {
+    if (event.clipboardData?.files.length) onPhotos(chosen(event.clipboardData.files));
+  });
 }

@@ -1,16 +1,18 @@
-// The page: photos in, cards out.
+// The page: photos in, answers out.
 
-import * as api from "./api.js";
-import { Card } from "./card.js";
+import { Album } from "./album.js";
+import { AlbumView } from "./album_view.js";
+import { learnModel, server } from "./api.js";
+import { inWords } from "./errors.js";
+import { openHistory } from "./history_dialog.js";
+import { remember } from "./history_store.js";
 import { takeIn } from "./intake.js";
 import { current, photos as counted, text, toggle } from "./text.js";
 
-const AT_ONCE = 8; // photos in a request, so that the first answers come soon
-
-const answers = document.getElementById("answers");
 const status = document.getElementById("status");
-let cards = [];
-let server = null;
+const album = new Album();
+const view = new AlbumView(album, document.getElementById("answers"));
+let said = () => ""; // the status line, said again in the other language
 
 function drawWords() {
   document.documentElement.lang = current();
@@ -19,64 +21,66 @@ function drawWords() {
   language.textContent = text("other");
   language.setAttribute("aria-label", text("otherLabel"));
   const model = document.getElementById("model");
-  model.textContent = server ? text("model", { count: server.classes.length }) : "";
-  for (const card of cards) card.draw();
+  const { name, classes } = server;
+  model.textContent = classes.length ? text("model", { name, count: classes.length }) : "";
+  model.title = text("modelTitle");
+  document.title = name ? `${name} · Fieldmark` : "Fieldmark";
+  status.textContent = said();
+  view.draw();
+}
+
+function say(words) {
+  said = words;
+  const now = words();
+  if (status.textContent !== now) status.textContent = now;
 }
 
 async function learn() {
   try {
-    server = await api.model();
-    status.textContent = "";
+    await learnModel();
+    say(() => "");
   } catch (error) {
-    status.textContent = error.message;
+    say(() => inWords(error));
   }
   drawWords();
 }
 
-async function answer(photos) {
-  if (!server) await learn();
-  if (!server) return;
-  document.body.classList.add("answering");
-  const fresh = photos.map((photo) => new Card(photo, server));
-  for (const card of fresh) card.node.addEventListener("gone", () => { cards = cards.filter((each) => each !== card); });
-  cards.unshift(...fresh);
-  answers.prepend(...fresh.map((card) => card.node));
-  status.textContent = text("reading", { count: counted(photos.length) });
-  const details = [];
-  for (const part of parts(fresh)) details.push(...(await answerPart(part)));
-  status.textContent = text("done", { count: counted(photos.length) });
-  await Promise.all(details);
+async function answer({ photos, skipped }) {
+  if (!server.classes.length) await learn();
+  if (!server.classes.length) return;
+  if (!photos.length) return say(() => (skipped ? text("dropNothing") : ""));
+  left = skipped;
+  const fresh = album.add(photos);
+  if (fresh.length === 1) view.open(fresh[0]);
+  else view.show(null);
+  document.getElementById("status").scrollIntoView({ block: "nearest" });
 }
 
-// As many photos together as the server takes in a request.
-function parts(fresh) {
-  const size = Math.min(AT_ONCE, server.max_photos);
-  const found = [];
-  let bytes = Infinity;
-  for (const card of fresh) {
-    bytes += card.photo.size;
-    if (bytes > 0.95 * server.max_bytes || found.at(-1).length >= size) {
-      found.push([]);
-      bytes = card.photo.size;
-    }
-    found.at(-1).push(card);
-  }
-  return found;
+let left = 0; // files of a folder that are no photos
+
+function report() {
+  const all = album.entries.length;
+  document.body.classList.toggle("answering", all > 0);
+  const done = album.entries.filter((entry) => entry.answer).length;
+  const rest = () => (left ? ` ${text("skipped", { count: left })}` : "");
+  if (!all) say(() => "");
+  else if (done < all) say(() => text("reading", { done, count: counted(all) }) + rest());
+  else say(() => text("done", { count: counted(all) }) + rest());
 }
 
-async function answerPart(part) {
-  try {
-    const found = await api.predict(part.map((card) => card.photo));
-    return part.map((card, index) => card.answered(found[index]));
-  } catch (error) {
-    return part.map((card) => card.answered({ candidates: [], error: error.message }));
-  }
-}
-
+album.addEventListener("change", report);
+album.addEventListener("answer", async ({ detail: entry }) => {
+  const { answer: found, path } = entry;
+  if (found.error) return;
+  const thumb = await entry.thumb;
+  // Where the browser keeps no database, the page works without a history.
+  await remember({ when: Date.now(), model: server.name, path, answer: found, thumb: thumb?.blob }).catch(() => {});
+});
 document.getElementById("language").addEventListener("click", () => {
   toggle();
   drawWords();
 });
+document.getElementById("history").addEventListener("click", openHistory);
 document.addEventListener("fieldmark-model-changed", learn);
 takeIn(answer);
 learn();

@@ -1,33 +1,51 @@
 // The photo under its evidence: which of the two maps, and how strongly it covers the photo.
 
 import { element } from "./dom.js";
+import { inWords } from "./errors.js";
+import { offObject } from "./off_object.js";
 import { text } from "./text.js";
 
 export function photoView(card) {
   const overlay = element("img", { class: "overlay", alt: text("overlayOf"), hidden: true });
   const frame = element("span", { class: "strongest", hidden: true });
-  const stage = element("div", { class: "stage" }, photo(card), overlay, frame);
-  fit(stage, card.image);
-  card.image.onload = () => fit(stage, card.image);
+  const spinner = element("span", { class: "spinner", hidden: true }, element("span", { class: "hidden" }, ""));
+  const stage = element("div", { class: "stage" }, photo(card), overlay, frame, spinner);
+  const image = card.images.get(card.photo);
+  fit(stage, image);
+  image.onload = () => fit(stage, image);
   const legend = element("p", { class: "legend small" });
   const show = () => {
-    const { explanation, view } = card;
-    if (!explanation) return;
+    const { view, explanation } = card;
     const contrast = view.map === "contrast";
-    overlay.src = contrast ? explanation.contrast_overlay : explanation.map_overlay;
-    overlay.hidden = false;
+    // The map for the answer is the same whatever it is compared with; the one against a class is that class's alone.
+    const found = contrast ? explanation?.found : explanation?.found ?? card.lastMap;
+    spinner.hidden = !(explanation?.waiting && !found);
+    spinner.firstChild.textContent = waitingWords(card);
+    overlay.hidden = frame.hidden = !found;
+    legend.replaceChildren(...(found ? words(found.evidence, contrast) : []));
+    if (!found) return;
+    overlay.src = contrast ? found.contrast_overlay : found.map_overlay;
     overlay.style.opacity = view.opacity / 100;
-    place(frame, explanation.evidence, contrast && view.opacity > 0);
-    legend.replaceChildren(...words(explanation.evidence, contrast));
+    place(frame, found.evidence, contrast && view.opacity > 0);
   };
   show();
-  return element("div", { class: "view" }, stage, card.explanation ? controls(card, show) : waiting(card), legend);
+  return element("div", { class: "shown" }, stage, below(card, show), legend);
 }
 
 // The element is kept from one drawing to the next, so that the photo does not flicker.
 function photo(card) {
-  card.image.alt = text("photoOf", { name: card.photo.name });
-  if (card.isShown !== false) return card.image;
+  const file = card.photo;
+  if (!card.images.has(file)) {
+    const image = element("img", { class: "photo", src: URL.createObjectURL(file) });
+    image.addEventListener("error", () => {
+      image.dataset.broken = "true";
+      card.draw();
+    });
+    card.images.set(file, image);
+  }
+  const image = card.images.get(file);
+  image.alt = text("photoOf", { name: file.name });
+  if (!image.dataset.broken) return image;
   return element("p", { class: "no-photo small" }, text(card.answer?.error ? "noPicture" : "notShown"));
 }
 
@@ -58,40 +76,56 @@ function words(evidence, contrast) {
   ];
 }
 
-function controls(card, show) {
-  const { against } = card.explanation.evidence;
-  const group = `map-${card.id}`;
+function waitingWords({ view, rival }) {
+  return view.map === "contrast" ? text("drawingAgainst", { label: rival }) : text("drawing");
+}
+
+function below(card, show) {
+  const { explanation, lastMap } = card;
+  if (!explanation) return null;
+  if (explanation.error) {
+    return element("p", { class: "small faint" }, text("noEvidence", { reason: inWords(explanation.error) }));
+  }
+  if (explanation.waiting && !lastMap) return element("p", { class: "small faint pulse" }, text("drawing"));
+  const off = explanation.found && offObject(explanation.found.evidence);
+  return element(
+    "div",
+    { class: "controls" },
+    off ? element("p", { class: "notice" }, text("offObject")) : null,
+    maps(card, show),
+    strength(card, show),
+  );
+}
+
+function maps(card, show) {
   const choice = (value, label) => {
     const checked = card.view.map === value;
-    const input = element("input", { type: "radio", name: group, value, checked, "data-focus": `map ${value}` });
+    const input = element("input", {
+      type: "radio", name: `map-${card.id}`, value, checked, "data-focus": `map ${value}`,
+    });
     input.addEventListener("change", () => {
       card.view.map = value;
       show();
     });
     return element("label", {}, input, element("span", {}, label));
   };
+  return element(
+    "div",
+    { class: "segments", role: "radiogroup", "aria-label": text("evidence") },
+    // A photo of no known class has no answer, only classes that it looks most like.
+    choice("map", card.answer.unknown
+      ? text("evidenceForClass", { label: card.answer.candidates[0].label })
+      : text("evidenceFor")),
+    choice("contrast", text("evidenceAgainst", { label: card.against(card.rival) })),
+  );
+}
+
+function strength(card, show) {
   const value = String(card.view.opacity);
   const slider = element("input", { type: "range", min: "0", max: "100", value, "data-focus": "opacity" });
   slider.addEventListener("input", () => {
     card.view.opacity = Number(slider.value);
     show();
   });
-  return element(
-    "div",
-    { class: "controls" },
-    element(
-      "div",
-      { class: "segments", role: "radiogroup", "aria-label": text("evidence") },
-      choice("map", text("evidenceFor")),
-      choice("contrast", text("evidenceAgainst", { label: against })),
-    ),
-    element("label", { class: "slider" }, element("span", { class: "small" }, text("opacity")), slider),
-  );
-}
-
-function waiting(card) {
-  if (card.explanationError) {
-    return element("p", { class: "small faint" }, text("noEvidence", { reason: card.explanationError }));
-  }
-  return card.explains ? element("p", { class: "small faint pulse" }, text("drawing")) : null;
+  return element("label", { class: "slider" }, element("span", { class: "small" }, text("opacity")), slider);
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, File, HTTPException, Query, Response, UploadFile
@@ -50,12 +50,19 @@ async def search(
     tags=["photos"],
 )
 async def gallery_photo(
-    service: Serving, path: Annotated[str, Query(description="Path of the photo in the gallery.")]
+    service: Serving,
+    path: Annotated[str, Query(description="Path of the photo in the gallery.")],
+    size: Annotated[
+        Literal["small", "large"], Query(description="Longer side: at most 320 pixels, or at most 1280.")
+    ] = "small",
 ) -> Response:
-    """Return a thumbnail of a known photo. Only photos in the gallery's table are served."""
+    """Return a known photo, scaled down. Only photos in the gallery's table are served."""
     generation = service.recognizer.manifest.generation
     try:
-        content = await run_in_threadpool(service.thumbnail, path, generation)
+        if size == "large":
+            content = await run_in_threadpool(service.large_photo, path)
+        else:
+            content = await run_in_threadpool(service.thumbnail, path, generation)
     except ModelError as error:
         raise HTTPException(404, str(error)) from error
     except PhotoError as error:

@@ -55,6 +55,7 @@ async def model(service: Serving) -> JSONResponse:
     has_sets = recognizer.guarantees.photos > 0
     body = ModelBody(
         version=version("fieldmark"),
+        name=recognizer.path.resolve().stem if recognizer.is_exported else recognizer.path.resolve().name,
         classes=list(recognizer.classes),
         questions=[one.question for one in recognizer.asked],
         enrolled=list(recognizer.open_set.labels),
