@@ -64,7 +64,7 @@ class Fitted:
     temperature: float
     vectors: Floats
     labels: Ints
-    statistics: ClassGaussians
+    gaussians: ClassGaussians
 
     def evidence(self, embeddings: Floats) -> OpenSetFeatures:
         vectors = self.projection(embeddings)
@@ -93,8 +93,8 @@ def fitted(photos: Photos, classes: Ints) -> Fitted:
     free = photos.free & np.isin(photos.labels, classes)
     truth = np.searchsorted(classes, photos.labels[free])
     temperature = fit_temperature(head(projection(photos.embeddings[free])), truth)
-    statistics = ClassGaussians.fit(vectors, labels, len(classes))
-    return Fitted(classes, projection, head, temperature, vectors, labels, statistics)
+    gaussians = ClassGaussians.fit(vectors, labels, len(classes))
+    return Fitted(classes, projection, head, temperature, vectors, labels, gaussians)
 
 
 def open_set(photos: Photos, known: Fitted, strangers: Floats) -> dict[str, list[float]]:

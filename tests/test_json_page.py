@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "json.md"
-OF_THE_COMMAND = {"columns", "content", "moved_to"}
-"""Fields that `predict` adds to an answer, for tables, `--watch` and moved photos."""
+OF_THE_COMMAND = {"columns", "content", "moved_to", "unknown_group", "unknown_nearest", "unknown_parent"}
+"""Fields that `predict` adds to an answer, for tables, `--watch`, moved photos and `--group-unknown`."""
 ONLY_SOMETIMES = {"predict": {"coverage", "error", "group", "photos", "answers"} | OF_THE_COMMAND}
 
 
@@ -24,7 +24,7 @@ def fields(command: str) -> list[str]:
     return [name for cell in first_cells for name in re.findall(r"`(\w+)`", cell)]
 
 
-@pytest.mark.parametrize("verb", ["predict", "evaluate", "search", "explain", "enroll", "versions"])
+@pytest.mark.parametrize("verb", ["predict", "evaluate", "search", "explain", "enroll", "feedback", "versions"])
 def test_the_page_lists_the_fields(
     verb: str, command: Callable[..., Any], model_copy: Path, birds: Path, tmp_path: Path
 ) -> None:
@@ -35,6 +35,8 @@ def test_the_page_lists_the_fields(
         "explain": [photo, "--out", tmp_path / "explained"],
         "enroll": [photo, "--label", "New"],
     }
+    if verb == "feedback":
+        command("feedback", model_copy, photo, "--label", "New")
     printed = json.loads(command(verb, model_copy, *arguments.get(verb, []), "--json").out)
     found = set(printed[0] if isinstance(printed, list) else printed)
     listed = set(fields(verb))

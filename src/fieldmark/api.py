@@ -21,6 +21,7 @@ from fieldmark.recognizer.side_by_side import answer_together
 from fieldmark.structures import RecordList, Split
 
 if TYPE_CHECKING:
+    from fieldmark.artifact.correction import Correction
     from fieldmark.artifact.gallery import Neighbour
     from fieldmark.artifact.history import Generation
     from fieldmark.check import CheckReport
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from fieldmark.explain.evidence import PhotoEvidence
     from fieldmark.export.export_onnx import ExportReport
     from fieldmark.recognizer.enroll import Enrolment
+    from fieldmark.recognizer.feedback import Feedback
     from fieldmark.report.guide.write_guide import Guide
     from fieldmark.review.label_session import LabelSession
     from fieldmark.review.review_session import ReviewSession
@@ -110,6 +112,7 @@ def fit(
     recipe: str | Path | None = None,
     resume: bool = False,
     overrides: Sequence[str] = (),
+    feedback: Sequence[str | Path] = (),
     **options: Any,
 ) -> Recognizer:
     """Train a recognizer.
@@ -121,6 +124,7 @@ def fit(
         recipe: TOML file with settings.
         resume: Continue an interrupted fine-tune.
         overrides: ``key=value`` texts, as ``--set`` takes them.
+        feedback: Model folders whose corrections join the train photos.
         **options: Settings of the method by name, such as ``backbone``, ``image_size``, ``seed``.
 
     Raises:
@@ -128,7 +132,7 @@ def fit(
     """
     from fieldmark.fit import fit as fit_model
 
-    fit_model(data, out, method=method, recipe=recipe, resume=resume, overrides=overrides, **options)
+    fit_model(data, out, method=method, recipe=recipe, resume=resume, overrides=overrides, feedback=feedback, **options)
     return Recognizer(out)
 
 
@@ -401,6 +405,39 @@ class Recognizer(Predictor):
         from fieldmark.recognizer.enroll import unenroll
 
         unenroll(self.path, label)
+        self._reload()
+
+    def correct(self, photo: str | Path | bytes, label: str) -> Correction:
+        """Add a photo with its correct class to the feedback list of the model. The last correction of a photo counts.
+
+        Args:
+            photo: A file or its bytes; the model folder keeps a JPEG of it without metadata.
+            label: The correct class, one of the model's or a new one.
+
+        Raises:
+            FieldmarkError: The photo or the name cannot be used, or the list is full; the model stays as it was.
+        """
+        from fieldmark.recognizer.feedback import correct
+
+        made = correct(self, photo, label)
+        self._reload()
+        return made
+
+    def feedback(self) -> list[Feedback]:
+        """Return the feedback list of the model, the newest correction first."""
+        from fieldmark.recognizer.feedback import list_feedback
+
+        return list_feedback(self.path)
+
+    def remove_feedback(self, *ids: str) -> None:
+        """Remove corrections from the feedback list; without ids all of them.
+
+        Raises:
+            SettingError: There is no such correction.
+        """
+        from fieldmark.recognizer.feedback import remove_feedback
+
+        remove_feedback(self.path, ids or None)
         self._reload()
 
     def versions(self) -> list[Generation]:

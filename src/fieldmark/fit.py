@@ -21,16 +21,19 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+from fieldmark.artifact.feedback_list import corrected_photos
 from fieldmark.artifact.fitted_model import FittedModel
 from fieldmark.artifact.save import check_out, save_artifact
 from fieldmark.backbones.runners.device import choose_device
 from fieldmark.calibration.calibrate import calibrate
+from fieldmark.data.add_corrections import CorrectedPhoto
 from fieldmark.data.asked_photos import AskedPhotos, ask
 from fieldmark.data.class_subset import choose_classes
+from fieldmark.data.label_names import fold_name
 from fieldmark.data.photo_table import PhotoTable
 from fieldmark.data.prepare import Prepared, prepare
 from fieldmark.data.read import read
@@ -61,6 +64,7 @@ def fit(
     recipe: str | Path | None = None,
     resume: bool = False,
     overrides: Sequence[str] = (),
+    feedback: Sequence[str | Path] = (),
     **options: Any,
 ) -> None:
     """Turn labelled photos into a model folder; the arguments are those of `fieldmark.fit`.
@@ -71,10 +75,20 @@ def fit(
     settings = build_settings(method, options, recipe=Path(recipe) if recipe else None, overrides=overrides)
     check_out(Path(out))
     _check_run(run_folder(Path(out)), settings, resume)
+    corrections = [photo for model in feedback for photo in corrected_photos(Path(model))]
     records = data if isinstance(data, RecordList) else read(data)
+    left_out = {fold_name(name) for name in records.options.get("drop_labels", ())}
     if settings.classes:
+        left_out |= set(records.classes)
         records = choose_classes(records, settings.classes)
-    prepared = prepare(records, settings.seed, val_fraction=settings.val_fraction, test_fraction=settings.test_fraction)
+        left_out -= set(records.classes)
+    prepared = prepare(
+        records,
+        settings.seed,
+        val_fraction=settings.val_fraction,
+        test_fraction=settings.test_fraction,
+        corrections=_of_chosen_classes(corrections, left_out),
+    )
     _log(prepared)
     fit_prepared(prepared, settings, Path(out), resume=resume)
 
@@ -120,6 +134,14 @@ def _ask(photos: PhotoTable) -> list[AskedPhotos]:
 def run_folder(out: Path) -> Path:
     """Return the folder of the checkpoints; it is deleted once the model is written."""
     return out.with_name(out.name + ".run")
+
+
+def _of_chosen_classes(corrections: Sequence[CorrectedPhoto], left_out: Collection[str]) -> list[CorrectedPhoto]:
+    """Return the corrections to classes that the fit does not leave out, and log how many others there are."""
+    chosen = [one for one in corrections if fold_name(one.label) not in left_out]
+    if len(chosen) < len(corrections):
+        logger.info(f"left out {len(corrections) - len(chosen)} corrections to classes that this fit leaves out")
+    return chosen
 
 
 def _check_run(run: Path, settings: FitSettings, resume: bool) -> None:

@@ -270,7 +270,7 @@ def test_accepted_photos_are_answered_before_shutdown(fitted: Path, photos: list
         with httpx.Client(base_url=url, timeout=120) as client, ThreadPoolExecutor(3) as pool:
             assert client.get("/v1/model").json()["enrolls"] is False
             refused = client.post("/v1/enroll", files=_files(photos[0]), data={"label": "new"})
-            assert (refused.status_code, refused.json()["error"][:15]) == (403, "Enrolling is of")
+            assert (refused.status_code, refused.json()["error"][:15]) == (403, "Changing the mo")
             asked = [pool.submit(client.post, "/v1/predict", files=_files(path)) for path in photos[:3]]
             while app.state.service.batcher.accepted < 3:
                 time.sleep(0.01)

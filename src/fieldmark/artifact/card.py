@@ -28,6 +28,7 @@ def write_card(manifest: Manifest) -> str:
         "| | |",
         "| --- | --- |",
         f"| photos | {photos}; {data.left_out} left out |",
+        *([f"| corrections | {data.corrections} of the train photos |"] if data.corrections else []),
         f"| layout | {as_text(data.layout)} |",
         f"| data fingerprint | {as_text(data.fingerprint)} |",
     ]

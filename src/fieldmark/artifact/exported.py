@@ -111,6 +111,7 @@ def is_exported(path: Path) -> bool:
 
 def pack_model(folder: Path, manifest: Manifest, facts: ExportFacts) -> dict[str, str]:
     """Return the metadata of the file: JSON for any reader, and what `open_exported` reads."""
+    manifest = manifest.without_feedback()
     left = {facts.graph for facts in manifest.members} | {facts.weights for facts in manifest.members}
     left |= {name for each in manifest.questions for name in (each.heads, each.guarantees.file, each.open_set_state)}
     needed = {manifest.open_set_state, manifest.guarantees and manifest.guarantees.file}

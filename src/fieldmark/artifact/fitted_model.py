@@ -170,4 +170,5 @@ class FittedModel:
             learned=["train", "val"] if self.trained.learned_val else ["train"],
             left_out=len(self.prepared.left_out),
             options=dict(records.options),
+            corrections=self.prepared.corrections,
         )

@@ -20,6 +20,7 @@ from fieldmark.artifact.gallery import GALLERY_FOLDER
 from fieldmark.artifact.load import load_manifest, read_manifest
 from fieldmark.artifact.manifest import MANIFEST, Manifest
 from fieldmark.atomic import atomic_file, draft_file, sync
+from fieldmark.data.feedback_photo import FEEDBACK_PHOTO_PATTERN
 from fieldmark.errors import ModelError
 
 __all__ = ["KEPT", "Change", "changing", "earlier_manifests", "is_unfinished"]
@@ -30,6 +31,7 @@ KEPT = 3
 _LOCK, _HISTORY, _CARD, _NEW = ".lock", "generations", "README.md", "new"
 _OWN = re.compile(
     r"(model|weights|memory|trust|split|enrolled|val_logits|heads)-[0-9a-f]{16}\.(onnx|safetensors|csv)"
+    rf"|{FEEDBACK_PHOTO_PATTERN}"
     r"|(model|weights)-\d+\.(onnx|safetensors)|memory\.safetensors|trust\.safetensors|split\.csv"  # format 1
     r"|\..*\.part"
 )
@@ -71,15 +73,16 @@ class Change:
         self.checksums[final] = key
         return final
 
-    def commit(self, manifest: Manifest, change: str) -> Manifest:
+    def commit(self, manifest: Manifest, change: str, *, amends: bool = False) -> Manifest:
         """Make `manifest` the newest generation, and return it with its number and time.
 
         Args:
             manifest: Its checksums name all files that it needs.
             change: What changed, for ``fieldmark versions``.
+            amends: Whether the current generation is replaced rather than kept for ``fieldmark rollback``.
         """
         number = 1 + max([self.current.generation if self.current else 0, *_history(self.folder)])
-        if self.current is not None:
+        if self.current is not None and not amends:
             with atomic_file(_history_file(self.folder, self.current.generation)) as draft:
                 shutil.copy2(self.folder / MANIFEST, draft)
         _sync_tree(self.folder / GALLERY_FOLDER)

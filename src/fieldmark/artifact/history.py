@@ -31,6 +31,7 @@ class Generation:
         photos: Split -> number of photos.
         figures: As in the manifest, such as ``val_top1``.
         questions: Names of all questions, the first one first; empty where there is one.
+        corrections: Length of the feedback list.
     """
 
     number: int
@@ -43,6 +44,7 @@ class Generation:
     photos: dict[str, int]
     figures: dict[str, float | None]
     questions: tuple[str, ...] = ()
+    corrections: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return the object that ``versions --json`` prints."""
@@ -104,4 +106,5 @@ def _described(manifest: Manifest, is_current: bool) -> Generation:
         photos=manifest.data.photos,
         figures=manifest.figures,
         questions=tuple(manifest.question_names) if manifest.questions else (),
+        corrections=len(manifest.feedback),
     )

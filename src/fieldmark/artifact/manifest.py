@@ -14,6 +14,7 @@ from pydantic import (
     model_serializer,
 )
 
+from fieldmark.artifact.correction import MAX_CORRECTIONS, Correction
 from fieldmark.artifact.gallery import GalleryFacts
 from fieldmark.artifact.question_facts import QuestionFacts
 from fieldmark.calibration.logit_scaling import LogitScaling
@@ -65,6 +66,7 @@ class DataFacts(BaseModel):
         learned: Splits whose photos the model learned from.
         left_out: Number of photos that could not be used.
         options: The options of `fieldmark.data.read.read` that `source` was read with, such as its columns.
+        corrections: Number of photos of feedback lists among those of train.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -76,6 +78,7 @@ class DataFacts(BaseModel):
     learned: list[Literal["train", "val"]] = ["train"]
     left_out: int = Field(0, ge=0, lt=2**40)
     options: dict[str, str | list[str]] = Field(default_factory=dict)
+    corrections: int = Field(0, ge=0, lt=2**40)
 
     @property
     def num_learned(self) -> int:
@@ -112,6 +115,7 @@ class Manifest(BaseModel):
         enrolment_gates: How enrolled classes compete, by the number of their photos.
         gallery: The known photos.
         enrolled: Classes that were added after training; they follow `classes` in the order of the probabilities.
+        feedback: Corrections that people made, in their order; each has a photo of its own.
         split_file: CSV with the split of each photo.
         val_logits: safetensors file of `ValLogits`, where the model learned from val; None otherwise.
         generation: Number of this state of the folder; each change adds 1.
@@ -145,6 +149,7 @@ class Manifest(BaseModel):
     enrolment_gates: list[EnrolmentGate] = Field(default_factory=list, alias="gates")
     gallery: GalleryFacts | None = None
     enrolled: list[EnrolledClass] = Field(default_factory=list)
+    feedback: list[Correction] = Field(default_factory=list, max_length=MAX_CORRECTIONS)
     split_file: FileName = "split.csv"
     val_logits: FileName | None = None
     generation: int = Field(1, ge=1, lt=2**62)
@@ -253,6 +258,19 @@ class Manifest(BaseModel):
                 "questions": [],
             }
         )
+
+    @field_validator("feedback")
+    @classmethod
+    def _once_each(cls, feedback: list[Correction]) -> list[Correction]:
+        if len({correction.photo for correction in feedback}) < len(feedback):
+            raise ValueError("a photo has two corrections")
+        return feedback
+
+    def without_feedback(self) -> Manifest:
+        """Return the manifest without the corrections and their photos, which belong to the people who sent them."""
+        photos = {correction.photo for correction in self.feedback}
+        kept = {name: value for name, value in self.checksums.items() if name not in photos}
+        return self.model_copy(update={"feedback": [], "checksums": kept})
 
     def hierarchy(self) -> Hierarchy:
         """Return the classes and their ancestors; enrolled classes have no ancestors."""

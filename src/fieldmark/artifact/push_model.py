@@ -38,8 +38,8 @@ def push_model(
 ) -> str:
     """Upload the current generation of a model in one commit, and return the commit's id.
 
-    The absolute path of the training photos does not leave the machine; names of photos in the split file and in the
-    gallery do. The repository is made if there is none.
+    The absolute path of the training photos and the feedback list do not leave the machine; names of photos in the
+    split file and in the gallery do. The repository is made if there is none.
 
     Args:
         folder: The model folder.
@@ -119,9 +119,9 @@ def card_with_metadata(
 
 
 def _shared(manifest: Manifest) -> Manifest:
-    """Return the manifest without the maker's paths, and without a gallery that lies elsewhere."""
+    """Return the manifest without the maker's paths, the feedback list, and a gallery that lies elsewhere."""
     source = Path(manifest.data.source).name
     gallery = manifest.gallery if manifest.gallery and manifest.gallery.uri == GALLERY_FOLDER else None
     settings = manifest.settings | ({"gallery_uri": None} if "gallery_uri" in manifest.settings else {})
     data = manifest.data.model_copy(update={"source": source})
-    return manifest.model_copy(update={"data": data, "gallery": gallery, "settings": settings})
+    return manifest.without_feedback().model_copy(update={"data": data, "gallery": gallery, "settings": settings})

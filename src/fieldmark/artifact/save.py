@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 
 from fieldmark.artifact.carry_enrolled import Carried, carry_enrolled
 from fieldmark.artifact.data_place import portable_path, remember_data
+from fieldmark.artifact.feedback_list import carry_feedback
 from fieldmark.artifact.fitted_model import FittedModel, FittedQuestion, ModelFiles, QuestionFiles
 from fieldmark.artifact.gallery import GALLERY_FOLDER, TABLE, Gallery, GalleryFacts, GalleryRow
 from fieldmark.artifact.generations import Change, changing, is_unfinished
@@ -45,7 +46,8 @@ def check_out(out: Path) -> None:
 def save_artifact(out: Path, model: FittedModel) -> None:
     """Write a model folder, or a new generation of the model in it; all of it or nothing.
 
-    Enrolled classes of the model that was there stay where the new one still understands their vectors.
+    Enrolled classes of the model that was there stay where the new one still understands their vectors. Its feedback
+    list stays.
     """
     check_out(out)
     with changing(out, create=True) as change:
@@ -60,10 +62,12 @@ def save_artifact(out: Path, model: FittedModel) -> None:
         if root := model.prepared.photos.records.root:
             remember_data(data.fingerprint, root)
             data = data.model_copy(update={"source": without_surrogates(portable_path(root, out))})
-        change.commit(
-            manifest.model_copy(update={"gallery": gallery, "data": data}), f"fit with {model.settings.method}"
-        )
+        feedback = carry_feedback(out, old)
+        checksums = manifest.checksums | {one.photo: old.checksums[one.photo] for one in feedback if old}
+        update = {"gallery": gallery, "data": data, "feedback": feedback, "checksums": checksums}
+        change.commit(manifest.model_copy(update=update), _described(model))
     _log_replaced(out, old, carried)
+    _log_feedback(out, len(feedback), model.prepared.corrections)
 
 
 def _write_files(change: Change, model: FittedModel, carried: Carried) -> ModelFiles:
@@ -119,6 +123,12 @@ def _write_gallery(folder: Path, model: FittedModel, carried: Carried) -> Galler
     return Gallery.create(uri, folder, rows, vectors, key, f"{TABLE}-{key}")
 
 
+def _described(model: FittedModel) -> str:
+    count = model.prepared.corrections
+    added = f" and {count} correction{'' if count == 1 else 's'}" if count else ""
+    return f"fit with {model.settings.method}{added}"
+
+
 def _may_hold_a_model(out: Path) -> bool:
     return (out / MANIFEST).is_file() or not any(out.iterdir()) or is_unfinished(out)
 
@@ -135,3 +145,10 @@ def _log_replaced(out: Path, old: Manifest | None, carried: Carried) -> None:
         logger.info("kept the enrolled classes " + ", ".join(facts.label for facts in carried.classes))
     for label, reason in carried.dropped.items():
         logger.warning(f"dropped the enrolled class {label}: {reason}")
+
+
+def _log_feedback(out: Path, kept: int, learned: int) -> None:
+    """Log that the feedback list stays, and whether the fit learned from one."""
+    if kept:
+        advice = "" if learned else f"; this fit did not learn from it: add --feedback {out}"
+        logger.info(f"kept the feedback list, {kept} correction{'' if kept == 1 else 's'}{advice}")

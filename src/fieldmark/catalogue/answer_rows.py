@@ -53,13 +53,13 @@ class AnswerRows:
         """The first line: the titles of a table, nothing for JSON."""
         return _csv_line(self.columns) if self.form == "csv" else ""
 
-    def line(self, answer: Answer, carried: Mapping[str, str] | None = None, **notes: str) -> str:
-        """Return the line of an answer, with its line break."""
+    def line(self, answer: Answer, carried: Mapping[str, str] | None = None, **notes: str | int | None) -> str:
+        """Return the line of an answer, with its line break. A note that is None is null in JSON, empty in a table."""
         own = {name: notes.get(name, "") for name in self.notes}
         if self.form == "csv":
             parts = [answer.answers.get(question, Answer(None)) for question in self._questions]
             cells = [cell for part in parts for cell in _question_cells(part)]
-            cells += own.values()
+            cells += ["" if value is None else str(value) for value in own.values()]
             cells += [(carried or {}).get(title, "") for title in self._carried]
             return _csv_line([*_fields(answer), *_candidates(answer, self._top_k), *cells])
         content: dict[str, Any] = answer.to_dict()

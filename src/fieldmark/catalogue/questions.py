@@ -59,13 +59,19 @@ class Specimen:
 
 
 def read_questions(
-    names: Sequence[str], *, path_col: str | None = None, allow_urls: bool = False, limits: WebLimits | None = None
+    names: Sequence[str],
+    *,
+    path_col: str | None = None,
+    group_col: str | None = None,
+    allow_urls: bool = False,
+    limits: WebLimits | None = None,
 ) -> list[Question]:
     """Return the photos of paths, folders, tables and URLs in their order. A named file need not look like a photo.
 
     Args:
         names: A table (``.csv`` or ``.tsv``) has a row for each photo, with paths relative to the table.
         path_col: The column of a table that names the photo, where it has no usual name.
+        group_col: The column of a table that names the specimen, where it is not ``group``.
         allow_urls: Whether photos may be fetched from the web.
         limits: Bounds of what that may cost.
 
@@ -74,7 +80,10 @@ def read_questions(
         SettingError: A URL is named without `allow_urls`, or there are too many.
     """
     limits = limits or WebLimits()
-    questions = [question for name in names for question in _named(name, path_col, limits)]
+    named = _ReadAs(path_col, group_col, limits)
+    questions = [question for name in names for question in _named(name, named)]
+    if group_col is not None and all(question.group is None for question in questions):
+        raise SettingError(f"--group-col names the column '{group_col}' of a table, but no table was given")
     web = [question for question in questions if isinstance(question.photo, WebPhoto)]
     if web and not allow_urls:
         raise SettingError(f"{web[0].name} is a URL, and photos are fetched only on request: add --allow-urls")
@@ -140,14 +149,23 @@ def group_questions(questions: Sequence[Question], *, same: bool = False) -> lis
     ]
 
 
-def _named(name: str, path_col: str | None, limits: WebLimits) -> Iterator[Question]:
+@dataclass(frozen=True, slots=True)
+class _ReadAs:
+    """Columns of tables, and bounds of what photos from the web may cost."""
+
+    path_col: str | None
+    group_col: str | None
+    limits: WebLimits
+
+
+def _named(name: str, how: _ReadAs) -> Iterator[Question]:
     path = Path(name)
     if name == STDIN:
-        yield from (question for line in read_list(STDIN) for question in _named(line, path_col, limits))
+        yield from (question for line in read_list(STDIN) for question in _named(line, how))
     elif is_url(name):
-        yield Question(WebPhoto(name, limits), name)
+        yield Question(WebPhoto(name, how.limits), name)
     elif path.suffix.lower() in _TABLES:
-        yield from _rows(path, path_col, limits)
+        yield from _rows(path, how)
     elif is_folder(path):
         found = photos_below(path)
         if not found:
@@ -157,20 +175,21 @@ def _named(name: str, path_col: str | None, limits: WebLimits) -> Iterator[Quest
         yield Question(path, str(path))
 
 
-def _rows(file: Path, path_col: str | None, limits: WebLimits) -> Iterator[Question]:
-    table, column = _open(file, path_col)
+def _rows(file: Path, how: _ReadAs) -> Iterator[Question]:
+    table, column = _open(file, how.path_col)
+    group_column = _group_column(file, table, how.group_col)
     cells = [row.cells[column] for row in table.rows]
     files = iter(find_photos(file, [cell for cell in cells if cell and not is_url(cell)]))
     for row, cell in zip(table.rows, cells, strict=True):
         carried = {title: row.cells.get(key, "") for key, title in table.titles.items() if key}
-        group = row.cells.get("group") if "group" in table.titles else None
+        group = row.cells.get(group_column, "") if group_column is not None else None
         if group is not None and not (cell and group):
             raise DataError(f"expected a path and a group in line {row.line} of {file}, but one is empty; fill it in")
         if not cell:
             title = table.titles[column]
             yield Question(None, "", carried, f"line {row.line} of {file} names no photo: fill in the column '{title}'")
             continue
-        photo: PhotoInput = WebPhoto(cell, limits) if is_url(cell) else next(files)
+        photo: PhotoInput = WebPhoto(cell, how.limits) if is_url(cell) else next(files)
         yield Question(photo, str(path_of(photo)), carried, group=group)
 
 
@@ -189,6 +208,17 @@ def _open(file: Path, path_col: str | None) -> tuple[Table, str]:
     if not table.rows:
         raise DataError(f"expected photos in {file}, but it has no rows; add some")
     return table, column
+
+
+def _group_column(file: Path, table: Table, group_col: str | None) -> str | None:
+    """Return the column that names the specimen: the named one, or else ``group`` where the table has it."""
+    if group_col is None:
+        return "group" if "group" in table.titles else None
+    column = column_key(group_col)
+    if column not in table.titles:
+        listed = ", ".join(filter(None, table.titles.values())) or "none"
+        raise DataError(f"expected a column '{group_col}' in {file}, but it has: {listed}; correct --group-col")
+    return column
 
 
 def _shared(rows: Sequence[Mapping[str, str]]) -> dict[str, str]:

@@ -6,13 +6,13 @@ import errno
 import json
 import logging
 import os
-import re
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from fieldmark.atomic import atomic_file, draft_file, sync
+from fieldmark.catalogue.folder_names import folder_names
 from fieldmark.errors import DataError, SettingError
 from fieldmark.recognizer.answer import Answer
 
@@ -24,9 +24,6 @@ MOVES_FILE = "fieldmark-moves.jsonl"
 """Log in the sorted folder: one line for each photo, written before the photo moves."""
 
 UNKNOWN_FOLDER, UNSURE_FOLDER = "_unknown", "_unsure"
-
-_NOT_IN_NAMES = re.compile(r'[\x00-\x1f/\\:*?"<>|]')
-_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # names of devices on Windows
 
 
 class PhotoSorter:
@@ -51,7 +48,7 @@ class PhotoSorter:
         if into.exists() and not into.is_dir():
             raise SettingError(f"{into} is a file: name a folder to sort the photos into")
         self.into, self.copy, self._unsure_below = into, copy, unsure_below
-        self._folders = _folder_names(classes)
+        self._folders = folder_names(classes, taken=(UNKNOWN_FOLDER, UNSURE_FOLDER, MOVES_FILE))
 
     def folder_of(self, answer: Answer) -> str | None:
         """Return the name of the folder for an answer; None if the photo cannot be read."""
@@ -169,21 +166,6 @@ def _undo(source: Path, place: Path, *, copied: bool) -> str | None:
     except OSError as error:
         return f"{source} cannot be written ({error.strerror or error})"
     return None
-
-
-def _folder_names(classes: Sequence[str]) -> dict[str, str]:
-    """Return class -> a folder name that is valid on every system and differs from those of the other classes."""
-    taken = {UNKNOWN_FOLDER, UNSURE_FOLDER, MOVES_FILE}
-    names: dict[str, str] = {}
-    for label in classes:
-        plain = _NOT_IN_NAMES.sub("_", label).strip(" .")[:100] or "_"
-        plain = f"_{plain}" if _RESERVED.fullmatch(plain) else plain
-        name, number = plain, 2
-        while name.casefold() in taken:
-            name, number = f"{plain} ({number})", number + 1
-        taken.add(name.casefold())
-        names[label] = name
-    return names
 
 
 def _claim_free_name(folder: Path, name: str) -> Path:

@@ -29,6 +29,8 @@ def answer_photos(
     form: RowFormat | None,
     out: Path | None,
     sorter: PhotoSorter | None,
+    *,
+    group_unknown: bool = False,
 ) -> int:
     """Answer everything that was asked, and return the number of answers with an error.
 
@@ -39,26 +41,33 @@ def answer_photos(
         form: Format of the rows; None prints for people.
         out: New file for the rows; None for stdout.
         sorter: Moves or copies the photos.
+        group_unknown: Group the unknown photos by likeness.
     """
     from fieldmark.catalogue.answer_rows import AnswerRows
+    from fieldmark.cli.group_answers import GROUP_NOTES, GroupedAnswers
     from fieldmark.cli.print_answers import print_answers
 
     recognizer.options(levels.top_k, levels.coverage, levels.target_accuracy)  # wrong ones are refused at once
     if sorter is not None and not sorter.copy:
         _require_each_once(asked)
-    answered = _sorted(_answers(recognizer, asked, levels), sorter)
+    groups = GroupedAnswers(recognizer) if group_unknown else None
+    pairs = _answers(recognizer, asked, levels)
+    answered = _sorted(groups.of(pairs) if groups else pairs, sorter)
     if form is None:
-        return print_answers((answer for _, answer, _ in answered), len(asked))
-    titles = list(dict.fromkeys(title for one in asked for title in one.columns))
-    questions = [one.question for one in recognizer.further]
-    rows = AnswerRows(form, levels.top_k, titles, notes=("moved_to",) if sorter else (), questions=questions)
-    failed = 0
-    with _lines_to(out) as write:
-        write(rows.header)
-        for one, answer, places in answered:
-            failed += answer.error is not None
-            notes = {"moved_to": "|".join(map(str, places))} if sorter else {}
-            write(rows.line(answer, one.columns, **notes))
+        failed = print_answers((answer for _, answer, _ in answered), len(asked))
+    else:
+        titles = list(dict.fromkeys(title for one in asked for title in one.columns))
+        notes = (*(GROUP_NOTES if groups else ()), *(("moved_to",) if sorter else ()))
+        questions = [one.question for one in recognizer.further]
+        rows, failed = AnswerRows(form, levels.top_k, titles, notes=notes, questions=questions), 0
+        with _lines_to(out) as write:
+            write(rows.header)
+            for one, answer, places in answered:
+                failed += answer.error is not None
+                own = {"moved_to": "|".join(map(str, places))} | (groups.notes(one) if groups else {})
+                write(rows.line(answer, one.columns, **own))
+    if groups:
+        groups.print_table(out)
     return failed
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fieldmark.cli.group_option import AnswersOption, GroupNumberOption, named_photos
+
 if TYPE_CHECKING:
     from fieldmark.recognizer.enroll import Enrolment
 
@@ -16,19 +18,23 @@ __all__ = ["enroll", "unenroll"]
 
 def enroll(
     model: Annotated[Path, typer.Argument(help="A model folder.")],
-    paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Photos of the new class, or folders of them.")
-    ],
     label: Annotated[str, typer.Option(help="Name of the new class.")],
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="PATH...", help="Photos of the new class, or folders of them.")
+    ] = None,
+    answers: AnswersOption = None,
+    group: GroupNumberOption = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print what changed as one JSON object.")] = False,
 ) -> None:
     """Add a class to a model from one to five photos, without training."""
     from fieldmark.cli.first_question import say_first_question
-    from fieldmark.cli.photo_paths import photo_paths
     from fieldmark.recognizer.enroll import enroll as run
     from fieldmark.recognizer.predictor import Predictor
 
-    outcome = run(model, label, list(photo_paths(paths)))
+    photos = named_photos(paths, answers, group)
+    if not photos:
+        raise typer.BadParameter("enroll needs photos: give PATH, or --from ANSWERS and --group N")
+    outcome = run(model, label, photos)
     if json_output:
         typer.echo(json.dumps(outcome.to_dict(), ensure_ascii=False))
     else:
@@ -62,6 +68,8 @@ def _print_outcome(outcome: Enrolment, model: Path) -> None:
     say("its photos are nearest to: " + _counts(outcome.nearest))
     if outcome.own_found is not None:
         say(f"leave-one-out: {outcome.own_found:.0%} of its photos are identified as it by the others")
+    else:
+        say("a class from one photo is often missed: three to five photos work best")
 
 
 def _counts(counts: dict[str, int], limit: int = 5) -> str:

@@ -36,6 +36,10 @@ def fit(
     group_col: GroupColOption = None,
     drop_label: DropLabelOption = None,
     decisions: DecisionsOption = None,
+    feedback: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="MODEL", help="Train on the corrections of this model, too; may be repeated."),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same numbers.")] = None,
     recipe: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
     overrides: Annotated[
@@ -88,7 +92,16 @@ def fit(
     try:
         photos = read_named(data, path_col, label_col, group_col, drop_label, decisions)
         assert photos is not None
-        recognizer = run(photos, out, method=method, recipe=recipe, resume=resume, overrides=overrides or (), **options)
+        recognizer = run(
+            photos,
+            out,
+            method=method,
+            recipe=recipe,
+            resume=resume,
+            overrides=overrides or (),
+            feedback=feedback or (),
+            **options,
+        )
     except KeyboardInterrupt:
         if run_folder(out).is_dir():
             say("to continue where it stopped, give the same command again with --resume")

@@ -25,6 +25,7 @@ from fieldmark.cli.enroll import enroll, unenroll
 from fieldmark.cli.evaluate import evaluate
 from fieldmark.cli.explain import explain
 from fieldmark.cli.export import export
+from fieldmark.cli.feedback import feedback
 from fieldmark.cli.fit import fit
 from fieldmark.cli.guide import guide
 from fieldmark.cli.label import label
@@ -84,6 +85,7 @@ for verb in (
     search,
     enroll,
     unenroll,
+    feedback,
     versions,
     rollback,
     export,

@@ -55,6 +55,19 @@ def predict(
     only: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Answer only with the classes in this list or table.")
     ] = None,
+    group_col: Annotated[
+        str | None, typer.Option(help="The column of a table whose equal values name one specimen.")
+    ] = None,
+    by_folder: Annotated[bool, typer.Option("--by-folder", help="Give one answer for each folder of photos.")] = False,
+    burst: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS", help="Give one answer for photos that one camera took within SECONDS of each other."
+        ),
+    ] = None,
+    group_unknown: Annotated[
+        bool, typer.Option("--group-unknown", help="Group the photos of none of the classes by likeness.")
+    ] = False,
     path_col: PathColOption = None,
     allow_urls: Annotated[bool, typer.Option("--allow-urls", help="Fetch photos that are named by a URL.")] = False,
     max_urls: Annotated[int, typer.Option(min=1, help="Most URLs in one run.")] = 1000,
@@ -77,6 +90,7 @@ def predict(
     """Identify photos. Exits with 1 if some cannot be read."""
     from fieldmark.api import load
     from fieldmark.catalogue.answer_questions import AnswerLevels
+    from fieldmark.catalogue.group_photos import group_by_burst, group_by_folder
     from fieldmark.catalogue.questions import group_questions, read_questions
     from fieldmark.data.photos.web_photo import WebLimits
     from fieldmark.errors import SettingError
@@ -85,10 +99,22 @@ def predict(
         raise SettingError("--json and --csv exclude each other; leave one out")
     if move_into and copy_into:
         raise SettingError("--move-into and --copy-into exclude each other; leave one out")
+    grouped = {"--same-specimen": same_specimen, "--group-col": group_col, "--by-folder": by_folder, "--burst": burst}
+    ways = [name for name, value in grouped.items() if value not in (None, False)]
+    if len(ways) > 1:
+        raise SettingError(f"{' and '.join(ways)} exclude each other; give one of them")
+    if ways and watch is not None:
+        raise SettingError(f"--watch answers each photo by itself: leave out {ways[0]}")
+    if group_unknown and (ways or watch is not None):
+        raise SettingError(f"--group-unknown groups single photos: leave out {ways[0] if ways else '--watch'}")
     form = _form(json_output, csv_output, out)
     names = _names(paths, files_from, watch)
     limits = WebLimits(max_urls, max_url_mb, url_timeout)
-    questions = read_questions(names, path_col=path_col, allow_urls=allow_urls, limits=limits)
+    questions = read_questions(names, path_col=path_col, group_col=group_col, allow_urls=allow_urls, limits=limits)
+    if by_folder:
+        questions = group_by_folder(questions)
+    if burst is not None:
+        questions = group_by_burst(questions, burst)
     specimens = group_questions(questions, same=same_specimen) if names else None
     if watch is None and out is not None and out.exists():
         raise SettingError(f"--out {out} exists already and is not replaced: name a new file")
@@ -108,7 +134,11 @@ def predict(
     else:
         from fieldmark.cli.answer_photos import answer_photos
 
-        failed = answer_photos(recognizer, specimens or questions, levels, form, out, sorter)
+        if group_unknown and specimens:
+            raise SettingError("--group-unknown groups single photos, but the table names specimens: leave it out")
+        failed = answer_photos(
+            recognizer, specimens or questions, levels, form, out, sorter, group_unknown=group_unknown
+        )
     if failed:
         raise typer.Exit(1)
 

@@ -48,7 +48,9 @@ def _print_table(found: list[Generation]) -> None:
 
     from fieldmark.progress import console
 
-    table = Table("", "made (UTC)", "change", "classes", "val top-1", box=None, header_style="bold", pad_edge=False)
+    has_corrections = any(generation.corrections for generation in found)
+    titles = ["", "made (UTC)", "change", "classes", *(["corrections"] if has_corrections else []), "val top-1"]
+    table = Table(*titles, box=None, header_style="bold", pad_edge=False)
     table.columns[1].no_wrap, table.columns[2].overflow = True, "fold"
     for generation in found:
         mark = "* " if generation.is_current else "  "
@@ -60,6 +62,7 @@ def _print_table(found: list[Generation]) -> None:
                 f"{generation.change}: {', '.join(generation.questions)}" if generation.questions else generation.change
             ),
             str(generation.classes) + (f" + {len(generation.enrolled)}" if generation.enrolled else ""),
+            *([str(generation.corrections)] if has_corrections else []),
             "–" if top1 is None else f"{top1:.1%}",
         )
     console.print(table)

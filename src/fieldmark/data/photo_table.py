@@ -12,6 +12,7 @@ import numpy as np
 
 from fieldmark.arrays import Ints
 from fieldmark.data.calibration_split import assign_roles
+from fieldmark.data.feedback_photo import is_feedback_photo
 from fieldmark.data.relative_path import relative_path
 from fieldmark.data.splits import join_groups
 from fieldmark.structures import RecordList, Role, Split
@@ -75,8 +76,12 @@ class PhotoTable:
 
     @cached_property
     def names(self) -> list[str]:
-        """Path of each photo below the root of the data set, with forward slashes."""
-        return [relative_path(record.path, self.records.root) for record in self.records]
+        """Path of each photo below the root of the data set, with forward slashes; the file name of corrections."""
+        root = self.records.root
+        return [
+            record.path.name if is_feedback_photo(record.path.name) else relative_path(record.path, root)
+            for record in self.records
+        ]
 
     @cached_property
     def key_of(self) -> Mapping[Path, str]:

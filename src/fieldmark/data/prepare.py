@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from fieldmark.data.add_corrections import (
+    CorrectedPhoto,
+    append_corrections,
+    choose_corrections,
+    correction_findings,
+)
 from fieldmark.data.photo_table import PhotoTable
 from fieldmark.data.quality.duplicates import DuplicatePair, duplicate_groups, exact_duplicates, near_duplicates
 from fieldmark.data.quality.findings import Finding, class_findings, photo_findings, worst_first
@@ -75,11 +81,13 @@ class Prepared:
         photos: The usable photos; each has a split and a role.
         findings: Findings for the user, the worst first.
         left_out: The unusable files; each has a `reason`.
+        corrections: Number of photos of feedback lists in train.
     """
 
     photos: PhotoTable
     findings: tuple[Finding, ...]
     left_out: tuple[PhotoFacts, ...]
+    corrections: int = 0
 
 
 def survey(records: RecordList) -> Survey:
@@ -101,6 +109,7 @@ def prepare(
     *,
     val_fraction: float = VAL_FRACTION,
     test_fraction: float = TEST_FRACTION,
+    corrections: Sequence[CorrectedPhoto] = (),
 ) -> Prepared:
     """Drop unusable photos, group duplicates, and carve the splits that the data set lacks.
 
@@ -109,25 +118,74 @@ def prepare(
         seed: Seed of the split; see `carve`.
         val_fraction: Share of train that becomes val if the data set has none.
         test_fraction: Share that becomes test if the data set has none.
+        corrections: Photos of feedback lists. They join train, see `fieldmark.data.add_corrections`.
 
     Raises:
         DataError: No photo is usable, only one class has usable photos, or a class has too few.
     """
-    seen = survey(records)
-    _demand_enough(seen)
-    groups = seen.groups()
-    carved = carve(seen.records, groups=groups, val_fraction=val_fraction, test_fraction=test_fraction, seed=seed)
-    keys = [photo.content_key or "" for photo in seen.facts if photo.usable]
-    val_carved = all(record.split != "val" for record in seen.records)
-    photos = PhotoTable.of(carved, groups, keys, val_carved=val_carved)
-    return Prepared(photos, tuple(seen.findings()), seen.left_out)
+    seen = survey(append_corrections(records, corrections) if corrections else records)
+    _demand_usable(seen)
+    own = sum(photo.usable for photo in seen.facts[: len(records)])
+    base = seen.records.like(seen.records[:own])
+    carved = carve(
+        base,
+        groups=duplicate_groups(own, [pair for pair in seen.pairs if pair.second < own]),
+        val_fraction=val_fraction,
+        test_fraction=test_fraction,
+        seed=seed,
+    )
+    held_out = {position for position, record in enumerate(carved) if record.split != "train"}
+    chosen = choose_corrections(seen.records, own, len(records.classes), held_out, seen.pairs)
+    whole = _joined(seen, records, own, chosen.kept)
+    _demand_enough(whole)
+    keys = [photo.content_key or "" for photo in whole.facts if photo.usable]
+    val_carved = all(record.split != "val" for record in base)
+    with_splits = whole.records.like([*carved, *whole.records[own:]])
+    photos = PhotoTable.of(with_splits, whole.groups(), keys, val_carved=val_carved)
+    notes = correction_findings(seen.records, len(records.classes), chosen)
+    return Prepared(photos, (*whole.findings(), *notes), whole.left_out, len(chosen.kept))
+
+
+def _joined(seen: Survey, records: RecordList, own: int, kept: Sequence[int]) -> Survey:
+    """Return what `survey` would return for the data set and the corrections that join train.
+
+    Args:
+        seen: Survey of the data set and all corrections.
+        records: Records of the data set.
+        own: How many of them are usable; they come first.
+        kept: Positions of the corrections that join train.
+    """
+    positions = [*range(own), *kept]
+    new = {old: position for position, old in enumerate(positions)}
+    used = {seen.records[position].label for position in kept}
+    labels = [label for label in range(len(seen.records.classes)) if label < len(records.classes) or label in used]
+    classes = [seen.records.classes[label] for label in labels]
+    added = [
+        replace(seen.records[position], split="train", label=labels.index(seen.records[position].label))
+        for position in kept
+    ]
+    usable = [index for index, photo in enumerate(seen.facts) if photo.usable]
+    left = set(usable) - {usable[position] for position in positions}
+    return Survey(
+        records.with_classes([*records, *added], classes),
+        tuple(photo for index, photo in enumerate(seen.facts) if index not in left),
+        records.with_classes([*seen.records[:own], *added], classes),
+        tuple(
+            replace(pair, first=new[pair.first], second=new[pair.second])
+            for pair in seen.pairs
+            if pair.first in new and pair.second in new
+        ),
+    )
+
+
+def _demand_usable(seen: Survey) -> None:
+    if not seen.records:
+        reason = f". The first: {seen.left_out[0].reason}" if seen.left_out else ""
+        raise DataError(f"none of the {len(seen.facts):,} photos is usable: add photos to train on{reason}")
 
 
 def _demand_enough(seen: Survey) -> None:
     records, counts = seen.records, Counter(seen.records.labels)
-    if not records:
-        reason = f". The first: {seen.left_out[0].reason}" if seen.left_out else ""
-        raise DataError(f"none of the {len(seen.facts):,} photos is usable: add photos to train on{reason}")
     if len(counts) == 1:
         name = records.classes[records[0].label]
         raise DataError(f"only the class '{name}' has usable photos, but at least two classes are needed: add a class")

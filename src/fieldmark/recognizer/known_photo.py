@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fieldmark.data.feedback_photo import is_feedback_photo
 from fieldmark.errors import ModelError
 from fieldmark.recognizer.predictor import Predictor
 
@@ -25,7 +26,7 @@ def known_photo(predictor: Predictor, path: str, photos: Path | None = None) -> 
     """
     source = photos or predictor.data_place
     folder = source if source.is_dir() else source.parent
-    place = (folder / path).resolve()
+    place = ((predictor.folder if is_feedback_photo(path) else folder) / path).resolve()
     if not any(place.is_relative_to(allowed.resolve()) for allowed in (folder, predictor.folder)):
         raise ModelError("the gallery's photo does not lie in the folder of the photos, and is not shown")
     return place

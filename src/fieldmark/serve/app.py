@@ -17,7 +17,7 @@ from starlette.types import Lifespan
 from fieldmark.report.design_folder import DESIGN
 from fieldmark.serve.guards import add_guards
 from fieldmark.serve.request_counts import RequestCounts
-from fieldmark.serve.routes import enroll, explain, gallery, predict, status
+from fieldmark.serve.routes import enroll, explain, feedback, gallery, predict, status
 from fieldmark.serve.routes.shared import ALWAYS
 from fieldmark.serve.service import Service
 from fieldmark.serve.settings import ServeSettings
@@ -70,7 +70,7 @@ def _with_routes(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
         redoc_url=None,
         responses=ALWAYS,
     )
-    for part in (predict, explain, gallery, enroll, status):
+    for part in (predict, explain, gallery, enroll, feedback, status):
         app.include_router(part.router)
     return app
 

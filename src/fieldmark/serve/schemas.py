@@ -9,9 +9,12 @@ from pydantic import BaseModel
 __all__ = [
     "AnswerBody",
     "CandidateBody",
+    "CorrectedBody",
+    "CorrectionBody",
     "EnrolBody",
     "ErrorBody",
     "ExplainBody",
+    "FeedbackBody",
     "ModelBody",
     "NeighbourBody",
     "PredictBody",
@@ -105,6 +108,36 @@ class UnenrolBody(BaseModel):
     enrolled: list[str]
 
 
+class CorrectionBody(BaseModel):
+    """One entry of ``fieldmark feedback --json``."""
+
+    id: str
+    photo: str
+    name: str
+    answer: str
+    probability: float
+    unknown: bool | None
+    label: str
+    new_class: bool
+    trained: bool
+    made: str
+    answered_by: int
+
+
+class CorrectedBody(BaseModel):
+    """The correction, the class of an earlier one of the same photo, and the length of the list."""
+
+    correction: CorrectionBody
+    replaced: str | None
+    corrections: int
+
+
+class FeedbackBody(BaseModel):
+    """The feedback list, the newest correction first."""
+
+    feedback: list[CorrectionBody]
+
+
 class ModelBody(BaseModel):
     """The model and the limits of this server.
 
@@ -116,6 +149,8 @@ class ModelBody(BaseModel):
     classes: list[str]
     questions: list[str]
     enrolled: list[str]
+    enrolled_photos: dict[str, int]
+    corrections: int
     ranks: list[str]
     coverage: float | None
     explains: bool

@@ -48,7 +48,7 @@ class OwnerRoute(APIRoute):
 
 def _demand_token(token: str | None, sent: str) -> None:
     if token is None:
-        raise HTTPException(403, "Enrolling is off on this server. Start it with --token to allow it.")
+        raise HTTPException(403, "Changing the model is off on this server. Start it with --token to allow it.")
     scheme, credentials = get_authorization_scheme_param(sent)
     # Headers are read as Latin-1, so this gives back the bytes that were sent.
     if scheme.lower() != "bearer" or not hmac.compare_digest(credentials.encode("latin-1"), token.encode()):

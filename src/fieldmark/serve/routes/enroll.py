@@ -18,7 +18,7 @@ from fieldmark.recognizer.enroll import Enrolment
 from fieldmark.recognizer.enroll import enroll as enroll_photos
 from fieldmark.recognizer.enroll import unenroll as unenroll_class
 from fieldmark.recognizer.predictor import Predictor
-from fieldmark.serve.routes.shared import ERRORS, Serving
+from fieldmark.serve.routes.shared import CHANGES, ERRORS, Serving
 from fieldmark.serve.schemas import EnrolBody, ErrorBody, UnenrolBody
 from fieldmark.serve.service import Service
 from fieldmark.serve.token_route import TokenRoute
@@ -30,20 +30,15 @@ UPLOADS = "enrolled"
 """Folder inside the model for uploaded photos."""
 
 router = APIRouter(route_class=TokenRoute, dependencies=[Security(HTTPBearer(auto_error=False))], tags=["classes"])
-_REFUSED: dict[int | str, dict[str, object]] = {
-    401: {"model": ErrorBody, "description": "The request does not have the server's token."},
-    403: {"model": ErrorBody, "description": "Enrolling is off, or a page of another website sent the request."},
-    409: {"model": ErrorBody, "description": "The model cannot change."},
-}
 _UNENROLS: dict[int | str, dict[str, object]] = {
-    **_REFUSED,
+    **CHANGES,
     404: {"model": ErrorBody, "description": "There is no enrolled class of that name."},
     422: {"model": ErrorBody, "description": "The class was trained, or a parameter is not valid."},
 }
 _Name = Annotated[str, Query(alias="label", description="Name of an enrolled class.")]
 
 
-@router.post("/v1/enroll", response_model=EnrolBody, responses={**ERRORS, **_REFUSED})
+@router.post("/v1/enroll", response_model=EnrolBody, responses={**ERRORS, **CHANGES})
 async def enroll(
     request: Request,
     service: Serving,

@@ -11,7 +11,7 @@ from fieldmark.serve.schemas import ErrorBody
 from fieldmark.serve.service import PhotoReading, Service
 from fieldmark.serve.uploads import Upload
 
-__all__ = ["ALWAYS", "ERRORS", "Serving", "one_reading"]
+__all__ = ["ALWAYS", "CHANGES", "ERRORS", "Serving", "one_reading"]
 
 _Responses = dict[int | str, dict[str, object]]
 
@@ -30,6 +30,17 @@ ERRORS: _Responses = {
     422: {"model": ErrorBody, "description": "No photo can be read, or a parameter is not valid."},
 }
 """Further statuses of routes that take photos."""
+
+
+CHANGES: _Responses = {
+    401: {"model": ErrorBody, "description": "The request does not have the server's token."},
+    403: {
+        "model": ErrorBody,
+        "description": "Changing the model is off, or a page of another website sent the request.",
+    },
+    409: {"model": ErrorBody, "description": "The model cannot change."},
+}
+"""Further statuses of routes that need the token."""
 
 
 def _service(request: Request) -> Service:

@@ -59,6 +59,8 @@ async def model(service: Serving) -> JSONResponse:
         classes=list(recognizer.classes),
         questions=[one.question for one in recognizer.asked],
         enrolled=list(recognizer.open_set.labels),
+        enrolled_photos={facts.label: facts.photos for facts in recognizer.manifest.enrolled},
+        corrections=len(recognizer.manifest.feedback),
         ranks=list(recognizer.manifest.ranks),
         coverage=recognizer.guarantees.coverage if has_sets else None,
         explains=not recognizer.is_exported,
