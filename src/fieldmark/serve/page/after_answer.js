@@ -4,13 +4,15 @@
 // same. A part may read `card.photo`, `card.answer` and `card.server` (GET /v1/model), call `card.draw()` when what it
 // shows has changed, and `card.askAgain()` when the model has.
 
+import { correction } from "./correction_form.js";
 import { enrolled, enrollForm } from "./enroll_form.js";
 import { furtherAnswers } from "./further_answers.js";
 
 export function afterAnswer(card) {
   const { enrolment } = card;
-  if (enrolment) return [further(card), card.part("enrolled", [enrolment], () => enrolled(enrolment))];
-  return [further(card), card.server.enrolls && enrollment(card)];
+  if (enrolment) return [further(card), card.part("enrolled", [enrolment], () => enrolled(card))];
+  if (!card.server.enrolls) return [further(card)];
+  return [further(card), correction(card), !card.entry.corrections && enrollment(card)];
 }
 
 function further(card) {

@@ -49,5 +49,22 @@ export const enroll = (photos, label, token) =>
   ask("/v1/enroll", {
     method: "POST",
     body: form(photos, { label }),
-    headers: { Authorization: `Bearer ${token}` },
+    ...authorized(token),
   });
+
+const authorized = (token) => ({ headers: { Authorization: `Bearer ${token}` } });
+
+export const unenroll = (label, token) => ask(`/v1/enroll${query({ label })}`, { method: "DELETE", ...authorized(token) });
+
+export const correct = (photo, label, token) =>
+  ask("/v1/feedback", { method: "POST", body: form([photo], { label }), ...authorized(token) });
+
+export const feedback = async (token) => (await ask("/v1/feedback", authorized(token))).feedback;
+
+export const undoCorrection = (id, token) => ask(`/v1/feedback${query({ id })}`, { method: "DELETE", ...authorized(token) });
+
+export async function feedbackPhoto(id, token) {
+  const response = await fetch(`/v1/feedback/photo${query({ id })}`, authorized(token));
+  if (!response.ok) throw new ServerError(response.status, response.statusText);
+  return response.blob();
+}

@@ -1,36 +1,34 @@
 // "None of these": the photo, and more of its kind, become a class of their own.
 
 import * as api from "./api.js";
-import { element } from "./dom.js";
+import { button, element } from "./dom.js";
 import { inWords } from "./errors.js";
 import { percent, photos, text } from "./text.js";
-
-const TOKEN = "fieldmark-token";
+import { field, knownToken, rememberToken, tokenInput } from "./token_field.js";
 
 export function enrollForm(card, onSaved) {
   const name = element("input", { type: "text", required: true, maxlength: "200", autocomplete: "off" });
   const more = element("input", { type: "file", accept: "image/*", multiple: true });
-  const token = element("input", { type: "password", required: true, autocomplete: "off" });
-  token.value = sessionStorage.getItem(TOKEN) ?? "";
-  const button = element("button", { type: "submit", class: "primary" }, text("save"));
+  const token = tokenInput();
+  const save = element("button", { type: "submit", class: "primary" }, text("save"));
   const outcome = element("p", { class: "small", role: "status" });
   const submit = async (event) => {
     event.preventDefault();
-    button.disabled = true;
+    save.disabled = true;
     outcome.className = "small";
     outcome.textContent = text("saving");
     try {
       const found = await api.enroll([...card.photos, ...more.files], name.value.trim(), token.value);
-      sessionStorage.setItem(TOKEN, token.value);
+      rememberToken(token.value);
       card.enrolment = found;
+      delete card.made.enrollment; // a form that comes back after Undo is a fresh one
       onSaved();
     } catch (error) {
       outcome.className = "small wrong";
       outcome.textContent = inWords(error);
-      button.disabled = false;
+      save.disabled = false;
     }
   };
-  const field = (key, input) => element("label", {}, element("span", { class: "small" }, text(key)), input);
   return element(
     "details",
     { class: "enroll" },
@@ -41,21 +39,38 @@ export function enrollForm(card, onSaved) {
       field("newName", name),
       field("morePhotos", more),
       field("token", token),
-      button,
+      save,
       outcome,
     ),
   );
 }
 
-export function enrolled(found) {
+// What was saved, and the way back.
+export function enrolled(card) {
+  const found = card.enrolment;
   const cost = found.accuracy_before === null ? "" : text("savedCost", {
     count: found.val_photos,
     before: percent(found.accuracy_before, 1),
     after: percent(found.accuracy_after, 1),
   });
+  const outcome = element("span", { class: "small", role: "status" });
+  const undo = button("plain", text("undo"), async () => {
+    undo.disabled = true;
+    try {
+      await api.unenroll(found.label, knownToken());
+      card.enrolment = undefined;
+      card.askAgain();
+    } catch (error) {
+      undo.disabled = false;
+      outcome.textContent = inWords(error);
+    }
+  }, { "data-focus": "undo enrolment" });
   return element(
-    "p",
+    "div",
     { class: "notice good", role: "status" },
-    `${text("saved", { label: found.label, photos: photos(found.photos) })} ${cost}`,
+    element("p", {}, `${text("saved", { label: found.label, photos: photos(found.photos) })} ${cost}`),
+    found.photos === 1 ? element("p", { class: "small" }, text("onePhoto")) : null,
+    undo,
+    outcome,
   );
 }

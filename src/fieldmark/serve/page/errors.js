@@ -23,6 +23,8 @@ const BY_SENTENCE = [
   [/ is damaged|incomplete|has no content/, "errorDamaged"],
   [/is not an image|is no image|colours of an unknown kind/, "errorNoImage"],
   [/already has a class/, "errorTaken"],
+  [/^the feedback list of .* is full/, "errorFull"],
+  [/^no correction has the id|^no enrolled class is named/, "errorGone"],
   [/^evidence needs the package|holds no layers to look into/, "errorExplain"],
 ];
 

@@ -3,6 +3,7 @@
 import { Album } from "./album.js";
 import { AlbumView } from "./album_view.js";
 import { learnModel, server } from "./api.js";
+import { openChanges } from "./changes_dialog.js";
 import { inWords } from "./errors.js";
 import { openHistory } from "./history_dialog.js";
 import { remember } from "./history_store.js";
@@ -24,6 +25,7 @@ function drawWords() {
   const { name, classes } = server;
   model.textContent = classes.length ? text("model", { name, count: classes.length }) : "";
   model.title = text("modelTitle");
+  document.getElementById("changes").hidden = !server.enrolls;
   document.title = name ? `${name} · Fieldmark` : "Fieldmark";
   status.textContent = said();
   view.draw();
@@ -81,6 +83,7 @@ document.getElementById("language").addEventListener("click", () => {
   drawWords();
 });
 document.getElementById("history").addEventListener("click", openHistory);
+document.getElementById("changes").addEventListener("click", openChanges);
 document.addEventListener("fieldmark-model-changed", learn);
 takeIn(answer);
 learn();
