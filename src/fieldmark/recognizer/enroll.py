@@ -18,6 +18,7 @@ from fieldmark.data.label_names import checked_label, find_label
 from fieldmark.errors import DataError, ModelError, SettingError, unknown_name
 from fieldmark.openset.enrolled_classes import EnrolledClass, enrolled_odds
 from fieldmark.openset.unknown_scores import OpenSetFeatures
+from fieldmark.recognizer.known_photo import enrolled_path
 from fieldmark.recognizer.open_set_outputs import open_set_features
 from fieldmark.recognizer.predictor import Predictor
 
@@ -75,7 +76,7 @@ def enroll(model: str | Path, label: str, photos: Sequence[str | Path]) -> Enrol
         seen = _features(recognizer, photos)
         outcome, vectors = _effects(recognizer, name, seen), np.asarray(seen.vectors, dtype=np.float32)
         file = change.add("enrolled.safetensors", partial(_write_vectors, name, vectors))
-        rows = [GalleryRow(Path(photo).absolute().as_posix(), name, "enrolled") for photo in photos]
+        rows = [GalleryRow(enrolled_path(recognizer, Path(photo)), name, "enrolled") for photo in photos]
         facts = EnrolledClass(label=name, photos=len(photos), file=file)
         manifest = recognizer.manifest
         update = {

@@ -17,6 +17,7 @@ from fieldmark.data.photos.open_photo import bytes_key
 from fieldmark.recognizer.enroll import Enrolment
 from fieldmark.recognizer.enroll import enroll as enroll_photos
 from fieldmark.recognizer.enroll import unenroll as unenroll_class
+from fieldmark.recognizer.known_photo import ENROLLED
 from fieldmark.recognizer.predictor import Predictor
 from fieldmark.serve.routes.shared import CHANGES, ERRORS, Serving
 from fieldmark.serve.schemas import EnrolBody, ErrorBody, UnenrolBody
@@ -24,10 +25,7 @@ from fieldmark.serve.service import Service
 from fieldmark.serve.token_route import TokenRoute
 from fieldmark.serve.uploads import Upload, read_uploads
 
-__all__ = ["UPLOADS", "router"]
-
-UPLOADS = "enrolled"
-"""Folder inside the model for uploaded photos."""
+__all__ = ["router"]
 
 router = APIRouter(route_class=TokenRoute, dependencies=[Security(HTTPBearer(auto_error=False))], tags=["classes"])
 _UNENROLS: dict[int | str, dict[str, object]] = {
@@ -102,10 +100,10 @@ def _unenroll(service: Service, name: str) -> dict[str, object]:
         service.follow()
         kept = {Path(row.path).name for row in known if row.label != label}
         for file in {Path(row.path).name for row in known if row.label == label} - kept:
-            (model.folder / UPLOADS / file).unlink(missing_ok=True)
+            (model.folder / ENROLLED / file).unlink(missing_ok=True)
         return {"label": label, "enrolled": list(service.recognizer.open_set.labels)}
 
 
 def _place(folder: Path, upload: Upload) -> Path:
     """Return a path that depends only on the content, so that a sender's file name never becomes a path."""
-    return folder.absolute() / UPLOADS / f"{bytes_key(upload.content)}.img"
+    return folder.absolute() / ENROLLED / f"{bytes_key(upload.content)}.img"
