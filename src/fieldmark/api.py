@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from fieldmark.evaluation.review_plan import Costs, ReviewPlan
     from fieldmark.explain.evidence import PhotoEvidence
     from fieldmark.export.export_onnx import ExportReport
+    from fieldmark.export.export_web import WebExportReport
     from fieldmark.recognizer.enroll import Enrolment
     from fieldmark.recognizer.feedback import Feedback
     from fieldmark.report.guide.write_guide import Guide
@@ -510,6 +511,31 @@ class Recognizer(Predictor):
         from fieldmark.export.export_onnx import export
 
         return export(self.path, out, int8=int8, data=data)
+
+    def export_web(
+        self,
+        out: str | Path,
+        *,
+        ort_web: str | Path | None = None,
+        known: int = 1000,
+        int8: bool = False,
+        data: str | Path | None = None,
+    ) -> WebExportReport:
+        """Write a folder of static files with a page that answers in the browser, also without a network.
+
+        Args:
+            out: A new or empty folder, or an earlier export, which is replaced.
+            ort_web: Folder of the npm package onnxruntime-web; None fetches it with npm.
+            known: Known photos to put in, at most about; 0 for none.
+            int8: Whether to quantise the backbones; the report says what that costs.
+            data: Where the photos are; None for where the model was made from.
+
+        Raises:
+            FieldmarkError: The model cannot be exported, or the page would answer differently.
+        """
+        from fieldmark.export.export_web import export_web
+
+        return export_web(self.path, out, ort_web=ort_web, known=known, int8=int8, data=data)
 
     def serve(self, *, host: str = "127.0.0.1", port: int = 8000, **settings: Any) -> None:
         """Answer over HTTP until the process is interrupted.

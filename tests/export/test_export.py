@@ -20,8 +20,9 @@ from fieldmark.calibration.logit_scaling import LogitScaling
 from fieldmark.data.photos.open_photo import open_photo
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.export import export_onnx as export_module
+from fieldmark.export.compared_graph import TOLERANCE
 from fieldmark.export.evidence_map import evidence_map
-from fieldmark.export.export_onnx import TOLERANCE, export
+from fieldmark.export.export_onnx import export
 from fieldmark.export.fused_model import FusedRecognizer, squares_of
 from fieldmark.methods.build import build_method
 from fieldmark.methods.pooled import PooledMethod
@@ -79,9 +80,9 @@ def test_evidence_adds_up_to_the_winners_logit(fitted: Path, exported: Path, pho
         np.testing.assert_allclose(rest[winners == label], rest[winners == label][0], atol=1e-3)
 
 
-@pytest.mark.parametrize("poolings", [("avg",), ("gem",), ("avg", "gem")])
+@pytest.mark.parametrize("poolings", [("avg",), ("gem",), ("avg", "gem"), ("cov",), ("gem", "cov")])
 @pytest.mark.parametrize("views", [1, 2])
-def test_evidence_of_every_linear_pooling_adds_up(poolings: tuple[str, ...], views: int) -> None:
+def test_evidence_of_every_pooling_adds_up(poolings: tuple[str, ...], views: int) -> None:
     torch.manual_seed(0)
     method = build_method("linear_probe", 5, {"backbone": "test_efficientnet", "poolings": poolings}, 64).eval()
     assert isinstance(method, PooledMethod)
@@ -99,9 +100,8 @@ def test_evidence_of_every_linear_pooling_adds_up(poolings: tuple[str, ...], vie
     torch.testing.assert_close(rest, rest[:1].expand(3), atol=1e-4, rtol=1e-4)
 
 
-def test_second_order_pooling_has_no_map_in_the_graph() -> None:
-    method = build_method("linear_probe", 5, {"backbone": "test_efficientnet", "poolings": ("cov",)}, 64)
-    assert evidence_map(method, 1) is None
+def test_evidence_that_needs_gradients_has_no_map_in_the_graph() -> None:
+    assert evidence_map(build_method("bilinear_cnn", 5, {"backbone": "test_efficientnet"}, 64), 1) is None
 
 
 def test_several_members_ten_views_and_scaling_are_one_graph(model_copy: Path, photos: list[Path]) -> None:

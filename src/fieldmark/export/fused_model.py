@@ -129,13 +129,21 @@ class FusedRecognizer(nn.Module):
         return ["probabilities", "logits", "embedding", *(["evidence"] if self.evidence else [])]
 
     def forward(self, *squares: Tensor) -> tuple[Tensor, ...]:
-        found = [member(squares) for member in self.members]
-        logits = torch.stack([weight * each[0] for weight, each in zip(self.weights, found, strict=True)]).sum(0)
-        answers = (probabilities := self._calibrated([each[0] for each in found]), logits, found[0][1])
+        found = self.looks(squares)
+        answers = self.answers(found)
         if self.evidence is None:
             return answers
-        shown = self.evidence(found[0][2], probabilities.argmax(1))
+        shown = self.evidence(found[0][2], answers[0].argmax(1))
         return (*answers, shown / self.temperature)
+
+    def looks(self, squares: Sequence[Tensor]) -> list[tuple[Tensor, Tensor, LocalFeatures]]:
+        """Logits, embedding and local features of each member."""
+        return [member(squares) for member in self.members]
+
+    def answers(self, looks: Sequence[tuple[Tensor, Tensor, LocalFeatures]]) -> tuple[Tensor, Tensor, Tensor]:
+        """Probabilities (B, K), logits (B, K) and embedding (B, D) of all members together."""
+        logits = torch.stack([weight * each[0] for weight, each in zip(self.weights, looks, strict=True)]).sum(0)
+        return self._calibrated([each[0] for each in looks]), logits, looks[0][1]
 
     def _calibrated(self, logits: Sequence[Tensor]) -> Tensor:
         """Probabilities (B, K): the members' weighted mean, then the scaling."""

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone
 from fieldmark.layers.pooling.descriptors import DescriptorPool
-from fieldmark.layers.pooling.global_pooling import AveragePool, GeneralizedMeanPool
 from fieldmark.methods.base import LocalFeatures, LocalMap, Method, ModelOutput
 
 __all__ = ["PooledMethod"]
@@ -75,19 +74,17 @@ class PooledMethod(Method):
 
     @property
     def evidence_exports(self) -> bool:
-        return set(self.pool.names) <= {"avg", "gem"}
+        return True
 
     def class_evidence(self, features: LocalFeatures, classes: Tensor) -> Tensor:
-        """Return the weight of the class times each place's share of the descriptors, (B, H, W)."""
-        feature_map = features.maps[0].features
+        """Return what each place adds through the descriptors to the logits of the classes, (B, H, W)."""
+        final, local = features.maps[0].features, features.maps[-1].features
         weights = torch.split(self.head.weight[classes], list(self.pool.dims.values()), 1)  # (B, D_name) each
         parts = []
-        for name, weight in zip(self.pool.names, weights, strict=True):
-            pooling = self.pool.poolings[name]
-            assert isinstance(pooling, AveragePool | GeneralizedMeanPool)
-            scaled = (weight * getattr(self, f"scale_{name}"))[:, :, None, None]
-            parts.append((pooling.shares(feature_map) * scaled).sum(1))
-        evidence: Tensor = parts[0] if len(parts) == 1 else parts[0] + parts[1]
+        for (name, pooling), weight in zip(self.pool.poolings.items(), weights, strict=True):
+            source = local if name == "cov" else final
+            parts.append(pooling.evidence(source, weight * getattr(self, f"scale_{name}")))  # type: ignore[operator]
+        evidence: Tensor = torch.stack(parts).sum(0)
         return evidence
 
     @torch.no_grad()

@@ -7,7 +7,6 @@ for calibration photos and for new photos alike.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,20 +88,22 @@ class ConformityScore:
     def __call__(self, probabilities: Floats) -> Floats:
         """Return the score of each class, (n, K), from probabilities (n, K)."""
         score = CONFORMITY_SCORES.load(self.name)
-        if self.prevalence is not None:
-            return score(probabilities, prevalence=_as_wide(self.prevalence, probabilities.shape[1]))
+        prevalence = self.prevalence_of(probabilities.shape[1])
+        if prevalence is not None:
+            return score(probabilities, prevalence=prevalence)
         return score(probabilities, k_reg=self.k_reg, penalty=self.penalty) if self.penalty else score(probabilities)
+
+    def prevalence_of(self, num_classes: int) -> Float64s | None:
+        """Return the prevalence (K,) of trained classes, then their mean for each class that was enrolled later."""
+        if self.prevalence is None:
+            return None
+        held = np.array(self.prevalence)
+        return np.concatenate([held, np.full(num_classes - len(held), held.mean())])
 
 
 def takes_prevalence(name: str) -> bool:
     """Return whether a score has the argument `prevalence`, (K,)."""
     return "prevalence" in inspect.signature(CONFORMITY_SCORES.load(name)).parameters
-
-
-def _as_wide(prevalence: Sequence[float], num_classes: int) -> Float64s:
-    """Return the prevalence (K,) of trained classes, then their mean for each class that was enrolled later."""
-    held = np.array(prevalence)
-    return np.concatenate([held, np.full(num_classes - len(held), held.mean())])
 
 
 LAC = ConformityScore()

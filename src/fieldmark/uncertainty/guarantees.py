@@ -187,13 +187,14 @@ class Guarantees:
 
     def sets(self, probabilities: Floats, coverage: float) -> Bools | None:
         """Return the prediction sets (n, K); None if the calibration set is too small for that coverage."""
-        quantile = self._quantile(coverage, probabilities.shape[1])
+        quantile = self.quantile(coverage, probabilities.shape[1])
         if quantile is None:
             return None
         found = prediction_sets(probabilities, quantile, self.score)
         return found if self.class_weights is None else found & (self.class_weights > 0)
 
-    def _quantile(self, coverage: float, num_classes: int) -> float | Floats | None:
+    def quantile(self, coverage: float, num_classes: int) -> float | Floats | None:
+        """Return the largest score of a class in a set, or one for each class, (K,); None as for `sets`."""
         tables = self.tables
         if self.class_weights is not None:
             together = label_shift_quantiles(tables.scores, tables.weights, self.class_weights, coverage)

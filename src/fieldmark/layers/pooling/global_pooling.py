@@ -16,6 +16,7 @@ __all__ = [
     "GeneralizedMeanPool",
     "create_pooling",
     "matrix_sqrt",
+    "matrix_sqrt_gradient",
     "principal_components",
 ]
 
@@ -34,9 +35,9 @@ class AveragePool(nn.Module):
         """(B, C, H, W) -> (B, C)."""
         return feature_map.mean((-2, -1))
 
-    def shares(self, feature_map: Tensor) -> Tensor:
-        """Return what each place adds to the descriptor: (B, C, H, W) -> (B, C, H, W), summing to (B, C)."""
-        return feature_map / (feature_map.shape[2] * feature_map.shape[3])
+    def evidence(self, feature_map: Tensor, weight: Tensor) -> Tensor:
+        """Return what each place adds to ``descriptor @ weight``: (B, C, H, W) and (B, C) -> (B, H, W)."""
+        return (feature_map * weight[:, :, None, None]).sum(1) / (feature_map.shape[2] * feature_map.shape[3])
 
 
 class GeneralizedMeanPool(nn.Module):
@@ -54,11 +55,11 @@ class GeneralizedMeanPool(nn.Module):
         """(B, C, H, W) -> (B, C); negative activations count as zero."""
         return feature_map.clamp_min(_SMALLEST).pow(self.p).mean((-2, -1)).pow(1.0 / self.p)
 
-    def shares(self, feature_map: Tensor) -> Tensor:
-        """Return what each place adds to the descriptor, in proportion to its p-th power; shapes as `AveragePool`."""
+    def evidence(self, feature_map: Tensor, weight: Tensor) -> Tensor:
+        """Return what each place adds, in proportion to the p-th powers; shapes as `AveragePool.evidence`."""
         powers = feature_map.clamp_min(_SMALLEST).pow(self.p)
         shares: Tensor = powers / powers.sum((2, 3), keepdim=True) * self(feature_map)[:, :, None, None]
-        return shares
+        return (shares * weight[:, :, None, None]).sum(1)
 
 
 class CovarianceRoot(nn.Module):
@@ -79,6 +80,8 @@ class CovarianceRoot(nn.Module):
     scale: Tensor
     rows: Tensor
     columns: Tensor
+    entries: Tensor
+    halves: Tensor
 
     def __init__(self, channels: int, iterations: int = 7) -> None:
         super().__init__()
@@ -88,6 +91,10 @@ class CovarianceRoot(nn.Module):
         self.register_buffer("rows", rows, persistent=False)
         self.register_buffer("columns", columns, persistent=False)
         self.register_buffer("scale", torch.where(rows == columns, 1.0, 2.0**0.5), persistent=False)
+        entries = torch.zeros(channels, channels, dtype=torch.int64)  # of the descriptor, for each place of the matrix
+        entries[rows, columns] = entries[columns, rows] = torch.arange(self.dim)
+        self.register_buffer("entries", entries.flatten(), persistent=False)
+        self.register_buffer("halves", 0.5 + 0.5 * torch.eye(channels), persistent=False)
 
     def extra_repr(self) -> str:
         return f"iterations={self.iterations}"  # part of the key of cached descriptors
@@ -101,6 +108,22 @@ class CovarianceRoot(nn.Module):
             root = matrix_sqrt(covariance, self.iterations)
             flat = root.flatten(1)  # gathering from the flat matrix exports to a single ONNX Gather
             return flat[:, self.rows * root.shape[-1] + self.columns] * self.scale
+
+    def evidence(self, feature_map: Tensor, weight: Tensor) -> Tensor:
+        """Return gradient times feature at each place, (B, d, H, W) and (B, D) -> (B, H, W).
+
+        The gradient is that of ``descriptor @ weight``, written out, because an exported graph has no gradients. The
+        sum over places is ``descriptor @ weight``, since the root of a covariance is homogeneous of degree 1 in the
+        features.
+        """
+        local = feature_map.flatten(2)
+        centred = local - local.mean(2, keepdim=True)
+        covariance = centred @ centred.transpose(1, 2) / local.shape[2]
+        side = covariance.shape[-1]
+        upstream = (weight * self.scale)[:, self.entries].reshape(-1, side, side) * self.halves
+        gradient = matrix_sqrt_gradient(covariance, upstream, self.iterations)
+        pull = (gradient + gradient.transpose(1, 2)) @ centred / local.shape[2]
+        return (local * pull).sum(1).reshape(-1, *feature_map.shape[2:])
 
 
 class CovariancePool(nn.Module):
@@ -122,6 +145,12 @@ class CovariancePool(nn.Module):
         """(B, C, H, W) -> (B, d (d + 1) / 2)."""
         descriptor: Tensor = self.root(self.projection(feature_map))
         return descriptor
+
+    def evidence(self, feature_map: Tensor, weight: Tensor) -> Tensor:
+        """Return gradient times feature at each place, (B, C, H, W) and (B, D) -> (B, H, W)."""
+        projected = nn.functional.conv2d(feature_map, self.projection.weight)  # a bias moves no covariance
+        shown: Tensor = self.root.evidence(projected, weight)
+        return shown
 
     @torch.no_grad()
     def fit_projection(self, local_features: Tensor) -> None:
@@ -162,6 +191,29 @@ def matrix_sqrt(matrix: Tensor, iterations: int = 7) -> Tensor:
         if step < iterations - 1:  # the last z is not needed
             z = t @ z
     return y * trace.sqrt()
+
+
+def matrix_sqrt_gradient(matrix: Tensor, upstream: Tensor, iterations: int = 7) -> Tensor:
+    """Return the gradient of ``(matrix_sqrt(matrix) * upstream).sum()`` in the matrix; all three are (B, d, d).
+
+    It is backpropagation through the same iterations, by matrix products only.
+    """
+    trace = matrix.diagonal(dim1=-2, dim2=-1).sum(-1).clamp_min(1e-12)[:, None, None]
+    identity = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
+    y, z = matrix / trace, identity.expand_as(matrix)
+    steps = []
+    for _ in range(iterations):
+        t = 1.5 * identity - 0.5 * (z @ y)
+        steps.append((y, z, t))
+        y, z = y @ t, t @ z
+    of_y, of_z = upstream * trace.sqrt(), torch.zeros_like(matrix)
+    for before_y, before_z, t in reversed(steps):
+        of_t = before_y.transpose(1, 2) @ of_y + of_z @ before_z.transpose(1, 2)
+        of_y = of_y @ t.transpose(1, 2) - 0.5 * before_z.transpose(1, 2) @ of_t
+        of_z = t.transpose(1, 2) @ of_z - 0.5 * of_t @ before_y.transpose(1, 2)
+    of_trace = 0.5 * (y * upstream).sum((1, 2), keepdim=True) / trace.sqrt()
+    of_trace = of_trace - (of_y * matrix).sum((1, 2), keepdim=True) / trace.square()
+    return of_y / trace + of_trace * identity
 
 
 POOLINGS: dict[str, type[AveragePool] | type[GeneralizedMeanPool] | type[CovariancePool]] = {
