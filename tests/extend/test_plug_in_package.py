@@ -17,12 +17,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ROOT / "docs" / "extend"
 
+pytestmark = pytest.mark.long
+
 SCRIPT = """
 import contextlib, io, json, sys
 from pathlib import Path
 from fieldmark.cli.main import main
-
-pytestmark = pytest.mark.long
 
 def run(*arguments):
     sys.argv = ["fieldmark", *arguments]

@@ -183,8 +183,8 @@ def rates(monkeypatch) -> list[float]:
 def test_a_budget_ends_the_training_in_time_with_the_rate_near_zero(tiny_method, drawings, tmp_path, rates):
     settings = PLAIN.model_copy(update={"epochs": 10_000, "batch_size": 2})
     started = time.monotonic()
-    history = train_method(tiny_method(), drawings, drawings, SMALL, settings, tmp_path, budget=3.0)
-    assert time.monotonic() - started < 4.5  # far from the 40 minutes of all epochs, however busy the machine
+    history = train_method(tiny_method(), drawings, drawings, SMALL, settings, tmp_path, budget=6.0)
+    assert time.monotonic() - started < 9.0  # far from the 40 minutes of all epochs, however busy the machine
     assert history.epochs == len(history.val_top1) >= 1
     assert rates[-1] < 0.5 * max(rates)
 
