@@ -34,12 +34,6 @@ class ClassList:
     missing: tuple[str, ...]
     foreign: tuple[str, ...]
 
-    @property
-    def is_equal(self) -> bool:
-        """Whether the classes in the list all have one weight."""
-        named = self.weights[self.weights > 0]
-        return bool((named == named[0]).all())
-
 
 def read_class_list(path: Path, classes: Sequence[str], *, weighted: bool) -> ClassList:
     """Read a list of classes.
