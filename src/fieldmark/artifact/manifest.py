@@ -14,6 +14,7 @@ from pydantic import (
     model_serializer,
 )
 
+from fieldmark.artifact.class_names import ClassNames
 from fieldmark.artifact.correction import MAX_CORRECTIONS, Correction
 from fieldmark.artifact.gallery import GalleryFacts
 from fieldmark.artifact.question_facts import QuestionFacts
@@ -130,7 +131,7 @@ class Manifest(BaseModel):
     format: int = Field(ONE_QUESTION, ge=1)
     fieldmark: str
     method: str
-    classes: list[Annotated[str, Field(min_length=1)]] = Field(min_length=2)
+    classes: ClassNames
     ranks: list[str] = Field(default_factory=list)
     taxonomy: dict[str, list[str]] = Field(default_factory=dict)
     members: list[MemberFacts] = Field(min_length=1, max_length=64)
@@ -157,13 +158,6 @@ class Manifest(BaseModel):
     change: str = "fit"
     label_name: str = Field("label", min_length=1, max_length=200)
     questions: list[QuestionFacts] = Field(default_factory=list, max_length=64)
-
-    @field_validator("classes")
-    @classmethod
-    def _differ(cls, classes: list[str]) -> list[str]:
-        if len(set(classes)) < len(classes):
-            raise ValueError("two classes have the same name")
-        return classes
 
     @field_validator("taxonomy")
     @classmethod

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from fieldmark.artifact.class_names import ClassNames
 from fieldmark.calibration.logit_scaling import LogitScaling
 from fieldmark.file_name import FileName
 from fieldmark.openset.unknown_scores import UnknownThreshold
@@ -31,7 +32,7 @@ class QuestionFacts(BaseModel):
     model_config = ConfigDict(extra="allow", validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
     name: str = Field(min_length=1, max_length=200)
-    classes: list[Annotated[str, Field(min_length=1)]] = Field(min_length=2)
+    classes: ClassNames
     heads: FileName
     temperatures: list[Annotated[float, Field(gt=1e-6, lt=1e6)]] = Field(min_length=1, max_length=64)
     photos: dict[str, Annotated[int, Field(ge=0, lt=2**40)]]
@@ -43,13 +44,6 @@ class QuestionFacts(BaseModel):
     guarantees: GuaranteeFacts = Field(alias="trust")
     open_set_state: FileName = Field(alias="memory")
     unknown: UnknownThreshold | None = None
-
-    @field_validator("classes")
-    @classmethod
-    def _differ(cls, classes: list[str]) -> list[str]:
-        if len(set(classes)) < len(classes):
-            raise ValueError("two classes have the same name")
-        return classes
 
     @field_validator("scaling")
     @classmethod
