@@ -129,7 +129,7 @@ def main() -> None:
             print(line(table.records.label_name, own, found))
             if not number:
                 same = own.metrics.to_dict() == found.metrics.to_dict()
-                print(f"| all figures of the first question equal: {same} |")
+    print(f"all figures of the first question are those of a fit for it alone: {same}")
     ratio = f"{total / passed:.2f} times as many"
     print(f"photos through the backbone: {passed:,} in one fit, {total:,} in {len(tables)} fits: {ratio}")
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import re
-import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 import fieldmark
 from axe import serious_findings
 from fieldmark.data.decisions import read_decisions
+from live_server import live_server
 
 PATIENCE = 60_000
 FILES = Path(fieldmark.__file__).parent / "serve" / "person_page_files"
@@ -24,31 +24,19 @@ FILES = Path(fieldmark.__file__).parent / "serve" / "person_page_files"
 @pytest.fixture
 def serve_page(tmp_path: Path) -> Iterator[Callable[..., str]]:
     """Serve the page of a session on a free port; return its address."""
-    uvicorn = pytest.importorskip("uvicorn", reason="needs the extra: pip install 'fieldmark[serve]'")
+    pytest.importorskip("fastapi", reason="needs the extra: pip install 'fieldmark[serve]'")
     from fieldmark.serve.allowed_hosts import LOOPBACK
     from fieldmark.serve.person_page import create_page_app
-    from fieldmark.serve.run import server_options
     from fieldmark.serve.settings import ServeSettings
 
-    running: list[tuple[Any, threading.Thread, socket.socket]] = []
+    with contextlib.ExitStack() as running:
 
-    def start(name: str, router: Any, session: Any, token: str | None = None) -> str:
-        settings = ServeSettings(token=token, allowed_hosts=LOOPBACK)
-        app = create_page_app(name, router, session, settings)
-        server = uvicorn.Server(uvicorn.Config(app, **server_options(settings)))
-        listening = socket.socket()
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-        thread.start()
-        running.append((server, thread, listening))
-        return f"http://127.0.0.1:{listening.getsockname()[1]}"
+        def start(name: str, router: Any, session: Any, token: str | None = None) -> str:
+            settings = ServeSettings(token=token, allowed_hosts=LOOPBACK)
+            app = create_page_app(name, router, session, settings)
+            return running.enter_context(live_server(app, settings))
 
-    yield start
-    for server, thread, listening in running:
-        server.should_exit = True
-        thread.join(30)
-        listening.close()
+        yield start
 
 
 @pytest.fixture

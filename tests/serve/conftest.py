@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 import shutil
-import socket
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from live_server import Served, live_server
+
 TOKEN = "only-for-tests"
 PATIENCE = 120_000  # milliseconds; the first explanation loads libraries
 
 
-@dataclass(frozen=True)
-class Served:
-    """URL of the server, and the copy of a model that it serves."""
-
-    url: str
-    model: Path
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def served(fitted: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    uvicorn = pytest.importorskip("uvicorn", reason="needs the extra: pip install 'fieldmark[serve]'")
+    """Each file of tests has its own server and model: what the tests of one enroll does not reach the next."""
+    pytest.importorskip("fastapi", reason="needs the extra: pip install 'fieldmark[serve]'")
     from fieldmark.serve.allowed_hosts import LOOPBACK
     from fieldmark.serve.app import create_app
-    from fieldmark.serve.run import server_options
     from fieldmark.serve.settings import ServeSettings
 
     model = shutil.copytree(fitted, tmp_path_factory.mktemp("served") / "model")
@@ -43,15 +34,8 @@ def served(fitted: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         body_seconds=1.0,
         allowed_hosts=LOOPBACK,
     )
-    server = uvicorn.Server(uvicorn.Config(create_app(model, settings), **server_options(settings)))
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()  # connections wait until the server accepts them
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-        thread.start()
-        yield Served(f"http://127.0.0.1:{listening.getsockname()[1]}", model)
-        server.should_exit = True
-        thread.join(30)
+    with live_server(create_app(model, settings), settings) as url:
+        yield Served(url, model)
 
 
 @pytest.fixture

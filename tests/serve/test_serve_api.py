@@ -191,6 +191,8 @@ def test_explain_returns_the_evidence_of_the_library(client: httpx.Client, fitte
     assert given["evidence"]["margin"] == pytest.approx(expected.margin, abs=1e-4)
     assert given["contrast_overlay"].startswith("data:image/png;base64,")
     picture = client.post("/v1/explain?picture=contrast", files=_files(photos[0]))
+    described = client.get("/openapi.json").json()["paths"]["/v1/explain"]["post"]["responses"]["200"]["content"]
+    assert list(described) == ["application/json", picture.headers["Content-Type"]]
     overlay = Image.open(io.BytesIO(picture.content))
     assert (overlay.mode, overlay.size) == ("RGBA", Image.open(photos[0]).size)
     warm = np.array(overlay)[..., 3] * (np.array(overlay)[..., 0] > 0)  # the orange contains red, the blue does not

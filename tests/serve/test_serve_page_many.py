@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from answers_of_server import answers_of_server
 
 from fieldmark.catalogue.answer_rows import AnswerRows
 from fieldmark.recognizer.answer import Answer, Candidate
@@ -111,12 +112,9 @@ def test_the_downloaded_table_is_that_of_the_command_line(
         page.locator("[data-focus=csv]").click()
     assert waiting.value.suggested_filename == "model.csv"
     table = Path(waiting.value.path()).read_text(encoding="utf-8")
-    files = [
-        ("photo", (photo.name, photo.read_bytes(), "image/jpeg")) for photo in sorted(chosen, key=lambda one: one.name)
-    ]
-    answers = httpx.post(f"{served.url}/v1/predict", files=files, timeout=60).json()["answers"]
+    answers = answers_of_server(served.url, chosen)
     rows = AnswerRows("csv")
-    assert table == rows.header + "".join(rows.line(_answer(each)) for each in answers)
+    assert table == rows.header + "".join(map(rows.line, answers))
 
 
 def test_the_table_quotes_and_formats_as_the_command_line_does(open_page: Callable[..., Any]) -> None:
@@ -126,6 +124,9 @@ def test_the_table_quotes_and_formats_as_the_command_line_does(open_page: Callab
         Answer("a,b.jpg", candidates, set=names[:2], rank="genus", ancestor="Coats", unknown=False, coverage=0.9),
         Answer("c.jpg", candidates[:1], unknown=True, coverage=0.123456789, set=("x",), rank="class"),
         Answer("d.jpg", error="d.jpg is empty, sorry"),
+        Answer(
+            "g.jpg", candidates[1:3], answers={"age, sex": Answer(None, candidates[2:], ("plain", "x"), unknown=True)}
+        ),
         Answer(None, candidates[:2], rank="class", photos=("e.jpg", "f.jpg")),
     ]
     entries = [
@@ -137,16 +138,11 @@ def test_the_table_quotes_and_formats_as_the_command_line_does(open_page: Callab
         }
         for answer in answers
     ]
-    script = "async (entries) => (await import('/page/answers_csv.js')).answersCsv(entries)"
+    script = "async (entries) => (await import('/page/answers_csv.js')).answersCsv(entries, ['age, sex'])"
     table = open_page().evaluate(script, entries)
-    rows = AnswerRows("csv")
+    rows = AnswerRows("csv", questions=["age, sex"])
     assert table == rows.header + "".join(map(rows.line, answers))
-    assert len(list(csv.reader(io.StringIO(table)))) == 5
-
-
-def _answer(given: dict[str, Any]) -> Answer:
-    candidates = tuple(Candidate(**each) for each in given["candidates"])
-    return Answer(**given | {"candidates": candidates, "set": given["set"] and tuple(given["set"])})
+    assert len(list(csv.reader(io.StringIO(table)))) == 6
 
 
 def test_photos_of_one_subject_get_one_answer_and_come_apart_again(

@@ -18,6 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from live_server import live_server
+
 schemathesis = pytest.importorskip("schemathesis", reason="needs the extra: pip install 'fieldmark[dev]'")
 from schemathesis.checks import CHECKS  # noqa: E402
 
@@ -70,24 +72,9 @@ def in_process(fitted: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture(scope="module")
 def over_loopback(fitted: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    import socket
-    import threading
-
-    import uvicorn
-
-    from fieldmark.serve.run import server_options
-    from fieldmark.serve.settings import ServeSettings
-
     app = _served_app(shutil.copytree(fitted, tmp_path_factory.mktemp("schema") / "model"))
-    server = uvicorn.Server(uvicorn.Config(app, **server_options(ServeSettings())))
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()  # connections wait until the server accepts them
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-        thread.start()
-        yield schemathesis.openapi.from_url(f"http://127.0.0.1:{listening.getsockname()[1]}/openapi.json")
-        server.should_exit = True
-        thread.join(30)
+    with live_server(app) as url:
+        yield schemathesis.openapi.from_url(f"{url}/openapi.json")
 
 
 @pytest.mark.parametrize("way", ["in_process", "over_loopback"])

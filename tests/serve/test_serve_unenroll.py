@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -14,6 +12,7 @@ import pytest
 
 from fieldmark.recognizer.enroll import enroll
 from fieldmark.serve.settings import ServeSettings
+from live_server import live_server
 
 TOKEN = "only-for-tests"
 ALLOWED = {"Authorization": f"Bearer {TOKEN}"}
@@ -26,19 +25,14 @@ def model(fitted: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def client(model: Path) -> Iterator[httpx.Client]:
-    uvicorn = pytest.importorskip("uvicorn", reason="needs the extra: pip install 'fieldmark[serve]'")
+    pytest.importorskip("fastapi", reason="needs the extra: pip install 'fieldmark[serve]'")
     from fieldmark.serve.app import create_app
 
-    server = uvicorn.Server(uvicorn.Config(create_app(model, ServeSettings(token=TOKEN)), log_level="warning"))
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()  # connections wait until the server accepts them
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-        thread.start()
-        with httpx.Client(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=120) as opened:
-            yield opened
-        server.should_exit = True
-        thread.join(30)
+    with (
+        live_server(create_app(model, ServeSettings(token=TOKEN))) as url,
+        httpx.Client(base_url=url, timeout=120) as opened,
+    ):
+        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -2,21 +2,30 @@
 
 const FIELDS = ["path", "label", "probability", "unknown", "set", "rank", "ancestor", "error", "coverage", "group", "photos"];
 const CANDIDATES = 5;
+const QUESTION_FIELDS = ["label", "probability", "unknown", "set"];
 
-export function answersCsv(entries) {
+// `questions` are the names of the further questions; each has columns of its own.
+export function answersCsv(entries, questions = []) {
   const ranks = Array.from({ length: CANDIDATES }, (_, index) => index + 1);
-  const header = [...FIELDS, ...ranks.flatMap((rank) => [`candidate_${rank}`, `probability_${rank}`])];
-  return [header, ...entries.filter((entry) => entry.answer).map(row)].map(line).join("");
+  const header = [
+    ...FIELDS,
+    ...ranks.flatMap((rank) => [`candidate_${rank}`, `probability_${rank}`]),
+    ...questions.flatMap((question) => QUESTION_FIELDS.map((name) => `${question}_${name}`)),
+  ];
+  const answered = entries.filter((entry) => entry.answer);
+  return [header, ...answered.map((entry) => row(entry, questions))].map(line).join("");
 }
 
-function row({ answer, photos, path, together }) {
+// Label, probability, unknown and set of one question.
+function questionCells({ candidates, unknown, set } = { candidates: [] }) {
+  return [candidates[0]?.label, candidates[0]?.probability.toFixed(6), unknown, set?.join("|")];
+}
+
+function row({ answer, photos, path, together }, questions) {
   const { candidates } = answer;
   const own = [
     together ? "" : path,
-    candidates[0]?.label,
-    candidates[0]?.probability.toFixed(6),
-    answer.unknown,
-    answer.set?.join("|"),
+    ...questionCells(answer),
     answer.rank,
     answer.ancestor,
     answer.error?.message ?? answer.error,
@@ -27,7 +36,7 @@ function row({ answer, photos, path, together }) {
   for (let index = 0; index < CANDIDATES; index += 1) {
     own.push(candidates[index]?.label, candidates[index]?.probability.toFixed(6));
   }
-  return own;
+  return [...own, ...questions.flatMap((question) => questionCells(answer.answers?.[question]))];
 }
 
 function line(cells) {

@@ -48,7 +48,8 @@ function classes(view) {
 
 function actions(view) {
   const { album } = view;
-  const save = () => download(`${server.name || "fieldmark"}.csv`, answersCsv(album.entries));
+  const table = () => answersCsv(album.entries, server.questions.slice(1));
+  const save = () => download(`${server.name || "fieldmark"}.csv`, table());
   const several = album.entries.length > 1;
   return element(
     "div",

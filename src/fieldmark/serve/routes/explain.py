@@ -16,9 +16,15 @@ from fieldmark.serve.uploads import read_upload
 __all__ = ["router"]
 
 router = APIRouter()
+_PICTURE: dict[int | str, dict[str, object]] = {
+    200: {
+        "content": {"image/png": {"schema": {"type": "string", "contentMediaType": "image/png"}}},
+        "description": "The evidence, or with `picture` one overlay as a PNG with transparency.",
+    }
+}
 
 
-@router.post("/v1/explain", response_model=ExplainBody, responses=ERRORS, tags=["photos"])
+@router.post("/v1/explain", response_model=ExplainBody, responses={**ERRORS, **_PICTURE}, tags=["photos"])
 async def explain(
     service: Serving,
     photo: Annotated[list[UploadFile], File(description="One photo.")],
