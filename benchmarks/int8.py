@@ -35,7 +35,7 @@ def right_answers(file: Path, test: RecordList) -> np.ndarray:
 def bare(file: Path, photos: RecordList) -> Callable[[], float]:
     """Photos a second of the graph alone."""
     opened = open_exported(file)
-    feeds = [{name: load_array(photo, square)[None] for name, square in opened.squares.items()} for photo in photos]
+    feeds = [{each.name: load_array(photo, each.preprocess)[None] for each in opened.facts.inputs} for photo in photos]
 
     def run() -> float:
         started = time.perf_counter()

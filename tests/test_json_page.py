@@ -14,7 +14,7 @@ import pytest
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "json.md"
 OF_THE_COMMAND = {"columns", "content", "moved_to", "unknown_group", "unknown_nearest", "unknown_parent"}
 """Fields that `predict` adds to an answer, for tables, `--watch`, moved photos and `--group-unknown`."""
-ONLY_SOMETIMES = {"predict": {"coverage", "error", "group", "photos", "answers"} | OF_THE_COMMAND}
+ONLY_SOMETIMES = {"predict": {"box", "coverage", "error", "group", "photos", "answers"} | OF_THE_COMMAND}
 
 
 def fields(command: str) -> list[str]:

@@ -7,7 +7,7 @@ import json
 import pickle
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +48,14 @@ def passed(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tu
     seen: list[int] = []
     compute = FrozenFeatures._compute
 
-    def counted(self: FrozenFeatures, records: Any, keys: Any, missing: Sequence[int], *rest: Any) -> dict[int, str]:
-        seen.append(len(missing))
-        return compute(self, records, keys, missing, *rest)
+    def counted(
+        self: FrozenFeatures, keys: Any, failed: Any, read_views: Callable[[int], Any], description: str
+    ) -> dict[int, str]:
+        def counting(position: int) -> Any:
+            seen.append(1)
+            return read_views(position)
+
+        return compute(self, keys, failed, counting, description)
 
     folder = tmp_path_factory.mktemp("questions")
     with pytest.MonkeyPatch.context() as patch:

@@ -18,7 +18,7 @@ from fieldmark.recognizer.inputs import PhotoInput, as_list, is_single, path_of
 from fieldmark.recognizer.nearest import nearest_photos
 from fieldmark.recognizer.predictor import Predictor
 from fieldmark.recognizer.side_by_side import answer_together
-from fieldmark.structures import RecordList, Split
+from fieldmark.structures import Box, RecordList, Split
 
 if TYPE_CHECKING:
     from fieldmark.artifact.correction import Correction
@@ -176,6 +176,7 @@ class AnswerLevels(TypedDict, total=False):
     top_k: int
     coverage: float | None
     target_accuracy: float | None
+    box: Box | None
 
 
 class Recognizer(Predictor):
@@ -224,6 +225,7 @@ class Recognizer(Predictor):
         top_k: int = 5,
         coverage: float | None = None,
         target_accuracy: float | None = None,
+        box: Box | None = None,
     ) -> Answer | list[Answer]:
         """Answer for one photo or several.
 
@@ -234,6 +236,8 @@ class Recognizer(Predictor):
             coverage: Target coverage of the prediction sets; the model's default for None.
             target_accuracy: Share of answers that must be correct at their rank: an answer backs off to the most
                 specific ancestor that meets it. The model's default for None; most models have none.
+            box: Where the photos show the object, xyxy pixels. A model that zooms looks there, and other models see
+                only this part of the photo. None lets a model that zooms find the object.
 
         Returns:
             One `Answer` for one photo, otherwise a list in the order of the photos. For a photo that cannot be read,
@@ -242,7 +246,9 @@ class Recognizer(Predictor):
         Raises:
             SettingError: A level does not lie between 0 and 1, or the calibration set is too small for the coverage.
         """
-        answers = self.answers(as_list(photos), top_k=top_k, coverage=coverage, target_accuracy=target_accuracy)
+        answers = self.answers(
+            as_list(photos), top_k=top_k, coverage=coverage, target_accuracy=target_accuracy, box=box
+        )
         return next(answers) if is_single(photos) else list(answers)
 
     def predict_specimen(

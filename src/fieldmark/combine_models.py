@@ -118,7 +118,7 @@ def _members(recognizer: Predictor, val: PhotoTable) -> list[TrainedMember]:
     for number, facts in enumerate(recognizer.manifest.members):
         content = verified_file(recognizer.folder, recognizer.manifest, facts.graph).read_bytes()
         method = load_method(recognizer.folder, recognizer.manifest, facts)
-        graph = MethodGraph(method, facts.preprocess, content)
+        graph = MethodGraph(method, facts.preprocess, content, zoom=facts.zoom)
         spec = MemberSpec(**{name: getattr(facts, name) for name in MemberSpec.model_fields})
         own = held.of(val.content_keys, number) if held else graph.mean_logits(val.records, facts.views)
         members.append(TrainedMember(spec, graph, own, learned_val=held is not None, calibrated=True))

@@ -8,9 +8,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializ
 
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.data.photos.views import Views
+from fieldmark.data.photos.zoom import Zoom
 from fieldmark.errors import FieldmarkError
 
-__all__ = ["MemberSpec", "PreprocessField"]
+__all__ = ["MemberSpec", "PreprocessField", "ZoomField"]
 
 _LARGEST = 1e6
 """Numbers of a description are smaller, so that no product of two of them overflows."""
@@ -39,6 +40,23 @@ PreprocessField = Annotated[Preprocess, PlainValidator(_preprocess), PlainSerial
 """`Preprocess` as a field of a description."""
 
 
+def _zoom(value: Any) -> Zoom | None:
+    """`Zoom`, also from the dict that ``fieldmark.json`` holds."""
+    if value is None or isinstance(value, Zoom):
+        return value
+    try:
+        found = Zoom.from_dict(value)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"no zoom: {error}") from error
+    if not (abs(found.threshold) <= _LARGEST and 0 <= found.margin <= _LARGEST):
+        raise ValueError("no zoom: threshold or margin is not possible")
+    return found
+
+
+ZoomField = Annotated[Zoom | None, PlainValidator(_zoom), PlainSerializer(lambda zoom: zoom and zoom.to_dict())]
+"""`Zoom` as a field of a description."""
+
+
 def _modest(options: dict[str, Any]) -> dict[str, Any]:
     """Refuse options that would build a network without end."""
     numbers = [value for value in options.values() if isinstance(value, int | float)]
@@ -54,7 +72,8 @@ class MemberSpec(BaseModel):
         method: Its name.
         options: What builds it again besides the number of classes: backbone, poolings, …
         preprocess: How a photo becomes its input.
-        views: Number of views of a photo that its logits are averaged over; see `fieldmark.data.photos.views`.
+        views: Number of views of the whole photo that its logits are averaged over; see `fieldmark.data.photos.views`.
+        zoom: How the zoomed views are cut that join them; None for none.
         weight: Share of its probabilities in the common answer.
         temperature: Divides its logits before the softmax.
         weights_licences: Backbone -> licence of its pretrained weights; empty in models of old versions.
@@ -67,6 +86,7 @@ class MemberSpec(BaseModel):
     options: Annotated[dict[str, Any], AfterValidator(_modest)]
     preprocess: PreprocessField
     views: Views
+    zoom: ZoomField = None
     weight: float = Field(ge=1 / _LARGEST, le=_LARGEST)
     temperature: float = Field(ge=1 / _LARGEST, le=_LARGEST)
     weights_licences: dict[str, str] = Field(default_factory=dict)

@@ -17,6 +17,7 @@ from fieldmark.backbones.runners.device import choose_device
 from fieldmark.backbones.runners.onnx_runner import OnnxRunner
 from fieldmark.backbones.runners.torch_runner import TorchRunner
 from fieldmark.data.photos.preprocess import Preprocess
+from fieldmark.data.photos.views import with_mirrored
 from fieldmark.errors import SettingError
 
 gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
@@ -52,7 +53,8 @@ def test_pytorch_and_onnx_runtime_agree(module: _Means, preprocess: Preprocess, 
     onnx = module_runner(module, preprocess, ["max", "avg"], "cpu")
     by_torch = TorchRunner(Normalized(module, preprocess), ["max", "avg"], "cpu")
     assert isinstance(onnx, OnnxRunner)
-    expected, found = onnx.run_views(_images(count), 2), by_torch.run_views(_images(count), 2)
+    stack = with_mirrored(_images(count)).reshape(count, 2, 64, 64, 3)
+    expected, found = onnx.run_stack(stack), by_torch.run_stack(stack)
     assert list(found) == list(expected) == ["max", "avg"]
     for name, values in expected.items():
         assert found[name].dtype == np.float32

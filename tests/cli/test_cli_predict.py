@@ -78,6 +78,7 @@ def test_the_table_as_csv(command: Command, fitted: Path, photos: Path) -> None:
         "coverage",
         "group",
         "photos",
+        "box",
     ]
     assert list(good) == [*fields, "candidate_1", "probability_1", "candidate_2", "probability_2"]
     expected = load(fitted).predict(photos / "a.jpg")

@@ -106,7 +106,7 @@ def test_it_goes_into_json(recognizer: Recognizer, photo: Path) -> None:
     content = json.loads(json.dumps(found.to_dict()))
     assert list(content) == [
         "path", "label", "against", "score", "offset", "margin", "margin_offset", "how", "width", "height",
-        "frame", "box", "peak", "regions", "map", "contrast", "fine", "attention",
+        "frame", "box", "peak", "object_box", "regions", "map", "contrast", "fine", "attention",
     ]  # fmt: skip
     np.testing.assert_allclose(content["contrast"], found.contrast, rtol=1e-6, atol=1e-9)
 

@@ -23,7 +23,7 @@ from fieldmark.export import export_onnx as export_module
 from fieldmark.export.compared_graph import TOLERANCE
 from fieldmark.export.evidence_map import evidence_map
 from fieldmark.export.export_onnx import export
-from fieldmark.export.fused_model import FusedRecognizer, squares_of
+from fieldmark.export.fused_model import FusedRecognizer, inputs_of
 from fieldmark.methods.build import build_method
 from fieldmark.methods.pooled import PooledMethod
 
@@ -93,7 +93,7 @@ def test_evidence_of_every_pooling_adds_up(poolings: tuple[str, ...], views: int
         features = method.local_features(looks)
         output = method.classify(features)
         mean = output.logits.reshape(views, 3, 5).mean(0)
-        shown = evidence_map(method, views)
+        shown = evidence_map(method, views, views)
         assert shown is not None
         winners = torch.tensor([4, 4, 4])
         rest = mean[:, 4] - shown(features, winners).sum((1, 2))
@@ -101,7 +101,7 @@ def test_evidence_of_every_pooling_adds_up(poolings: tuple[str, ...], views: int
 
 
 def test_evidence_that_needs_gradients_has_no_map_in_the_graph() -> None:
-    assert evidence_map(build_method("bilinear_cnn", 5, {"backbone": "test_efficientnet"}, 64), 1) is None
+    assert evidence_map(build_method("bilinear_cnn", 5, {"backbone": "test_efficientnet"}, 64), 1, 1) is None
 
 
 def test_several_members_ten_views_and_scaling_are_one_graph(model_copy: Path, photos: list[Path]) -> None:
@@ -114,7 +114,7 @@ def test_several_members_ten_views_and_scaling_are_one_graph(model_copy: Path, p
     ]
     manifest.scaling = LogitScaling(kind="vector", scale=[1.0, 0.9, 1.2, 0.7], shift=[0.0, 0.3, -0.2, 0.1])
     (model_copy / "fieldmark.json").write_text(manifest.model_dump_json(), encoding="utf-8")
-    assert [square.preprocess.image_size for square in squares_of(manifest)] == [96, 110]
+    assert [square.preprocess.image_size for square in inputs_of(manifest)] == [96, 110]
     report = export(model_copy, model_copy.with_suffix(".onnx"))
     assert report.inputs == ("images", "images_2")
     assert report.parity.difference < TOLERANCE

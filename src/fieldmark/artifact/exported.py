@@ -10,22 +10,34 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from fieldmark.artifact.check_graph import checked_graph, read_graph
 from fieldmark.artifact.load import read_manifest
-from fieldmark.artifact.manifest import ONE_QUESTION, Manifest
+from fieldmark.artifact.manifest import PLAIN_FORMAT, Manifest
 from fieldmark.backbones.runners.onnx_runner import OnnxRunner
-from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.errors import ModelError
-from fieldmark.member_spec import PreprocessField
+from fieldmark.member_spec import PreprocessField, ZoomField
 from fieldmark.strict_json import parse_json
 
-__all__ = ["EXPORT_FORMAT", "ExportFacts", "Exported", "InputFacts", "is_exported", "open_exported", "pack_model"]
+__all__ = [
+    "EXPORT_FORMAT",
+    "PLAIN_EXPORT_FORMAT",
+    "ExportFacts",
+    "Exported",
+    "InputFacts",
+    "is_exported",
+    "open_exported",
+    "pack_model",
+]
 
-EXPORT_FORMAT = 1
+EXPORT_FORMAT = 2
 """Version of the metadata. It is raised when old versions of Fieldmark could not read it."""
+
+PLAIN_EXPORT_FORMAT = 1
+"""Version that a file is written in that does not zoom: formats 1 and 2 are the same then."""
 
 _MOST_UNPACKED = 100  # times the archive; tables of numbers and paths shrink to a tenth
 _FACTS, _MANIFEST, _FILES = "fieldmark.export", "fieldmark.manifest", "fieldmark.files"
@@ -37,10 +49,17 @@ class InputFacts(BaseModel):
     Attributes:
         name: Name of the input.
         preprocess: How a photo becomes this input. The graph itself applies mean and std.
+        zoom: For an input that shows only the object: how it is found and cut. It is found by a first call, where this
+            input shows the whole photo.
+        activation: Name of the output by which it is found, (batch, flips * h * w); None without zoom.
+        flips: 2 where that holds the map of the photo and then that of its mirror image, otherwise 1.
     """
 
     name: str
     preprocess: PreprocessField
+    zoom: ZoomField = None
+    activation: str | None = None
+    flips: Literal[1, 2] = 1
 
 
 class ExportFacts(BaseModel):
@@ -56,7 +75,7 @@ class ExportFacts(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    format: int = EXPORT_FORMAT
+    format: int
     precision: str = "float32"
     inputs: list[InputFacts] = Field(min_length=1)
     outputs: list[str]
@@ -71,14 +90,12 @@ class Exported:
         facts: How it was made.
         manifest: Manifest of the model, without gallery.
         path: The file.
-        squares: Input name -> preprocessing of that input.
         unpacked: Temporary folder; it is removed together with this object.
     """
 
     facts: ExportFacts
     manifest: Manifest
     path: Path
-    squares: dict[str, Preprocess]
     unpacked: tempfile.TemporaryDirectory[str]
 
     def open_graph(self, width: int | None) -> OnnxRunner:
@@ -90,9 +107,10 @@ class Exported:
         Raises:
             ModelError: The graph is not what the metadata say.
         """
-        inputs = {name: square.image_size for name, square in self.squares.items()}
+        inputs = {each.name: each.preprocess.image_size for each in self.facts.inputs}
         columns = len(self.manifest.classes)
         outputs = {"probabilities": columns, "logits": columns, "embedding": width}
+        outputs |= {each.activation: None for each in self.facts.inputs if each.activation}
         try:
             return OnnxRunner(checked_graph(self.path, inputs, outputs))
         except ValueError as error:
@@ -131,7 +149,7 @@ def pack_model(folder: Path, manifest: Manifest, facts: ExportFacts) -> dict[str
         },
     }
     own = manifest.model_copy(
-        update={"gallery": None, "checksums": packed, "questions": [], "format": min(manifest.format, ONE_QUESTION)}
+        update={"gallery": None, "checksums": packed, "questions": [], "format": min(manifest.format, PLAIN_FORMAT)}
     )
     return {name: json.dumps(value, ensure_ascii=False) for name, value in plain.items()} | {
         _FACTS: facts.model_dump_json(),
@@ -158,11 +176,10 @@ def open_exported(path: Path) -> Exported:
     try:
         facts = ExportFacts.model_validate(parse_json(texts[_FACTS].encode()))
         manifest = read_manifest(texts[_MANIFEST].encode())
-        squares = {each.name: each.preprocess for each in facts.inputs}
         unpacked = _unzipped(texts[_FILES], manifest)
     except ValueError as error:
         raise _damaged(path, "its metadata is not valid") from error
-    return Exported(facts, manifest, path, squares, unpacked)
+    return Exported(facts, manifest, path, unpacked)
 
 
 def _demand_format(path: Path, text: str) -> None:

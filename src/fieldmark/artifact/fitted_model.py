@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fieldmark.artifact.linear_heads import LinearHeads
-from fieldmark.artifact.manifest import FORMAT, ONE_QUESTION, DataFacts, Manifest, MemberFacts
+from fieldmark.artifact.manifest import FORMAT, PLAIN_FORMAT, DataFacts, Manifest, MemberFacts
 from fieldmark.artifact.question_facts import QuestionFacts
 from fieldmark.calibration.calibrate import Calibration
 from fieldmark.data.asked_photos import AskedPhotos
@@ -121,9 +121,9 @@ class FittedModel:
         self, files: ModelFiles, enrolled: Sequence[EnrolledClass], questions: Sequence[QuestionFiles] = ()
     ) -> Manifest:
         """Describe the model with the enrolled classes that it takes over; its gallery is written last."""
-        photos = self.prepared.photos
+        photos, zooms = self.prepared.photos, any(member.zoom for member in self.calibration.members)
         return Manifest(
-            format=FORMAT if self.questions else ONE_QUESTION,
+            format=FORMAT if self.questions or zooms else PLAIN_FORMAT,
             fieldmark=importlib.metadata.version("fieldmark"),
             method=self.settings.method,
             classes=list(photos.classes),

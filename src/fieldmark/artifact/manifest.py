@@ -27,7 +27,7 @@ from fieldmark.openset.unknown_scores import UnknownThreshold
 from fieldmark.uncertainty.guarantees import GuaranteeFacts
 from fieldmark.uncertainty.taxonomy import Hierarchy
 
-__all__ = ["FORMAT", "MANIFEST", "ONE_QUESTION", "DataFacts", "Manifest", "MemberFacts"]
+__all__ = ["FORMAT", "MANIFEST", "PLAIN_FORMAT", "DataFacts", "Manifest", "MemberFacts"]
 
 MANIFEST = "fieldmark.json"
 
@@ -39,8 +39,9 @@ FORMAT = 3
 In format 1 files had fixed names, such as ``split.csv``. It is still read, and changed in place.
 """
 
-ONE_QUESTION = 2
-"""Version that a model of one question is written in: without further questions, formats 2 and 3 are the same."""
+PLAIN_FORMAT = 2
+"""Version that a model is written in that neither answers several questions nor zooms: formats 2 and 3 are the same
+then, and old versions of Fieldmark read it."""
 
 
 class MemberFacts(MemberSpec):
@@ -128,7 +129,7 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(extra="allow", validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
-    format: int = Field(ONE_QUESTION, ge=1)
+    format: int = Field(PLAIN_FORMAT, ge=1)
     fieldmark: str
     method: str
     classes: ClassNames

@@ -9,6 +9,7 @@ from fieldmark.artifact.load import reading
 from fieldmark.artifact.manifest import Manifest, MemberFacts
 from fieldmark.backbones.runners.device import Device, choose_device
 from fieldmark.backbones.runners.onnx_runner import OnnxRunner
+from fieldmark.backbones.runners.run_images import ACTIVATION
 from fieldmark.backbones.runners.runner import Runner
 
 __all__ = ["open_member"]
@@ -17,7 +18,7 @@ __all__ = ["open_member"]
 def open_member(
     folder: Path, manifest: Manifest, member: MemberFacts, device: Device = "auto", *, width: int | None = None
 ) -> Runner:
-    """Return a runner with the outputs ``logits`` and ``embedding``.
+    """Return a runner with the outputs ``logits`` and ``embedding``, and `ACTIVATION` where the member zooms.
 
     Only a GPU needs PyTorch. Where ONNX Runtime itself was built for the GPU, it runs the graph there.
 
@@ -35,11 +36,14 @@ def open_member(
     chosen = choose_device(device)
     if chosen == "cpu":
         with reading(folder, manifest, member.graph) as path:
-            inputs, outputs = {"images": member.preprocess.image_size}, {"logits": len(manifest.classes)}
-            return OnnxRunner(checked_graph(path, inputs, outputs | {"embedding": width}))
+            inputs = {"images": member.preprocess.image_size}
+            outputs = {"logits": len(manifest.classes), "embedding": width}
+            outputs |= {ACTIVATION: None} if member.zoom else {}
+            return OnnxRunner(checked_graph(path, inputs, outputs))
     from fieldmark.artifact.load_method import load_method
     from fieldmark.backbones.runners.choose_runner import module_runner
     from fieldmark.training.method_graph import NamedOutputs
 
     method = load_method(folder, manifest, member)
-    return module_runner(NamedOutputs(method), member.preprocess, ["logits", "embedding"], chosen)
+    named = NamedOutputs(method, zooms=member.zoom is not None)
+    return module_runner(named, member.preprocess, named.names, chosen)

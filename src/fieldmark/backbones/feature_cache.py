@@ -56,9 +56,16 @@ def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="fieldmark-cache-")
 
 
-def row_key(content_key: str, *, trim_bottom: int = 0, mirror: bool = False) -> bytes:
-    """Return the key of one view of one photo; the graph and the preprocessing are in the cache's own key."""
-    text = f"{content_key}:{trim_bottom}:{int(mirror)}"
+def row_key(content_key: str, *, trim_bottom: int = 0, mirror: bool = False, zoom: str = "") -> bytes:
+    """Return the key of one view of one photo; the graph and the preprocessing are in the cache's own key.
+
+    Args:
+        content_key: Hash of the file's bytes.
+        trim_bottom: Pixels that are cut off at the bottom.
+        mirror: Whether the view is turned left to right.
+        zoom: Settings by which the view is zoomed in; empty for the whole photo.
+    """
+    text = f"{content_key}:{trim_bottom}:{int(mirror)}{':' if zoom else ''}{zoom}"
     return hashlib.blake2b(text.encode(), digest_size=_KEY_BYTES).digest()
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,14 +12,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fieldmark.arrays import Float32s, Ints
+from fieldmark.arrays import Float32s, Ints, Pixels
 from fieldmark.backbones.feature_cache import FeatureCache, cache_root, row_key
 from fieldmark.backbones.runners.device import Device
-from fieldmark.data.photos.open_photo import content_key
+from fieldmark.backbones.runners.run_images import ACTIVATION, find_objects
+from fieldmark.data.photos.open_photo import content_key, open_photo
 from fieldmark.data.photos.preprocess import Preprocess, load_array
+from fieldmark.data.photos.views import draft_side, with_mirrored, zoomed_views
+from fieldmark.data.photos.zoom import Zoom, give_box, zoom_region
 from fieldmark.errors import PhotoError
 from fieldmark.progress import progress_bar
-from fieldmark.structures import Record
+from fieldmark.structures import Box, Record
 
 if TYPE_CHECKING:
     from torch import nn
@@ -34,7 +38,8 @@ class FeatureTable:
     """Rows and columns of some records' descriptors in the cache.
 
     Attributes:
-        rows: (n, V) row numbers, V = 2 with the mirrored view; -1 for photos that cannot be read.
+        rows: (n, V) row numbers, -1 for photos that cannot be read. The views are the photo and, where they were read,
+            its mirror image; with zoom, as many zoomed ones follow.
         columns: Name of the descriptor -> its columns.
         failed: Position of the record -> why its photo cannot be read.
     """
@@ -96,6 +101,8 @@ class FrozenFeatures:
         records: Sequence[Record],
         *,
         mirror: bool = True,
+        zoom: Zoom | None = None,
+        annotated: bool = False,
         content_keys: Mapping[Path, str] | None = None,
         description: str = "reading photos",
     ) -> FeatureTable:
@@ -104,68 +111,100 @@ class FrozenFeatures:
         Args:
             records: The photos.
             mirror: Also compute the mirrored view.
+            zoom: Also compute views that are zoomed in on the object. The module then has the output `ACTIVATION`.
+            annotated: Zoom in on the box of a record that has one.
             content_keys: Known `content_key` of files, to avoid reading them again.
             description: Text before the progress bar.
         """
         known = content_keys or {}
         failed: dict[int, str] = {}
-        keys: list[tuple[bytes, ...]] = []
+        contents: list[str] = []
         for position, record in enumerate(records):
             try:
-                keys.append(_view_keys(record, known.get(record.path), mirror))
+                contents.append(known.get(record.path) or content_key(record.path))
             except PhotoError as error:
                 failed[position] = str(error)
-                keys.append((b"",) * (2 if mirror else 1))
+                contents.append("")
+
+        def keys_of(position: int, zoomed: str = "") -> list[bytes]:
+            trim, flips = records[position].trim_bottom, (False, True) if mirror else (False,)
+            return [row_key(contents[position], trim_bottom=trim, mirror=flip, zoom=zoomed) for flip in flips]
+
+        keys = [keys_of(position) for position in range(len(records))]
+        failed |= self._compute(keys, failed, lambda position: self._whole(records[position], mirror), description)
+        if zoom is not None:
+            boxes = [record.box if annotated else None for record in records]
+            zoomed = [keys_of(position, f"{zoom}{box or ''}") for position, box in enumerate(boxes)]
+
+            def load_zoomed(position: int) -> Pixels:
+                return self._zoomed(records[position], keys[position], zoom, boxes[position])
+
+            failed |= self._compute(zoomed, failed, load_zoomed, f"{description}, zoomed in")
+            keys = [[*whole, *more] for whole, more in zip(keys, zoomed, strict=True)]
+        views = (2 if mirror else 1) * (2 if zoom else 1)
+        rows = np.stack([self._cache.rows_of([one[view] for one in keys]) for view in range(views)], axis=1)
+        return FeatureTable(self._cache, rows, self.columns, failed)
+
+    def _whole(self, record: Record, mirror: bool) -> Pixels:
+        """Return the views of the whole photo, (1 or 2, S, S, 3)."""
+        looks = load_array(record, self.preprocess)[None]
+        return with_mirrored(looks) if mirror else looks
+
+    def _zoomed(self, record: Record, keys: Sequence[bytes], zoom: Zoom, box: Box | None) -> Pixels:
+        """Return as many zoomed views; the object lies in the box, or where the activation of the whole photo says."""
+        side = draft_side(self.preprocess, len(keys), zoom)
+        image = open_photo(record.path, trim_bottom=record.trim_bottom, draft=(side, side))
+        if box is not None:
+            with contextlib.suppress(PhotoError):  # a box outside of the photo, which `check` reports
+                give_box(image, box)
+        activations = self._cache.read(self._cache.rows_of(keys), self.columns[ACTIVATION])
+        (found,) = find_objects(activations[None], [image], self.preprocess, zoom)
+        return zoomed_views(image, self.preprocess, len(keys), zoom_region(found, image.size, zoom))
+
+    def _compute(
+        self,
+        keys: Sequence[Sequence[bytes]],
+        failed: Mapping[int, str],
+        load: Callable[[int], Pixels],
+        description: str,
+    ) -> dict[int, str]:
+        """Compute the rows of the views that are not in the cache, and return why photos cannot be read.
+
+        Args:
+            keys: Of each view of each photo.
+            failed: Photos to leave out.
+            load: Position of a photo to its views (V, S, S, 3).
+            description: Text before the progress bar.
+        """
+        from fieldmark.backbones.runners.batches import in_batches, load_good
+        from fieldmark.backbones.runners.choose_runner import module_runner
+
         missing = [
             position
             for position, views in enumerate(keys)
             if position not in failed and not all(key in self._cache for key in views)
         ]
-        if missing:
-            failed |= self._compute(records, keys, missing, mirror, description)
-        views = 2 if mirror else 1
-        rows = np.stack([self._cache.rows_of([one[view] for one in keys]) for view in range(views)], axis=1)
-        return FeatureTable(self._cache, rows, self.columns, failed)
-
-    def _compute(
-        self,
-        records: Sequence[Record],
-        keys: Sequence[tuple[bytes, ...]],
-        missing: Sequence[int],
-        mirror: bool,
-        description: str,
-    ) -> dict[int, str]:
-        from fieldmark.backbones.runners.batches import in_batches, load_good
-        from fieldmark.backbones.runners.choose_runner import module_runner
-
+        if not missing:
+            return {}
         runner = module_runner(self.module, self.preprocess, list(self.columns), self.device)
-        failed: dict[int, str] = {}
-
-        def load(position: int) -> NDArray[np.uint8]:
-            return load_array(records[position], self.preprocess)
+        newly: dict[int, str] = {}
 
         def work(positions: Sequence[int]) -> tuple[list[int], Float32s | None, list[tuple[int, str]]]:
             good, arrays, bad = load_good(positions, load)
             if not good:
                 return good, None, bad
-            outputs = runner.run_views(np.stack(arrays), 2 if mirror else 1)
+            outputs = runner.run_stack(np.stack(arrays))
             return good, np.concatenate([outputs[name] for name in self.columns], axis=-1), bad
 
         with progress_bar() as bar:
             task = bar.add_task(description, total=len(missing))
             for good, rows, bad in in_batches(missing, work, batch_size=runner.batch_size(self.preprocess.image_size)):
-                failed.update(bad)
+                newly.update(bad)
                 if rows is not None:
                     for view in range(rows.shape[1]):
                         self._cache.append([keys[position][view] for position in good], rows[:, view])
                 bar.advance(task, len(good) + len(bad))
-        return failed
-
-
-def _view_keys(record: Record, content: str | None, mirror: bool) -> tuple[bytes, ...]:
-    content = content or content_key(record.path)
-    views = (False, True) if mirror else (False,)
-    return tuple(row_key(content, trim_bottom=record.trim_bottom, mirror=view) for view in views)
+        return newly
 
 
 def module_key(module: nn.Module, preprocess: Preprocess, names: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from fieldmark.catalogue.questions import Question
 from fieldmark.catalogue.watch_folder import Arrival, FolderWatch
 from fieldmark.recognizer.answer import Answer
 from fieldmark.recognizer.predictor import Predictor
+from fieldmark.structures import Box
 
 __all__ = ["AnswerLevels", "answer_arrivals", "answer_questions"]
 
@@ -22,6 +23,7 @@ class AnswerLevels:
     top_k: int = 5
     coverage: float | None = None
     target_accuracy: float | None = None
+    box: Box | None = None
 
     def answers(self, predictor: Predictor, photos: Sequence[Question | Path]) -> Iterator[Answer]:
         """Yield an answer for each photo; a question must have a photo."""
@@ -31,6 +33,7 @@ class AnswerLevels:
             top_k=self.top_k,
             coverage=self.coverage,
             target_accuracy=self.target_accuracy,
+            box=self.box,
         )
 
 

@@ -12,8 +12,12 @@ from fieldmark.recognizer.answer import Answer
 
 __all__ = ["FIELDS", "AnswerRows", "RowFormat"]
 
-FIELDS = ("path", "label", "probability", "unknown", "set", "rank", "ancestor", "error", "coverage", "group", "photos")
-"""First columns of the table, with the names of the JSON fields. Sets and photos are joined by ``|``."""
+FIELDS = (
+    *("path", "label", "probability", "unknown", "set", "rank", "ancestor"),
+    *("error", "coverage", "group", "photos", "box"),
+)
+"""First columns of the table, with the names of the JSON fields. Sets and photos are joined by ``|``, and
+the edges of a box by spaces."""
 
 QUESTION_FIELDS = ("label", "probability", "unknown", "set")
 """Columns for each further question; ``sex_label`` is one."""
@@ -87,6 +91,7 @@ def _fields(answer: Answer) -> list[str]:
         "" if answer.coverage is None else f"{answer.coverage:g}",
         answer.group or "",
         "|".join(answer.photos),
+        " ".join(f"{edge:g}" for edge in answer.box or ()),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from fieldmark.api import Recognizer
     from fieldmark.catalogue.answer_rows import RowFormat
     from fieldmark.catalogue.sort_photos import PhotoSorter
+    from fieldmark.structures import Box
 
 __all__ = ["predict"]
 
@@ -68,6 +70,9 @@ def predict(
     group_unknown: Annotated[
         bool, typer.Option("--group-unknown", help="Group the photos of none of the classes by likeness.")
     ] = False,
+    box: Annotated[
+        str | None, typer.Option(metavar="X1,Y1,X2,Y2", help="Where the photo shows the object, in pixels.")
+    ] = None,
     path_col: PathColOption = None,
     allow_urls: Annotated[bool, typer.Option("--allow-urls", help="Fetch photos that are named by a URL.")] = False,
     max_urls: Annotated[int, typer.Option(min=1, help="Most URLs in one run.")] = 1000,
@@ -107,6 +112,9 @@ def predict(
         raise SettingError(f"--watch answers each photo by itself: leave out {ways[0]}")
     if group_unknown and (ways or watch is not None):
         raise SettingError(f"--group-unknown groups single photos: leave out {ways[0] if ways else '--watch'}")
+    if ways and box is not None:
+        raise SettingError(f"--box says where one photo shows the object; leave out --box or {ways[0]}")
+    place = None if box is None else _box(box)
     form = _form(json_output, csv_output, out)
     names = _names(paths, files_from, watch)
     limits = WebLimits(max_urls, max_url_mb, url_timeout)
@@ -116,6 +124,8 @@ def predict(
     if burst is not None:
         questions = group_by_burst(questions, burst)
     specimens = group_questions(questions, same=same_specimen) if names else None
+    if specimens and place is not None:
+        raise SettingError("--box says where one photo shows the object, but the table names specimens: leave it out")
     if watch is None and out is not None and out.exists():
         raise SettingError(f"--out {out} exists already and is not replaced: name a new file")
     recognizer = load(model, device=device)
@@ -124,7 +134,7 @@ def predict(
 
         recognizer = under_known_classes(recognizer, prior, only, questions)
     # --confidence is the old name of --target-accuracy
-    levels = AnswerLevels(top, coverage, confidence if target_accuracy is None else target_accuracy)
+    levels = AnswerLevels(top, coverage, confidence if target_accuracy is None else target_accuracy, place)
     into = move_into or copy_into
     sorter = None if into is None else _sorter(into, recognizer, copy_into is not None, unsure_below, watch)
     if watch is not None:
@@ -141,6 +151,18 @@ def predict(
         )
     if failed:
         raise typer.Exit(1)
+
+
+def _box(text: str) -> Box:
+    from fieldmark.errors import SettingError
+
+    try:
+        x1, y1, x2, y2 = (float(edge) for edge in text.split(","))
+    except ValueError as error:
+        raise SettingError(f"--box takes four numbers x1,y1,x2,y2 in pixels, but got {text!r}") from error
+    if not (x1 < x2 and y1 < y2 and math.isfinite(x2 - x1) and math.isfinite(y2 - y1)):
+        raise SettingError(f"--box takes x1,y1,x2,y2 with x1 below x2 and y1 below y2, but got {text!r}")
+    return (x1, y1, x2, y2)
 
 
 def _form(json_output: bool, csv_output: bool, out: Path | None) -> RowFormat | None:

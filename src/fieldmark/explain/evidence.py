@@ -37,6 +37,7 @@ class PhotoEvidence:
         how: How the contributions were computed, one phrase for each kind of member.
         regions: The crops that the method proposed, the most informative first; empty if it proposes none.
         attention: (h', w') mean of the method's own attention maps over `frame`; None if it has none.
+        object_box: Where the model found the object that it zooms in on; None if it does not zoom.
     """
 
     path: str | None
@@ -56,6 +57,7 @@ class PhotoEvidence:
     how: str
     regions: tuple[Box, ...] = ()
     attention: Float64s | None = None
+    object_box: Box | None = None
 
     def __repr__(self) -> str:
         return f"PhotoEvidence({self.label} against {self.against}, margin {self.margin:.2f}, {self.path})"
@@ -83,6 +85,7 @@ class PhotoEvidence:
             "frame": list(self.frame),
             "box": list(self.box),
             "peak": list(self.peak),
+            "object_box": None if self.object_box is None else list(self.object_box),
             "regions": [list(region) for region in self.regions],
             "map": _rows(self.map),
             "contrast": _rows(self.contrast),

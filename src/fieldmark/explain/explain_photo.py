@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from fieldmark.data.photos.views import view_side
+from fieldmark.data.photos.views import draft_side
 from fieldmark.errors import ModelError, PhotoError, SettingError, unknown_name
 from fieldmark.explain.enrolled_evidence import LinearForm, likeness_form
 from fieldmark.explain.evidence import PhotoEvidence
@@ -62,7 +62,7 @@ def explain_photo(recognizer: Predictor, photo: PhotoInput, against: str | None 
     if scores.errors:
         raise PhotoError(scores.errors[0])
     label, other = chosen_pair(scores.probabilities[0], recognizer.classes, against)
-    side = max(view_side(facts.preprocess, facts.views) for facts in recognizer.manifest.members)
+    side = max(draft_side(facts.preprocess, facts.views, facts.zoom) for facts in recognizer.manifest.members)
     image, size = to_image(photo, draft=(side, side)), to_image(photo).size
     path = path_of(photo)
     if max(label, other) < len(recognizer.manifest.classes):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,17 +14,20 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from fieldmark.arrays import Float64s
+from fieldmark.arrays import Float64s, Pixels
 from fieldmark.artifact.linear_heads import LinearHeads
 from fieldmark.artifact.load_method import load_method
 from fieldmark.artifact.manifest import Manifest
 from fieldmark.backbones.onnx_export import Normalize
+from fieldmark.backbones.runners.run_images import find_objects
 from fieldmark.data.photos.preprocess import Preprocess
-from fieldmark.data.photos.views import CORNER, photo_views, whole_views
+from fieldmark.data.photos.views import CORNER, all_views, photo_views, whole_views, zoomed_views
+from fieldmark.data.photos.zoom import Zoom, zoom_region
 from fieldmark.explain.enrolled_evidence import LinearForm
 from fieldmark.explain.evidence import PhotoEvidence
 from fieldmark.explain.geometry import Patch, common_frame, lay, smooth, strongest
 from fieldmark.explain.local_evidence import LocalEvidence, embedding_evidence, logit_evidence
+from fieldmark.layers.activation import place_activation
 from fieldmark.structures import Box
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ class _Member:
     method: Method
     preprocess: Preprocess
     views: int
+    zoom: Zoom | None
     share: float
     """Weight of its logits among those of all members, by its temperature."""
 
@@ -52,6 +55,12 @@ class _Look:
     mirrored: bool
     whole: Box
     side: int
+    object_box: Box | None = None
+    """Of a zoomed view: where the photo shows the object."""
+
+    @property
+    def corner(self) -> bool:
+        return self.square != (0.0, 0.0, float(self.side), float(self.side))
 
     def on_photo(self, patch: Patch) -> Patch:
         turned = patch.mirrored(self.side) if self.mirrored else patch
@@ -93,6 +102,7 @@ class Explainer:
                 load_method(self._folder, self._model, own).requires_grad_(False),
                 facts.preprocess,
                 facts.views,
+                facts.zoom,
                 facts.weight / total / facts.temperature,
             )
             for own, facts in zip(self._model.members, self._manifest.members, strict=True)
@@ -114,9 +124,13 @@ class Explainer:
         if self._heads is not None:
             return self._by_heads(self._heads, (image, size, path), names, [label, against])
         looks = [
-            (logit_evidence(member.method, look.images, (label, against)), look, member.share / member.views)
+            (
+                logit_evidence(member.method, look.images, (label, against)),
+                look,
+                member.share / all_views(member.views, member.zoom),
+            )
             for member in self._members
-            for look in self._looks(member, image, size, member.views)
+            for look in self._looks(member, image, size)
         ]
         return self._evidence(looks, (image, size, path), names)
 
@@ -127,11 +141,11 @@ class Explainer:
         names: tuple[str, str],
         classes: list[int],
     ) -> PhotoEvidence:
-        """Return the evidence for a further question: its logits are linear in the embedding of the whole views."""
+        """Return the evidence for a further question: its logits are linear in the embedding, which has no corners."""
         image, size, _ = photo
         found, constant = [], np.zeros(2)
         for member, weight, bias in zip(self._members, heads.weights, heads.biases, strict=True):
-            looks = list(self._looks(member, image, size, whole_views(member.views)))
+            looks = [look for look in self._looks(member, image, size) if not look.corner]
             rows = torch.from_numpy(weight[classes]).to(looks[0].images)
             share = member.share / len(looks)
             found += [(embedding_evidence(member.method, look.images, rows), look, share) for look in looks]
@@ -156,7 +170,7 @@ class Explainer:
             form_of: The embedding (D,) of the first member to a linear function of it, two scores.
         """
         member = self._members[0]
-        looks = list(self._looks(member, image, size, whole_views(member.views)))
+        looks = [look for look in self._looks(member, image, size) if not look.corner]
         with torch.no_grad():
             embeddings = [member.method(look.images).embedding[0].double().cpu().numpy() for look in looks]
         form = form_of(np.mean(embeddings, axis=0))
@@ -206,17 +220,26 @@ class Explainer:
             how="; ".join(dict.fromkeys(local.how for local, _, _ in looks)),
             regions=own.regions,
             attention=None if own.attention is None else lay([own.attention], frame)[0],
+            object_box=next((look.object_box for _, look, _ in looks if look.object_box is not None), None),
         )
 
-    def _looks(self, member: _Member, image: Image.Image, size: tuple[int, int], count: int) -> Iterator[_Look]:
-        """The first views of a member."""
-        side = member.preprocess.image_size
-        on_photo = member.preprocess.box_on_photo(*size)
-        normalize = Normalize(member.preprocess)
-        views = zip(photo_views(image, member.preprocess, member.views), _squares(side, member.views), strict=True)
-        for array, (square, mirrored) in islice(views, count):
-            images = normalize(torch.from_numpy(np.ascontiguousarray(array))[None])
-            yield _Look(images, square, mirrored, on_photo, side)
+    def _looks(self, member: _Member, image: Image.Image, size: tuple[int, int]) -> list[_Look]:
+        """The views of a member."""
+        preprocess, zoom, side = member.preprocess, member.zoom, member.preprocess.image_size
+        on_photo = preprocess.box_on_photo(*size)
+        normalize = Normalize(preprocess)
+        views = zip(photo_views(image, preprocess, member.views), _squares(side, member.views), strict=True)
+        looks = [_Look(normalize(_batch(array)), *square, on_photo, side) for array, square in views]
+        if zoom is None:
+            return looks
+        whole = whole_views(member.views)
+        with torch.no_grad():
+            maps = [place_activation(_feature_map(member.method, look.images)) for look in looks[:whole]]
+        (box,) = find_objects(torch.stack(maps, 1).cpu().numpy(), [image], preprocess, zoom)
+        region = zoom_region(box, image.size, zoom)
+        place, found = _scaled(region, image.size, size), _scaled(box, image.size, size)
+        zoomed = zip(zoomed_views(image, preprocess, member.views, region), _squares(side, whole), strict=True)
+        return looks + [_Look(normalize(_batch(array)), *square, place, side, found) for array, square in zoomed]
 
     def _own(self, image: Image.Image, size: tuple[int, int]) -> _Own:
         """Regions and attention maps of the first member's first view."""
@@ -236,6 +259,23 @@ class Explainer:
         if output.attention_maps is None:
             return _Own(regions, None)
         return _Own(regions, Patch(output.attention_maps[0].mean(0)[None].double().numpy(), on_photo))
+
+
+def _batch(array: Pixels) -> Tensor:
+    """Return a view (S, S, 3) as a batch of one."""
+    return torch.from_numpy(np.ascontiguousarray(array))[None]
+
+
+def _feature_map(method: Method, images: Tensor) -> Tensor:
+    found = method(images).feature_map
+    assert isinstance(found, Tensor)  # only methods that return one are fitted with zoom
+    return found
+
+
+def _scaled(box: Box, size: tuple[int, int], to: tuple[int, int]) -> Box:
+    """Return a box of an image of some size in pixels of the same image at another size."""
+    x_scale, y_scale = to[0] / size[0], to[1] / size[1]
+    return (box[0] * x_scale, box[1] * y_scale, box[2] * x_scale, box[3] * y_scale)
 
 
 def _sharp(looks: Sequence[tuple[LocalEvidence, _Look, float]], frame: Box) -> Float64s | None:

@@ -22,7 +22,8 @@ MAX_SIDE = 1024
 
 _WARM = np.array([213.0, 94.0, 0.0])
 _COLD = np.array([0.0, 114.0, 178.0])
-"""Vermillion and blue of Okabe and Ito's palette, which every kind of colour vision tells apart."""
+_OBJECT = np.array([240.0, 228.0, 66.0])
+"""Vermillion, blue and yellow of Okabe and Ito's palette, which every kind of colour vision tells apart."""
 
 _STRENGTH = 0.8
 """Opacity of the strongest evidence."""
@@ -97,9 +98,14 @@ def _picture(
     picture = _tinted(small, heat_on(values, evidence.frame, evidence.size, (width, height)))
     draw = ImageDraw.Draw(picture)
     ratio = (width / evidence.size[0], height / evidence.size[1])
-    for x1, y1, x2, y2 in boxes:
+    outlines = [(box, "white") for box in boxes]
+    if evidence.object_box is not None:
+        red, green, blue = (int(value) for value in _OBJECT)
+        outlines.append((evidence.object_box, f"rgb({red}, {green}, {blue})"))
+        lines = [*lines, ("box around the object that was zoomed in on", "", _OBJECT)]
+    for (x1, y1, x2, y2), colour in outlines:
         corners = (x1 * ratio[0], y1 * ratio[1], x2 * ratio[0] - 1, y2 * ratio[1] - 1)
-        draw.rectangle(_ordered(corners), outline="white", width=max(1, width // 200))
+        draw.rectangle(_ordered(corners), outline=colour, width=max(1, width // 200))
     return _with_legend(picture, lines)
 
 

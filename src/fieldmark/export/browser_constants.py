@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fieldmark.arrays import Floats
+from fieldmark.artifact.exported import InputFacts
 from fieldmark.artifact.manifest import Manifest
 from fieldmark.errors import ModelError
-from fieldmark.export.fused_model import Square
 from fieldmark.export.known_photos import KnownPhotos
 from fieldmark.openset.enrolled_classes import gate_for
 from fieldmark.openset.projection import unit_rows
@@ -59,13 +59,13 @@ def demand_scores(recognizer: Predictor) -> None:
 
 
 def browser_constants(
-    recognizer: Predictor, squares: list[Square], evidence: list[str], known: KnownPhotos | None
+    recognizer: Predictor, inputs: list[InputFacts], evidence: list[str], known: KnownPhotos | None
 ) -> bytes:
     """Return the JSON text.
 
     Args:
         recognizer: The model folder.
-        squares: Inputs of the graph.
+        inputs: Of the graph.
         evidence: Outputs of the graph with each member's evidence.
         known: Known photos that the page shows.
     """
@@ -73,7 +73,7 @@ def browser_constants(
     members = [facts.preprocess.to_dict() for facts in manifest.members]
     constants = {
         "classes": classes,
-        "inputs": [{"name": square.name, "preprocess": square.preprocess.to_dict()} for square in squares],
+        "inputs": [{"name": each.name, "preprocess": each.preprocess.to_dict()} for each in inputs],
         "evidence": [
             {"output": output, "preprocess": member} for output, member in zip(evidence, members, strict=False)
         ],

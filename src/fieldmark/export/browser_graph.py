@@ -31,7 +31,7 @@ class BrowserRecognizer(FusedRecognizer):
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         super().__init__(folder, manifest)
-        maps = [evidence_map(member.method, member.views) for member in self.members]  # type: ignore[arg-type]
+        maps = [evidence_map(member.method, member.views, member.total) for member in self.members]  # type: ignore[arg-type]
         found = [each for each in maps if each is not None]
         self.maps: list[EvidenceMap] = found if len(found) == len(maps) else []
         self.explained = min(_EXPLAINED, len(manifest.classes))

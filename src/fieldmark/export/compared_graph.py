@@ -8,11 +8,12 @@ from pathlib import Path
 import torch
 
 from fieldmark.arrays import evenly
+from fieldmark.artifact.exported import InputFacts
 from fieldmark.backbones.onnx_export import export_module
 from fieldmark.backbones.runners.onnx_runner import OnnxRunner
 from fieldmark.errors import DataError, ModelError
 from fieldmark.evaluation.evaluate import photos_of_split
-from fieldmark.export.fused_model import FusedRecognizer, Square, squares_of
+from fieldmark.export.fused_model import FusedRecognizer, inputs_of
 from fieldmark.export.int8 import CALIBRATION_PHOTOS, quantize
 from fieldmark.export.parity import Parity, compare
 from fieldmark.recognizer.graphs import FusedGraph
@@ -31,13 +32,13 @@ class ComparedGraph:
 
     Attributes:
         content: Of an ONNX file.
-        squares: Its inputs.
+        inputs: Its inputs.
         outputs: Names, in the order of the graph's outputs.
         parity: The graph beside the folder, on the same photos.
     """
 
     content: bytes
-    squares: list[Square]
+    inputs: list[InputFacts]
     outputs: list[str]
     parity: Parity
 
@@ -71,17 +72,17 @@ def compared_graph(
         ModelError: The graph does not say what the model says.
     """
     photos = _photos(recognizer, data, limit)
-    squares = squares_of(recognizer.manifest)
-    graph = export_module(module, {square.name: _example(square) for square in squares}, module.outputs)
+    inputs = inputs_of(recognizer.manifest)
+    graph = export_module(module, {each.name: _example(each) for each in inputs}, module.outputs)
     if int8:
         train = photos_of_split(recognizer, data, "train")
         chosen = [train[index] for index in evenly(len(train), CALIBRATION_PHOTOS)]
-        graph = quantize(graph, squares, chosen, module.heads)
-    reader = FusedGraph(OnnxRunner(graph), {square.name: square.preprocess for square in squares})
+        graph = quantize(graph, inputs, chosen, module.heads)
+    reader = FusedGraph(OnnxRunner(graph), inputs)
     parity = compare(recognizer.graphs, reader, photos)
     if not int8:
         _demand_equal(recognizer, parity)
-    return ComparedGraph(graph, squares, list(module.outputs), parity)
+    return ComparedGraph(graph, inputs, list(module.outputs), parity)
 
 
 def _photos(recognizer: Predictor, data: str | Path | None, limit: int) -> RecordList:
@@ -93,8 +94,8 @@ def _photos(recognizer: Predictor, data: str | Path | None, limit: int) -> Recor
     return photos.like(photos[index] for index in evenly(len(photos), limit))
 
 
-def _example(square: Square) -> torch.Tensor:
-    side = square.preprocess.image_size
+def _example(facts: InputFacts) -> torch.Tensor:
+    side = facts.preprocess.image_size
     return torch.zeros(2, side, side, 3, dtype=torch.uint8)
 
 

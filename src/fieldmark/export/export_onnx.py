@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fieldmark.artifact.exported import ExportFacts, InputFacts, pack_model
+from fieldmark.artifact.exported import EXPORT_FORMAT, PLAIN_EXPORT_FORMAT, ExportFacts, pack_model
 from fieldmark.artifact.manifest import Manifest
 from fieldmark.atomic import atomic_file, require_place
 from fieldmark.backbones.licence_terms import forbids_commercial_use
@@ -69,7 +69,7 @@ def export(
     content = _with_texts(graph, recognizer.folder, recognizer.manifest, int8)
     with atomic_file(target) as draft:
         draft.write_bytes(content)
-    names = tuple(square.name for square in graph.squares)
+    names = tuple(each.name for each in graph.inputs)
     licences = non_commercial_weights(recognizer.manifest)
     return ExportReport(target, len(content), tuple(graph.outputs), names, graph.parity, licences)
 
@@ -93,8 +93,9 @@ def _with_texts(graph: ComparedGraph, folder: Path, manifest: Manifest, int8: bo
 
     parity = graph.parity
     facts = ExportFacts(
+        format=EXPORT_FORMAT if any(each.zoom for each in graph.inputs) else PLAIN_EXPORT_FORMAT,
         precision="int8" if int8 else "float32",
-        inputs=[InputFacts(name=square.name, preprocess=square.preprocess) for square in graph.squares],
+        inputs=graph.inputs,
         outputs=graph.outputs,
         check={
             "photos": parity.photos,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fieldmark.atomic import atomic_folder, require_place
-from fieldmark.errors import SettingError
+from fieldmark.errors import ModelError, SettingError
 from fieldmark.export.browser_constants import browser_constants, browser_tensors, demand_scores
 from fieldmark.export.browser_folder import BrowserParts, write_folder
 from fieldmark.export.browser_graph import BrowserRecognizer
@@ -69,13 +69,18 @@ def export_web(
     Raises:
         SettingError: `out` holds other files, `known` is negative, or onnxruntime-web is not there.
         DataError: There are no photos to compare on.
-        ModelError: `model` is no model folder, a score of it cannot run in a browser, or the graph does not say what
-            the model says; nothing is written.
+        ModelError: `model` is no model folder, it zooms, a score of it cannot run in a browser, or the graph does not
+            say what the model says; nothing is written.
     """
     target = _target(Path(out))
     if known < 0:
         raise SettingError(f"the number of known photos must be at least 0, but is {known}")
     recognizer = open_folder(model)
+    if any(facts.zoom for facts in recognizer.manifest.members):
+        raise ModelError(
+            "the model zooms in on the object, which a page in the browser cannot do: fit it without zoom, or serve it "
+            "with 'fieldmark serve'"
+        )
     demand_scores(recognizer)
     runtime = find_runtime(None if ort_web is None else Path(ort_web))
     module = BrowserRecognizer(recognizer.folder, recognizer.manifest)
@@ -84,7 +89,7 @@ def export_web(
     parts = BrowserParts(
         name=recognizer.path.resolve().name,
         graph=graph.content,
-        constants=browser_constants(recognizer, graph.squares, module.evidence_outputs, photos),
+        constants=browser_constants(recognizer, graph.inputs, module.evidence_outputs, photos),
         tensors=browser_tensors(recognizer, photos),
         pictures=photos.pictures if photos else b"",
         runtime=runtime,

@@ -4,40 +4,55 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 
+from fieldmark.artifact.exported import InputFacts
 from fieldmark.artifact.load_method import load_method
 from fieldmark.artifact.manifest import Manifest
 from fieldmark.backbones.factory import Backbone
 from fieldmark.backbones.onnx_export import Normalize
+from fieldmark.backbones.runners.run_images import ACTIVATION
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.data.photos.views import view_side, whole_views
 from fieldmark.export.evidence_map import EvidenceMap, by_view, evidence_map
+from fieldmark.layers.activation import place_activation
 from fieldmark.methods.base import LocalFeatures, Method
 
-__all__ = ["FusedRecognizer", "Square", "squares_of"]
+__all__ = ["FusedRecognizer", "inputs_of"]
+
+Look: TypeAlias = tuple[Tensor, Tensor, LocalFeatures, Tensor | None]
+"""Logits (B, K) divided by the temperature, embedding (B, D), local features of all views, and the activation."""
 
 
-@dataclass(frozen=True, slots=True)
-class Square:
-    """One input of the graph, and how a photo is converted to it; mean and std are inside the graph."""
-
-    name: str
-    preprocess: Preprocess
-
-
-def squares_of(manifest: Manifest) -> list[Square]:
-    """Return the different squares of a photo that the members read; one if they agree."""
+def inputs_of(manifest: Manifest) -> list[InputFacts]:
+    """Return the different squares of a photo that the members read, one if they agree, and one for each that zooms."""
     found: list[Preprocess] = []
     for facts in manifest.members:
         for wanted in _wanted(facts.preprocess, facts.views):
             if all(_key(wanted) != _key(other) for other in found):
                 found.append(wanted)
-    return [Square("images" if index == 0 else f"images_{index + 1}", each) for index, each in enumerate(found)]
+    plain = [InputFacts(name=_numbered("images", number), preprocess=each) for number, each in enumerate(found, 1)]
+    zooming = [facts for facts in manifest.members if facts.zoom is not None]
+    zoomed = [
+        InputFacts(
+            name=_numbered("object", number),
+            preprocess=facts.preprocess,
+            zoom=facts.zoom,
+            activation=_numbered(ACTIVATION, number),
+            flips=1 if whole_views(facts.views) == 1 else 2,
+        )
+        for number, facts in enumerate(zooming, 1)
+    ]
+    return plain + zoomed
+
+
+def _numbered(name: str, number: int) -> str:
+    return name if number == 1 else f"{name}_{number}"
 
 
 def _wanted(preprocess: Preprocess, views: int) -> list[Preprocess]:
@@ -57,22 +72,33 @@ class _Member(nn.Module):
         method: In evaluation mode.
         preprocess: Its own.
         views: See `fieldmark.data.photos.views`.
-        whole: Index of the input that shows the whole photo.
-        larger: Index of the input that corners are cut from.
+        places: Indices of the inputs: of the whole photo, of the square that corners are cut from, and of the object,
+            None without zoom.
         temperature: Divides its logits.
     """
 
     def __init__(
-        self, method: Method, preprocess: Preprocess, views: int, whole: int, larger: int, temperature: float
+        self,
+        method: Method,
+        preprocess: Preprocess,
+        views: int,
+        places: tuple[int, int, int | None],
+        temperature: float,
     ) -> None:
         super().__init__()
         self.method = method
         self.normalize = Normalize(preprocess)
-        self.side, self.views, self.whole, self.larger = preprocess.image_size, views, whole, larger
+        self.side, self.views = preprocess.image_size, views
+        self.whole, self.larger, self.zoomed = places
+        self.total = views + (0 if self.zoomed is None else whole_views(views))
         self.temperature = temperature
 
-    def forward(self, squares: Sequence[Tensor]) -> tuple[Tensor, Tensor, LocalFeatures]:
-        """Logits (B, K) divided by the temperature, embedding (B, D), and the local features of all views."""
+    def forward(self, squares: Sequence[Tensor]) -> Look:
+        """Return what one member says of a photo.
+
+        The activation is that of the whole photo, and of its mirror image where that is a view, (B, flips * h * w);
+        None without zoom.
+        """
         looks = [self.normalize(squares[self.whole])]
         if self.views > 2:
             large = self.normalize(squares[self.larger])
@@ -80,17 +106,27 @@ class _Member(nn.Module):
             looks += [
                 large[:, :, top : top + self.side, left : left + self.side] for top in (0, last) for left in (0, last)
             ]
+        if self.zoomed is not None:
+            looks.append(self.normalize(squares[self.zoomed]))
         if self.views % 2 == 0:
             looks = [view for look in looks for view in (look, look.flip(3))]
         features = self.method.local_features(torch.cat(looks))
         output = self.method.classify(features)
-        logits = by_view(output.logits, self.views).mean(0) / self.temperature
-        embedding = by_view(output.embedding, self.views)[: whole_views(self.views)].mean(0)
-        return logits, embedding, features
+        logits = by_view(output.logits, self.total).mean(0) / self.temperature
+        each = by_view(output.embedding, self.total)
+        embedding = torch.cat([each[: whole_views(self.views)], each[self.views :]]).mean(0)
+        if self.zoomed is None:
+            return logits, embedding, features, None
+        assert features.feature_map is not None  # only methods that return one are fitted with zoom
+        maps = by_view(place_activation(features.feature_map), self.total)[: whole_views(self.views)]
+        return logits, embedding, features, maps.transpose(0, 1).flatten(1)
 
 
 class FusedRecognizer(nn.Module):
-    """uint8 squares (B, S, S, 3) to ``probabilities``, ``logits``, ``embedding`` and, where there is one, ``evidence``.
+    """uint8 squares (B, S, S, 3) to the outputs of `outputs`.
+
+    These are ``probabilities``, ``logits``, ``embedding``, an activation for each member that zooms, and ``evidence``
+    where a method has it.
 
     Args:
         folder: The model folder.
@@ -105,13 +141,16 @@ class FusedRecognizer(nn.Module):
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         super().__init__()
-        keys = [_key(square.preprocess) for square in squares_of(manifest)]
+        inputs = inputs_of(manifest)
+        keys = [_key(each.preprocess) for each in inputs if each.zoom is None]
+        zoomed = iter(range(len(keys), len(inputs)))
         members = []
         for facts in manifest.members:
-            preprocess = facts.preprocess
-            places = [keys.index(_key(each)) for each in _wanted(preprocess, facts.views)]
+            whole = [keys.index(_key(each)) for each in _wanted(facts.preprocess, facts.views)]
+            places = (whole[0], whole[-1], None if facts.zoom is None else next(zoomed))
             method = load_method(folder, manifest, facts)
-            members.append(_Member(method, preprocess, facts.views, places[0], places[-1], facts.temperature))
+            members.append(_Member(method, facts.preprocess, facts.views, places, facts.temperature))
+        self.activations = [each.activation for each in inputs if each.activation is not None]
         self.members = nn.ModuleList(members)
         children = [child for member in members for child in member.method.named_children()]
         self.heads = {name for name, child in children if not isinstance(child, Backbone)}
@@ -122,11 +161,14 @@ class FusedRecognizer(nn.Module):
         self.register_buffer("shift", torch.tensor(scaling.shift if scaling else [0.0]))
         self.temperature = members[0].temperature
         alone = members[0].method if len(members) == 1 else None
-        self.evidence: EvidenceMap | None = evidence_map(alone, members[0].views) if alone is not None else None
+        self.evidence: EvidenceMap | None = (
+            None if alone is None else evidence_map(alone, members[0].views, members[0].total)
+        )
 
     @property
     def outputs(self) -> list[str]:
-        return ["probabilities", "logits", "embedding", *(["evidence"] if self.evidence else [])]
+        """Names of the outputs, in their order."""
+        return ["probabilities", "logits", "embedding", *self.activations, *(["evidence"] if self.evidence else [])]
 
     def forward(self, *squares: Tensor) -> tuple[Tensor, ...]:
         found = self.looks(squares)
@@ -136,14 +178,15 @@ class FusedRecognizer(nn.Module):
         shown = self.evidence(found[0][2], answers[0].argmax(1))
         return (*answers, shown / self.temperature)
 
-    def looks(self, squares: Sequence[Tensor]) -> list[tuple[Tensor, Tensor, LocalFeatures]]:
-        """Logits, embedding and local features of each member."""
+    def looks(self, squares: Sequence[Tensor]) -> list[Look]:
+        """What each member returns."""
         return [member(squares) for member in self.members]
 
-    def answers(self, looks: Sequence[tuple[Tensor, Tensor, LocalFeatures]]) -> tuple[Tensor, Tensor, Tensor]:
-        """Probabilities (B, K), logits (B, K) and embedding (B, D) of all members together."""
+    def answers(self, looks: Sequence[Look]) -> tuple[Tensor, ...]:
+        """Probabilities (B, K), logits (B, K), embedding (B, D), and the activation of each member that zooms."""
         logits = torch.stack([weight * each[0] for weight, each in zip(self.weights, looks, strict=True)]).sum(0)
-        return self._calibrated([each[0] for each in looks]), logits, looks[0][1]
+        maps = [each[3] for each in looks if each[3] is not None]
+        return self._calibrated([each[0] for each in looks]), logits, looks[0][1], *maps
 
     def _calibrated(self, logits: Sequence[Tensor]) -> Tensor:
         """Probabilities (B, K): the members' weighted mean, then the scaling."""

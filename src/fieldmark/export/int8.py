@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fieldmark.artifact.exported import InputFacts
 from fieldmark.backbones.runners.batches import load_good
 from fieldmark.errors import DataError
-from fieldmark.export.fused_model import Square
 from fieldmark.recognizer.inputs import to_image
 from fieldmark.structures import Record
 
@@ -35,12 +35,14 @@ class _Photos:
         return next(self._feeds, None)
 
 
-def quantize(graph: bytes, squares: Sequence[Square], photos: Sequence[Record], heads: Collection[str] = ()) -> bytes:
+def quantize(
+    graph: bytes, inputs: Sequence[InputFacts], photos: Sequence[Record], heads: Collection[str] = ()
+) -> bytes:
     """Return the graph with its backbones in int8. Poolings, heads and calibration stay in float32.
 
     Args:
         graph: Content of an ONNX file.
-        squares: Inputs of the graph.
+        inputs: Inputs of the graph.
         photos: Training photos; their activations set the ranges.
         heads: Names of the methods' own modules, which stay in float32.
 
@@ -50,7 +52,7 @@ def quantize(graph: bytes, squares: Sequence[Square], photos: Sequence[Record], 
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    feeds = list(_feeds(squares, photos))
+    feeds = list(_feeds(inputs, photos))
     if not feeds:
         raise DataError(f"none of the {len(photos)} training photos could be read; give the data with --data")
     with _quiet(), tempfile.TemporaryDirectory() as folder:
@@ -81,12 +83,12 @@ def _quiet() -> Iterator[None]:
         logging.disable(before)
 
 
-def _feeds(squares: Sequence[Square], photos: Sequence[Record]) -> Iterator[dict[str, NDArray[np.uint8]]]:
-    side = max(square.preprocess.image_size for square in squares)
+def _feeds(inputs: Sequence[InputFacts], photos: Sequence[Record]) -> Iterator[dict[str, NDArray[np.uint8]]]:
+    side = max(each.preprocess.image_size for each in inputs)
     for photo in photos:
         _, images, _ = load_good([photo], lambda record: to_image(record, draft=(side, side)))
         for image in images:
-            yield {square.name: square.preprocess(image)[None] for square in squares}
+            yield {each.name: each.preprocess(image)[None] for each in inputs}
 
 
 def _reader(feeds: Iterator[dict[str, NDArray[np.uint8]]]) -> Any:

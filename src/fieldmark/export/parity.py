@@ -75,4 +75,5 @@ def _difference(one: NDArray[np.floating], two: NDArray[np.floating]) -> float:
 
 def _row(outputs: GraphOutputs, index: int) -> GraphOutputs:
     rows = slice(index, index + 1)
-    return GraphOutputs(outputs.probabilities[rows], outputs.logits[rows], outputs.embeddings[rows])
+    arrays = outputs.probabilities, outputs.logits, outputs.embeddings, outputs.boxes
+    return GraphOutputs(*(each[rows] for each in arrays))

@@ -25,5 +25,10 @@ class Auto(PooledMethod):
         folds: int = Field(
             5, ge=2, le=20, description="folds of the cross-validation that makes every choice and calibrates"
         )
+        zoom: bool | Literal["auto"] = Field(
+            False,
+            description="join views that are zoomed in on the object to the largest backbone; auto lets the "
+            "cross-validation decide",
+        )
 
     trainer = "fieldmark.training.frozen.train_auto:train_auto"

@@ -25,5 +25,6 @@ class LinearProbe(PooledMethod):
         folds: int = Field(
             5, ge=2, le=20, description="folds of the cross-validation that chooses the regularisation and calibrates"
         )
+        zoom: bool = Field(False, description="join views that are zoomed in on the object; they double the time")
 
     trainer = "fieldmark.training.frozen.train_linear_probe:train_linear_probe"

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from fieldmark.structures import Box
+
 __all__ = ["Answer", "Candidate"]
 
-OPTIONAL = ("error", "coverage", "group", "photos", "answers")
+OPTIONAL = ("error", "coverage", "group", "photos", "box", "answers")
 """Fields of the JSON object that are left out where they are empty."""
 
-_OF_THE_PHOTO = ("path", "error", "group", "photos", "answers")
+_OF_THE_PHOTO = ("path", "error", "group", "photos", "box", "answers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class Answer:
         coverage: Guaranteed share of such sets that contain the correct class.
         group: Name of the specimen, for answers about several photos.
         photos: Paths of the photos, for answers about several photos.
+        box: Where the photo shows the object, xyxy pixels of the upright photo: found by a model that zooms, or given
+            by the user; None for other models.
         answers: Name of each question -> its answer, the first question's included; empty where the model answers
             one question. The other fields are those of the first question.
     """
@@ -52,6 +56,7 @@ class Answer:
     coverage: float | None = None
     group: str | None = None
     photos: tuple[str, ...] = ()
+    box: Box | None = None
     answers: Mapping[str, Answer] = field(default_factory=dict, hash=False)
 
     @property

@@ -23,6 +23,7 @@ def answer_photo(
     probabilities: Floats,
     unknown: bool | None,
     wanted: AnswerOptions,
+    box: Floats | None = None,
 ) -> Answer:
     """Return the answer for one photo.
 
@@ -33,10 +34,12 @@ def answer_photo(
         probabilities: (K,).
         unknown: Whether the photo shows none of the classes.
         wanted: Levels and number of candidates.
+        box: (4,) where the photo shows its object, xyxy pixels; None or NaN where nothing looked for it.
     """
     sets = guarantees.sets(probabilities[None], guarantees.coverage_of(wanted))
     answer = _answer(guarantees, classes, probabilities, None if sets is None else sets[0], wanted)
-    return replace(answer, path=path, unknown=unknown)
+    found = None if box is None or np.isnan(box).any() else box.round(1).tolist()
+    return replace(answer, path=path, unknown=unknown, box=None if found is None else tuple(found))
 
 
 def answer_specimen(

@@ -10,17 +10,21 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
-from fieldmark.arrays import Floats
+from fieldmark.arrays import Floats, Pixels
+from fieldmark.artifact.exported import InputFacts
 from fieldmark.artifact.linear_heads import LinearHeads
 from fieldmark.artifact.manifest import Manifest, MemberFacts
 from fieldmark.artifact.open_member import open_member
 from fieldmark.backbones.runners.device import Device
 from fieldmark.backbones.runners.onnx_runner import OnnxRunner
+from fieldmark.backbones.runners.run_images import find_objects, run_images
 from fieldmark.calibration.logit_scaling import LogitScaling
 from fieldmark.calibration.member_fusion import fuse, mean_logits
 from fieldmark.data.photos.preprocess import Preprocess
-from fieldmark.data.photos.views import photo_views, view_side, whole_views
+from fieldmark.data.photos.views import draft_side, embedding_views, view_side, whole_views
+from fieldmark.data.photos.zoom import Zoom, crop_to, given_box, on_full_photo, zoom_region
 from fieldmark.errors import ModelError
+from fieldmark.structures import Box
 
 __all__ = ["FusedGraph", "GraphOutputs", "Graphs", "MemberGraphs", "QuestionGraphs"]
 
@@ -32,13 +36,16 @@ class GraphOutputs:
     Attributes:
         probabilities: (n, K), calibrated.
         logits: (n, K), divided by the temperature; the weighted mean of several members.
-        embeddings: (n, D) of the first member, the mean over the views of the whole photo.
-        joined: (n, sum of D), those of all members side by side; None where the model answers one question.
+        embeddings: (n, D) of the first member, the mean over the views of the whole square and of the object.
+        boxes: (n, 4) where the object was found by the first member that zooms, or by a person, xyxy in pixels of the
+            full photo; NaN where nothing looked for it.
+        joined: (n, sum of D), embeddings of all members side by side; None where the model answers one question.
     """
 
     probabilities: Floats
     logits: Floats
     embeddings: Floats
+    boxes: Floats
     joined: Floats | None = None
 
 
@@ -82,33 +89,37 @@ class MemberGraphs:
         ]
         self._scaling = manifest.scaling
         self._joins = bool(manifest.questions)
+        self._zooms = any(member.zoom for member in self._members)
 
     @property
     def draft_side(self) -> int:
-        return max(view_side(member.preprocess, member.views) for member in self._members)
+        return max(draft_side(member.preprocess, member.views, member.zoom) for member in self._members)
 
     @property
     def batch_size(self) -> int:
-        return min(runner.batch_size(self.draft_side) for runner in self._runners)
+        side = max(view_side(member.preprocess, member.views) for member in self._members)
+        return min(runner.batch_size(side) for runner in self._runners)
 
     def run(self, images: Sequence[Image.Image]) -> GraphOutputs:
-        outputs = []
-        for member, runner in zip(self._members, self._runners, strict=True):
-            stack = np.stack([photo_views(image, member.preprocess, member.views) for image in images])
-            outputs.append(runner.run_stack(stack))
-        logits = [output["logits"].mean(1) for output in outputs]
-        used = outputs if self._joins else outputs[:1]
+        shown = images if self._zooms else _cropped(images)
+        found = [
+            run_images(runner, shown, member.preprocess, member.views, member.zoom)
+            for member, runner in zip(self._members, self._runners, strict=True)
+        ]
+        logits = [each.outputs["logits"].mean(1) for each in found]
         embeddings = [
-            output["embedding"][:, : whole_views(member.views)].mean(1)
-            for member, output in zip(self._members, used, strict=False)
+            embedding_views(each.outputs["embedding"], member.views).mean(1)
+            for member, each in zip(self._members, found if self._joins else found[:1], strict=False)
         ]
         joined = np.concatenate(embeddings, axis=1) if self._joins else None
-        return fused_outputs(self._members, self._scaling, logits, embeddings[0], joined)
+        boxes = _boxes([each.boxes for each in found if each.boxes is not None], images)
+        return fused_outputs(self._members, self._scaling, logits, embeddings[0], boxes, joined)
 
     def embed(self, images: Sequence[Image.Image]) -> Floats:
         first = self._members[0]
-        arrays = np.stack([first.preprocess(image) for image in images])
-        return _unit(self._runners[0].run_views(arrays, first.views)["embedding"].mean(1))
+        shown = images if self._zooms else _cropped(images)
+        found = run_images(self._runners[0], shown, first.preprocess, whole_views(first.views), first.zoom)
+        return _unit(found.outputs["embedding"].mean(1))
 
 
 class QuestionGraphs:
@@ -139,7 +150,8 @@ class QuestionGraphs:
     def answer(self, shared: GraphOutputs) -> GraphOutputs:
         """Return the outputs for this question from those for the first one, on the same photos."""
         assert shared.joined is not None
-        return fused_outputs(self._members, self._scaling, self.heads(shared.joined), shared.embeddings)
+        logits = self.heads(shared.joined)
+        return fused_outputs(self._members, self._scaling, logits, shared.embeddings, shared.boxes)
 
     def embed(self, images: Sequence[Image.Image]) -> Floats:
         return self._shared.embed(images)
@@ -150,27 +162,38 @@ class FusedGraph:
 
     Args:
         runner: The graph.
-        squares: Input name -> preprocessing of that input.
+        inputs: Its inputs.
     """
 
-    def __init__(self, runner: OnnxRunner, squares: dict[str, Preprocess]) -> None:
+    def __init__(self, runner: OnnxRunner, inputs: Sequence[InputFacts]) -> None:
         self._runner = runner
-        self._squares = squares
+        self._inputs = inputs
+        self._zooms = any(each.zoom for each in inputs)
 
     @property
     def draft_side(self) -> int:
-        return max(square.image_size for square in self._squares.values())
+        return max(draft_side(each.preprocess, 1, each.zoom) for each in self._inputs)
 
     @property
     def batch_size(self) -> int:
-        return self._runner.batch_size(self.draft_side)
+        return self._runner.batch_size(max(each.preprocess.image_size for each in self._inputs))
 
     def run(self, images: Sequence[Image.Image]) -> GraphOutputs:
-        feeds = {name: np.stack([square(image) for image in images]) for name, square in self._squares.items()}
+        shown = images if self._zooms else _cropped(images)
+        feeds = {each.name: np.stack([each.preprocess(image) for image in shown]) for each in self._inputs}
+        by_input: list[Sequence[Box]] = []
+        if self._zooms:
+            first = self._runner.run_inputs(feeds)
+            for each in self._inputs:
+                if each.zoom is not None and each.activation is not None:
+                    maps = first[each.activation].reshape(len(images), each.flips, -1)
+                    boxes = find_objects(maps, images, each.preprocess, each.zoom)
+                    feeds[each.name] = _around(boxes, images, each.preprocess, each.zoom)
+                    by_input.append(boxes)
         found = self._runner.run_inputs(feeds)
         if not np.isfinite(found["probabilities"]).all():
             raise ModelError("the model's graph returns numbers that are not finite; export it again")
-        return GraphOutputs(found["probabilities"], found["logits"], found["embedding"])
+        return GraphOutputs(found["probabilities"], found["logits"], found["embedding"], _boxes(by_input, images))
 
     def embed(self, images: Sequence[Image.Image]) -> Floats:
         return _unit(self.run(images).embeddings)
@@ -181,6 +204,7 @@ def fused_outputs(
     scaling: LogitScaling | None,
     logits: Sequence[Floats],
     embeddings: Floats,
+    boxes: Floats,
     joined: Floats | None = None,
 ) -> GraphOutputs:
     """Return the calibrated outputs from the logits (n, K) of each member.
@@ -195,7 +219,32 @@ def fused_outputs(
         probabilities = scaling(np.log(np.maximum(probabilities, 1e-30)))
     if not np.isfinite(probabilities).all():
         raise ModelError("the model's graph returns numbers that are not finite; fit it again")
-    return GraphOutputs(probabilities, mean_logits(logits, temperatures, weights), embeddings, joined)
+    return GraphOutputs(probabilities, mean_logits(logits, temperatures, weights), embeddings, boxes, joined)
+
+
+def _around(boxes: Sequence[Box], images: Sequence[Image.Image], preprocess: Preprocess, zoom: Zoom) -> Pixels:
+    """Return what zoomed views of boxes show, (n, S, S, 3)."""
+    pairs = zip(boxes, images, strict=True)
+    return np.stack([preprocess(image, region=zoom_region(box, image.size, zoom)) for box, image in pairs])
+
+
+def _cropped(images: Sequence[Image.Image]) -> list[Image.Image]:
+    """Return the part of each image that its given box shows: what a model that does not zoom sees of it."""
+    return [crop_to(image, given_box(image)) for image in images]
+
+
+def _boxes(by_member: Sequence[Sequence[Box]], images: Sequence[Image.Image]) -> Floats:
+    """Return the first member's box of each image, or the given one, (n, 4) in pixels of the full photo; NaN for none.
+
+    Args:
+        by_member: For each member that zooms, the boxes of the images.
+        images: The images.
+    """
+    rows = []
+    for index, image in enumerate(images):
+        box = by_member[0][index] if by_member else given_box(image)
+        rows.append((np.nan,) * 4 if box is None else on_full_photo(box, image))
+    return np.array(rows, dtype=np.float64).reshape(-1, 4)
 
 
 def _unit(rows: Floats) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
@@ -12,21 +13,37 @@ from PIL import Image
 
 from fieldmark.data.photos.open_photo import open_photo, upright_rgb
 from fieldmark.data.photos.web_photo import WebPhoto
+from fieldmark.data.photos.zoom import give_box
 from fieldmark.errors import PhotoError
-from fieldmark.structures import Record
+from fieldmark.structures import Box, Record
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["PhotoInput", "as_list", "is_single", "path_of", "to_image"]
+__all__ = ["BoxedPhoto", "PhotoInput", "as_list", "is_single", "path_of", "to_image"]
 
 PhotoInput: TypeAlias = (
     "str | Path | bytes | bytearray | memoryview | IO[bytes] | Image.Image | NDArray[Any] | Tensor | Record | WebPhoto"
+    " | BoxedPhoto"
 )
 """A path, bytes, an open binary file, a PIL image, an array (H, W, 3) or (H, W), a tensor (3, H, W), or a photo's
-`Record` or `WebPhoto`."""
+`Record`, `WebPhoto` or `BoxedPhoto`."""
 
-_SINGLE = (str, Path, bytes, bytearray, memoryview, Image.Image, Record, WebPhoto)
+
+@dataclass(frozen=True, slots=True)
+class BoxedPhoto:
+    """A photo, and where a person says that it shows the object.
+
+    Attributes:
+        photo: The photo.
+        box: xyxy in pixels of the upright photo.
+    """
+
+    photo: PhotoInput
+    box: Box
+
+
+_SINGLE = (str, Path, bytes, bytearray, memoryview, Image.Image, Record, WebPhoto, BoxedPhoto)
 
 
 def is_single(photos: PhotoInput | Sequence[PhotoInput]) -> bool:
@@ -46,6 +63,8 @@ def as_list(photos: PhotoInput | Sequence[PhotoInput]) -> list[PhotoInput]:
 
 def path_of(photo: PhotoInput) -> str | None:
     """Return the path of a photo; None for photos in memory."""
+    if isinstance(photo, BoxedPhoto):
+        return path_of(photo.photo)
     if isinstance(photo, Record):
         return str(photo.path)
     if isinstance(photo, WebPhoto):
@@ -64,6 +83,10 @@ def to_image(photo: PhotoInput, draft: tuple[int, int] | None = None) -> Image.I
         PhotoError: The photo cannot be read, or does not have the shape or range of an image.
     """
     source: Any = photo
+    if isinstance(source, BoxedPhoto):
+        image = to_image(source.photo)  # at full size: the box may be small
+        give_box(image, source.box)
+        return image
     if isinstance(source, Record):
         return open_photo(source.path, trim_bottom=source.trim_bottom, draft=draft)
     if isinstance(source, str | Path):

@@ -26,10 +26,11 @@ from fieldmark.errors import ModelError, SettingError, unknown_name
 from fieldmark.openset.open_set_classifier import OpenSetOutputs
 from fieldmark.recognizer.answer import Answer
 from fieldmark.recognizer.graphs import FusedGraph, GraphOutputs, Graphs, MemberGraphs, QuestionGraphs
-from fieldmark.recognizer.inputs import PhotoInput, path_of
+from fieldmark.recognizer.inputs import BoxedPhoto, PhotoInput, path_of
 from fieldmark.recognizer.predictions import Embeddings, Scores
 from fieldmark.recognizer.run_photos import PhotoOutputs, run_all, run_in_batches
-from fieldmark.recognizer.side_by_side import answer_for, judge, judgement
+from fieldmark.recognizer.side_by_side import Judged, answer_for, judge
+from fieldmark.structures import Box
 from fieldmark.uncertainty.guarantees import AnswerOptions
 from fieldmark.uncertainty.prior import Prior, estimate_shares
 
@@ -92,7 +93,7 @@ class Predictor:
         if self._exported is None:
             self.graphs: Graphs = MemberGraphs(self.folder, self.manifest, self._device, width=width)
         else:
-            self.graphs = FusedGraph(self._exported.open_graph(width), self._exported.squares)
+            self.graphs = FusedGraph(self._exported.open_graph(width), self._exported.facts.inputs)
         self.further = tuple(self._opened(facts) for facts in self.manifest.questions)
 
     def _opened(self, facts: QuestionFacts) -> Self:
@@ -258,6 +259,7 @@ class Predictor:
         top_k: int = 5,
         coverage: float | None = None,
         target_accuracy: float | None = None,
+        box: Box | None = None,
     ) -> Iterator[Answer]:
         """Yield an answer for each photo, in their order, as they are ready.
 
@@ -267,11 +269,13 @@ class Predictor:
             coverage: Target coverage of the prediction sets; the model's default for None.
             target_accuracy: Share of answers that must be correct at their rank: an answer backs off to the most
                 specific ancestor that meets it. The model's default for None; most models have none.
+            box: Where the photos show the object, xyxy pixels; None to let a model that zooms find it.
 
         Raises:
             SettingError: `top_k` or a level is not possible, or the calibration set is too small for the coverage.
         """
-        return self._answers(photos, self.options(top_k, coverage, target_accuracy))
+        asked = photos if box is None else [BoxedPhoto(photo, box) for photo in photos]
+        return self._answers(asked, self.options(top_k, coverage, target_accuracy))
 
     def scores(self, photos: Sequence[PhotoInput], description: str = "recognizing") -> Scores:
         """Return calibrated probabilities of many photos; some of them may be unreadable."""
@@ -283,7 +287,9 @@ class Predictor:
         found = run_all(photos, self.classify_questions, *self.sizes, description)
         return {
             one.question: Scores.of(
-                PhotoOutputs(found.positions, None if found.outputs is None else found.outputs[number], found.errors),
+                PhotoOutputs(
+                    found.positions, None if found.outputs is None else found.outputs.by_question[number], found.errors
+                ),
                 len(photos),
                 len(one.classes),
             )
@@ -303,8 +309,8 @@ class Predictor:
         found = self.open_set(outputs.probabilities, outputs.logits, outputs.embeddings)
         return found if self._prior is None else replace(found, probabilities=self._prior(found.probabilities))
 
-    def classify_questions(self, images: Sequence[Image.Image]) -> tuple[OpenSetOutputs, ...]:
-        """Return what `classify` returns for each question, after one pass through the graphs."""
+    def classify_questions(self, images: Sequence[Image.Image]) -> Judged:
+        """Return what `classify` returns for each question, and the boxes, after one pass through the graphs."""
         return judge(self.asked, self.first.graphs.run(images))
 
     @property
@@ -326,7 +332,8 @@ class Predictor:
                 if position in batch.errors or batch.outputs is None:
                     yield Answer(path, error=batch.errors[position])
                     continue
-                yield answer_for(self.asked, path, [judgement(one, rows[position]) for one in batch.outputs], wanted)
+                row = rows[position]
+                yield answer_for(self.asked, path, batch.outputs.of(row), wanted, batch.outputs.boxes[row])
 
 
 def _reopened(kind: type[_P], device: Device, model: Path, question: str | None, prior: Prior | None) -> _P:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -15,7 +15,7 @@ from fieldmark.recognizer.build_answer import answer_photo, answer_specimen
 from fieldmark.recognizer.graphs import GraphOutputs, Graphs, QuestionGraphs
 from fieldmark.uncertainty.guarantees import AnswerOptions, Guarantees
 
-__all__ = ["Asked", "Judgement", "answer_for", "answer_together", "judge", "judgement"]
+__all__ = ["Asked", "Judged", "Judgement", "answer_for", "answer_together", "judge"]
 
 Judgement: TypeAlias = tuple[Floats, bool | None]
 """Probabilities (K,) of one photo for one question, and whether it shows none of the classes."""
@@ -39,19 +39,36 @@ class Asked(Protocol):
         """Return the results from the outputs of its graphs."""
 
 
-def judge(asked: Sequence[Asked], outputs: GraphOutputs) -> tuple[OpenSetOutputs, ...]:
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Results for n photos.
+
+    Attributes:
+        by_question: The results for each question, the first one first.
+        boxes: (n, 4) where each photo shows its object, xyxy pixels; NaN where nothing looked for it.
+    """
+
+    by_question: tuple[OpenSetOutputs, ...]
+    boxes: Floats
+
+    def of(self, row: int) -> list[Judgement]:
+        """Return the results for one of the photos, for each question."""
+        return [
+            (one.probabilities[row], None if one.unknown is None else bool(one.unknown[row]))
+            for one in self.by_question
+        ]
+
+
+def judge(asked: Sequence[Asked], outputs: GraphOutputs) -> Judged:
     """Return the results for each question from what the graphs return for the first one."""
     graphs = [one.graphs for one in asked]
     each = [one.answer(outputs) if isinstance(one, QuestionGraphs) else outputs for one in graphs]
-    return tuple(one.decide(own) for one, own in zip(asked, each, strict=True))
+    return Judged(tuple(one.decide(own) for one, own in zip(asked, each, strict=True)), outputs.boxes)
 
 
-def judgement(outputs: OpenSetOutputs, row: int) -> Judgement:
-    """Return the results for one of the photos."""
-    return outputs.probabilities[row], None if outputs.unknown is None else bool(outputs.unknown[row])
-
-
-def answer_for(asked: Sequence[Asked], path: str | None, found: Sequence[Judgement], wanted: AnswerOptions) -> Answer:
+def answer_for(
+    asked: Sequence[Asked], path: str | None, found: Sequence[Judgement], wanted: AnswerOptions, box: Floats
+) -> Answer:
     """Return the answer for one photo.
 
     Args:
@@ -59,10 +76,11 @@ def answer_for(asked: Sequence[Asked], path: str | None, found: Sequence[Judgeme
         path: Path of the photo.
         found: Results for each question.
         wanted: Levels and number of candidates.
+        box: (4,) where the photo shows its object, whatever is asked about it; NaN where nothing looked for it.
     """
     return _joined(
         {
-            one.question: answer_photo(one.guarantees, one.classes, path, *own, wanted)
+            one.question: answer_photo(one.guarantees, one.classes, path, *own, wanted, box)
             for one, own in zip(asked, found, strict=True)
         }
     )

@@ -47,7 +47,7 @@ class QuestionAnswerBody(BaseModel):
 
 
 class AnswerBody(BaseModel):
-    """One line of ``fieldmark predict --json``; `error`, `coverage`, `photos`, `answers` only if they are not empty."""
+    """One line of ``fieldmark predict --json``; `error`, `coverage`, `photos`, `box`, `answers` only if not empty."""
 
     path: str | None
     candidates: list[CandidateBody]
@@ -58,6 +58,7 @@ class AnswerBody(BaseModel):
     error: str | None = None
     coverage: float | None = None
     photos: list[str] | None = None
+    box: list[float] | None = None
     answers: dict[str, QuestionAnswerBody] | None = None
 
 

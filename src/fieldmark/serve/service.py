@@ -25,7 +25,7 @@ from fieldmark.explain.explain_photo import explain_photo, explainer_of
 from fieldmark.recognizer.inputs import to_image
 from fieldmark.recognizer.known_photo import known_photo
 from fieldmark.recognizer.predictor import Predictor
-from fieldmark.recognizer.side_by_side import Judgement, judge, judgement
+from fieldmark.recognizer.side_by_side import Judgement, judge
 from fieldmark.serve.followed_model import FollowedModel
 from fieldmark.serve.micro_batches import MicroBatcher
 from fieldmark.serve.request_counts import RequestCounts
@@ -46,6 +46,7 @@ class PhotoReading:
         probabilities: (K + m,).
         unknown: Whether the photo shows none of the classes; None if the model has no threshold.
         embedding: (D,).
+        box: (4,) where the photo shows its object, xyxy pixels; NaN where nothing looked for it.
         further: For each further question what `probabilities` and `unknown` are for the first.
     """
 
@@ -53,6 +54,7 @@ class PhotoReading:
     probabilities: NDArray[np.floating]
     unknown: bool | None
     embedding: NDArray[np.floating]
+    box: NDArray[np.floating]
     further: tuple[Judgement, ...] = ()
 
     @property
@@ -190,8 +192,9 @@ class Service:
 def _judged(recognizer: Predictor, images: Sequence[Image.Image]) -> list[PhotoReading]:
     graph = recognizer.graphs.run(images)
     found = judge(recognizer.asked, graph)
-    return [
-        PhotoReading(recognizer, *first, graph.embeddings[index], tuple(further))
-        for index in range(len(images))
-        for first, *further in [[judgement(one, index) for one in found]]
-    ]
+    readings = []
+    for index in range(len(images)):
+        first, *further = found.of(index)
+        box = found.boxes[index]
+        readings.append(PhotoReading(recognizer, *first, graph.embeddings[index], box, tuple(further)))
+    return readings

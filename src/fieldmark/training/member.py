@@ -38,10 +38,10 @@ class TrainedMember:
         learned_val: Whether it learned from the val photos, too; their logits are out of fold then.
         out_of_fold: Logits of the photos that the head learned from; None where there are none.
         calibrated: Whether `spec.temperature` was fitted already; otherwise val decides it.
-        embed: Rows of `PhotoTable.for_training` to embeddings (n, D), averaged over the views of the whole photo, if a
+        embed: Rows of `PhotoTable.for_training` to embeddings (n, D), averaged over all views but the corners, if a
             cache holds them; None where the graph must read the photos.
-        embed_view: Rows and a view (0 the photo, 1 its mirror image) to embeddings (n, D) of frozen features; None
-            where the network learned from labels.
+        embed_view: Rows and a view (0 the photo, 1 its mirror image, then the zoomed ones) to embeddings (n, D) of
+            frozen features; None where the network learned from labels.
         cached_views: Number of views that `embed_view` knows.
     """
 

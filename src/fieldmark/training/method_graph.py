@@ -14,9 +14,13 @@ from fieldmark.backbones.runners.batches import in_batches
 from fieldmark.backbones.runners.choose_runner import module_runner
 from fieldmark.backbones.runners.device import Device, choose_device
 from fieldmark.backbones.runners.onnx_runner import OnnxRunner
+from fieldmark.backbones.runners.run_images import ACTIVATION, run_images
 from fieldmark.backbones.runners.runner import Runner
-from fieldmark.data.photos.preprocess import Preprocess, load_array
-from fieldmark.data.photos.views import load_views, whole_views
+from fieldmark.data.photos.open_photo import open_photo
+from fieldmark.data.photos.preprocess import Preprocess
+from fieldmark.data.photos.views import draft_side, whole_views
+from fieldmark.data.photos.zoom import Zoom
+from fieldmark.layers.activation import place_activation
 from fieldmark.methods.base import Method
 from fieldmark.structures import Record
 
@@ -24,15 +28,24 @@ __all__ = ["MethodGraph", "NamedOutputs"]
 
 
 class NamedOutputs(nn.Module):
-    """Images to the named tensors of the graph: ``logits`` (B, K) and ``embedding`` (B, D)."""
+    """Images to the named tensors of the graph: ``logits`` (B, K) and ``embedding`` (B, D).
 
-    def __init__(self, method: nn.Module) -> None:
+    Args:
+        method: A method; with `zooms`, one that returns its feature map.
+        zooms: Also return `ACTIVATION` (B, h * w), by which zoomed views find the object.
+    """
+
+    def __init__(self, method: nn.Module, *, zooms: bool = False) -> None:
         super().__init__()
         self.method = method
+        self.names = ["logits", "embedding", *([ACTIVATION] if zooms else [])]
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         output = self.method(images)
-        return {"logits": output.logits, "embedding": output.embedding}
+        named = {"logits": output.logits, "embedding": output.embedding}
+        if ACTIVATION in self.names:
+            named[ACTIVATION] = place_activation(output.feature_map)
+        return named
 
 
 class MethodGraph:
@@ -41,28 +54,37 @@ class MethodGraph:
     Args:
         method: It is put into evaluation mode. The graph shows its weights at the first use.
         preprocess: How a photo becomes the input.
+        zoom: How zoomed views are cut; None for none.
         content: The ONNX file, if it was exported before.
         device: What computes logits and embeddings: a GPU runs the method itself, a CPU its graph.
     """
 
     def __init__(
-        self, method: Method, preprocess: Preprocess, content: bytes | None = None, *, device: Device = "cpu"
+        self,
+        method: Method,
+        preprocess: Preprocess,
+        content: bytes | None = None,
+        *,
+        zoom: Zoom | None = None,
+        device: Device = "cpu",
     ) -> None:
         self.method = method.eval()
         self._preprocess = preprocess
+        self._zoom = zoom
+        self._named = NamedOutputs(self.method, zooms=zoom is not None)
         self._content = content
         self._device = device
 
     @cached_property
     def content(self) -> bytes:
         """The ONNX file. Its input is uint8 (B, S, S, 3), its outputs are those of `NamedOutputs`."""
-        return self._content or export_graph(NamedOutputs(self.method), self._preprocess, ["logits", "embedding"])
+        return self._content or export_graph(self._named, self._preprocess, self._named.names)
 
     @cached_property
     def _runner(self) -> Runner:
         if choose_device(self._device) == "cpu":
             return OnnxRunner(self.content)
-        return module_runner(NamedOutputs(self.method), self._preprocess, ["logits", "embedding"], self._device)
+        return module_runner(self._named, self._preprocess, self._named.names, self._device)
 
     @property
     def _batch_size(self) -> int:
@@ -78,20 +100,23 @@ class MethodGraph:
             return np.zeros((0, self.method.num_classes), dtype=np.float32)
 
         def work(batch: Sequence[Record]) -> Float32s:
-            stack = np.stack([load_views(record, self._preprocess, views) for record in batch])
-            return np.asarray(self._runner.run_stack(stack)["logits"].mean(1))
+            return np.asarray(self._run(batch, views)["logits"].mean(1))
 
         return np.concatenate(list(in_batches(records, work, batch_size=self._batch_size)))
 
     def mean_embeddings(self, records: Sequence[Record], views: int) -> Float32s:
-        """Return the embeddings (n, D) of at least one readable photo, averaged over the views of the whole photo.
+        """Return the embeddings (n, D) of at least one readable photo, averaged over all views but the corners.
 
         Raises:
             PhotoError: A photo cannot be read.
         """
 
         def work(batch: Sequence[Record]) -> Float32s:
-            arrays = np.stack([load_array(record, self._preprocess) for record in batch])
-            return np.asarray(self._runner.run_views(arrays, whole_views(views))["embedding"].mean(1))
+            return np.asarray(self._run(batch, whole_views(views))["embedding"].mean(1))
 
         return np.concatenate(list(in_batches(records, work, batch_size=self._batch_size)))
+
+    def _run(self, records: Sequence[Record], views: int) -> dict[str, Float32s]:
+        side = draft_side(self._preprocess, views, self._zoom)
+        images = [open_photo(one.path, trim_bottom=one.trim_bottom, draft=(side, side)) for one in records]
+        return run_images(self._runner, images, self._preprocess, views, self._zoom).outputs

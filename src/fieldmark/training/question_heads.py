@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -44,10 +44,17 @@ class _EmbeddingTable:
     Attributes:
         embed: Rows of the photos and a view to embeddings (n, D).
         views: Number of views that it knows.
+        zooms: Whether the second half of them is zoomed in on the object.
     """
 
     embed: Callable[[Ints, int], Float32s]
     views: int
+    zooms: bool = False
+
+    @property
+    def unmirrored(self) -> range:
+        """The view of the whole photo, and the zoomed one."""
+        return range(0, self.views, self.views // 2 if self.zooms else self.views)
 
     def read(self, name: str, records: Ints, view: int = 0) -> Float32s:
         return self.embed(records, view)
@@ -94,20 +101,32 @@ def _train_head(
     device, num_classes = choose_device(settings.device), len(asked.classes)
     is_frozen = by_view is not None
     if by_view is not None:
-        table = _EmbeddingTable(lambda positions, view: by_view(rows[positions], view), member.cached_views)
+        zooms = member.spec.zoom is not None
+        table = _EmbeddingTable(lambda positions, view: by_view(rows[positions], view), member.cached_views, zooms)
     else:
         table = _EmbeddingTable(lambda positions, _: embed(rows[positions]), 1)
     joins = is_frozen and member.learned_val
     learned = np.arange(len(asked)) if joins else asked.positions("train")
     labels, groups = asked.labels[learned], np.array(asked.groups, dtype=np.int64)[learned]
     choice = choose_head(
-        table, learned, labels, groups, [(_NAME,)], num_classes, folds=_FOLDS, seed=settings.seed, device=device
+        table,
+        learned,
+        labels,
+        groups,
+        [(_NAME,)],
+        num_classes,
+        views=table.unmirrored,
+        folds=_FOLDS,
+        seed=settings.seed,
+        device=device,
     )
     scalings, scaled = refit(table, learned, labels, choice, num_classes, device)
     weight = scaled.weight * np.float32(scalings[_NAME].scale)
     head = LinearHead(weight, np.asarray(scaled.bias - weight @ scalings[_NAME].center, dtype=np.float32))
-    views = whole_views(member.spec.views)
-    found = _out_of_fold(table, learned, labels, choice, num_classes, views, device) if is_frozen else None
+    found = None
+    if is_frozen:
+        views = [first + view for first in table.unmirrored for view in range(whole_views(member.spec.views))]
+        found = _out_of_fold(table, learned, labels, choice, num_classes, views, device)
     val = asked.positions("val", "calibration")
     if joins:
         assert found is not None
@@ -126,7 +145,7 @@ def _out_of_fold(
     labels: Ints,
     choice: HeadChoice,
     num_classes: int,
-    views: int,
+    views: Sequence[int],
     device: str,
 ) -> OutOfFold | None:
     """Return the out-of-fold logits of the learned photos; None where the folds leave some out."""

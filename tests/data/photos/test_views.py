@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fieldmark.data.photos.open_photo import open_photo
 from fieldmark.data.photos.preprocess import Preprocess, Resize, load_array
-from fieldmark.data.photos.views import VIEWS, load_views, photo_views, view_side
+from fieldmark.data.photos.views import VIEWS, draft_side, photo_views, view_side
 from fieldmark.structures import Record
 
 
@@ -54,7 +55,8 @@ def test_the_side_of_the_whole_square() -> None:
 def test_a_large_jpeg_is_decoded_large_enough_for_the_corners(views: int, photo: Image.Image, tmp_path: Path) -> None:
     file = tmp_path / "large.jpg"
     photo.resize((1280, 960), Image.Resampling.BICUBIC).save(file, quality=95)
-    loaded = load_views(Record(file, 0), Preprocess(224), views)
+    side = draft_side(Preprocess(224), views)
+    loaded = photo_views(open_photo(file, draft=(side, side)), Preprocess(224), views)
     with Image.open(file) as image:
         exact = photo_views(image.convert("RGB"), Preprocess(224), views)
     assert np.abs(loaded.astype(int) - exact).mean() < 2

@@ -124,3 +124,14 @@ def test_views_do_not_change_the_weight_of_a_photo(table: FeatureTable) -> None:
     choice = _choose(table, ("good",))
     (_, one), (_, two) = (refit(each, POSITIONS, LABELS, choice, CLASSES) for each in (once, twice))
     np.testing.assert_allclose(one.weight, two.weight, atol=2e-2)
+
+
+def test_views_of_a_choice_are_averaged(table: FeatureTable) -> None:
+    """The same view twice changes nothing; a second view that is noise changes the logits."""
+    alone = _choose(table, ("good",))
+    doubled = FeatureTable(table.cache, table.rows[:, [0, 0]], table.columns, {})
+    both = choose_head(doubled, POSITIONS, LABELS, GROUPS, [("good",)], CLASSES, views=(0, 1))
+    np.testing.assert_allclose(both.logits, alone.logits, atol=5e-2)
+    assert both.logits.shape == alone.logits.shape
+    mixed = choose_head(table, POSITIONS, LABELS, GROUPS, [("good",)], CLASSES, views=(0, 1))
+    assert np.abs(mixed.logits - alone.logits).max() > 1e-3

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 import numpy as np
 
 from fieldmark.arrays import Float32s, Pixels
-from fieldmark.data.photos.views import with_mirrored
 
 __all__ = ["Runner"]
 
@@ -33,12 +32,6 @@ class Runner(ABC):
     def run(self, images: Pixels) -> dict[str, Float32s]:
         """Map uint8 (B, S, S, 3) to output names -> (B, ...)."""
         return self.run_inputs({"images": images})
-
-    def run_views(self, images: Pixels, views: int) -> dict[str, Float32s]:
-        """Map uint8 (B, S, S, 3) to output names -> (B, 1 or 2, ...); an even `views` adds the mirror image."""
-        count = 2 - views % 2
-        stack = with_mirrored(images) if count == 2 else images
-        return self.run_stack(stack.reshape(len(images), count, *images.shape[1:]))
 
     def run_stack(self, stack: Pixels) -> dict[str, Float32s]:
         """Map uint8 (B, V, S, S, 3) to output names -> (B, V, ...)."""

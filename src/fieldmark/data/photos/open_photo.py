@@ -22,6 +22,7 @@ __all__ = [
     "MAX_PIXELS",
     "bytes_key",
     "content_key",
+    "full_size",
     "has_transparency",
     "identify_photo",
     "load_pixels",
@@ -39,6 +40,7 @@ FORMATS = tuple(PHOTO_ENDINGS)
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
 _NEED_HEIC = "HEIC photos need the `heic` extra: pip install 'fieldmark[heic]'"
 
+_FULL_SIZE = "full size"  # in `Image.info` of photos that were scaled down while they were decoded
 _ORIENTATION_TAG = 0x0112
 _MAY_HOLD_ORIENTATION = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")
 _SIDEWAYS = range(5, 9)
@@ -110,6 +112,12 @@ def content_key(path: Path) -> str:
 def bytes_key(data: bytes) -> str:
     """`content_key` of a file that has been read already."""
     return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def full_size(photo: Image.Image) -> tuple[int, int]:
+    """Width and height that a photo of `open_photo` has where nothing was scaled down while it was decoded."""
+    width, height = photo.info.get(_FULL_SIZE, photo.size)
+    return width, height
 
 
 def identify_photo(stream: IO[bytes], name: str, max_pixels: int = MAX_PIXELS) -> ImageFile.ImageFile:
@@ -208,12 +216,17 @@ def _decode(
     stream: IO[bytes], name: str, trim_bottom: int, max_pixels: int, draft: tuple[int, int] | None
 ) -> Image.Image:
     image = identify_photo(stream, name, max_pixels)
-    full_width = image.width
+    full = image.size
+    upright = full[::-1] if photo_orientation(image) in _SIDEWAYS else full
     if draft is not None:
         _scale_while_decoding(image, draft, trim_bottom)
     load_pixels(image, name)
     photo = upright_rgb(image, name)
-    return _trimmed(photo, trim_bottom, round(full_width / image.width), name) if trim_bottom else photo
+    if trim_bottom:
+        photo = _trimmed(photo, trim_bottom, round(full[0] / image.width), name)
+    if image.size != full:
+        photo.info[_FULL_SIZE] = (upright[0], upright[1] - trim_bottom)
+    return photo
 
 
 def _scale_while_decoding(image: ImageFile.ImageFile, wanted: tuple[int, int], trim_bottom: int) -> None:

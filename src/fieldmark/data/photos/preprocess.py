@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fieldmark.errors import SettingError, unknown_name
-from fieldmark.structures import Record
+from fieldmark.structures import Box, Record
 
 __all__ = ["Preprocess", "Resize", "load_array"]
 
@@ -54,13 +54,19 @@ class Preprocess:
         """The size that a JPEG decoder may shrink to while it decodes."""
         return (self.image_size, self.image_size)
 
-    def __call__(self, image: Image.Image, *, mirror: bool = False) -> NDArray[np.uint8]:
-        """An upright RGB photo as an array of shape (image_size, image_size, 3), uint8."""
+    def __call__(self, image: Image.Image, *, mirror: bool = False, region: Box | None = None) -> NDArray[np.uint8]:
+        """An upright RGB photo as an array of shape (image_size, image_size, 3), uint8.
+
+        Args:
+            image: The photo.
+            mirror: Turn it left to right.
+            region: What fills the square instead, xyxy pixels of the photo; `resize` does not apply then.
+        """
         side = self.image_size
-        if self.resize == "pad":
+        if self.resize == "pad" and region is None:
             square = _pad(image, side, self.interpolation)
         else:
-            box = _centre_square(image.size) if self.resize == "crop" else None
+            box = _centre_square(image.size) if self.resize == "crop" and region is None else region
             square = image.resize((side, side), _FILTERS[self.interpolation], box=box, reducing_gap=2.0)
         array = np.asarray(square)
         return np.ascontiguousarray(array[:, ::-1]) if mirror else array

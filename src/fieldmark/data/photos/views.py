@@ -14,9 +14,21 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fieldmark.data.photos.preprocess import Preprocess
-from fieldmark.structures import Record
+from fieldmark.data.photos.zoom import ZOOM_DETAIL, Zoom
+from fieldmark.structures import Box
 
-__all__ = ["VIEWS", "Views", "load_views", "photo_views", "view_side", "whole_views", "with_mirrored"]
+__all__ = [
+    "VIEWS",
+    "Views",
+    "all_views",
+    "draft_side",
+    "embedding_views",
+    "photo_views",
+    "view_side",
+    "whole_views",
+    "with_mirrored",
+    "zoomed_views",
+]
 
 Views = Literal[1, 2, 5, 10]
 VIEWS = (1, 2, 5, 10)
@@ -31,9 +43,24 @@ def view_side(preprocess: Preprocess, views: int) -> int:
     return preprocess.image_size if views <= 2 else round(preprocess.image_size / CORNER)
 
 
+def draft_side(preprocess: Preprocess, views: int, zoom: Zoom | None = None) -> int:
+    """Side in pixels that a JPEG decoder may shrink a photo to: enough for all views, and for the object in it."""
+    return max(view_side(preprocess, views), ZOOM_DETAIL * preprocess.image_size if zoom else 0)
+
+
+def all_views(views: int, zoom: Zoom | None) -> int:
+    """How many views the logits are averaged over: those of the whole photo, and the zoomed ones."""
+    return views + (whole_views(views) if zoom else 0)
+
+
 def whole_views(views: int) -> int:
     """How many of the first views show the whole square: those that an embedding is averaged over."""
     return 2 - views % 2
+
+
+def embedding_views(values: NDArray[np.float32], views: int) -> NDArray[np.float32]:
+    """Return the views that an embedding is averaged over, out of (B, V, ...): all but the corners."""
+    return np.concatenate([values[:, : whole_views(views)], values[:, views:]], 1)
 
 
 def photo_views(image: Image.Image, preprocess: Preprocess, views: int) -> NDArray[np.uint8]:
@@ -49,6 +76,12 @@ def photo_views(image: Image.Image, preprocess: Preprocess, views: int) -> NDArr
     return with_mirrored(np.stack(looks)) if views % 2 == 0 else np.stack(looks)
 
 
+def zoomed_views(image: Image.Image, preprocess: Preprocess, views: int, region: Box) -> NDArray[np.uint8]:
+    """A region of an upright RGB photo as an array (1 or 2, S, S, 3): with its mirror image where `views` is even."""
+    looks = preprocess(image, region=region)[None]
+    return with_mirrored(looks) if whole_views(views) == 2 else looks
+
+
 def with_mirrored(looks: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Looks (n, S, S, 3) as (2 n, S, S, 3): each one and then its mirror image."""
     both = np.empty((2 * len(looks), *looks.shape[1:]), dtype=np.uint8)
@@ -56,16 +89,3 @@ def with_mirrored(looks: NDArray[np.uint8]) -> NDArray[np.uint8]:
     # Pixels as units of three bytes: turning them round byte by byte takes four times as long.
     both[1::2].view("V3")[..., 0] = np.ascontiguousarray(looks).view("V3")[..., ::-1, 0]
     return both
-
-
-def load_views(record: Record, preprocess: Preprocess, views: int) -> NDArray[np.uint8]:
-    """Open a record's photo and cut its views.
-
-    Raises:
-        PhotoError: The file cannot be read.
-    """
-    from fieldmark.data.photos.open_photo import open_photo
-
-    side = view_side(preprocess, views)
-    image = open_photo(record.path, trim_bottom=record.trim_bottom, draft=(side, side))
-    return photo_views(image, preprocess, views)

@@ -60,7 +60,7 @@ async def predict(
 def _answer(upload: Upload, found: PhotoReading | PhotoError | None, wanted: AnswerOptions) -> Answer:
     if not isinstance(found, PhotoReading):
         return Answer(upload.name, error=_reason(upload, found))
-    return answer_for(found.recognizer.asked, upload.name, found.judgements, wanted)
+    return answer_for(found.recognizer.asked, upload.name, found.judgements, wanted, found.box)
 
 
 def _specimen(pairs: Sequence[tuple[Upload, PhotoReading | PhotoError | None]], wanted: AnswerOptions) -> Answer:

@@ -83,6 +83,7 @@ def choose_head(
     candidates: Sequence[tuple[str, ...]],
     num_classes: int,
     *,
+    views: Sequence[int] = (0,),
     folds: int = 5,
     seed: int = 0,
     device: str = "cpu",
@@ -99,6 +100,7 @@ def choose_head(
         groups: Groups of these records, (n,); a group lies in one fold.
         candidates: Sets of descriptors, the simplest first.
         num_classes: K.
+        views: Views of the table that a head learns from, and whose logits are averaged.
         folds: Number of folds.
         seed: Of the folds.
         device: Where heads are fitted.
@@ -111,15 +113,20 @@ def choose_head(
     scalings = {name: fit_scaling(table, name, positions) for names in candidates for name in names}
 
     def rows_of(names: tuple[str, ...]) -> Float32s:
-        return DesignMatrix(table, positions, {name: scalings[name] for name in names}).read()
+        return DesignMatrix(table, positions, {name: scalings[name] for name in names}, views).read()
 
     def evaluate(
         names: tuple[str, ...], rows: Float32s, C: float, starts: Sequence[LinearHead | None]
     ) -> tuple[HeadChoice, list[LinearHead]]:
-        heads = _fit_folds(rows, labels, fold_of, num_classes, C, starts, device)
+        count = len(views)
+        of_rows = np.repeat(labels, count), np.repeat(fold_of, count)
+        heads = _fit_folds(rows, *of_rows, num_classes, C / count, starts, device)
         logits = np.zeros((len(labels), num_classes), dtype=np.float32)
+        by_photo = rows.reshape(len(labels), count, -1)
         for fold, head in enumerate(heads):
-            logits[fold_of == fold] = head(rows[fold_of == fold])
+            outside = by_photo[fold_of == fold]
+            each = head(outside.reshape(-1, rows.shape[1])).reshape(len(outside), count, -1)
+            logits[fold_of == fold] = each.mean(1)
         accuracy = float((logits.argmax(1) == labels).mean())
         return HeadChoice(names, C, positions, logits, accuracy, all_folds, tuple(heads)), heads
 

@@ -54,7 +54,8 @@ class DesignMatrix:
         table: Cached descriptors.
         positions: Records of the table, (n,).
         scalings: Name of the descriptor -> its scaling, in the order of the columns.
-        views: Views of each record: 0 is the photo, 1 its mirror image. Row r belongs to record r // len(views).
+        views: Views of each record, such as 0 for the photo and 1 for its mirror image. Row r belongs to record
+            r // len(views).
     """
 
     def __init__(

@@ -16,10 +16,13 @@ from fieldmark.arrays import Bools, Float32s, Ints
 from fieldmark.backbones.factory import Backbone, create_backbone
 from fieldmark.backbones.frozen_features import FeatureTable, FrozenFeatures
 from fieldmark.backbones.runners.device import choose_device
+from fieldmark.backbones.runners.run_images import ACTIVATION
 from fieldmark.backbones.weights_licence import weights_licences
 from fieldmark.data.photo_table import PhotoTable
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.data.photos.views import whole_views
+from fieldmark.data.photos.zoom import Zoom
+from fieldmark.layers.activation import place_activation
 from fieldmark.layers.pooling.descriptors import DescriptorPool
 from fieldmark.layers.pooling.global_pooling import CovariancePool
 from fieldmark.member_spec import MemberSpec
@@ -39,7 +42,7 @@ __all__ = ["FrozenBackbone", "FrozenModule", "FrozenPass", "photos_key"]
 PROJECTION_PHOTOS = 100
 """Photos whose local features give the principal components: 100 x 49 locations for at most 352 channels."""
 
-_CACHED = 2  # views of a photo in the cache: the photo and its mirror image
+_CACHED = 2  # views of the whole photo in the cache: the photo and its mirror image
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class FrozenPass:
         choice: Descriptors and regularisation of the head.
         key: Hash of everything that the choice depends on.
         seconds: Time for reading the photos, without the cross-validation.
+        zoom: How zoomed views were cut; None for none.
     """
 
     backbone: FrozenBackbone
@@ -61,10 +65,17 @@ class FrozenPass:
     choice: HeadChoice
     key: str
     seconds: float
+    zoom: Zoom | None = None
 
     @property
     def label(self) -> str:
-        return f"{self.backbone.label}, {self.choice.label}"
+        return f"{self.backbone.label}{', zoomed' if self.zoom else ''}, {self.choice.label}"
+
+    @property
+    def answer_views(self) -> list[int]:
+        """Views of the table whose logits an answer averages."""
+        whole = list(range(whole_views(self.backbone.settings.test_views)))
+        return whole + [_CACHED + view for view in whole] if self.zoom else whole
 
     def member(self, *, calibrates: bool = True) -> TrainedMember:
         """Fit the chosen head on all learned photos and views, as a method of its own.
@@ -76,7 +87,7 @@ class FrozenPass:
 
 
 class FrozenModule(nn.Module):
-    """Images to descriptors by name, for `FrozenFeatures`."""
+    """Images to descriptors by name, and `ACTIVATION`, for `FrozenFeatures`."""
 
     def __init__(self, backbone: Backbone, pool: DescriptorPool) -> None:
         super().__init__()
@@ -84,7 +95,8 @@ class FrozenModule(nn.Module):
         self.pool = pool
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        return self.pool(*self.backbone.maps(images))  # type: ignore[no-any-return]
+        local, final = self.backbone.maps(images)
+        return {**self.pool(local, final), ACTIVATION: place_activation(final)}
 
 
 class _LocalFeatures(nn.Module):
@@ -142,7 +154,8 @@ class FrozenBackbone:
         if "cov" in descriptors:
             self._fit_projection()
         module = FrozenModule(self.backbone, self.pool)
-        self.features = FrozenFeatures(module, self.pool.dims, self.preprocess, device=settings.device)
+        dims = {**self.pool.dims, ACTIVATION: self._places}
+        self.features = FrozenFeatures(module, dims, self.preprocess, device=settings.device)
 
     @property
     def learns_val(self) -> bool:
@@ -152,6 +165,13 @@ class FrozenBackbone:
     @property
     def label(self) -> str:
         return f"{self.backbone.name} at {self.preprocess.image_size} px"
+
+    @property
+    def _places(self) -> int:
+        """Places of the feature map."""
+        side = self.preprocess.image_size
+        with torch.no_grad():
+            return int(self.backbone(torch.zeros(1, 3, side, side))[0, 0].numel())
 
     @cached_property
     def multiply_adds(self) -> int:
@@ -164,7 +184,13 @@ class FrozenBackbone:
         return int(counter.get_total_flops()) // 2  # it counts an addition and a multiplication as two
 
     def run(
-        self, candidates: Sequence[tuple[str, ...]], *, photos: Ints | None = None, mirror: bool = True, folds: int = 5
+        self,
+        candidates: Sequence[tuple[str, ...]],
+        *,
+        photos: Ints | None = None,
+        mirror: bool = True,
+        zoom: Zoom | None = None,
+        folds: int = 5,
     ) -> FrozenPass:
         """Read photos, then choose among sets of descriptors by cross-validation inside the learned photos.
 
@@ -172,6 +198,7 @@ class FrozenBackbone:
             candidates: Sets of descriptors, the simplest first.
             photos: Only these learned photos, for a pilot; train and val for None.
             mirror: Also read the mirror images.
+            zoom: Also read views that are zoomed in on the object; None for none.
             folds: Number of cross-validation folds.
         """
         started = time.monotonic()
@@ -179,6 +206,7 @@ class FrozenBackbone:
         table = self.features.extract(
             [self.photos.records[index] for index in chosen],
             mirror=mirror,
+            zoom=zoom,
             content_keys=self.photos.key_of,
             description=f"reading photos, {self.label}",
         )
@@ -187,15 +215,24 @@ class FrozenBackbone:
         labels = self.photos.labels[chosen[learned]]
         groups = np.array(self.photos.groups, dtype=np.int64)[chosen[learned]]
         seed, num_classes = self.settings.seed, len(self.photos.classes)
-        question = photos_key(self.photos), chosen, learned, groups, tuple(candidates), folds, seed
+        question = photos_key(self.photos), chosen, learned, groups, tuple(candidates), folds, seed, zoom
         key = choice_key(self.features.key, *question)
         choice = remembered_choice(
             key,
             lambda: choose_head(
-                table, learned, labels, groups, candidates, num_classes, folds=folds, seed=seed, device=self.device
+                table,
+                learned,
+                labels,
+                groups,
+                candidates,
+                num_classes,
+                views=range(0, table.views, table.views // 2) if zoom else (0,),
+                folds=folds,
+                seed=seed,
+                device=self.device,
             ),
         )
-        return FrozenPass(self, table, chosen, choice, key, seconds)
+        return FrozenPass(self, table, chosen, choice, key, seconds, zoom)
 
     def fit_member(self, run: FrozenPass, *, calibrates: bool) -> TrainedMember:
         """Fit the head that a pass over train and val chose; see `FrozenPass.member`."""
@@ -207,14 +244,14 @@ class FrozenBackbone:
             method.pool.poolings[name].load_state_dict(self.pool.poolings[name].state_dict())
             method.set_scaling(name, torch.from_numpy(scalings[name].center), scalings[name].scale)
         method.set_head(torch.from_numpy(head.weight), torch.from_numpy(head.bias))
-        graph = MethodGraph(method, self.preprocess, device=self.settings.device)
+        graph = MethodGraph(method, self.preprocess, zoom=run.zoom, device=self.settings.device)
         views, val = self.settings.test_views, photos.positions("val", "calibration")
         out_of_fold = self._out_of_fold(run) if calibrates or self.learns_val else None
         if self.learns_val:
             assert out_of_fold is not None
             val_logits = out_of_fold.logits[val]
-        elif views <= run.table.views:
-            per_view = [head(DesignMatrix(run.table, val, scalings, [view]).read()) for view in range(views)]
+        elif views <= _CACHED:
+            per_view = [head(DesignMatrix(run.table, val, scalings, [view]).read()) for view in run.answer_views]
             val_logits = np.asarray(np.mean(per_view, axis=0, dtype=np.float32))
         else:  # corners were not read for training
             val_logits = graph.mean_logits(photos.take(val).records, views)
@@ -223,6 +260,7 @@ class FrozenBackbone:
             options={"backbone": self.backbone.name, "poolings": list(names)},
             preprocess=self.preprocess,
             views=self.settings.test_views,
+            zoom=run.zoom,
             weight=1.0,
             temperature=1.0,
             weights_licences=weights_licences({"backbone": self.backbone.name}, self.settings.weights),
@@ -232,7 +270,7 @@ class FrozenBackbone:
             return DesignMatrix(run.table, positions, scalings, [view]).read()
 
         def embed(positions: Ints) -> Float32s:
-            each = [embed_view(positions, view) for view in range(whole_views(views))]
+            each = [embed_view(positions, view) for view in run.answer_views]
             return np.asarray(np.mean(each, axis=0, dtype=np.float32))
 
         return TrainedMember(
@@ -249,13 +287,13 @@ class FrozenBackbone:
     def _out_of_fold(self, run: FrozenPass) -> OutOfFold | None:
         """Return the out-of-fold logits of the learned photos; None for too many photos, or views not cached."""
         views, learned = self.settings.test_views, self.learned
-        if views > run.table.views or (run.choice.fold_of < 0).any():
+        if views > _CACHED or (run.choice.fold_of < 0).any():
             return None
         labels, num_classes = self.photos.labels[learned], len(self.photos.classes)
 
         def compute() -> dict[str, Float32s | Bools]:
             found = out_of_fold_logits(
-                run.table, learned, labels, run.choice, num_classes, views=views, device=self.device
+                run.table, learned, labels, run.choice, num_classes, views=run.answer_views, device=self.device
             )
             return dict(zip(("logits", "known"), found, strict=True))
 

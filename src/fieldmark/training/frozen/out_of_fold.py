@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from fieldmark.arrays import Bools, Float32s, Ints
@@ -21,7 +23,7 @@ def out_of_fold_logits(
     choice: HeadChoice,
     num_classes: int,
     *,
-    views: int = 1,
+    views: Sequence[int] = (0,),
     device: str = "cpu",
 ) -> tuple[Float32s, Bools]:
     """Return logits of each photo by the chosen head, fitted as the final one is, on the photos of the other folds.
@@ -33,12 +35,12 @@ def out_of_fold_logits(
     in prediction sets.
 
     Args:
-        table: Descriptors of the photos and of their mirror images.
+        table: Descriptors of all views that the final head learns from.
         positions: Records of the table, the same as for `choose_head`, (n,).
         labels: Their classes, (n,).
         choice: Descriptors, C and folds.
         num_classes: K.
-        views: Views of a photo whose logits are averaged, as in answers; at most those of the table.
+        views: Views of the table whose logits are averaged, as in answers.
         device: Where heads are fitted.
 
     Returns:
@@ -57,7 +59,7 @@ def out_of_fold_logits(
         per_row = np.repeat(labels[inside], table.views)
         start = choice.heads[fold]
         head = fit_softmax(rows, per_row, num_classes, choice.C / table.views, start=start, device=device)
-        each = [head(DesignMatrix(table, positions[outside], scalings, [view]).read()) for view in range(views)]
+        each = [head(DesignMatrix(table, positions[outside], scalings, [view]).read()) for view in views]
         logits[outside] = np.mean(each, axis=0, dtype=np.float32)
         known[outside] = np.isin(labels[outside], labels[inside])
 

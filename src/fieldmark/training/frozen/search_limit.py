@@ -33,8 +33,15 @@ class SearchLimit(ABC):
         """Account for the first pass, which no limit prevents."""
 
     @abstractmethod
-    def refusal(self, frozen: FrozenBackbone, views: int, seconds_per_view: float) -> str | None:
-        """Account for one more pass over all photos, or return why it does not fit, as the end of a sentence."""
+    def refusal(self, frozen: FrozenBackbone, views: int, seconds_per_view: float, kind: str = "") -> str | None:
+        """Account for one more pass over all photos, or return why it does not fit, as the end of a sentence.
+
+        Args:
+            frozen: The backbone.
+            views: Views of each photo.
+            seconds_per_view: As a pilot measured it.
+            kind: Sets several passes of one backbone apart.
+        """
 
     def seconds_left(self) -> float:
         """Seconds that may go into fine-tuning."""
@@ -55,7 +62,7 @@ class WorkLimit(SearchLimit):
     def begin(self, frozen: FrozenBackbone, views: int) -> None:
         self._left -= _work(frozen, views)
 
-    def refusal(self, frozen: FrozenBackbone, views: int, seconds_per_view: float) -> str | None:
+    def refusal(self, frozen: FrozenBackbone, views: int, seconds_per_view: float, kind: str = "") -> str | None:
         work = _work(frozen, views)
         if work > self._left:
             return (
@@ -94,9 +101,9 @@ class TimeLimit(SearchLimit):
                 f"backbone takes about {needed:.0f} s; this fit does only that"
             )
 
-    def refusal(self, frozen: FrozenBackbone, views: int, seconds_per_view: float) -> str | None:
-        cost = self._first_time(frozen, "photo", seconds_per_view) * views * len(frozen.photos)
-        left = self.seconds - self._first_time(frozen, "before", time.monotonic() - self._started)
+    def refusal(self, frozen: FrozenBackbone, views: int, seconds_per_view: float, kind: str = "") -> str | None:
+        cost = self._first_time(frozen, f"{kind}photo", seconds_per_view) * views * len(frozen.photos)
+        left = self.seconds - self._first_time(frozen, f"{kind}before", time.monotonic() - self._started)
         if cost > left:
             return f"{cost:.0f} s more, and {max(0.0, left):.0f} s of the budget are left"
         return None

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from fieldmark.arrays import Ints
 from fieldmark.backbones.bundled import BUNDLED
 from fieldmark.backbones.factory import resolve_name
 from fieldmark.backbones.map_choice import parse_map_choice
 from fieldmark.data.photo_table import PhotoTable
 from fieldmark.methods.auto import Auto
 from fieldmark.methods.fine_tune import FineTune
+from fieldmark.training.frozen.auto_search import PATIENT_BUDGET, AutoSearch
 from fieldmark.training.frozen.backbone_ensemble import BackboneEnsemble, top1_on_val
-from fieldmark.training.frozen.frozen_backbone import FrozenBackbone, FrozenPass
-from fieldmark.training.frozen.search_limit import SearchLimit, TimeLimit, WorkLimit
+from fieldmark.training.frozen.frozen_backbone import FrozenBackbone
+from fieldmark.training.frozen.search_limit import TimeLimit, WorkLimit
+from fieldmark.training.frozen.try_zoom import try_zoom
 from fieldmark.training.gradient.train_by_gradient import train_by_gradient
 from fieldmark.training.member import Trained, TrainedMember
 
@@ -29,9 +30,6 @@ logger = logging.getLogger(__name__)
 
 CANDIDATES: tuple[tuple[str, ...], ...] = (("avg",), ("gem",), ("cov",), ("gem", "cov"))
 """Sets of descriptors that cross-validation chooses from."""
-
-PATIENT_BUDGET = 180.0
-"""Seconds. A larger budget lifts the limits of a fit without one, and its rest goes into fine-tuning."""
 
 GOOD_ENOUGH = 0.95
 """Without a larger budget, the search stops at this accuracy."""
@@ -46,9 +44,6 @@ FINE_TUNE_SECONDS = 240.0
 FINE_TUNE_RESERVE = 15.0
 """Seconds reserved for writing the model."""
 
-PILOT_PHOTOS = 480
-PILOT_GAIN = 0.01
-
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
@@ -56,31 +51,6 @@ class _Candidate:
 
     backbone: str
     image_size: int
-
-
-@dataclass(slots=True)
-class _Search:
-    """State of the search: settings, what may still be spent, and the log."""
-
-    photos: PhotoTable
-    settings: Auto.Settings
-    limit: SearchLimit
-    steps: list[str] = field(default_factory=list)
-    next_step: str = ""
-
-    def note(self, line: str) -> None:
-        self.steps.append(line)
-        logger.info(f"  {line}")
-
-    @property
-    def patient(self) -> bool:
-        """Whether the user gives more time than a fit without a budget takes."""
-        return (self.settings.budget or 0.0) > PATIENT_BUDGET
-
-    @property
-    def views(self) -> int:
-        """Views of a photo in one pass."""
-        return min(2, self.settings.test_views)
 
 
 def train_auto(photos: PhotoTable, settings: Auto.Settings, run_dir: Path, *, resume: bool = False) -> Trained:
@@ -95,7 +65,7 @@ def train_auto(photos: PhotoTable, settings: Auto.Settings, run_dir: Path, *, re
         resume: Not used: every fit starts anew.
     """
     limit = WorkLimit() if settings.budget is None else TimeLimit(settings.budget, settings.seed)
-    search = _Search(photos.for_training(), settings, limit)
+    search = AutoSearch(photos.for_training(), settings, limit)
     candidates = _candidates(settings)
     ensemble = _first(search, candidates[0])
     for candidate in candidates[1:]:
@@ -106,6 +76,8 @@ def train_auto(photos: PhotoTable, settings: Auto.Settings, run_dir: Path, *, re
         if taken is None:
             break
         ensemble = taken
+    if settings.zoom is True or search.patient or ensemble.accuracy < GOOD_ENOUGH:
+        ensemble = try_zoom(search, ensemble, CANDIDATES)
     members = ensemble.members
     if search.patient:
         members = _fine_tune(search, members, run_dir)
@@ -124,7 +96,7 @@ def _candidates(settings: Auto.Settings) -> list[_Candidate]:
     return [_Candidate(name, native), _Candidate(name, _larger(native))]
 
 
-def _first(search: _Search, candidate: _Candidate) -> BackboneEnsemble:
+def _first(search: AutoSearch, candidate: _Candidate) -> BackboneEnsemble:
     started = time.monotonic()
     frozen = _backbone(search, candidate)
     search.limit.begin(frozen, search.views)
@@ -134,21 +106,27 @@ def _first(search: _Search, candidate: _Candidate) -> BackboneEnsemble:
     return ensemble
 
 
-def _try(search: _Search, ensemble: BackboneEnsemble, candidate: _Candidate) -> BackboneEnsemble | None:
+def _try(search: AutoSearch, ensemble: BackboneEnsemble, candidate: _Candidate) -> BackboneEnsemble | None:
     """Return the ensemble with the candidate, or the candidate only; None if it does not pay or exceeds the budget."""
     started = time.monotonic()
     frozen = _backbone(search, candidate)
-    gain, error, seconds_a_photo = _pilot(search, ensemble, frozen)
-    if gain < max(PILOT_GAIN, error):
+    last = ensemble.passes[-1]
+    names, folds = [last.choice.names], search.settings.folds
+    pilot = search.pilot(
+        lambda photos: last.backbone.run(names, photos=photos, mirror=False, folds=folds),
+        lambda photos: frozen.run(names, photos=photos, mirror=False, folds=folds),
+    )
+    gain, error = pilot.gain, pilot.error
+    if not pilot.pays:
         search.note(f"not taken: {frozen.label} gains {gain:+.3f} ± {error:.3f} on a subset of the photos")
         if not search.patient:
             shown = f"{frozen.label}: {100 * gain:+.1f} ± {100 * error:.1f} points on a subset"
             search.next_step = f"a larger backbone gains nothing here ({shown}); --budget 10m tries fine-tuning"
         return None
-    refusal = search.limit.refusal(frozen, search.views, seconds_a_photo)
+    refusal = search.limit.refusal(frozen, search.views, pilot.seconds)
     if refusal is not None:
         search.note(f"not taken: {frozen.label} promises {gain:+.3f} for {refusal}")
-        seconds = seconds_a_photo * search.views * len(search.photos)
+        seconds = pilot.seconds * search.views * len(search.photos)
         cost = f", and takes about {seconds:.0f} s here for all photos" if seconds >= 1 else ""  # else it was cached
         promise = f"{frozen.label} gained {100 * gain:+.1f} ± {100 * error:.1f} points on a subset"
         search.next_step = f"{promise}{cost}: give --budget {_minutes(seconds)}"
@@ -167,24 +145,7 @@ def _try(search: _Search, ensemble: BackboneEnsemble, candidate: _Candidate) -> 
     return None if best is ensemble else best
 
 
-def _pilot(search: _Search, ensemble: BackboneEnsemble, frozen: FrozenBackbone) -> tuple[float, float, float]:
-    """Return gain over the last backbone on a few photos, its standard error, and seconds for a view of a photo."""
-    photos = _few_of_each_class(search.photos, PILOT_PHOTOS, search.settings.seed)
-    last = ensemble.passes[-1]
-    names = [last.choice.names]
-
-    def pilot(backbone: FrozenBackbone) -> FrozenPass:
-        return backbone.run(names, photos=photos, mirror=False, folds=search.settings.folds)
-
-    before, after = pilot(last.backbone), pilot(frozen)
-    truth = search.photos.labels[photos]
-    better = (after.choice.logits.argmax(1) == truth).astype(float)
-    worse = (before.choice.logits.argmax(1) == truth).astype(float)
-    difference = better - worse
-    return float(difference.mean()), float(difference.std() / np.sqrt(len(photos))), after.seconds / len(photos)
-
-
-def _backbone(search: _Search, candidate: _Candidate) -> FrozenBackbone:
+def _backbone(search: AutoSearch, candidate: _Candidate) -> FrozenBackbone:
     names = sorted({name for names in CANDIDATES for name in names})
     backbone, size = candidate.backbone, candidate.image_size
     # a fine-tune needs val photos that no member learned from
@@ -201,7 +162,7 @@ def _known_accuracy(photos: PhotoTable, ensemble: BackboneEnsemble) -> float:
     return on_val if on_val < ensemble.accuracy - CONTRADICTION * error else ensemble.accuracy
 
 
-def _fine_tune(search: _Search, members: list[TrainedMember], run_dir: Path) -> list[TrainedMember]:
+def _fine_tune(search: AutoSearch, members: list[TrainedMember], run_dir: Path) -> list[TrainedMember]:
     """Spend the rest of the budget on fine-tuning; return the old members, the new ones or both, as val decides."""
     left = search.limit.seconds_left() - FINE_TUNE_RESERVE
     if left < FINE_TUNE_SECONDS or not len(search.photos.positions("val")):
@@ -235,15 +196,6 @@ def _fine_tune(search: _Search, members: list[TrainedMember], run_dir: Path) -> 
 def _minutes(seconds: float) -> str:
     """Return a budget that leaves room for a pass of so many seconds, and lifts the limits of a fit without one."""
     return f"{max(10, 5 * round((2 * seconds + PATIENT_BUDGET) / 300))}m"
-
-
-def _few_of_each_class(photos: PhotoTable, limit: int, seed: int) -> Ints:
-    """Return train photos, as many of each class as the limit allows, at least 4."""
-    each = max(4, limit // len(photos.classes))
-    generator = np.random.default_rng(seed)
-    labels = photos.labels[photos.positions("train")]
-    chosen = [generator.permutation(np.flatnonzero(labels == label))[:each] for label in range(len(photos.classes))]
-    return np.sort(np.concatenate(chosen))
 
 
 def _native_size(name: str) -> int:

@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 from fieldmark.data.photo_table import PhotoTable
+from fieldmark.data.photos.zoom import Zoom
 from fieldmark.methods.linear_probe import LinearProbe
 from fieldmark.training.frozen.frozen_backbone import FrozenBackbone
 from fieldmark.training.member import Trained
@@ -24,7 +25,8 @@ def train_linear_probe(
     """
     training, size = photos.for_training(), settings.image_size
     backbone = FrozenBackbone(training, settings, settings.backbone, size, settings.poolings, learn_val=True)
-    run = backbone.run([settings.poolings], folds=settings.folds)
+    zoom = Zoom() if settings.zoom else None
+    run = backbone.run([settings.poolings], zoom=zoom, folds=settings.folds)
     step = f"{run.label}: {run.choice.accuracy:.3f} by cross-validation"
     logger.info(f"  {step}")
     return Trained([run.member()], [step], run.choice.accuracy)

@@ -1,0 +1,16 @@
+"""How active each place of a feature map is: where the photo shows its object."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+__all__ = ["place_activation"]
+
+
+def place_activation(feature_map: Tensor) -> Tensor:
+    """Return the sum of the channels at each place: (B, C, H, W) -> (B, H * W).
+
+    Source: Wei, Luo, Wu, Zhou, "Selective convolutional descriptor aggregation for fine-grained image retrieval" (IEEE
+    Transactions on Image Processing, 2017), equation 1.
+    """
+    return feature_map.sum(1).flatten(1)
