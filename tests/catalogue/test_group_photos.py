@@ -14,7 +14,7 @@ from PIL import Image
 
 from fieldmark import Recognizer, SettingError
 from fieldmark.catalogue.group_photos import group_by_burst, group_by_folder
-from fieldmark.catalogue.questions import Question
+from fieldmark.catalogue.queries import Query
 from fieldmark.data.photos.capture import read_capture
 
 
@@ -34,7 +34,7 @@ def _taken(path: Path, time: str | None, camera: str = "R7", serial: str = "", f
 
 
 def _groups(photos: list[Path], seconds: float) -> list[str | None]:
-    return [one.group for one in group_by_burst([Question(photo, str(photo)) for photo in photos], seconds)]
+    return [one.group for one in group_by_burst([Query(photo, str(photo)) for photo in photos], seconds)]
 
 
 def test_time_and_camera_come_from_the_exif(tmp_path: Path) -> None:
@@ -75,10 +75,10 @@ def test_a_burst_ends_with_a_pause_or_another_camera(tmp_path: Path) -> None:
 
 def test_folders_and_tables_do_not_mix(tmp_path: Path) -> None:
     photos = [tmp_path / "one" / "a.jpg", tmp_path / "one" / "b.jpg", tmp_path / "two" / "a.jpg"]
-    found = group_by_folder([Question(photo, str(photo)) for photo in photos])
+    found = group_by_folder([Query(photo, str(photo)) for photo in photos])
     assert [one.group for one in found] == [str(photo.parent) for photo in photos]
     with pytest.raises(SettingError, match="names the specimens itself: leave out --by-folder"):
-        group_by_folder([Question(photos[0], "a", group="x")])
+        group_by_folder([Query(photos[0], "a", group="x")])
 
 
 def test_a_burst_is_answered_as_one(fitted: Path, birds: Path, tmp_path: Path, command: Callable[..., Any]) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from fieldmark.catalogue.answer_file import AnswerFile
-from fieldmark.catalogue.answer_questions import answer_arrivals
+from fieldmark.catalogue.answer_queries import answer_arrivals
 from fieldmark.catalogue.answer_rows import AnswerRows
 from fieldmark.catalogue.watch_folder import FolderWatch
 from fieldmark.errors import DataError

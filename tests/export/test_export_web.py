@@ -12,7 +12,6 @@ import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from PIL import Image
 from fieldmark import ModelError, Recognizer, SettingError
 from fieldmark.export.browser_runtime import RUNTIME_FILES, find_runtime
 from fieldmark.export.export_web import export_web
+from fieldmark.page_folder import PAGE
 from fieldmark.serve.schemas import ModelBody
 
 PATIENCE = 60_000
@@ -242,13 +242,12 @@ def test_the_folder_tells_no_paths(written: Path, model: Path, birds: Path) -> N
 def test_the_page_asks_for_the_same_functions_as_the_server(written: Path) -> None:
     """The page's modules are those of the served page; only the source of the answers is another one."""
     (page,) = written.glob("page-*")
-    served = files("fieldmark.serve") / "page"
     for path in page.rglob("*"):
         name = path.relative_to(page).as_posix()
         if path.is_file() and not name.startswith(("engine/", "design/")) and name not in ("api.js", "offline.js"):
-            assert path.read_bytes() == served.joinpath(name).read_bytes()
+            assert path.read_bytes() == (PAGE / name).read_bytes()
     exports = r"export (?:async )?(?:const|function|class) (\w+)"
-    asked = set(re.findall(exports, (served / "api.js").read_text(encoding="utf-8")))
+    asked = set(re.findall(exports, (PAGE / "api.js").read_text(encoding="utf-8")))
     given = set(re.findall(exports, (page / "api.js").read_text(encoding="utf-8")))
     assert asked <= given
     (constants,) = written.glob("model-*.json")

@@ -11,6 +11,7 @@ import pytest
 
 import fieldmark
 from fieldmark.evaluation.figure_style import PALETTE
+from fieldmark.page_folder import PAGE
 from fieldmark.report.design_folder import DESIGN
 from fieldmark.report.page import write_page
 
@@ -21,7 +22,7 @@ COLOURS = re.compile(r"--([\w-]+): (#[0-9a-f]{6})")
 
 
 def _styled() -> Iterator[Path]:
-    for folder in (PACKAGE / "report" / "templates", PACKAGE / "serve" / "page"):
+    for folder in (PACKAGE / "report" / "templates", PAGE):
         yield from (path for path in folder.iterdir() if path.suffix in (".css", ".j2"))
 
 

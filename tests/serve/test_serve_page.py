@@ -11,6 +11,8 @@ import httpx
 import pytest
 from PIL import Image
 
+from fieldmark.page_folder import PAGE
+
 TOKEN = "only-for-tests"
 
 
@@ -230,9 +232,7 @@ def test_chinese_texts_and_a_phone_screen(open_page: Callable[..., Any], photos:
 
 
 def test_every_text_exists_in_both_languages() -> None:
-    import fieldmark.serve
-
-    folder = Path(fieldmark.serve.__file__).with_name("page") / "texts"
+    folder = PAGE / "texts"
     sources = [(folder / name).read_text(encoding="utf-8") for name in ("en.js", "zh.js")]
     english, chinese = (re.findall(r"^  (\w+):", source, re.M) for source in sources)
     assert len(english) > 50

@@ -1,4 +1,4 @@
-"""Answers to questions in their order, and to the photos that arrive in a folder."""
+"""Answers to queries in their order, and to the photos that arrive in a folder."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fieldmark.catalogue.questions import Question
+from fieldmark.catalogue.queries import Query
 from fieldmark.catalogue.watch_folder import Arrival, FolderWatch
 from fieldmark.recognizer.answer import Answer
 from fieldmark.recognizer.predictor import Predictor
 from fieldmark.structures import Box
 
-__all__ = ["AnswerLevels", "answer_arrivals", "answer_questions"]
+__all__ = ["AnswerLevels", "answer_arrivals", "answer_queries"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +25,9 @@ class AnswerLevels:
     target_accuracy: float | None = None
     box: Box | None = None
 
-    def answers(self, predictor: Predictor, photos: Sequence[Question | Path]) -> Iterator[Answer]:
-        """Yield an answer for each photo; a question must have a photo."""
-        inputs = [photo.photo if isinstance(photo, Question) else photo for photo in photos]
+    def answers(self, predictor: Predictor, photos: Sequence[Query | Path]) -> Iterator[Answer]:
+        """Yield an answer for each photo; a query must have a photo."""
+        inputs = [photo.photo if isinstance(photo, Query) else photo for photo in photos]
         return predictor.answers(
             [one for one in inputs if one is not None],
             top_k=self.top_k,
@@ -37,16 +37,16 @@ class AnswerLevels:
         )
 
 
-def answer_questions(
-    predictor: Predictor, questions: Sequence[Question], levels: AnswerLevels
-) -> Iterator[tuple[Question, Answer]]:
-    """Yield each question with its answer. A question without a photo gets its error."""
-    answers = levels.answers(predictor, [one for one in questions if one.photo is not None])
-    for question in questions:
-        if question.photo is None:
-            yield question, Answer(question.name or None, error=question.error)
+def answer_queries(
+    predictor: Predictor, queries: Sequence[Query], levels: AnswerLevels
+) -> Iterator[tuple[Query, Answer]]:
+    """Yield each query with its answer. A query without a photo gets its error."""
+    answers = levels.answers(predictor, [one for one in queries if one.photo is not None])
+    for query in queries:
+        if query.photo is None:
+            yield query, Answer(query.name or None, error=query.error)
         else:
-            yield question, replace(next(answers), path=question.name)
+            yield query, replace(next(answers), path=query.name)
 
 
 def answer_arrivals(

@@ -16,7 +16,7 @@ from fieldmark.data.readers._tables import Table, column_key, read_table
 from fieldmark.errors import DataError, SettingError
 from fieldmark.recognizer.inputs import PhotoInput, path_of
 
-__all__ = ["Question", "Specimen", "group_questions", "read_list", "read_questions"]
+__all__ = ["Query", "Specimen", "group_queries", "read_list", "read_queries"]
 
 STDIN = "-"
 """The path that stands for a list of photos on standard input."""
@@ -25,7 +25,7 @@ _TABLES = (".csv", ".tsv")
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Query:
     """One photo to answer.
 
     Attributes:
@@ -58,14 +58,14 @@ class Specimen:
     columns: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_questions(
+def read_queries(
     names: Sequence[str],
     *,
     path_col: str | None = None,
     group_col: str | None = None,
     allow_urls: bool = False,
     limits: WebLimits | None = None,
-) -> list[Question]:
+) -> list[Query]:
     """Return the photos of paths, folders, tables and URLs in their order. A named file need not look like a photo.
 
     Args:
@@ -81,10 +81,10 @@ def read_questions(
     """
     limits = limits or WebLimits()
     named = _ReadAs(path_col, group_col, limits)
-    questions = [question for name in names for question in _named(name, named)]
-    if group_col is not None and all(question.group is None for question in questions):
+    queries = [query for name in names for query in _named(name, named)]
+    if group_col is not None and all(query.group is None for query in queries):
         raise SettingError(f"--group-col names the column '{group_col}' of a table, but no table was given")
-    web = [question for question in questions if isinstance(question.photo, WebPhoto)]
+    web = [query for query in queries if isinstance(query.photo, WebPhoto)]
     if web and not allow_urls:
         raise SettingError(f"{web[0].name} is a URL, and photos are fetched only on request: add --allow-urls")
     if len(web) > limits.count:
@@ -92,7 +92,7 @@ def read_questions(
             f"the input names {len(web):,} URLs, but at most {limits.count:,} photos are fetched in one run: "
             "raise --max-urls or give fewer"
         )
-    return questions
+    return queries
 
 
 def read_list(source: str) -> list[str]:
@@ -118,29 +118,29 @@ def read_list(source: str) -> list[str]:
     return [name if is_url(name) else str(Path(source).parent / name) for name in names]
 
 
-def group_questions(questions: Sequence[Question], *, same: bool = False) -> list[Specimen] | None:
-    """Return specimens of questions that name a group, in their order; None if each photo gets an answer of its own.
+def group_queries(queries: Sequence[Query], *, same: bool = False) -> list[Specimen] | None:
+    """Return specimens of queries that name a group, in their order; None if each photo gets an answer of its own.
 
     Args:
-        questions: From `read_questions`.
+        queries: From `read_queries`.
         same: All photos show one specimen.
 
     Raises:
-        SettingError: The questions name groups although all photos show one specimen, or only some of them do.
+        SettingError: The queries name groups although all photos show one specimen, or only some of them do.
         DataError: One specimen is made of rows of which one names no photo.
     """
-    groups: dict[str | None, list[Question]] = {}
-    for question in questions:
-        groups.setdefault(question.group, []).append(question)
+    groups: dict[str | None, list[Query]] = {}
+    for query in queries:
+        groups.setdefault(query.group, []).append(query)
     if not same and list(groups) == [None]:
         return None
     if (None in groups and (len(groups) > 1 or not same)) or (same and None not in groups):
         raise SettingError(
             "a table with a column 'group' names the specimens itself: give no other path and leave out --same-specimen"
         )
-    for question in questions:
-        if question.photo is None:
-            raise DataError(f"{question.error}")
+    for query in queries:
+        if query.photo is None:
+            raise DataError(f"{query.error}")
     return [
         Specimen(
             group, [one.photo for one in several if one.photo is not None], _shared([one.columns for one in several])
@@ -158,24 +158,24 @@ class _ReadAs:
     limits: WebLimits
 
 
-def _named(name: str, how: _ReadAs) -> Iterator[Question]:
+def _named(name: str, how: _ReadAs) -> Iterator[Query]:
     path = Path(name)
     if name == STDIN:
-        yield from (question for line in read_list(STDIN) for question in _named(line, how))
+        yield from (query for line in read_list(STDIN) for query in _named(line, how))
     elif is_url(name):
-        yield Question(WebPhoto(name, how.limits), name)
+        yield Query(WebPhoto(name, how.limits), name)
     elif path.suffix.lower() in _TABLES:
         yield from _rows(path, how)
     elif is_folder(path):
         found = photos_below(path)
         if not found:
             raise DataError(f"the folder {path} holds no photos; name a folder or a file with photos")
-        yield from (Question(photo, str(photo)) for photo in found)
+        yield from (Query(photo, str(photo)) for photo in found)
     else:
-        yield Question(path, str(path))
+        yield Query(path, str(path))
 
 
-def _rows(file: Path, how: _ReadAs) -> Iterator[Question]:
+def _rows(file: Path, how: _ReadAs) -> Iterator[Query]:
     table, column = _open(file, how.path_col)
     group_column = _group_column(file, table, how.group_col)
     cells = [row.cells[column] for row in table.rows]
@@ -187,10 +187,10 @@ def _rows(file: Path, how: _ReadAs) -> Iterator[Question]:
             raise DataError(f"expected a path and a group in line {row.line} of {file}, but one is empty; fill it in")
         if not cell:
             title = table.titles[column]
-            yield Question(None, "", carried, f"line {row.line} of {file} names no photo: fill in the column '{title}'")
+            yield Query(None, "", carried, f"line {row.line} of {file} names no photo: fill in the column '{title}'")
             continue
         photo: PhotoInput = WebPhoto(cell, how.limits) if is_url(cell) else next(files)
-        yield Question(photo, str(path_of(photo)), carried, group=group)
+        yield Query(photo, str(path_of(photo)), carried, group=group)
 
 
 def _open(file: Path, path_col: str | None) -> tuple[Table, str]:

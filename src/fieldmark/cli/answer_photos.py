@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fieldmark.catalogue.questions import Question, Specimen
+from fieldmark.catalogue.queries import Query, Specimen
 from fieldmark.errors import SettingError
 
 if TYPE_CHECKING:
     from fieldmark.api import Recognizer
-    from fieldmark.catalogue.answer_questions import AnswerLevels
+    from fieldmark.catalogue.answer_queries import AnswerLevels
     from fieldmark.catalogue.answer_rows import RowFormat
     from fieldmark.catalogue.sort_photos import PhotoSorter
     from fieldmark.recognizer.answer import Answer
@@ -24,7 +24,7 @@ __all__ = ["answer_photos"]
 
 def answer_photos(
     recognizer: Recognizer,
-    asked: Sequence[Question] | Sequence[Specimen],
+    asked: Sequence[Query] | Sequence[Specimen],
     levels: AnswerLevels,
     form: RowFormat | None,
     out: Path | None,
@@ -72,11 +72,11 @@ def answer_photos(
 
 
 def _answers(
-    recognizer: Recognizer, asked: Sequence[Question] | Sequence[Specimen], levels: AnswerLevels
-) -> Iterator[tuple[Question | Specimen, Answer]]:
-    from fieldmark.catalogue.answer_questions import answer_questions
+    recognizer: Recognizer, asked: Sequence[Query] | Sequence[Specimen], levels: AnswerLevels
+) -> Iterator[tuple[Query | Specimen, Answer]]:
+    from fieldmark.catalogue.answer_queries import answer_queries
 
-    yield from answer_questions(recognizer, [one for one in asked if isinstance(one, Question)], levels)
+    yield from answer_queries(recognizer, [one for one in asked if isinstance(one, Query)], levels)
     for one in asked:
         if isinstance(one, Specimen):
             yield (
@@ -92,8 +92,8 @@ def _answers(
 
 
 def _sorted(
-    pairs: Iterator[tuple[Question | Specimen, Answer]], sorter: PhotoSorter | None
-) -> Iterator[tuple[Question | Specimen, Answer, list[Path]]]:
+    pairs: Iterator[tuple[Query | Specimen, Answer]], sorter: PhotoSorter | None
+) -> Iterator[tuple[Query | Specimen, Answer, list[Path]]]:
     """Yield each answer with the places that its photos move to; they move once the answer is written."""
     for one, answer in pairs:
         claims = []
@@ -107,14 +107,14 @@ def _sorted(
                 sorter.place(photo, place)
 
 
-def _files(one: Question | Specimen, answer: Answer) -> list[Path]:
+def _files(one: Query | Specimen, answer: Answer) -> list[Path]:
     """Return the files that an answer is about: none for URLs, and of a specimen those that could be read."""
     if isinstance(one, Specimen):
         return [photo for photo in one.photos if isinstance(photo, Path) and str(photo) in answer.photos]
     return [one.photo] if isinstance(one.photo, Path) else []
 
 
-def _require_each_once(asked: Sequence[Question] | Sequence[Specimen]) -> None:
+def _require_each_once(asked: Sequence[Query] | Sequence[Specimen]) -> None:
     """Refuse to move a photo that is named twice: the second answer would not find it."""
     named = Counter(
         photo

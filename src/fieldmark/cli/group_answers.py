@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from fieldmark.catalogue.questions import Question, Specimen
+from fieldmark.catalogue.queries import Query, Specimen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,21 +38,19 @@ class GroupedAnswers:
         self._recognizer = recognizer
         self._group_of: dict[int, UnknownGroup | None] = {}
 
-    def of(
-        self, answered: Iterator[tuple[Question | Specimen, Answer]]
-    ) -> Iterator[tuple[Question | Specimen, Answer]]:
+    def of(self, answered: Iterator[tuple[Query | Specimen, Answer]]) -> Iterator[tuple[Query | Specimen, Answer]]:
         """Yield the pairs again."""
         from fieldmark.catalogue.unknown_groups import group_unknown
 
         pairs = list(answered)
-        unknown = [one for one, answer in pairs if answer.unknown and isinstance(one, Question)]
+        unknown = [one for one, answer in pairs if answer.unknown and isinstance(one, Query)]
         photos = [one.photo for one in unknown if one.photo is not None]
         found = group_unknown(self._recognizer, photos)
         self._group_of = {id(one): group for one, group in zip(unknown, found, strict=True)}
         yield from pairs
 
-    def notes(self, one: Question | Specimen) -> dict[str, int | str | None]:
-        """Return the values of `GROUP_NOTES` for a question."""
+    def notes(self, one: Query | Specimen) -> dict[str, int | str | None]:
+        """Return the values of `GROUP_NOTES` for a query."""
         group = self._group_of.get(id(one))
         values = (None, None, None) if group is None else (group.number, group.nearest, group.parent or None)
         return dict(zip(GROUP_NOTES, values, strict=True))

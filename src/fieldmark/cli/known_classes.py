@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fieldmark.catalogue.questions import Question
+from fieldmark.catalogue.queries import Query
 from fieldmark.errors import SettingError, listed
 from fieldmark.progress import say
 
@@ -20,7 +20,7 @@ ESTIMATE = "estimate"
 
 
 def under_known_classes(
-    recognizer: Recognizer, prior: str | None, only: Path | None, questions: Sequence[Question]
+    recognizer: Recognizer, prior: str | None, only: Path | None, queries: Sequence[Query]
 ) -> Recognizer:
     """Return the recognizer under the prior and the list of allowed classes, and say on stderr what they leave out.
 
@@ -28,7 +28,7 @@ def under_known_classes(
         recognizer: The model.
         prior: A table of classes with weights, or `ESTIMATE`.
         only: A list of classes.
-        questions: The photos that an estimate rests on.
+        queries: The photos that an estimate rests on.
 
     Raises:
         DataError: A list cannot be used.
@@ -40,7 +40,7 @@ def under_known_classes(
     from fieldmark.catalogue.class_lists import read_class_list
     from fieldmark.uncertainty.prior import Prior
 
-    photos = [question.photo for question in questions if question.photo is not None]
+    photos = [query.photo for query in queries if query.photo is not None]
     if prior == ESTIMATE and not photos:
         raise SettingError("--prior estimate needs all photos at once, which --watch does not have: name a table")
     classes = recognizer.classes

@@ -94,9 +94,9 @@ def predict(
 ) -> None:
     """Identify photos. Exits with 1 if some cannot be read."""
     from fieldmark.api import load
-    from fieldmark.catalogue.answer_questions import AnswerLevels
+    from fieldmark.catalogue.answer_queries import AnswerLevels
     from fieldmark.catalogue.group_photos import group_by_burst, group_by_folder
-    from fieldmark.catalogue.questions import group_questions, read_questions
+    from fieldmark.catalogue.queries import group_queries, read_queries
     from fieldmark.data.photos.web_photo import WebLimits
     from fieldmark.errors import SettingError
 
@@ -118,12 +118,12 @@ def predict(
     form = _form(json_output, csv_output, out)
     names = _names(paths, files_from, watch)
     limits = WebLimits(max_urls, max_url_mb, url_timeout)
-    questions = read_questions(names, path_col=path_col, group_col=group_col, allow_urls=allow_urls, limits=limits)
+    queries = read_queries(names, path_col=path_col, group_col=group_col, allow_urls=allow_urls, limits=limits)
     if by_folder:
-        questions = group_by_folder(questions)
+        queries = group_by_folder(queries)
     if burst is not None:
-        questions = group_by_burst(questions, burst)
-    specimens = group_questions(questions, same=same_specimen) if names else None
+        queries = group_by_burst(queries, burst)
+    specimens = group_queries(queries, same=same_specimen) if names else None
     if specimens and place is not None:
         raise SettingError("--box says where one photo shows the object, but the table names specimens: leave it out")
     if watch is None and out is not None and out.exists():
@@ -132,7 +132,7 @@ def predict(
     if prior is not None or only is not None:
         from fieldmark.cli.known_classes import under_known_classes
 
-        recognizer = under_known_classes(recognizer, prior, only, questions)
+        recognizer = under_known_classes(recognizer, prior, only, queries)
     # --confidence is the old name of --target-accuracy
     levels = AnswerLevels(top, coverage, confidence if target_accuracy is None else target_accuracy, place)
     into = move_into or copy_into
@@ -146,9 +146,7 @@ def predict(
 
         if group_unknown and specimens:
             raise SettingError("--group-unknown groups single photos, but the table names specimens: leave it out")
-        failed = answer_photos(
-            recognizer, specimens or questions, levels, form, out, sorter, group_unknown=group_unknown
-        )
+        failed = answer_photos(recognizer, specimens or queries, levels, form, out, sorter, group_unknown=group_unknown)
     if failed:
         raise typer.Exit(1)
 
@@ -175,7 +173,7 @@ def _form(json_output: bool, csv_output: bool, out: Path | None) -> RowFormat | 
 
 
 def _names(paths: Sequence[str] | None, files_from: str | None, watch: Path | None) -> list[str]:
-    from fieldmark.catalogue.questions import read_list
+    from fieldmark.catalogue.queries import read_list
     from fieldmark.errors import SettingError
 
     names = [*(paths or ()), *(read_list(files_from) if files_from else ())]

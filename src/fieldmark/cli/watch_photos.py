@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fieldmark.api import Recognizer
-    from fieldmark.catalogue.answer_questions import AnswerLevels
+    from fieldmark.catalogue.answer_queries import AnswerLevels
     from fieldmark.catalogue.answer_rows import AnswerRows, RowFormat
     from fieldmark.catalogue.sort_photos import PhotoSorter
 
@@ -35,7 +35,7 @@ def watch_photos(
         out: File to add rows to; its photos are not answered again. None for stdout.
         sorter: Moves or copies the photos.
     """
-    from fieldmark.catalogue.answer_questions import answer_arrivals
+    from fieldmark.catalogue.answer_queries import answer_arrivals
     from fieldmark.catalogue.answer_rows import AnswerRows
     from fieldmark.catalogue.watch_folder import FolderWatch
     from fieldmark.progress import say

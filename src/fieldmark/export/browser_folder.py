@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fieldmark.export.browser_runtime import RUNTIME_FILES
+from fieldmark.page_folder import PAGE
 from fieldmark.report.design_folder import DESIGN
 
 __all__ = ["BrowserParts", "write_folder"]
@@ -85,7 +86,7 @@ def write_folder(folder: Path, parts: BrowserParts) -> None:
 
 def _page_files(own: Traversable, names: dict[str, str | None]) -> dict[str, bytes]:
     """The served page's own files, with another source of answers, and the engine in a folder beside them."""
-    page = _tree(files("fieldmark.serve") / "page")
+    page = _tree(PAGE)
     del page["index.html"]
     page |= {name: (own / name).read_bytes() for name in ("api.js", "offline.js")}
     page |= {f"engine/{name}": data for name, data in _tree(own / "engine").items()}
@@ -107,7 +108,7 @@ def _tree(folder: Traversable, before: str = "") -> dict[str, bytes]:
 
 def _index(page_folder: str) -> str:
     """The served page's HTML with relative addresses, a policy that allows only this folder, and the manifest."""
-    html = (files("fieldmark.serve") / "page" / "index.html").read_text(encoding="utf-8")
+    html = (PAGE / "index.html").read_text(encoding="utf-8")
     head = (
         f'<meta charset="utf-8">\n  <meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         f'  <meta name="theme-color" content="{_COLOUR}">\n  <link rel="manifest" href="manifest.webmanifest">\n'

@@ -1,10 +1,10 @@
 // "It's actually …": the photo and its correct class go to the feedback list of the model, and can be taken back.
 
 import * as api from "./api.js";
-import { button, element } from "./dom.js";
-import { inWords } from "./errors.js";
+import { changed, changeForm } from "./change_form.js";
+import { element } from "./dom.js";
 import { text } from "./text.js";
-import { field, knownToken, rememberToken, tokenInput } from "./token_field.js";
+import { field, rememberToken } from "./token_field.js";
 
 let forms = 0;
 
@@ -19,57 +19,31 @@ export function correction(card) {
 function form(card) {
   const list = `classes-${++forms}`;
   const label = element("input", { type: "text", required: true, maxlength: "200", autocomplete: "off", list });
-  const token = tokenInput();
-  const save = element("button", { type: "submit", class: "primary" }, text("correctionSave"));
-  const outcome = element("p", { class: "small", role: "status" });
-  const submit = async (event) => {
-    event.preventDefault();
-    save.disabled = true;
-    outcome.className = "small";
-    outcome.textContent = text("saving");
+  const fields = [
+    field("correctClass", label),
+    element("datalist", { id: list }, ...api.server.classes.map((name) => element("option", { value: name }))),
+    element("p", { class: "small faint" }, text("correctionKept")),
+  ];
+  return changeForm("correct", text("actually"), text("correctionSave"), fields, async (token) => {
     const done = [];
     try {
-      for (const photo of card.photos) done.push((await api.correct(photo, label.value.trim(), token.value)).correction);
-      rememberToken(token.value);
-    } catch (error) {
-      outcome.className = "small wrong";
-      outcome.textContent = inWords(error);
-      save.disabled = false;
+      for (const photo of card.photos) done.push((await api.correct(photo, label.value.trim(), token)).correction);
+    } finally {
+      if (done.length) { // also where a later photo of the subject failed: what is saved can be undone
+        rememberToken(token);
+        noted(card, done);
+      }
     }
-    if (done.length) noted(card, done);
-  };
-  return element(
-    "details",
-    { class: "correct" },
-    element("summary", {}, text("actually")),
-    element(
-      "form",
-      { onsubmit: submit },
-      field("correctClass", label),
-      element("datalist", { id: list }, ...api.server.classes.map((name) => element("option", { value: name }))),
-      element("p", { class: "small faint" }, text("correctionKept")),
-      field("token", token),
-      save,
-      outcome,
-    ),
-  );
+  });
 }
 
 function corrected(card, corrections) {
   const [{ label, new_class: isNew }] = corrections;
-  const outcome = element("span", { class: "small", role: "status" });
-  const undo = button("plain", text("undo"), async () => {
-    undo.disabled = true;
-    try {
-      for (const one of corrections) await api.undoCorrection(one.id, knownToken());
-      noted(card, undefined);
-    } catch (error) {
-      undo.disabled = false;
-      outcome.textContent = inWords(error);
-    }
-  }, { "data-focus": "undo correction" });
-  const words = text(isNew ? "correctedNew" : "corrected", { label });
-  return element("div", { class: "notice good", role: "status" }, element("p", {}, words), undo, outcome);
+  const words = element("p", {}, text(isNew ? "correctedNew" : "corrected", { label }));
+  return changed([words], "undo correction", async (token) => {
+    for (const one of corrections) await api.undoCorrection(one.id, token);
+    noted(card, undefined);
+  });
 }
 
 function noted(card, corrections) {

@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.staticfiles import StaticFiles
 from starlette.types import Lifespan
 
+from fieldmark.page_folder import PAGE
 from fieldmark.report.design_folder import DESIGN
 from fieldmark.serve.guards import add_guards
 from fieldmark.serve.request_counts import RequestCounts
@@ -23,8 +24,6 @@ from fieldmark.serve.service import Service
 from fieldmark.serve.settings import ServeSettings
 
 __all__ = ["create_app", "openapi_document"]
-
-_PAGE = Path(__file__).with_name("page")
 
 
 def create_app(model: str | Path, settings: ServeSettings | None = None) -> FastAPI:
@@ -51,7 +50,7 @@ def create_app(model: str | Path, settings: ServeSettings | None = None) -> Fast
     app.state.service, app.state.metrics = service, metrics
     app.add_api_route("/", _page, include_in_schema=False)
     app.mount("/design", StaticFiles(directory=DESIGN), name="design")
-    app.mount("/page", StaticFiles(directory=_PAGE), name="page")
+    app.mount("/page", StaticFiles(directory=PAGE), name="page")
     add_guards(app, settings, metrics)
     return app
 
@@ -76,4 +75,4 @@ def _with_routes(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
 
 
 async def _page() -> FileResponse:
-    return FileResponse(_PAGE / "index.html")
+    return FileResponse(PAGE / "index.html")

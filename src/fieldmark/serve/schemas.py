@@ -6,12 +6,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from fieldmark.recognizer.answer import Candidate
+from fieldmark.recognizer.feedback import Feedback
+
 __all__ = [
     "AnswerBody",
-    "CandidateBody",
     "CorrectedBody",
-    "CorrectionBody",
-    "EnrolBody",
     "ErrorBody",
     "ExplainBody",
     "FeedbackBody",
@@ -30,15 +30,10 @@ class ErrorBody(BaseModel):
     error: str
 
 
-class CandidateBody(BaseModel):
-    label: str
-    probability: float
-
-
 class QuestionAnswerBody(BaseModel):
     """The answer to one of several questions about a photo."""
 
-    candidates: list[CandidateBody]
+    candidates: list[Candidate]
     set: list[str] | None
     rank: str | None
     ancestor: str | None
@@ -50,7 +45,7 @@ class AnswerBody(BaseModel):
     """One line of ``fieldmark predict --json``; `error`, `coverage`, `photos`, `box`, `answers` only if not empty."""
 
     path: str | None
-    candidates: list[CandidateBody]
+    candidates: list[Candidate]
     set: list[str] | None
     rank: str | None
     ancestor: str | None
@@ -89,19 +84,6 @@ class ExplainBody(BaseModel):
     contrast_overlay: str
 
 
-class EnrolBody(BaseModel):
-    """The output of ``fieldmark enroll --json``."""
-
-    label: str
-    photos: int
-    val_photos: int
-    accuracy_before: float | None
-    accuracy_after: float | None
-    taken: dict[str, int]
-    nearest: dict[str, int]
-    own_found: float | None
-
-
 class UnenrolBody(BaseModel):
     """The removed class, and the enrolled classes that remain."""
 
@@ -109,26 +91,10 @@ class UnenrolBody(BaseModel):
     enrolled: list[str]
 
 
-class CorrectionBody(BaseModel):
-    """One entry of ``fieldmark feedback --json``."""
-
-    id: str
-    photo: str
-    name: str
-    answer: str
-    probability: float
-    unknown: bool | None
-    label: str
-    new_class: bool
-    trained: bool
-    made: str
-    answered_by: int
-
-
 class CorrectedBody(BaseModel):
     """The correction, the class of an earlier one of the same photo, and the length of the list."""
 
-    correction: CorrectionBody
+    correction: Feedback
     replaced: str | None
     corrections: int
 
@@ -136,7 +102,7 @@ class CorrectedBody(BaseModel):
 class FeedbackBody(BaseModel):
     """The feedback list, the newest correction first."""
 
-    feedback: list[CorrectionBody]
+    feedback: list[Feedback]
 
 
 class ModelBody(BaseModel):

@@ -1,12 +1,12 @@
 // The page of `fieldmark review`: one item after the other, the largest expected gain first.
 
 import { get, post } from "./ask.js";
-import { help, onKeys, press } from "./keys.js";
+import { drawFrame, drawProgress, finished, place, progress, run, start } from "./frame.js";
 import { fetchAhead } from "./picture.js";
 import { drawItem } from "./review_item.js";
-import { drawProblems, drawProgress } from "./review_progress.js";
+import { drawProblems, progressWords } from "./review_progress.js";
 import { element } from "/page/dom.js";
-import { count, current, toggle, words } from "./words.js";
+import { count, words } from "./words.js";
 
 const KEYS = [
   ["1–9", "keyNumber"],
@@ -20,35 +20,14 @@ const KEYS = [
   ["→", "keyLater"],
   ["?", "keyHelp"],
 ];
-const place = document.getElementById("item");
-const wrong = document.getElementById("wrong");
+const problems = element("nav", { id: "problems", class: "chips" });
+progress.after(problems);
 let state = null;
 let problem = "all";
 let position = 0;
 let item = null; // what is shown
-let busy = false;
 
 const queue = () => state.items.filter((one) => problem === "all" || one.problem === problem);
-
-function mark(isBusy) {
-  busy = isBusy;
-  place.setAttribute("aria-busy", String(isBusy));
-}
-
-// What is pressed while an answer is under way is left out: it would be about a photo that nobody has seen.
-async function run(work) {
-  if (busy) return;
-  mark(true);
-  wrong.hidden = true;
-  try {
-    await work();
-  } catch (error) {
-    wrong.textContent = error.message;
-    wrong.hidden = false;
-  } finally {
-    mark(false);
-  }
-}
 
 async function step() {
   const open = queue();
@@ -98,49 +77,22 @@ function choose(name) {
 }
 
 function draw() {
-  document.documentElement.lang = current();
-  document.title = `${words("review")} · ${state?.data ?? "Fieldmark"}`;
-  for (const [id, key, label] of [["language", "other", "otherLabel"], ["help", "helpShort", "keys"]]) {
-    const button = document.getElementById(id);
-    button.textContent = words(key);
-    button.setAttribute("aria-label", words(label));
-  }
+  drawFrame("review", state);
   if (!state) return;
-  document.getElementById("subject").replaceChildren(words("reviewOf"), " ", element("strong", {}, state.data));
-  document.getElementById("note").textContent = words("reviewNote", { file: state.file });
-  drawProgress(document.getElementById("progress"), state, undo);
-  drawProblems(document.getElementById("problems"), state, problem, choose);
-  if (item) place.replaceChildren(drawItem(item, state.classes, decide, () => move(1)));
-  else place.replaceChildren(finished());
+  const done = state.total - state.left;
+  drawProgress({ ...state, done }, progressWords(state, done), undo);
+  drawProblems(problems, state, problem, choose);
+  place.replaceChildren(item ? drawItem(item, state.classes, decide, () => move(1)) : nothingLeft());
 }
 
-function finished() {
+function nothingLeft() {
   const made = Object.values(state.decisions).reduce((sum, number) => sum + number, 0);
-  return element(
-    "div",
-    { class: "finished" },
-    element("h1", {}, words(state.left ? "noneOfKind" : "finished")),
-    element("p", {}, count("decided", made)),
-    element("code", {}, `fieldmark fit DATA --decisions ${state.file}`),
-  );
+  const title = words(state.left ? "noneOfKind" : "finished");
+  return finished(title, count("decided", made), `fieldmark fit DATA --decisions ${state.file}`);
 }
 
-onKeys((key) => {
-  if (key === "?") help(KEYS);
-  else if (key === "u") undo();
-  else if (key === "ArrowRight") move(1);
-  else if (key === "ArrowLeft") move(-1);
-  else if (key === "/") document.getElementById("other")?.focus();
-  else return press(key);
-  return true;
-});
-document.getElementById("help").addEventListener("click", () => help(KEYS));
-document.getElementById("language").addEventListener("click", () => {
-  toggle();
-  draw();
-});
+start(KEYS, { u: undo, ArrowRight: () => move(1), ArrowLeft: () => move(-1) }, draw);
 run(async () => {
-  draw();
   state = await get("/v1/review/state");
   await step();
 });

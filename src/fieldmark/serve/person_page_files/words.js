@@ -12,4 +12,6 @@ export function words(key, values = {}) {
   return TEXTS[current()][key].replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
-export const count = (key, number) => words(number === 1 ? `${key}One` : `${key}Many`, { count: number.toLocaleString(current()) });
+export const format = (number) => number.toLocaleString(current());
+
+export const count = (key, number) => words(number === 1 ? `${key}One` : `${key}Many`, { count: format(number) });

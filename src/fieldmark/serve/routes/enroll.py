@@ -20,7 +20,7 @@ from fieldmark.recognizer.enroll import unenroll as unenroll_class
 from fieldmark.recognizer.known_photo import ENROLLED
 from fieldmark.recognizer.predictor import Predictor
 from fieldmark.serve.routes.shared import CHANGES, ERRORS, Serving
-from fieldmark.serve.schemas import EnrolBody, ErrorBody, UnenrolBody
+from fieldmark.serve.schemas import ErrorBody, UnenrolBody
 from fieldmark.serve.service import Service
 from fieldmark.serve.token_route import TokenRoute
 from fieldmark.serve.uploads import Upload, read_uploads
@@ -36,7 +36,7 @@ _UNENROLS: dict[int | str, dict[str, object]] = {
 _Name = Annotated[str, Query(alias="label", description="Name of an enrolled class.")]
 
 
-@router.post("/v1/enroll", response_model=EnrolBody, responses={**ERRORS, **CHANGES})
+@router.post("/v1/enroll", response_model=Enrolment, responses={**ERRORS, **CHANGES})
 async def enroll(
     request: Request,
     service: Serving,
