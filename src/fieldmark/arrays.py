@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Bools", "Float32s", "Float64s", "Floats", "Ints", "Pixels", "evenly", "log_softmax", "softmax"]
+__all__ = ["Bools", "Float32s", "Float64s", "Floats", "Ints", "Pixels", "evenly", "log_softmax", "softmax", "unit_rows"]
 
 Floats = NDArray[np.floating]
 """Real numbers of any precision."""
@@ -31,3 +31,9 @@ def log_softmax(logits: Floats) -> Float64s:
 def softmax(logits: Floats) -> Float64s:
     """Return probabilities (n, K) of logits (n, K), in double precision."""
     return np.asarray(np.exp(log_softmax(logits)))
+
+
+def unit_rows(rows: Floats) -> Float32s:
+    """Return rows (n, D) scaled to length 1; rows of zeros stay zero."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.where(lengths > 1e-12, lengths, np.inf), dtype=np.float32)

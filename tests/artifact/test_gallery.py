@@ -15,9 +15,9 @@ import pytest
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
 from fieldmark import ModelError, Recognizer, SettingError
+from fieldmark.arrays import unit_rows
 from fieldmark.artifact import gallery as module
 from fieldmark.artifact.gallery import Gallery, GalleryFacts, GalleryRow
-from fieldmark.openset.projection import unit_rows
 from fieldmark.recognizer.nearest import nearest_photos
 
 

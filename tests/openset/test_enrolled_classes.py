@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fieldmark.arrays import unit_rows
 from fieldmark.openset.class_gaussians import ClassGaussians
 from fieldmark.openset.enrolled_classes import EnrolmentGate, enrolled_odds, gate_for, with_enrolled
-from fieldmark.openset.projection import unit_rows
 
 rng = np.random.default_rng(0)
 PROBABILITIES = rng.dirichlet(np.ones(6), size=30)

@@ -8,10 +8,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from fieldmark.arrays import unit_rows
 from fieldmark.openset.enrolled_classes import enrolled_odds, enrolment_features, with_enrolled
 from fieldmark.openset.enrolment_gate import LOSS_BUDGET, SHOTS, _cut, _enrolments, _standard_error, fit_gates
 from fieldmark.openset.leave_class_out import ClassFold, leave_class_out
-from fieldmark.openset.projection import unit_rows
 
 
 def _draws(seed: int, classes: int = 30, photos: int = 1200) -> list[ClassFold]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fieldmark.arrays import unit_rows
 from fieldmark.openset.leave_class_out import FOLDS, _narrow, auroc_by_score, choose_score, leave_class_out
-from fieldmark.openset.projection import Projection, unit_rows
+from fieldmark.openset.projection import Projection
 from fieldmark.scores import UNKNOWN_SCORES
 
 rng = np.random.default_rng(2)

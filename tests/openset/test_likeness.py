@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fieldmark.arrays import Float32s, Ints
+from fieldmark.arrays import Float32s, Ints, unit_rows
 from fieldmark.errors import SettingError
 from fieldmark.openset import likeness
 from fieldmark.openset.class_gaussians import ClassGaussians
 from fieldmark.openset.likeness import ALONE, DEFAULT_DISTANCE, bcubed, calibrate_distance, group_alike
 from fieldmark.openset.open_set_state import OpenSetState, ValPredictions
-from fieldmark.openset.projection import Projection, unit_rows
+from fieldmark.openset.projection import Projection
 
 DIM = 24
 

@@ -14,9 +14,9 @@ from sklearn.covariance import LedoitWolf
 from sklearn.neighbors import NearestNeighbors
 
 from fieldmark import Recognizer
-from fieldmark.arrays import evenly
+from fieldmark.arrays import evenly, unit_rows
 from fieldmark.openset.class_gaussians import ClassGaussians
-from fieldmark.openset.projection import Projection, unit_rows
+from fieldmark.openset.projection import Projection
 from fieldmark.openset.unknown_scores import (
     OpenSetFeatures,
     fit_threshold,

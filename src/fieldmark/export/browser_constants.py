@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fieldmark.arrays import Floats
+from fieldmark.arrays import Floats, unit_rows
 from fieldmark.artifact.exported import InputFacts
 from fieldmark.artifact.manifest import Manifest
 from fieldmark.errors import ModelError
 from fieldmark.export.known_photos import KnownPhotos
 from fieldmark.openset.enrolled_classes import gate_for
-from fieldmark.openset.projection import unit_rows
 from fieldmark.openset.unknown_scores import UnknownThreshold
 from fieldmark.recognizer.predictor import Predictor
 from fieldmark.scores import UNKNOWN_SCORES

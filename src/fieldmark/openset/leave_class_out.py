@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fieldmark.arrays import Bools, Float32s, Float64s, Ints, log_softmax
+from fieldmark.arrays import Bools, Float32s, Float64s, Ints, log_softmax, unit_rows
 from fieldmark.calibration.temperature import SIGNIFICANT_SHIFT, calibration_shift, pooled_temperature
 from fieldmark.layers.softmax_regression import fit_softmax
 from fieldmark.openset.class_gaussians import ClassGaussians
-from fieldmark.openset.projection import Projection, unit_rows
+from fieldmark.openset.projection import Projection
 from fieldmark.openset.unknown_scores import DEFAULT_SCORE, OpenSetFeatures, known_scores, scales_on
 from fieldmark.scores import UNKNOWN_SCORES
 from fieldmark.training.frozen.choose_head import fold_numbers

@@ -11,11 +11,10 @@ from collections import Counter
 
 import numpy as np
 
-from fieldmark.arrays import Float32s, Floats, Ints
+from fieldmark.arrays import Float32s, Floats, Ints, unit_rows
 from fieldmark.errors import SettingError
 from fieldmark.openset.class_gaussians import ClassGaussians
 from fieldmark.openset.open_set_state import OpenSetState
-from fieldmark.openset.projection import unit_rows
 
 __all__ = ["ALONE", "MAX_PHOTOS", "bcubed", "calibrate_distance", "cut_tree", "group_alike", "likeness_tree"]
 

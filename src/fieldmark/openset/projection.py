@@ -8,18 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fieldmark.arrays import Float32s
+from fieldmark.arrays import Float32s, unit_rows
 
-__all__ = ["MAX_DIM", "Projection", "unit_rows"]
-
+__all__ = ["MAX_DIM", "Projection"]
 
 MAX_DIM = 512
 _SAMPLE = 5000
-
-
-def unit_rows(rows: NDArray[np.floating]) -> Float32s:
-    """Return rows (n, D) scaled to length 1; rows of zeros stay zero."""
-    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12), dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)

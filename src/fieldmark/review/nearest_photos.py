@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fieldmark.arrays import unit_rows
 from fieldmark.check.inspect_data import Inspection
-from fieldmark.openset.projection import unit_rows
 from fieldmark.review.items import usable_positions
 
 __all__ = ["NearPhoto", "NearestPhotos"]

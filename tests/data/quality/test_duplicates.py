@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageEnhance, ImageOps
 from scipy.ndimage import gaussian_filter
 
-from fieldmark.data.quality import duplicates
+from fieldmark.data.quality import duplicates, thumbnail_detail
 from fieldmark.data.quality.duplicates import (
     DETAIL,
     HASH_BITS,
@@ -24,6 +24,7 @@ from fieldmark.data.quality.duplicates import (
     near_duplicates,
 )
 from fieldmark.data.quality.photo_facts import PhotoFacts, inspect_photos
+from fieldmark.data.quality.thumbnail_detail import ThumbnailDetail
 
 
 def facts_of(images: list[Image.Image], folder: Path) -> list[PhotoFacts]:
@@ -83,18 +84,24 @@ def test_near_duplicates_equal_a_slow_loop(burst: list[PhotoFacts]) -> None:
     assert found == sorted(found)
 
 
-@pytest.mark.parametrize(("block", "dense"), [(7, 2.0), (7, -1.0), (1000, -1.0)])
-def test_blocks_and_density_do_not_change_the_result(
-    burst: list[PhotoFacts], monkeypatch: pytest.MonkeyPatch, block: int, dense: float
+@pytest.mark.parametrize(("at_once", "tile", "dense"), [(7, 3, 2.0), (7, 3, -1.0), (1000, 1024, -1.0)])
+def test_parts_and_density_do_not_change_the_result(
+    burst: list[PhotoFacts], monkeypatch: pytest.MonkeyPatch, at_once: int, tile: int, dense: float
 ) -> None:
     expected = near_duplicates(burst)
-    monkeypatch.setattr(duplicates, "_BLOCK", block)
-    monkeypatch.setattr(duplicates, "_CHUNK", 5)
-    monkeypatch.setattr(duplicates, "_DENSE", dense)
+    monkeypatch.setattr(duplicates, "_AT_ONCE", at_once)
+    monkeypatch.setattr(thumbnail_detail, "_TILE", tile)
+    monkeypatch.setattr(thumbnail_detail, "_CHUNK", 5)
+    monkeypatch.setattr(thumbnail_detail, "_DENSE", dense)
     found = near_duplicates(burst)
     assert [(pair.first, pair.second, pair.kind) for pair in found] == [
         (pair.first, pair.second, pair.kind) for pair in expected
     ]
+
+
+def test_blank_photos_resemble_nothing() -> None:
+    detail = ThumbnailDetail([bytes([grey]) * 1024 for grey in (0, 7, 200, 255)])
+    assert not detail.rows(np.arange(4)).any()
 
 
 def test_every_copy_joins_its_scene_and_scenes_stay_apart(burst: list[PhotoFacts]) -> None:

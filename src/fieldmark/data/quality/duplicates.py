@@ -19,13 +19,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fieldmark.arrays import Float32s, Ints
-from fieldmark.data.quality.photo_facts import THUMBNAIL_SIDE, PhotoFacts
+from fieldmark.arrays import Float32s, Ints, unit_rows
+from fieldmark.data.quality.embedding_cells import cells
+from fieldmark.data.quality.hash_index import HashIndex
+from fieldmark.data.quality.photo_facts import PhotoFacts
+from fieldmark.data.quality.thumbnail_detail import ThumbnailDetail
 
 __all__ = [
     "COSINE",
@@ -47,10 +50,7 @@ COSINE = 0.93
 MAX_GROUP = 64
 """Near-duplicates join into no larger groups: a longer chain tells of a studio more than of a specimen."""
 
-_BLUR_SIGMA = 2.0
-_BLOCK = 2048
-_CHUNK = 8192
-_DENSE = 0.02
+_AT_ONCE = 1 << 18
 
 Kind = Literal["exact", "near", "mirrored", "embedding"]
 
@@ -90,7 +90,8 @@ def near_duplicates(
 ) -> list[DuplicatePair]:
     """Pairs whose pixels show the same thing, also mirrored; exact copies are left to `exact_duplicates`.
 
-    Works through blocks of hashes, so that memory stays flat. Bad files have no pairs.
+    Hashes are looked up in an index that misses no pair, and memory grows with the number of photos only by that
+    index, 100 bytes for each. Bad files have no pairs.
 
     Args:
         facts: What `inspect_photos` found.
@@ -103,40 +104,42 @@ def near_duplicates(
     photos = [facts[k] for k in readable]
     hashes = np.array([photo.phash for photo in photos], dtype=np.uint64)
     mirrored = np.array([photo.mirrored_phash for photo in photos], dtype=np.uint64)
-    details = _details(photos)
-    flipped = np.ascontiguousarray(details.reshape(-1, THUMBNAIL_SIDE, THUMBNAIL_SIDE)[:, :, ::-1])
-    flipped = flipped.reshape(details.shape)
-    views: tuple[tuple[Kind, NDArray[np.uint64], Float32s, float], ...] = (
-        ("near", hashes, details, detail),
-        ("mirrored", mirrored, flipped, max(detail, MIRRORED_DETAIL)),
+    index = HashIndex(hashes, hash_bits)
+    details = ThumbnailDetail([photo.thumbnail or b"" for photo in photos])
+    views: tuple[tuple[Kind, NDArray[np.uint64], float], ...] = (
+        ("near", hashes, detail),
+        ("mirrored", mirrored, max(detail, MIRRORED_DETAIL)),
     )
     found: dict[tuple[int, int], DuplicatePair] = {}
-    for kind, other_hashes, other_details, least in views:
-        for a, b, similarity in _alike(hashes, other_hashes, details, other_details, hash_bits, least):
-            first, second = int(readable[a]), int(readable[b])
-            if facts[first].content_key != facts[second].content_key:
-                found.setdefault((first, second), DuplicatePair(first, second, kind, similarity))
+    for kind, queries, least in views:
+        for pairs in _many(index.pairs(queries)):
+            for a, b, similarity in details.alike(*pairs, least, mirrored=kind == "mirrored"):
+                first, second = int(readable[a]), int(readable[b])
+                if facts[first].content_key != facts[second].content_key:
+                    found.setdefault((first, second), DuplicatePair(first, second, kind, similarity))
     return sorted(found.values())
 
 
 def embedding_duplicates(embeddings: Float32s, threshold: float = COSINE) -> list[DuplicatePair]:
-    """Pairs of embeddings that point the same way.
+    """Pairs of embeddings that point the same way: all of them, or nearly all of many; see `cells`.
 
     Args:
         embeddings: (N, D), of any length each; a zero embedding resembles nothing.
         threshold: The least cosine.
     """
-    rows = _unit_rows(np.asarray(embeddings, dtype=np.float32))
-    pairs = []
-    for start, stop, other, end in _blocks(len(rows)):
-        cosine = rows[start:stop] @ rows[other:end].T
-        first, second = _upper(np.nonzero(cosine >= threshold), start, other)
-        values = cosine[first - start, second - other]
-        pairs += [
-            DuplicatePair(int(a), int(b), "embedding", float(value))
-            for a, b, value in zip(first, second, values, strict=True)
-        ]
-    return sorted(pairs)
+    rows = unit_rows(np.asarray(embeddings, dtype=np.float32))
+    good: Ints = np.flatnonzero(np.isfinite(rows.sum(axis=1)))
+    rows = rows if len(good) == len(rows) else rows[good]
+    found: dict[tuple[int, int], float] = {}
+    for members, visitors in cells(rows):
+        cosine = rows[members] @ rows[visitors].T
+        row, column = np.nonzero(cosine >= threshold)
+        one, other = good[members[row]], good[visitors[column]]
+        apart = one != other
+        first, second, value = np.minimum(one, other), np.maximum(one, other), cosine[row, column]
+        pairs = zip(first[apart].tolist(), second[apart].tolist(), strict=True)
+        found.update(zip(pairs, value[apart].tolist(), strict=True))
+    return sorted(DuplicatePair(first, second, "embedding", value) for (first, second), value in found.items())
 
 
 def duplicate_groups(count: int, pairs: Iterable[DuplicatePair], *, max_group: int = MAX_GROUP) -> list[int]:
@@ -166,62 +169,16 @@ def duplicate_groups(count: int, pairs: Iterable[DuplicatePair], *, max_group: i
     return [root(index) for index in range(count)]
 
 
-def _details(photos: Sequence[PhotoFacts]) -> Float32s:
-    """(N, 1024) what a blur takes away from each thumbnail, mean 0, length 1; zero for a blank photo."""
-    from scipy.ndimage import gaussian_filter
-
-    rows = np.empty((len(photos), THUMBNAIL_SIDE**2), dtype=np.float32)
-    for start in range(0, len(photos), _BLOCK):
-        grey = np.frombuffer(b"".join(photo.thumbnail or b"" for photo in photos[start : start + _BLOCK]), np.uint8)
-        images = grey.astype(np.float32).reshape(-1, THUMBNAIL_SIDE, THUMBNAIL_SIDE)
-        detail = images - gaussian_filter(images, (0, _BLUR_SIGMA, _BLUR_SIGMA))
-        rows[start : start + _BLOCK] = detail.reshape(len(images), -1)
-    return _unit_rows(rows - rows.mean(axis=1, keepdims=True))
-
-
-def _alike(
-    hashes: NDArray[np.uint64],
-    other_hashes: NDArray[np.uint64],
-    details: Float32s,
-    other_details: Float32s,
-    hash_bits: int,
-    least: float,
-) -> Iterator[tuple[int, int, float]]:
-    for start, stop, other, end in _blocks(len(hashes)):
-        bits = np.bitwise_count(hashes[start:stop, None] ^ other_hashes[None, other:end])
-        near = bits <= hash_bits
-        if near.mean() > _DENSE:  # one product of matrices costs less than that many single pairs
-            correlation = details[start:stop] @ other_details[other:end].T
-            first, second = _upper(np.nonzero(near & (correlation >= least)), start, other)
-            yield from zip(
-                first.tolist(),
-                second.tolist(),
-                correlation[first - start, second - other].tolist(),
-                strict=True,
-            )
-            continue
-        first, second = _upper(np.nonzero(near), start, other)
-        for chunk in range(0, len(first), _CHUNK):
-            a, b = first[chunk : chunk + _CHUNK], second[chunk : chunk + _CHUNK]
-            similarity = np.einsum("nd,nd->n", details[a], other_details[b])
-            alike = similarity >= least
-            yield from zip(a[alike].tolist(), b[alike].tolist(), similarity[alike].tolist(), strict=True)
-
-
-def _blocks(count: int) -> Iterator[tuple[int, int, int, int]]:
-    """Row and column ranges that cover the upper triangle of a (count, count) matrix."""
-    for start in range(0, count, _BLOCK):
-        for other in range(start, count, _BLOCK):
-            yield start, min(start + _BLOCK, count), other, min(other + _BLOCK, count)
-
-
-def _upper(hits: tuple[Any, ...], start: int, other: int) -> tuple[Ints, Ints]:
-    """Row and column numbers of a block's hits in the whole matrix, only those above the diagonal."""
-    first, second = hits[0] + start, hits[1] + other
-    above = first < second
-    return first[above], second[above]
-
-
-def _unit_rows(rows: Float32s) -> Float32s:
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.where(lengths > 1e-6, lengths, np.inf), dtype=np.float32)
+def _many(parts: Iterable[tuple[Ints, Ints]]) -> Iterator[tuple[Ints, Ints]]:
+    """Yield the pairs whose first photo comes before the second, many at a time."""
+    held: list[tuple[Ints, Ints]] = []
+    count = 0
+    for first, second in parts:
+        upper = first < second
+        held.append((first[upper], second[upper]))
+        count += len(held[-1][0])
+        if count >= _AT_ONCE:
+            yield np.concatenate([a for a, _ in held]), np.concatenate([b for _, b in held])
+            held, count = [], 0
+    if held:
+        yield np.concatenate([a for a, _ in held]), np.concatenate([b for _, b in held])
