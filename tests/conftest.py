@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -63,9 +64,13 @@ def annotations() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Nothing that a test computes lands in the user's cache, and no earlier run answers for this one."""
+    """Nothing that a test computes lands in the user's cache, and no earlier run answers for this one.
+
+    The processes of one run share it, so that each backbone is exported once.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
     with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("cache")
         patch.setenv("FIELDMARK_CACHE", str(folder))
         yield folder
 

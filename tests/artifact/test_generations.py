@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import shutil
 import stat
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -319,24 +319,28 @@ def test_a_full_disk_leaves_the_old_generation(
     assert Recognizer(model).classes[-1] == "new"
 
 
-_ENROLL = """
-import sys
-from fieldmark.recognizer.enroll import enroll
-enroll(sys.argv[1], sys.argv[2], sys.argv[3:])
-"""
+def _enroll_with_own_cache(model: Path, label: str, photos: list[Path], cache: Path) -> None:
+    os.environ["FIELDMARK_CACHE"] = str(cache)
+    enroll(model, label, photos)
 
 
 @pytest.mark.parametrize("writers", [2, 8])
 def test_writers_at_once_lose_nothing(model_copy: Path, photos: list[Path], tmp_path: Path, writers: int) -> None:
     """Each process has a cache of its own: the lock must not depend on it."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["fieldmark.recognizer.enroll", "safetensors.numpy", "lancedb"])
     running = [
-        subprocess.Popen(
-            [sys.executable, "-c", _ENROLL, model_copy, f"class {number}", *photos[:2]],
-            env=os.environ | {"FIELDMARK_CACHE": str(tmp_path / f"cache-{number}")},
+        context.Process(
+            target=_enroll_with_own_cache,
+            args=(model_copy, f"class {number}", photos[:2], tmp_path / f"cache-{number}"),
         )
         for number in range(writers)
     ]
-    assert [process.wait(600) for process in running] == [0] * writers
+    for process in running:
+        process.start()
+    for process in running:
+        process.join(600)
+    assert [process.exitcode for process in running] == [0] * writers
     recognizer = Recognizer(model_copy)
     assert sorted(recognizer.open_set.labels) == [f"class {number}" for number in range(writers)]
     assert recognizer.manifest.generation == 1 + writers

@@ -27,7 +27,7 @@ from fieldmark.recognizer.predictor import Predictor
 
 pytestmark = pytest.mark.long
 
-KILLS = 20
+KILLS = 10
 
 
 def _refit(model: Path, source: Path) -> None:

@@ -26,7 +26,7 @@ from fieldmark.progress import Verbosity, set_verbosity
 from fieldmark.recipe import settings_class
 from fieldmark.training.large_pages import use_large_pages
 
-__all__ = ["FACTS", "Facts", "Job", "do", "main"]
+__all__ = ["FACTS", "Facts", "Job", "main", "run"]
 
 FACTS = "run.json"
 """The facts of a run, in its model folder; they are written last."""
@@ -78,7 +78,25 @@ class Facts:
     fieldmark: str
 
 
-def do(job: Job) -> Facts:
+def run(job: Job) -> int:
+    """Do a job in this process, and return its exit code: 1 for a failure, with the reason in its `trouble` file."""
+    try:
+        _do(job)
+    except KeyboardInterrupt:
+        return 130
+    except FieldmarkError as error:
+        _tell(job, "skipped" if isinstance(error, DataError) else "failed", str(error))
+        return 1
+    except Exception as error:  # a failed method is a line in the table; the other methods go on
+        import traceback
+
+        traceback.print_exc()
+        _tell(job, "failed", f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}")
+        return 1
+    return 0
+
+
+def _do(job: Job) -> Facts:
     """Fit, measure, and write the facts into the model folder."""
     from fieldmark.compare.measure import count_parameters, cpu_seconds, peak_bytes
     from fieldmark.fit import fit_prepared, run_folder
@@ -127,24 +145,11 @@ class _own_cache:
 
 
 def main() -> int:
-    """Do the job on stdin. Exit codes: 0 success; 1 failure, with the reason in the job's `trouble` file."""
+    """Do the job on stdin, and return the exit code of `run`."""
     use_large_pages()
     job: Job = pickle.load(sys.stdin.buffer)  # from the process that started this one
     set_verbosity(job.verbosity)
-    try:
-        do(job)
-    except KeyboardInterrupt:
-        return 130
-    except FieldmarkError as error:
-        _tell(job, "skipped" if isinstance(error, DataError) else "failed", str(error))
-        return 1
-    except Exception as error:  # a failed method is a line in the table; the other methods go on
-        import traceback
-
-        traceback.print_exc()
-        _tell(job, "failed", f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}")
-        return 1
-    return 0
+    return run(job)
 
 
 def _tell(job: Job, kind: str, reason: str) -> None:

@@ -31,9 +31,9 @@ def error_bound(wrong: float, answered: float, doubt: float = DOUBT) -> float:
 
     Effective numbers of weighted photos need not be whole.
     """
-    from scipy.stats import beta  # `binomtest` gives the same bound 16 times slower
+    from scipy.special import betaincinv  # `binomtest` gives the same bound 16 times slower
 
-    return 1.0 if wrong >= answered else float(beta.ppf(1.0 - doubt, wrong + 1, answered - wrong))
+    return 1.0 if wrong >= answered else float(betaincinv(wrong + 1, answered - wrong, 1.0 - doubt))
 
 
 def photos_needed_without_error(target_accuracy: float, doubt: float = DOUBT) -> int:

@@ -72,12 +72,12 @@ def coverage_band(photos: int, coverage: float) -> tuple[float, float] | None:
         photos: n.
         coverage: Between 0 and 1.
     """
-    from scipy.stats import beta
+    from scipy.special import betaincinv  # `scipy.stats` has it too, and takes seconds to import
 
     rank = math.ceil(round((photos + 1) * coverage, 9))
     if rank > photos:
         return None
-    low, high = beta.ppf((0.025, 0.975), rank, photos + 1 - rank)
+    low, high = betaincinv(rank, photos + 1 - rank, (0.025, 0.975))
     return float(low), float(high)
 
 

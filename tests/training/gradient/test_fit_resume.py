@@ -45,13 +45,13 @@ def test_a_killed_fit_ends_with_the_files_of_an_unbroken_one(few_birds: Path, tm
     expected = load_manifest(tmp_path / "unbroken").checksums
     CONTEXT.set_forkserver_preload(["fieldmark.fit", "timm", "lightning"])
     resumed = 0
-    for kill, marker in enumerate((RUN_FILE, "last.ckpt", "last.ckpt")):
+    for kill, marker in enumerate((RUN_FILE, "last.ckpt")):
         out = tmp_path / f"model-{kill}"
         process = CONTEXT.Process(target=_in_a_group, args=(few_birds, out), daemon=False)
         process.start()
         while process.is_alive() and not (run_folder(out) / marker).exists():
             time.sleep(0.005)
-        time.sleep(0.1 * kill)
+        time.sleep(0.2 * kill)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.join()
