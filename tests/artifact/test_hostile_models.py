@@ -101,9 +101,7 @@ def test_every_command_refuses_it_with_exit_code_2(
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 2
-    told = capsys.readouterr().err
-    said_before = told.startswith("serving ") and told.count("\n") == 2
-    assert (told.partition("\n")[2] if said_before else told) == (
+    assert capsys.readouterr().err == (
         f"fieldmark: the model {model} is damaged ('members.0.temperature' in fieldmark.json is not valid); copy it "
         "again or fit it again\n"
     )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -21,21 +23,15 @@ pytest.importorskip("uvicorn", reason="needs the extra: pip install 'fieldmark[s
 @pytest.fixture
 def running(fitted: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """``fieldmark serve`` in a process of its own; a photo waits 2 s for others."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "fieldmark", "serve", str(fitted), "--port", str(port), "--max-wait-ms", "2000"]
+    command = [sys.executable, "-m", "fieldmark", "serve", str(fitted), "--port", "0", "--max-wait-ms", "2000"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE)
-    url = f"http://127.0.0.1:{port}"
-    until = time.monotonic() + 120
-    while True:
-        try:
-            if httpx.get(f"{url}/readyz").status_code == 200:
-                break
-        except httpx.TransportError:
-            assert process.poll() is None
-            assert time.monotonic() < until
-            time.sleep(0.1)
+    assert process.stderr
+    said = re.search(
+        rb" at (http://127\.0\.0\.1:[1-9]\d*)/ until Ctrl-C; enrolling is off\n", process.stderr.readline()
+    )
+    assert said
+    url = said[1].decode()
+    assert httpx.get(f"{url}/readyz").status_code == 200
     yield process, url
     process.kill()
     process.communicate()
@@ -68,3 +64,15 @@ def test_sigterm_answers_accepted_requests(running: tuple[subprocess.Popen[bytes
     assert b"Traceback" not in process.stderr.read() if process.stderr else True
     with pytest.raises(httpx.TransportError):
         httpx.get(f"{url}/healthz")
+
+
+def test_a_taken_port_is_one_sentence(fitted: Path, command: Callable[..., Any]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ran = command("serve", fitted, "--port", port)
+    assert (ran.code, " ".join(ran.err.split())) == (
+        2,
+        f"fieldmark: cannot listen on 127.0.0.1, port {port} (Address already in use): name another --port or --host",
+    )

@@ -13,7 +13,7 @@ __all__ = ["serve"]
 def serve(
     model: Annotated[Path, typer.Argument(help="A model folder, or a file that export wrote.")],
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
     token: Annotated[
         str | None,
         typer.Option(envvar="FIELDMARK_TOKEN", show_envvar=True, help="Access token that allows enrolling."),
@@ -42,5 +42,11 @@ def serve(
         photos=photos,
         allowed_hosts=tuple(allow_host or ()),
     )
-    say(f"serving {model} at http://{host}:{port}/ until Ctrl-C; enrolling is {'on' if token else 'off'}")
-    run(model, host=host, port=port, settings=settings)
+    changes = f"enrolling is {'on' if token else 'off'}"
+    run(
+        model,
+        host=host,
+        port=port,
+        settings=settings,
+        ready=lambda url: say(f"serving {model} at {url} until Ctrl-C; {changes}"),
+    )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
-import time
 import webbrowser
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,15 +10,13 @@ from typing import TYPE_CHECKING
 
 from fieldmark.errors import SettingError
 from fieldmark.progress import say
-from fieldmark.serve.run import demand_extra, server_options
+from fieldmark.serve.run import bind, demand_extra, run_app, url_of
 from fieldmark.serve.settings import ServeSettings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
 __all__ = ["check_page_host", "run_page"]
-
-_PATIENCE = 30.0  # seconds until the server must have started
 
 
 def check_page_host(host: str, token: str | None) -> None:
@@ -50,27 +46,13 @@ def run_page(
         settings: Limits, host names and the token.
         open_browser: Whether to open the page in the browser.
     """
-    import uvicorn
-
     from fieldmark.serve.allowed_hosts import hosts_for
 
     settings = replace(settings, allowed_hosts=hosts_for(host, settings.allowed_hosts))
-    config = uvicorn.Config(create(settings), host=host, port=port, **server_options(settings))
-    server = uvicorn.Server(config)
-    listening = config.bind_socket()
-    address = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}/"
-    say(f"{address} until Ctrl-C")
-    if open_browser:
-        threading.Thread(target=_open, args=(server, address), daemon=True).start()
-    with contextlib.suppress(KeyboardInterrupt):  # the way to stop: uvicorn passes the signal on once it has answered
-        server.run(sockets=[listening])
-
-
-def _open(server: object, address: str) -> None:
-    """Open the page once the server answers."""
-    started = time.monotonic()
-    while not getattr(server, "started", False):
-        if time.monotonic() - started > _PATIENCE:
-            return
-        time.sleep(0.05)
-    webbrowser.open(address)
+    app = create(settings)
+    with bind(host, port) as place:
+        place.listen()  # the browser may ask before the server accepts
+        say(f"{url_of(place)} until Ctrl-C")
+        if open_browser:
+            threading.Thread(target=webbrowser.open, args=(url_of(place),), daemon=True).start()
+        run_app(app, place, settings)
