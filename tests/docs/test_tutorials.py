@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,21 @@ pytest.importorskip("jupytext", reason="needs the extra: pip install 'fieldmark[
 import nbclient
 from tutorial_notebooks import PAGES, notebook, text
 
+from fieldmark.backbones.feature_cache import cache_root
+from fieldmark.export.browser_runtime import RUNTIME_FILES, RUNTIME_VERSION
+
 pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def _keep_runtime() -> None:
+    """Put onnxruntime-web where npm would, so that nothing is fetched. An export copies the files and runs none."""
+    installed, kept = Path(sys.prefix) / "onnxruntime-web", cache_root() / "onnxruntime-web" / RUNTIME_VERSION
+    kept.mkdir(parents=True, exist_ok=True)
+    for name in RUNTIME_FILES:
+        content = (installed / name).read_bytes() if (installed / name).is_file() else name.encode()
+        (kept / name).write_bytes(content)
 
 
 def test_there_are_tutorials() -> None:
@@ -32,6 +45,7 @@ def test_the_notebook_is_made_from_the_page(page: Path) -> None:
 def test_a_tutorial_prints_what_its_page_shows(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    _keep_runtime()
     shown = re.findall(
         r"```python\n(.*?)```\n\n(?:```text\n(.*?)```\n)?", page.read_text(encoding="utf-8"), flags=re.DOTALL
     )
