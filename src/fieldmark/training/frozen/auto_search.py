@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fieldmark.arrays import Ints
+from fieldmark.arrays import Bools, Ints
 from fieldmark.data.photo_table import PhotoTable
 from fieldmark.methods.auto import Auto
+from fieldmark.training.frozen.backbone_ensemble import BackboneEnsemble, hits_on_val
 from fieldmark.training.frozen.frozen_backbone import FrozenPass
 from fieldmark.training.frozen.search_limit import SearchLimit
 
@@ -24,6 +25,10 @@ PATIENT_BUDGET = 180.0
 
 PILOT_PHOTOS = 480
 PILOT_GAIN = 0.01
+
+CONTRADICTION = 5.0
+"""If val lies below cross-validation by this many standard errors, val judges. A val of few bursts differs by 3 or 4,
+one from another place by 20."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +52,21 @@ class Pilot:
 
 @dataclass(slots=True)
 class AutoSearch:
-    """State of the search: settings, what may still be spent, and the log."""
+    """State of the search: settings, what may still be spent, what judges, and the log.
+
+    Attributes:
+        photos: Train photos, then those of the split val.
+        settings: Settings of the method.
+        limit: What may still be spent.
+        val_judges: Whether photos of val judge every step, instead of cross-validation inside train.
+        steps: The log.
+        next_step: What a person could try next.
+    """
 
     photos: PhotoTable
     settings: Auto.Settings
     limit: SearchLimit
+    val_judges: bool = False
     steps: list[str] = field(default_factory=list)
     next_step: str = ""
 
@@ -69,17 +84,48 @@ class AutoSearch:
         """Views of a photo in one pass."""
         return min(2, self.settings.test_views)
 
+    def choose_judge(self, ensemble: BackboneEnsemble) -> None:
+        """Let val judge if it lies far below cross-validation: it shows another place or day, as new photos will.
+
+        A val that the heads learn from, or with few photos, does not judge.
+        """
+        count = len(self.photos.positions("val"))
+        if not count or ensemble.learns_val:
+            return
+        on_val, accuracy = float(hits_on_val(self.photos, ensemble.members).mean()), ensemble.accuracy
+        error = np.sqrt(max(accuracy * (1.0 - accuracy), 1e-4) / count)
+        if on_val < accuracy - CONTRADICTION * error:
+            self.val_judges = True
+            self.note(f"val says {on_val:.3f}, so that its {count} photos judge from here on: they come from elsewhere")
+
+    def hits(self, ensemble: BackboneEnsemble) -> Bools:
+        """Return whether each photo that judges is answered correctly."""
+        return hits_on_val(self.photos, ensemble.members) if self.val_judges else ensemble.hits
+
+    def accuracy(self, ensemble: BackboneEnsemble) -> float:
+        return float(self.hits(ensemble).mean())
+
+    def surpasses(self, larger: BackboneEnsemble, smaller: BackboneEnsemble) -> bool:
+        """Return whether one is better than another by more than the standard error of the difference."""
+        gain = self.hits(larger).astype(float) - self.hits(smaller)
+        return bool(gain.mean() > np.sqrt((gain != 0).mean() / len(gain)))
+
     def pilot(self, before: Callable[[Ints], FrozenPass], after: Callable[[Ints], FrozenPass]) -> Pilot:
         """Return what one pass gains over another on a few photos, from functions of the photos to the passes."""
         photos = _few_of_each_class(self.photos, PILOT_PHOTOS, self.settings.seed)
+        if self.val_judges:
+            photos = np.concatenate([photos, self.photos.positions("val")])
         old, new = before(photos), after(photos)
-        truth = self.photos.labels[photos]
-        better = (new.choice.logits.argmax(1) == truth).astype(float)
-        worse = (old.choice.logits.argmax(1) == truth).astype(float)
-        difference = better - worse
-        return Pilot(
-            float(difference.mean()), float(difference.std() / np.sqrt(len(photos))), new.seconds / len(photos)
-        )
+        difference = self._pilot_hits(new).astype(float) - self._pilot_hits(old)
+        error = float(difference.std() / np.sqrt(len(difference)))
+        return Pilot(float(difference.mean()), error, new.seconds / len(photos))
+
+    def _pilot_hits(self, run: FrozenPass) -> Bools:
+        if self.val_judges:
+            rows, answers = run.answers_of_others()
+        else:
+            rows, answers = run.photos[run.choice.positions], run.choice.logits.argmax(1)
+        return np.asarray(answers == self.photos.labels[rows])
 
 
 def _few_of_each_class(photos: PhotoTable, limit: int, seed: int) -> Ints:

@@ -8,12 +8,12 @@ from functools import cached_property
 
 import numpy as np
 
-from fieldmark.arrays import Floats, Ints, softmax
+from fieldmark.arrays import Bools, Ints, softmax
 from fieldmark.data.photo_table import PhotoTable
 from fieldmark.training.frozen.frozen_backbone import FrozenPass
 from fieldmark.training.member import TrainedMember
 
-__all__ = ["BackboneEnsemble", "top1_on_val"]
+__all__ = ["BackboneEnsemble", "hits_on_val"]
 
 
 @dataclass(frozen=True)
@@ -22,19 +22,21 @@ class BackboneEnsemble:
 
     Attributes:
         passes: One for each backbone.
-        probabilities: (n, K) out of folds.
-        accuracy: Out-of-fold top-1.
+        hits: Whether each photo is answered correctly out of folds, (n,).
     """
 
     passes: tuple[FrozenPass, ...]
-    probabilities: Floats
-    accuracy: float
+    hits: Bools
 
     @classmethod
     def of(cls, passes: tuple[FrozenPass, ...], labels: Ints) -> BackboneEnsemble:
-        probabilities = np.asarray(np.mean([softmax(one.choice.logits) for one in passes], axis=0))
-        truth = labels[passes[0].choice.positions]
-        return cls(passes, probabilities, float((probabilities.argmax(1) == truth).mean()))
+        probabilities = np.mean([softmax(one.choice.logits) for one in passes], axis=0)
+        return cls(passes, np.asarray(probabilities.argmax(1) == labels[passes[0].choice.positions]))
+
+    @property
+    def accuracy(self) -> float:
+        """Out-of-fold top-1."""
+        return float(self.hits.mean())
 
     @property
     def label(self) -> str:
@@ -49,17 +51,11 @@ class BackboneEnsemble:
         """The backbones with their heads, fitted on all train photos."""
         return [one.member().weighing(1.0 / len(self.passes)) for one in self.passes]
 
-    def standard_error(self, other: BackboneEnsemble, labels: Ints) -> float:
-        """Return the standard error of the difference of two accuracies on the same photos."""
-        truth = labels[self.passes[0].choice.positions]
-        disagree = (self.probabilities.argmax(1) == truth) != (other.probabilities.argmax(1) == truth)
-        return float(np.sqrt(disagree.mean() / len(truth)))
 
-
-def top1_on_val(photos: PhotoTable, members: Sequence[TrainedMember]) -> float:
-    """Return the top-1 of the weighted mean of the members' probabilities, on the photos of the role val."""
+def hits_on_val(photos: PhotoTable, members: Sequence[TrainedMember]) -> Bools:
+    """Return whether the weighted mean of the members' probabilities is right, for each photo of the role val."""
     total = sum(member.spec.weight for member in members)
     mixed = [softmax(member.val_logits) * (member.spec.weight / total) for member in members]
     val = photos.of_split("val")
     correct = np.sum(mixed, axis=0).argmax(1) == val.labels
-    return float(correct[val.positions("val")].mean())
+    return np.asarray(correct[val.positions("val")])

@@ -77,6 +77,10 @@ class FrozenPass:
         whole = list(range(whole_views(self.backbone.settings.test_views)))
         return whole + [_CACHED + view for view in whole] if self.zoom else whole
 
+    def answers_of_others(self) -> tuple[Ints, Ints]:
+        """Fit the head on the learned photos of this pass; return the rows of its other photos, and their answers."""
+        return self.backbone.answer_others(self)
+
     def member(self, *, calibrates: bool = True) -> TrainedMember:
         """Fit the chosen head on all learned photos and views, as a method of its own.
 
@@ -196,7 +200,7 @@ class FrozenBackbone:
 
         Args:
             candidates: Sets of descriptors, the simplest first.
-            photos: Only these learned photos, for a pilot; train and val for None.
+            photos: Only these photos, for a pilot; train and val for None. The head learns from the learned ones.
             mirror: Also read the mirror images.
             zoom: Also read views that are zoomed in on the object; None for none.
             folds: Number of cross-validation folds.
@@ -233,6 +237,15 @@ class FrozenBackbone:
             ),
         )
         return FrozenPass(self, table, chosen, choice, key, seconds, zoom)
+
+    def answer_others(self, run: FrozenPass) -> tuple[Ints, Ints]:
+        """See `FrozenPass.answers_of_others`."""
+        held_out = ~np.isin(run.photos, self.learned)
+        learned, others = np.flatnonzero(~held_out), np.flatnonzero(held_out)
+        labels = self.photos.labels[run.photos[learned]]
+        scalings, head = refit(run.table, learned, labels, run.choice, len(self.photos.classes), self.device)
+        per_view = [head(DesignMatrix(run.table, others, scalings, [view]).read()) for view in range(run.table.views)]
+        return run.photos[others], np.mean(per_view, axis=0).argmax(1)
 
     def fit_member(self, run: FrozenPass, *, calibrates: bool) -> TrainedMember:
         """Fit the head that a pass over train and val chose; see `FrozenPass.member`."""

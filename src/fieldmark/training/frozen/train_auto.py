@@ -16,7 +16,7 @@ from fieldmark.data.photo_table import PhotoTable
 from fieldmark.methods.auto import Auto
 from fieldmark.methods.fine_tune import FineTune
 from fieldmark.training.frozen.auto_search import PATIENT_BUDGET, AutoSearch
-from fieldmark.training.frozen.backbone_ensemble import BackboneEnsemble, top1_on_val
+from fieldmark.training.frozen.backbone_ensemble import BackboneEnsemble, hits_on_val
 from fieldmark.training.frozen.frozen_backbone import FrozenBackbone
 from fieldmark.training.frozen.search_limit import TimeLimit, WorkLimit
 from fieldmark.training.frozen.try_zoom import try_zoom
@@ -33,10 +33,6 @@ CANDIDATES: tuple[tuple[str, ...], ...] = (("avg",), ("gem",), ("cov",), ("gem",
 
 GOOD_ENOUGH = 0.95
 """Without a larger budget, the search stops at this accuracy."""
-
-CONTRADICTION = 5.0
-"""If val lies below cross-validation by this many standard errors, val counts. A val of few bursts differs by 3 or 4,
-one from another place by 20."""
 
 FINE_TUNE_SECONDS = 240.0
 """Minimum seconds for fine-tuning to beat frozen features."""
@@ -69,14 +65,14 @@ def train_auto(photos: PhotoTable, settings: Auto.Settings, run_dir: Path, *, re
     candidates = _candidates(settings)
     ensemble = _first(search, candidates[0])
     for candidate in candidates[1:]:
-        if not search.patient and _known_accuracy(search.photos, ensemble) >= GOOD_ENOUGH:
+        if not search.patient and search.accuracy(ensemble) >= GOOD_ENOUGH:
             search.note(f"stopped: {GOOD_ENOUGH:.0%} is reached; a larger backbone is tried with --budget 10m")
             break
         taken = _try(search, ensemble, candidate)
         if taken is None:
             break
         ensemble = taken
-    if settings.zoom is True or search.patient or ensemble.accuracy < GOOD_ENOUGH:
+    if settings.zoom is True or search.patient or search.accuracy(ensemble) < GOOD_ENOUGH:
         ensemble = try_zoom(search, ensemble, CANDIDATES)
     members = ensemble.members
     if search.patient:
@@ -103,6 +99,7 @@ def _first(search: AutoSearch, candidate: _Candidate) -> BackboneEnsemble:
     found = frozen.run(CANDIDATES, folds=search.settings.folds)
     ensemble = BackboneEnsemble.of((found,), search.photos.labels)
     search.note(f"{ensemble.label}: {ensemble.accuracy:.3f} by cross-validation ({time.monotonic() - started:.0f} s)")
+    search.choose_judge(ensemble)
     return ensemble
 
 
@@ -135,13 +132,11 @@ def _try(search: AutoSearch, ensemble: BackboneEnsemble, candidate: _Candidate) 
     labels = search.photos.labels
     alone = BackboneEnsemble.of((found,), labels)
     joined = BackboneEnsemble.of((*ensemble.passes, found), labels)
-    best = max((ensemble, alone), key=lambda one: one.accuracy)
-    if joined.accuracy > best.accuracy + best.standard_error(joined, labels):
+    best = max((ensemble, alone), key=search.accuracy)
+    if search.surpasses(joined, best):
         best = joined
-    search.note(
-        f"{found.label}: {alone.accuracy:.3f} alone, {joined.accuracy:.3f} with the backbones before it "
-        f"({time.monotonic() - started:.0f} s); kept: {best.label}"
-    )
+    shown = f"{search.accuracy(alone):.3f} alone, {search.accuracy(joined):.3f} with the backbones before it"
+    search.note(f"{found.label}: {shown} ({time.monotonic() - started:.0f} s); kept: {best.label}")
     return None if best is ensemble else best
 
 
@@ -150,16 +145,6 @@ def _backbone(search: AutoSearch, candidate: _Candidate) -> FrozenBackbone:
     backbone, size = candidate.backbone, candidate.image_size
     # a fine-tune needs val photos that no member learned from
     return FrozenBackbone(search.photos, search.settings, backbone, size, names, learn_val=not search.patient)
-
-
-def _known_accuracy(photos: PhotoTable, ensemble: BackboneEnsemble) -> float:
-    """Return the cross-validated accuracy, or that on val if it is far lower: val may show another place or day."""
-    count = len(photos.positions("val"))
-    if not count or ensemble.accuracy < GOOD_ENOUGH or ensemble.learns_val:
-        return ensemble.accuracy
-    on_val = top1_on_val(photos, ensemble.members)
-    error = np.sqrt(max(ensemble.accuracy * (1.0 - ensemble.accuracy), 1e-4) / count)
-    return on_val if on_val < ensemble.accuracy - CONTRADICTION * error else ensemble.accuracy
 
 
 def _fine_tune(search: AutoSearch, members: list[TrainedMember], run_dir: Path) -> list[TrainedMember]:
@@ -184,7 +169,7 @@ def _fine_tune(search: AutoSearch, members: list[TrainedMember], run_dir: Path) 
     search.steps += tuned.steps
     joined = [one.weighing(1.0) for one in (*members, *tuned.members)]
     choices = {"frozen features": members, "the fine-tuned one": tuned.members, "both together": joined}
-    on_val = {name: top1_on_val(search.photos, members) for name, members in choices.items()}
+    on_val = {name: hits_on_val(search.photos, members).mean() for name, members in choices.items()}
     # both together are slower, so their gain must exceed chance
     error = np.sqrt(0.25 / len(search.photos.positions("val")))
     best = max(on_val, key=lambda name: on_val[name] - (0.25 * error if name == "both together" else 0.0))

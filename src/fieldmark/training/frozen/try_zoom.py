@@ -38,10 +38,9 @@ def try_zoom(search: AutoSearch, ensemble: BackboneEnsemble, candidates: Sequenc
     found = last.backbone.run(candidates, zoom=Zoom(), folds=folds)
     labels = search.photos.labels
     zoomed = BackboneEnsemble.of((*ensemble.passes[:-1], found), labels)
-    pays = zoomed.accuracy > ensemble.accuracy + ensemble.standard_error(zoomed, labels)
-    kept = zoomed if wanted is True or pays else ensemble
+    kept = zoomed if wanted is True or search.surpasses(zoomed, ensemble) else ensemble
     search.note(
-        f"{found.label}: {zoomed.accuracy:.3f} with zoom, {ensemble.accuracy:.3f} without "
+        f"{found.label}: {search.accuracy(zoomed):.3f} with zoom, {search.accuracy(ensemble):.3f} without "
         f"({time.monotonic() - started:.0f} s); kept: {kept.label}"
     )
     return kept
