@@ -16,6 +16,7 @@ from fieldmark.arrays import Float32s, Ints, Pixels
 from fieldmark.backbones.feature_cache import FeatureCache, cache_root, row_key
 from fieldmark.backbones.runners.device import Device
 from fieldmark.backbones.runners.run_images import ACTIVATION, find_objects
+from fieldmark.cores import available_cpus
 from fieldmark.data.photos.open_photo import content_key, open_photo
 from fieldmark.data.photos.preprocess import Preprocess, load_array
 from fieldmark.data.photos.views import draft_side, with_mirrored, zoomed_views
@@ -178,6 +179,7 @@ class FrozenFeatures:
         """
         from fieldmark.backbones.runners.batches import in_batches, load_good
         from fieldmark.backbones.runners.choose_runner import module_runner
+        from fieldmark.backbones.runners.pass_clock import PassClock
 
         missing = [
             position
@@ -188,22 +190,27 @@ class FrozenFeatures:
             return {}
         runner = module_runner(self.module, self.preprocess, list(self.columns), self.device)
         newly: dict[int, str] = {}
+        threads = available_cpus()
+        clock = PassClock(threads)
 
         def work(positions: Sequence[int]) -> tuple[list[int], Float32s | None, list[tuple[int, str]]]:
-            good, arrays, bad = load_good(positions, load)
+            good, arrays, bad = load_good(positions, load, clock)
             if not good:
                 return good, None, bad
-            outputs = runner.run_stack(np.stack(arrays))
+            with clock.computing():
+                outputs = runner.run_stack(np.stack(arrays))
             return good, np.concatenate([outputs[name] for name in self.columns], axis=-1), bad
 
         with progress_bar() as bar:
             task = bar.add_task(description, total=len(missing))
-            for good, rows, bad in in_batches(missing, work, batch_size=runner.batch_size(self.preprocess.image_size)):
+            size = runner.batch_size(self.preprocess.image_size)
+            for good, rows, bad in in_batches(missing, work, batch_size=size, threads=threads):
                 newly.update(bad)
                 if rows is not None:
                     for view in range(rows.shape[1]):
                         self._cache.append([keys[position][view] for position in good], rows[:, view])
                 bar.advance(task, len(good) + len(bad))
+        clock.report(len(missing), description)
         return newly
 
 

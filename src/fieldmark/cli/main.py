@@ -41,7 +41,7 @@ from fieldmark.cli.serve import serve
 from fieldmark.cli.settings import settings
 from fieldmark.cli.synth import synth
 from fieldmark.cli.unmove import unmove
-from fieldmark.cli.verb import Quiet, Verb, VerbGroup, Verbose, choose_verbosity, with_verbosity
+from fieldmark.cli.verb import Quiet, Verb, VerbGroup, Verbose, choose_verbosity, with_common_options
 from fieldmark.cli.versions import rollback, versions
 from fieldmark.errors import FieldmarkError
 from fieldmark.progress import console, set_verbosity
@@ -97,7 +97,7 @@ for verb in (
     settings,
     synth,
 ):
-    app.command(cls=ListsMethods if verb in (fit, compare) else Verb)(with_verbosity(verb))
+    app.command(cls=ListsMethods if verb in (fit, compare) else Verb)(with_common_options(verb))
 app.add_typer(datasets, name="datasets")
 
 

@@ -1,4 +1,4 @@
-"""What all verbs of the command line have in common: ``-q``, ``-v`` and the look of ``--help``."""
+"""What verbs of the command line have in common: ``-q``, ``-v``, ``--threads`` and the look of ``--help``."""
 
 from __future__ import annotations
 
@@ -11,12 +11,17 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from fieldmark.cores import limit_threads
+from fieldmark.errors import SettingError
 from fieldmark.progress import set_verbosity
 
-__all__ = ["Quiet", "Verb", "VerbGroup", "Verbose", "choose_verbosity", "with_verbosity"]
+__all__ = ["Quiet", "Verb", "VerbGroup", "Verbose", "choose_verbosity", "with_common_options"]
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only results, warnings and errors.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print timings too.")]
+Threads = Annotated[
+    int | None, typer.Option(help="Threads that decode and compute; all cores that the process may use without it.")
+]
 
 
 def choose_verbosity(quiet: bool, verbose: bool) -> None:
@@ -34,21 +39,35 @@ def choose_verbosity(quiet: bool, verbose: bool) -> None:
         set_verbosity("debug")
 
 
-def with_verbosity(verb: Callable[..., None]) -> Callable[..., None]:
-    """Return the verb with the options ``-q`` and ``-v`` added."""
+def with_common_options(verb: Callable[..., None]) -> Callable[..., None]:
+    """Return the verb with ``-q`` and ``-v`` added, and ``--threads`` if it computes, so that it has ``--device``."""
+    signature = inspect.signature(verb, eval_str=True)
+    limits = "device" in signature.parameters and "threads" not in signature.parameters
 
     @functools.wraps(verb)
     def run(*arguments: Any, quiet: bool, verbose: bool, **options: Any) -> None:
         choose_verbosity(quiet, verbose)
+        if limits:
+            _limit(options.pop("threads"))
         verb(*arguments, **options)
 
-    signature = inspect.signature(verb, eval_str=True)
+    common: list[tuple[str, Any, Any]] = [("quiet", Quiet, False), ("verbose", Verbose, False)]
+    if limits:
+        common.append(("threads", Threads, None))
     added = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation)
-        for name, annotation in (("quiet", Quiet), ("verbose", Verbose))
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        for name, annotation, default in common
     ]
     run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *added])  # type: ignore[attr-defined]
     return run
+
+
+def _limit(threads: int | None) -> None:
+    try:
+        if threads is not None:
+            limit_threads(threads)
+    except SettingError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 class Verb(TyperCommand):

@@ -10,6 +10,8 @@ import numpy as np
 from PIL import Image
 
 from fieldmark.backbones.runners.batches import in_batches, load_good
+from fieldmark.backbones.runners.pass_clock import PassClock
+from fieldmark.cores import available_cpus
 from fieldmark.progress import progress_bar
 from fieldmark.recognizer.inputs import PhotoInput, to_image
 
@@ -55,15 +57,20 @@ def run_in_batches(
         side: Pixels that the photos are shrunk to later; JPEGs are decoded only as large as that needs.
         batch_size: Photos in one call of `run`.
     """
+    threads = available_cpus()
+    clock = PassClock(threads)
 
     def load(position: int) -> Image.Image:
         return to_image(photos[position], draft=(side, side))
 
     def work(positions: Sequence[int]) -> PhotoOutputs[Outputs]:
-        good, images, failed = load_good(positions, load)
-        return PhotoOutputs(list(good), run(images) if good else None, dict(failed))
+        good, images, failed = load_good(positions, load, clock)
+        with clock.computing():
+            outputs = run(images) if good else None
+        return PhotoOutputs(list(good), outputs, dict(failed))
 
-    return in_batches(range(len(photos)), work, batch_size=batch_size)
+    yield from in_batches(range(len(photos)), work, batch_size=batch_size, threads=threads)
+    clock.report(len(photos), "answered")
 
 
 def run_all(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fieldmark.backbones.blas_threads import single_threaded_blas
-from fieldmark.backbones.runners.batches import available_cpus
+from fieldmark.cores import available_cpus
 from fieldmark.data.photos.open_photo import open_photo
 from fieldmark.data.photos.thumbnails import small_jpeg
 from fieldmark.errors import ModelError, PhotoError

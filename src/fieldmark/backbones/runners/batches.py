@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from fieldmark.backbones.blas_threads import single_threaded_blas
+from fieldmark.backbones.runners.pass_clock import PassClock
+from fieldmark.cores import available_cpus
 from fieldmark.errors import PhotoError
 
-__all__ = ["available_cpus", "batch_size_for", "in_batches", "load_good"]
+__all__ = ["batch_size_for", "in_batches", "load_good"]
 
 T = TypeVar("T")
 L = TypeVar("L")
@@ -44,8 +45,13 @@ def in_batches(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def load_good(items: Sequence[T], load: Callable[[T], L]) -> tuple[list[T], list[L], list[tuple[T, str]]]:
+def load_good(
+    items: Sequence[T], load: Callable[[T], L], clock: PassClock | None = None
+) -> tuple[list[T], list[L], list[tuple[T, str]]]:
     """Load what can be loaded: the good items, what `load` returned for them, and the bad items with the reason."""
+    if clock is not None:
+        with clock.loading():
+            return load_good(items, load)
     good: list[T] = []
     loaded: list[L] = []
     failed: list[tuple[T, str]] = []
@@ -56,13 +62,6 @@ def load_good(items: Sequence[T], load: Callable[[T], L]) -> tuple[list[T], list
         except PhotoError as error:
             failed.append((item, str(error)))
     return good, loaded, failed
-
-
-def available_cpus() -> int:
-    """Number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def batch_size_for(image_size: int) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import Literal
 
 from PIL import Image, ImageFile
 
+from fieldmark.cores import available_cpus
 from fieldmark.data.photos.deep_range import is_deep, is_deep_grey, value_range
 from fieldmark.data.photos.open_photo import (
     bytes_key,
@@ -102,7 +102,7 @@ def inspect_photos(paths: Sequence[Path], *, trim_bottom: Sequence[int] | int = 
 
 def _thread_count() -> int:
     # More threads than cores: slow disks and network shares leave cores waiting.
-    return min(16, 2 * (os.cpu_count() or 1))
+    return min(16, 2 * available_cpus())
 
 
 def _inspect(path: Path, trim_bottom: int) -> PhotoFacts:

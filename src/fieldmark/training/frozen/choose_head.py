@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fieldmark.arrays import Float32s, Ints
-from fieldmark.backbones.runners.batches import available_cpus
+from fieldmark.cores import available_cpus
 from fieldmark.layers.softmax_regression import LinearHead, fit_softmax
 from fieldmark.training.frozen.design_matrix import Descriptors, DesignMatrix, Scaling, fit_scaling
 from fieldmark.training.frozen.single_thread import one_thread_each

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fieldmark.arrays import Bools, Float32s, Ints
-from fieldmark.backbones.runners.batches import available_cpus
+from fieldmark.cores import available_cpus
 from fieldmark.layers.softmax_regression import fit_softmax
 from fieldmark.training.frozen.choose_head import HeadChoice
 from fieldmark.training.frozen.design_matrix import Descriptors, DesignMatrix, fit_scaling

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from fieldmark.arrays import Float32s, Ints
-from fieldmark.backbones.runners.batches import available_cpus
+from fieldmark.cores import available_cpus
 from fieldmark.data.photos.annotations import in_square, mirror_order, place_annotations, upright_size
 from fieldmark.data.photos.preprocess import Preprocess, load_array
 from fieldmark.errors import SettingError

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fieldmark.backbones.runners.batches import available_cpus
+from fieldmark.cores import available_cpus
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.methods.base import Annotations
 from fieldmark.methods.settings_base import GradientSettings

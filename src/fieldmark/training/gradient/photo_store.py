@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from fieldmark.arrays import Pixels
-from fieldmark.backbones.runners.batches import available_cpus
+from fieldmark.cores import available_cpus
 from fieldmark.data.photos.open_photo import open_photo
 from fieldmark.data.photos.preprocess import Preprocess, load_array
 from fieldmark.progress import progress_bar
