@@ -4,6 +4,9 @@
 
 The photos are test photos, evenly taken. Ends with 1 where a photo gets another class, prediction set or rank, or is
 unknown for only one of both.
+
+To tell the decoder of the browser from everything else, the page also gives its decoded pixels. They are compared with
+those of Pillow, by kind of file, and Python answers them too. What still differs then does not come from decoding.
 """
 
 from __future__ import annotations
@@ -22,9 +25,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
+from PIL.JpegImagePlugin import get_sampling
 
-from fieldmark import Recognizer
+from fieldmark import Answer, Recognizer
 from fieldmark.arrays import evenly
+from fieldmark.data.photos.open_photo import open_photo
 from fieldmark.evaluation.evaluate import photos_of_split
 from fieldmark.export.export_web import export_web
 
@@ -36,7 +42,14 @@ _ASK = """async ([name, text, k]) => {
     const [answer] = await api.predict([file]);
     const near = api.server.gallery ? await api.search(file, k) : [];
     const shown = await api.explain(file).catch(() => null);
-    return { answer, near, map: shown && shown.evidence.map, against: shown && shown.evidence.against };
+    const { readPhoto } = await import(new URL("engine/photo.js", main).href);
+    const { image } = await readPhoto(file, Infinity);
+    const parts = [];
+    for (let at = 0; at < image.data.length; at += 30000) {
+        parts.push(String.fromCharCode(...image.data.subarray(at, at + 30000)));
+    }
+    return { answer, near, map: shown && shown.evidence.map, against: shown && shown.evidence.against,
+        width: image.width, height: image.height, pixels: btoa(parts.join("")) };
 }"""
 
 
@@ -69,6 +82,37 @@ class _Silent(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+def kind_of(photo: Path) -> str:
+    """Return what decides how a file is decoded: format, chroma subsampling, orientation and colour profile."""
+    with Image.open(photo) as image:
+        sampling = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}.get(get_sampling(image), "") if image.format == "JPEG" else ""
+        turned = "turned" if image.getexif().get(0x0112, 1) != 1 else ""
+        profile = "profile" if image.info.get("icc_profile") else ""
+        return " ".join(filter(None, (image.format, image.mode, sampling, turned, profile)))
+
+
+def print_decoding(photos: list[Path], decoded: list[Image.Image]) -> None:
+    """Print how the browser's pixels differ from those of Pillow."""
+    rows: dict[str, list[Any]] = {}
+    for photo, theirs in zip(photos, decoded, strict=True):
+        ours = open_photo(photo)
+        assert ours.size == theirs.size, f"{photo}: {ours.size} in Python, {theirs.size} in the browser"
+        rows.setdefault(kind_of(photo), []).append(np.abs(np.asarray(ours, int) - np.asarray(theirs, int)))
+    for kind, found in rows.items():
+        values = np.concatenate([each.ravel() for each in found])
+        equal = sum(not each.any() for each in found)
+        print(
+            f"decoded {kind}: {len(found)} photos, {equal} the same; {np.mean(values > 0):.2%} of the values differ, "
+            f"{np.mean(values > 1):.3%} by more than 1, the largest by {values.max()}"
+        )
+
+
+def largest_gap(ours: Answer, theirs: list[dict[str, Any]]) -> float:
+    """Return the largest difference of the probabilities of a photo's candidates."""
+    found = {each["label"]: each["probability"] for each in theirs}
+    return max(abs(found.get(each.label, 0.0) - each.probability) for each in ours.candidates)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
@@ -92,15 +136,18 @@ def main() -> None:
                 for photo in photos
             ]
     differing = dict.fromkeys(("class", "set", "rank", "ancestor", "unknown", "nearest photo", "nearest photos"), 0)
-    largest, alike = 0.0, []
+    decoded = [Image.frombytes("RGB", (one["width"], one["height"]), base64.b64decode(one["pixels"])) for one in found]
+    print_decoding(photos, decoded)
+    candidates = [one["answer"]["candidates"] for one in found]
+    largest = max(map(largest_gap, expected, candidates))
+    same_pixels = max(map(largest_gap, recognizer.answers(decoded), candidates))
+    alike = []
     for photo, one, theirs, neighbours in zip(photos, found, expected, near, strict=True):
         answer, wanted = one["answer"], theirs.to_dict()
         for name in ("rank", "ancestor", "unknown"):
             differing[name] += answer[name] != wanted[name]
         differing["set"] += answer["set"] != list(wanted["set"] or ())
         differing["class"] += answer["candidates"][0]["label"] != theirs.label
-        ours = {each["label"]: each["probability"] for each in answer["candidates"]}
-        largest = max([largest, *(abs(ours.get(each.label, 0.0) - each.probability) for each in theirs.candidates)])
         said = [round(each["similarity"], 2) for each in one["near"]], [each["label"] for each in one["near"]]
         known = [round(each.similarity, 2) for each in neighbours], [each.label for each in neighbours]
         differing["nearest photo"] += said[1][:1] != known[1][:1]
@@ -108,7 +155,11 @@ def main() -> None:
         if one["map"] is not None:
             evidence = recognizer.explain(photo, against=one["against"]).map
             alike.append(np.corrcoef(np.ravel(one["map"]), evidence.ravel())[0, 1])
-    print(f"{len(photos)} photos; differing: {differing}; probabilities differ by up to {largest:.1e}")
+    print(f"{len(photos)} photos; differing: {differing}")
+    print(
+        f"probabilities differ by up to {largest:.1e}, and by up to {same_pixels:.1e} if Python answers the pixels "
+        "that the browser decoded"
+    )
     print(
         f"ranks: {sorted({str(one['answer']['rank']) for one in found})}; "
         f"unknown: {sum(bool(one['answer']['unknown']) for one in found)}"

@@ -51,7 +51,7 @@ def drawn(width: int, height: int, seed: int = 0) -> np.ndarray:
     )
 
 
-SIZES = [(37, 91), (96, 96), (333, 500), (640, 427), (1100, 260)]
+SIZES = [(37, 91), (96, 96), (333, 500), (640, 427), (1100, 260), (100, 171), (128, 96), (150, 700)]
 
 
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FeatureTable", "FrozenFeatures", "embed", "module_key"]
 
-_VERSION = 2
+_VERSION = 3
 """Increase it when the same module, weights and photos give other numbers, so that old rows are not used."""
 
 

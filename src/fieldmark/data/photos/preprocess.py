@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from fieldmark.data.photos.resize import INTERPOLATIONS, resize
 from fieldmark.errors import SettingError, unknown_name
 from fieldmark.structures import Box, Record
 
 __all__ = ["Preprocess", "Resize", "load_array"]
 
 Resize = Literal["crop", "squash", "pad"]
-_FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ class Preprocess:
     def __post_init__(self) -> None:
         if self.resize not in get_args(Resize):
             raise unknown_name("resize mode", self.resize, get_args(Resize))
-        if self.interpolation not in _FILTERS:
-            raise unknown_name("interpolation", self.interpolation, _FILTERS)
+        if self.interpolation not in INTERPOLATIONS:
+            raise unknown_name("interpolation", self.interpolation, INTERPOLATIONS)
         if not 16 <= self.image_size <= 4096:
             raise SettingError(f"image_size must lie between 16 and 4096 pixels, but is {self.image_size}")
 
@@ -67,7 +67,7 @@ class Preprocess:
             square = _pad(image, side, self.interpolation)
         else:
             box = _centre_square(image.size) if self.resize == "crop" and region is None else region
-            square = image.resize((side, side), _FILTERS[self.interpolation], box=box, reducing_gap=2.0)
+            square = resize(image, (side, side), self.interpolation, box)
         array = np.asarray(square)
         return np.ascontiguousarray(array[:, ::-1]) if mirror else array
 
@@ -112,7 +112,7 @@ def _centre_square(size: tuple[int, int]) -> tuple[float, float, float, float]:
 
 def _pad(image: Image.Image, side: int, interpolation: str) -> Image.Image:
     inner, left, top = _pad_layout(image.size, side)
-    small = image.resize(inner, _FILTERS[interpolation], reducing_gap=2.0)
+    small = resize(image, inner, interpolation)
     square = Image.new("RGB", (side, side), (128, 128, 128))
     square.paste(small, (left, top))
     return square
