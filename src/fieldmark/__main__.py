@@ -2,4 +2,5 @@
 
 from fieldmark.cli.main import main
 
-main()
+if __name__ == "__main__":  # a process that training starts imports this file, too
+    main()

@@ -12,6 +12,7 @@ __all__ = [
     "ModelError",
     "PhotoError",
     "SettingError",
+    "TrainingError",
     "listed",
     "printable",
     "unknown_name",
@@ -35,6 +36,10 @@ class PhotoError(FieldmarkError):
 
 class SettingError(FieldmarkError):
     """A method, backbone or setting does not exist, or its value does not fit."""
+
+
+class TrainingError(FieldmarkError):
+    """A training that ran was cut off from outside."""
 
 
 class ModelError(FieldmarkError):

@@ -45,7 +45,7 @@ from fieldmark.openset.fit_openset import fit_openset
 from fieldmark.recipe import build_settings
 from fieldmark.structures import RecordList
 from fieldmark.training.question_heads import with_embeddings
-from fieldmark.training.train import train
+from fieldmark.training.train import check_machine, train
 from fieldmark.uncertainty.certify import certify
 
 __all__ = ["RUN_FILE", "fit", "fit_prepared", "run_folder"]
@@ -73,6 +73,7 @@ def fit(
         FieldmarkError: The input is wrong; the message says what to do.
     """
     settings = build_settings(method, options, recipe=Path(recipe) if recipe else None, overrides=overrides)
+    check_machine(settings)
     check_out(Path(out))
     _check_run(run_folder(Path(out)), settings, resume)
     corrections = [photo for model in feedback for photo in corrected_photos(Path(model))]

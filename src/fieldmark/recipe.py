@@ -80,6 +80,11 @@ def build_settings(
         values["budget"] = parse_duration(values["budget"])
     values = {_OLD_NAMES.get(key, key): value for key, value in values.items()}
     for key in values:
+        if key in ("devices", "nodes") and key not in model.model_fields:
+            raise SettingError(
+                f"--{key} trains a network in several processes, but '{chosen}' keeps it frozen: leave it out, or "
+                "choose a method that trains one, such as fine_tune"
+            )
         if key not in model.model_fields:
             raise unknown_name(f"setting of {chosen}", key, [name for name in model.model_fields if name != "method"])
     try:

@@ -48,6 +48,10 @@ def fit(
     device: Annotated[
         str | None, typer.Option(help="What trains the network: auto, cpu, cuda or mps; auto takes a GPU.")
     ] = None,
+    devices: Annotated[int | None, typer.Option(help="Devices of this machine that train together.")] = None,
+    nodes: Annotated[
+        int | None, typer.Option(help="Machines that train together; give the same command on each of them.")
+    ] = None,
     logger: Annotated[
         str | None, typer.Option(help="Log each epoch's loss: csv, tensorboard, wandb or mlflow.")
     ] = None,
@@ -73,6 +77,8 @@ def fit(
         "classes": classes,
         "seed": seed,
         "device": device,
+        "devices": devices,
+        "nodes": nodes,
         "logger": logger,
     }
     if dry_run:

@@ -93,7 +93,9 @@ class GradientSettings(FitSettings):
 
     epochs: int = Field(20, ge=1, le=10_000, description="passes over the training photos")
     budget: float | None = Field(None, gt=0, description="seconds; fewer epochs are trained where they would not fit")
-    batch_size: int = Field(32, ge=1, description="photos for each step")
+    batch_size: int = Field(32, ge=1, description="photos for each step, on all devices together")
+    devices: int = Field(1, ge=1, le=1024, description="devices of one machine that train together")
+    nodes: int = Field(1, ge=1, le=1024, description="machines that train together; each gets the same command")
     lr: float = Field(1e-3, gt=0, description="peak learning rate of the last backbone stage (AdamW)")
     head_lr_scale: float = Field(5.0, gt=0, description="factor on the learning rate of the head")
     layer_decay: float = Field(

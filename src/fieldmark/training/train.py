@@ -8,16 +8,28 @@ from typing import Protocol
 
 from fieldmark.data.photo_table import PhotoTable
 from fieldmark.methods import METHODS
-from fieldmark.methods.settings_base import FitSettings
+from fieldmark.methods.settings_base import FitSettings, GradientSettings
 from fieldmark.training.member import Trained
 
-__all__ = ["Trainer", "train"]
+__all__ = ["Trainer", "check_machine", "train"]
 
 
 class Trainer(Protocol):
     """Function that a method names as its `trainer`. It takes what `train` takes."""
 
     def __call__(self, photos: PhotoTable, settings: FitSettings, run_dir: Path, *, resume: bool) -> Trained: ...
+
+
+def check_machine(settings: FitSettings) -> None:
+    """Check, before any photo is read, that the machine has the devices that the training asks for.
+
+    Raises:
+        SettingError: It has fewer, or they cannot share a batch.
+    """
+    if isinstance(settings, GradientSettings):
+        from fieldmark.training.gradient.processes import check_processes
+
+        check_processes(settings)
 
 
 def train(photos: PhotoTable, settings: FitSettings, run_dir: Path, *, resume: bool = False) -> Trained:

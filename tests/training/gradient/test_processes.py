@@ -1,60 +1,153 @@
-"""Several processes under torchrun end with the weights of one process at the same global batch."""
+"""Several devices train the weights of one, and a process that is killed ends the training until --resume."""
 
 from __future__ import annotations
 
-import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import pytest
+import timm
 import torch
+from safetensors.torch import load_file
 
-from fieldmark.backbones.factory import create_backbone
-from fieldmark.data.photos.preprocess import Preprocess
-from fieldmark.data.read import read
-from fieldmark.methods.fine_tune import FineTune
-from fieldmark.methods.pooled import PooledMethod
-from fieldmark.training.gradient.loop import train_method
+from fieldmark.artifact.load import load_manifest
+from fieldmark.errors import SettingError
+from fieldmark.fit import fit, run_folder
+from fieldmark.recipe import build_settings
+from fieldmark.training.gradient import processes
+from fieldmark.training.gradient.processes import check_processes
+from fieldmark.training.train import check_machine
 
-SCRIPT = """
-import logging, sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[3])
-from test_processes import train
-logging.basicConfig(level=logging.INFO)
-train(Path(sys.argv[1]), Path(sys.argv[2]), batch_size=4)
-"""
+pytestmark = pytest.mark.long
+
+# Without dropout and batch statistics a step depends on its photos only, not on how processes share them.
+SETTINGS = (
+    "image_size=32", "epochs=5", "batch_size=8", "lr=1e-4", "dropout=0", "mixup=0", "ema=0.5", "frozen_batchnorm=true",
+    "precision=32", "device=cpu", "probe_start=0", "backbone=test_efficientnet",
+)  # fmt: skip
 
 
-def train(birds: Path, out: Path, batch_size: int) -> dict[str, torch.Tensor]:
-    """Two epochs on 24 photos, scored on 8; each process leaves its weights and losses in `out`."""
+@pytest.fixture(scope="module")
+def photos(birds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table of 32 photos in train and 8 in val."""
+    table = tmp_path_factory.mktemp("table") / "birds.csv"
+    rows = ["path,label,split"]
+    for folder in sorted(birds.iterdir()):
+        files = sorted(folder.iterdir())[:10]
+        rows += [f"{file},{folder.name},{'train' if index < 8 else 'val'}" for index, file in enumerate(files)]
+    table.write_text("\n".join(rows))
+    return table
+
+
+def workers_of(command: subprocess.Popen[str]) -> list[int]:
+    """The processes that train, in the order of their start."""
+    children = Path(f"/proc/{command.pid}/task/{command.pid}/children")
+    if not children.exists():
+        return []
+    pids = [int(pid) for pid in children.read_text().split()]
+    return [pid for pid in pids if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+def weights_in(model: Path) -> dict[str, torch.Tensor]:
+    return load_file(model / load_manifest(model).members[0].weights)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks processes up in /proc")
+def test_two_processes_one_of_them_killed_end_with_the_weights_of_one(photos: Path, tmp_path: Path) -> None:
+    alone, together, weights = tmp_path / "alone", tmp_path / "together", tmp_path / "weights.pth"
     torch.manual_seed(0)
-    torch.set_num_threads(1)
-    records = read(birds)
-    method = PooledMethod(create_backbone("test_efficientnet", pretrained=False), 4)
-    settings = FineTune.Settings(
-        epochs=2, batch_size=batch_size, lr=1e-3, dropout=0, mixup=0, ema=0.5, frozen_batchnorm=True, freeze="stage1",
-        precision="32", device="cpu",
-    )  # fmt: skip
-    history = train_method(
-        method, records.like(records[::4]), records.like(records[1::12]), Preprocess(32), settings, out / "run"
+    torch.save(timm.create_model("test_efficientnet", pretrained=False).state_dict(), weights)
+    settings = (*SETTINGS, f"weights={weights}")
+    fit(photos, alone, method="fine_tune", overrides=settings)
+
+    options = [word for pair in settings for word in ("--set", pair)]
+    command = [sys.executable, "-m", "fieldmark", "fit", str(photos), "--out", str(together), "--method", "fine_tune"]
+    command += ["--devices", "2", *options]
+    cut = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while cut.poll() is None and not (run_folder(together) / "last.ckpt").exists():
+        time.sleep(0.005)
+    workers = workers_of(cut)
+    assert len(workers) == 2
+    subprocess.run(["kill", "-KILL", str(workers[1])], check=True)
+    _, said = cut.communicate(timeout=120)
+    assert cut.returncode == 2, said
+    assert said.splitlines()[-1] == (
+        "fieldmark: training process 2 of 2 was killed by SIGKILL: give the same command again with --resume to go on "
+        "from the last epoch"
     )
-    found = method.state_dict() | {"losses": torch.tensor(history.train_loss + history.val_loss + history.val_top1)}
-    torch.save(found, out / f"{os.environ.get('RANK', 'single')}.pt")
-    return found
+    assert "Traceback" not in said
+    assert said.count("epoch 1 of 5") == 1  # only the first process speaks
+    assert not together.exists()
+
+    fit(photos, together, method="fine_tune", devices=2, overrides=settings, resume=True)
+    assert not run_folder(together).exists()
+    expected, found = weights_in(alone), weights_in(together)
+    assert expected.keys() == found.keys()
+    for name, tensor in expected.items():
+        torch.testing.assert_close(found[name], tensor, rtol=1e-3, atol=2e-5)
 
 
-def test_two_processes_end_with_the_weights_of_one(birds: Path, tmp_path: Path) -> None:
-    (tmp_path / "alone").mkdir()
-    alone = train(birds, tmp_path / "alone", batch_size=8)
-    script = tmp_path / "script.py"
-    script.write_text(SCRIPT)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
-    arguments = [str(birds), str(tmp_path), str(Path(__file__).parent)]
-    done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
-    first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1))
-    for name, expected in alone.items():
-        torch.testing.assert_close(first[name], second[name], rtol=0, atol=0)
-        torch.testing.assert_close(first[name], expected, rtol=1e-3, atol=2e-5)
-    assert done.stderr.count("epoch 1 of 2") == 1
+@pytest.mark.parametrize(
+    ("method", "options", "sentence"),
+    [
+        (
+            "linear_probe",
+            {"devices": 2},
+            "--devices trains a network in several processes, but 'linear_probe' keeps it frozen: leave it out, or "
+            "choose a method that trains one, such as fine_tune",
+        ),
+        (None, {"nodes": 2}, "--nodes trains a network in several processes, but 'auto' keeps it frozen"),
+        ("fine_tune", {"devices": 3}, "--devices asks for 3, but this machine has 2 CPU core(s): lower it"),
+        (
+            "fine_tune",
+            {"devices": 2, "batch_size": 9},
+            "2 devices cannot share batches of 9 photos evenly: set batch_size to a multiple",
+        ),
+        (
+            "fine_tune",
+            {"nodes": 2},
+            "--nodes 2 needs the environment variable MASTER_ADDR: set MASTER_ADDR and MASTER_PORT to an address and a "
+            "free port of the first machine, and NODE_RANK to 0 there, 1 on the next and so on",
+        ),
+    ],
+)
+def test_devices_that_cannot_train_together_are_refused(
+    monkeypatch: pytest.MonkeyPatch, method: str | None, options: dict[str, int], sentence: str
+) -> None:
+    monkeypatch.setattr(processes, "available_cpus", lambda: 2)
+    for name in ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "TORCHELASTIC_RUN_ID"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(SettingError) as refused:
+        check_machine(build_settings(method, {**options, "device": "cpu"}))
+    assert str(refused.value).startswith(sentence)
+
+
+def test_torchrun_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
+    with pytest.raises(SettingError, match="torchrun started this command, but fit starts its own processes"):
+        check_processes(build_settings("fine_tune"))
+
+
+class _Ended:
+    def __init__(self, exitcode: int) -> None:
+        self.exitcode = exitcode
+
+
+def test_the_reason_is_the_error_of_a_process_before_the_end_of_the_others(tmp_path: Path) -> None:
+    settings = build_settings("fine_tune", {"devices": 2, "nodes": 2})
+    failure = RuntimeError("a traceback")
+
+    def reason(*codes: int) -> Exception:
+        return processes._reason([_Ended(code) for code in codes], tmp_path, failure, settings)
+
+    ending = "give the same command on all machines again with --resume to go on from the last epoch"
+    killed = reason(-signal.SIGTERM, -signal.SIGKILL)
+    assert str(killed) == f"training process 2 of 2 was killed by SIGKILL: {ending}"
+    assert str(reason(3, -signal.SIGTERM)) == f"a training process ended before the others: {ending}"
+    assert reason(1, -signal.SIGTERM) is failure
+    (tmp_path / "1.json").write_text('{"kind": "PhotoError", "message": "a.jpg cannot be read"}')
+    assert type(reason(3, 2)).__name__ == "PhotoError"
+    assert str(reason(3, 2)) == "a.jpg cannot be read"

@@ -29,9 +29,11 @@ def describe_run(
 ) -> dict[str, Any]:
     """Everything that decides the numbers of a run, as JSON values by name.
 
-    Budget, device and logger may change when a run is resumed.
+    Budget, devices and logger may change when a run is resumed.
     """
-    described: dict[str, Any] = settings.model_dump(mode="json", exclude={"budget", "device", "logger"})
+    described: dict[str, Any] = settings.model_dump(
+        mode="json", exclude={"budget", "device", "devices", "nodes", "logger"}
+    )
     described |= {f"preprocess {name}": value for name, value in preprocess.to_dict().items()}
     described["model"] = _digest(str(method))
     described["training photos"] = _digest(_lines(train))

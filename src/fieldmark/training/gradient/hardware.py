@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,19 +30,27 @@ _ROOM = 0.3
 
 
 def training_device(asked: Device) -> torch.device:
-    """The device that trains: see `choose_device`; under torchrun, each process has a GPU of its own.
+    """The device that trains, see `choose_device`; of several GPUs the first.
 
     Raises:
         SettingError: The device is not there.
     """
     name = choose_device(asked)
-    return torch.device(name, int(os.environ.get("LOCAL_RANK", 0))) if name == "cuda" else torch.device(name)
+    return torch.device(name, 0) if name == "cuda" else torch.device(name)
 
 
-def start_fabric(device: torch.device, *, half: bool) -> Fabric:
-    """Lightning Fabric on one device, or under torchrun with one process for each device that torchrun asked for."""
+def start_fabric(device: torch.device, *, half: bool, devices: int = 1, nodes: int = 1) -> Fabric:
+    """Lightning Fabric on one device, or connected to the processes of other devices and machines.
+
+    Args:
+        device: Where this process computes.
+        half: Compute in bfloat16.
+        devices: Processes on this machine; with several, each has its place in the environment (`LOCAL_RANK` ...).
+        nodes: Machines.
+    """
     from lightning.fabric import Fabric
     from lightning.fabric.plugins import MixedPrecision
+    from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 
     class BFloat16(MixedPrecision):
         """Autocast whose inputs stay in float32: boxes in pixels need more digits than bfloat16 has."""
@@ -51,16 +58,13 @@ def start_fabric(device: torch.device, *, half: bool) -> Fabric:
         def convert_input(self, data: Any) -> Any:
             return data
 
-    options: dict[str, Any] = {"devices": 1}
-    if "TORCHELASTIC_RUN_ID" in os.environ:
-        local = int(os.environ["LOCAL_WORLD_SIZE"])
-        nodes = int(os.environ["WORLD_SIZE"]) // local
-        options = {"devices": local, "num_nodes": nodes, "strategy": "ddp_find_unused_parameters_true"}
-    elif device.type == "cuda":
-        options = {"devices": [device.index]}
+    plugins: list[Any] = [BFloat16("bf16-mixed", device.type)] if half else []
+    options: dict[str, Any] = {"devices": [device.index] if device.type == "cuda" else 1}
+    if devices * nodes > 1:
+        options = {"devices": devices, "num_nodes": nodes, "strategy": "ddp_find_unused_parameters_true"}
+        plugins.append(LightningEnvironment())
     with _quiet_lightning():
-        options["plugins"] = [BFloat16("bf16-mixed", device.type)] if half else None
-        fabric = Fabric(accelerator=device.type, **options)
+        fabric = Fabric(accelerator=device.type, plugins=plugins, **options)
         fabric.launch()
     return fabric
 

@@ -83,7 +83,8 @@ class Learner:
 
     def begin_epoch(self) -> None:
         """Training mode for what trains."""
-        set_learning_mode(self.method, frozen_batchnorm=self.settings.frozen_batchnorm or self.settings.batch_size == 1)
+        alone = self.settings.batch_size <= self.fabric.world_size  # a batch of one photo has no statistics
+        set_learning_mode(self.method, frozen_batchnorm=self.settings.frozen_batchnorm or alone)
 
     def step(self, batch: Batch) -> Tensor:
         """Learn from a batch; its loss, a scalar on the device."""

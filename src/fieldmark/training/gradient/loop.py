@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fieldmark.atomic import atomic_file
 from fieldmark.data.photos.preprocess import Preprocess
-from fieldmark.errors import SettingError
+from fieldmark.errors import SettingError, TrainingError
 from fieldmark.methods.base import Method, Stage
 from fieldmark.methods.settings_base import GradientSettings
 from fieldmark.progress import progress_bar
@@ -34,6 +39,7 @@ from fieldmark.training.gradient.learner import Learner, freeze_for
 from fieldmark.training.gradient.loggers import check_logger, open_logger
 from fieldmark.training.gradient.optim import WarmupCosine
 from fieldmark.training.gradient.photo_batches import Batch, PlainPhotos, TrainingPhotos, ValPhotos
+from fieldmark.training.gradient.processes import is_first_machine, run_in_processes
 from fieldmark.training.gradient.run_state import History
 from fieldmark.training.gradient.samplers import mix_seed
 
@@ -41,6 +47,8 @@ if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
 __all__ = ["History", "train_method"]
+
+logger = logging.getLogger(__name__)
 
 
 def train_method(
@@ -75,20 +83,83 @@ def train_method(
     Raises:
         SettingError: Settings that do not fit, or nothing to resume.
         PhotoError: A photo cannot be read.
+        TrainingError: One of several processes ended before its time.
+        SystemExit: This is not the first of several machines: training is over here.
         KeyboardInterrupt: Ctrl-C; the last epoch's checkpoint remains.
     """
     deadline = None if budget is None else time.monotonic() + budget
     _check(train, val, settings)
+    stages = _stages_to_run(method, fitted_head=probe_start > 0 and method.linear_head is not None)
+    check_cached_views(method, settings, settings.devices * settings.nodes, len(stages))
     device = training_device(settings.device)
     half = half_precision(settings.precision, device)
+    run = partial(
+        _train,
+        method=method,
+        train=train,
+        val=val,
+        preprocess=preprocess,
+        settings=settings,
+        run_dir=run_dir,
+        resume=resume,
+        deadline=deadline,
+        probe_start=probe_start,
+    )
+    if settings.devices * settings.nodes == 1:
+        return run(start_fabric(device, half=half), half=half)
+    trained = run_dir / "trained.pt"
+    trained.unlink(missing_ok=True)
+    run_in_processes(partial(_train_and_write, run, half, trained), settings, half=half)
+    if not is_first_machine(settings):
+        logger.info("  training is over; the first machine writes the model")
+        raise SystemExit(0)
+    return _take(method, trained)
+
+
+def _train_and_write(run: Callable[..., History], half: bool, file: Path, fabric: Fabric) -> None:
+    """Train in one of several processes; the first one writes the weights and the history."""
+    options = run.keywords  # type: ignore[attr-defined]
+    # Unpickled weights lie in memory that the processes share.
+    method = options["method"] = copy.deepcopy(options["method"])
+    history = run(fabric, half=half)
+    if fabric.is_global_zero:
+        with atomic_file(file) as draft:
+            torch.save({"state_dict": method.state_dict(), "history": asdict(history)}, draft)
+
+
+def _take(method: Method, file: Path) -> History:
+    """Give the method the weights that its processes wrote, and return the history."""
+    if not file.is_file():
+        raise TrainingError("the training processes were interrupted: give the same command again with --resume")
+    found = torch.load(file, map_location="cpu", weights_only=True)
+    file.unlink()
+    method.load_state_dict(found["state_dict"])
+    _unfreeze(method)
+    return History(**found["history"])
+
+
+def _train(
+    fabric: Fabric,
+    *,
+    method: Method,
+    train: RecordList,
+    val: RecordList,
+    preprocess: Preprocess,
+    settings: GradientSettings,
+    run_dir: Path,
+    resume: bool,
+    deadline: float | None,
+    probe_start: float,
+    half: bool,
+) -> History:
+    """Train in this process."""
+    device = fabric.device
     description = describe_run(method, train, val, preprocess, settings)
     fitted_head = probe_start > 0 and method.linear_head is not None
     stages = _stages_to_run(method, fitted_head=fitted_head)
     epochs = stage_epochs([stage for _, stage in stages], settings.epochs)
 
     with _surroundings(method, device, half=half), progress_bar() as bar:
-        fabric = start_fabric(device, half=half)
-        check_cached_views(method, settings, fabric.world_size, len(stages))
         folder = RunFolder(run_dir, fabric)
         state = folder.open(description, resume=resume)
         photos = TrainingPhotos(train, preprocess, settings, fabric, method.point_names)
@@ -120,7 +191,7 @@ def train_method(
                 for epoch in range(state.epochs - state.epochs_before, epochs[index]):
                     learner.begin_epoch()
                     clock.begin_epoch()
-                    losses = _Sums(fabric)
+                    losses = _Sums(fabric, 1)
                     for batch in journal.steps(learned.batches(index, epoch), steps):
                         loss = learner.step(batch)
                         losses.add(len(batch.labels), loss * len(batch.labels))
@@ -149,7 +220,7 @@ def train_method(
 def _validate(learner: Learner, photos: Iterable[Batch], fabric: Fabric) -> list[float]:
     """Accuracy and cross-entropy on the val photos of all processes."""
     learner.method.eval()
-    sums = _Sums(fabric)
+    sums = _Sums(fabric, 2)
     for batch in photos:
         logits = learner.logits(batch)
         right = (logits.argmax(1) == batch.labels).sum()
@@ -160,10 +231,10 @@ def _validate(learner: Learner, photos: Iterable[Batch], fabric: Fabric) -> list
 class _Sums:
     """Sums over batches, kept on the device so that no step waits for another."""
 
-    def __init__(self, fabric: Fabric) -> None:
+    def __init__(self, fabric: Fabric, values: int) -> None:
         self.fabric = fabric
         self.count = 0
-        self.totals: Tensor | float = 0.0
+        self.totals = torch.zeros(values, device=fabric.device)
 
     def add(self, count: int, *values: Tensor) -> None:
         self.count += count
@@ -171,7 +242,7 @@ class _Sums:
 
     def means(self) -> list[float]:
         """Each sum divided by the count, over all processes."""
-        counted = F.pad(torch.as_tensor(self.totals), (0, 1), value=self.count)
+        counted = F.pad(self.totals, (0, 1), value=self.count)
         *sums, count = self.fabric.all_reduce(counted, reduce_op="sum").tolist()  # type: ignore[union-attr]
         return [value / count for value in sums]
 

@@ -128,7 +128,8 @@ class TrainingPhotos:
         seed = mix_seed(settings.seed, stage)
         draws = EpochDraws(self.records.labels, seed, settings.balanced, settings.per_class)
         draws.set_epoch(epoch)
-        return EpochBatches(draws, settings.batch_size, self.fabric.global_rank, self.fabric.world_size)
+        processes = self.fabric.world_size
+        return EpochBatches(draws, max(1, settings.batch_size // processes), self.fabric.global_rank, processes)
 
     def _cropped_ahead(self, order: EpochBatches) -> Iterator[tuple[Batch, list[Draw]]]:
         threads = available_cpus()
