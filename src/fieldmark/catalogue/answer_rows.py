@@ -59,17 +59,22 @@ class AnswerRows:
 
     def line(self, answer: Answer, carried: Mapping[str, str] | None = None, **notes: str | int | None) -> str:
         """Return the line of an answer, with its line break. A note that is None is null in JSON, empty in a table."""
-        own = {name: notes.get(name, "") for name in self.notes}
         if self.form == "csv":
-            parts = [answer.answers.get(question, Answer(None)) for question in self._questions]
-            cells = [cell for part in parts for cell in _question_cells(part)]
-            cells += ["" if value is None else str(value) for value in own.values()]
-            cells += [(carried or {}).get(title, "") for title in self._carried]
-            return _csv_line([*_fields(answer), *_candidates(answer, self._top_k), *cells])
+            return _csv_line(self.cells(answer, carried, **notes))
+        own = {name: notes.get(name, "") for name in self.notes}
         content: dict[str, Any] = answer.to_dict()
         if carried:
             content["columns"] = dict(carried)
         return json.dumps(content | own, ensure_ascii=False) + "\n"
+
+    def cells(self, answer: Answer, carried: Mapping[str, str] | None = None, **notes: str | int | None) -> list[str]:
+        """Return the cells of an answer's row in a table, in the order of `columns`."""
+        parts = [answer.answers.get(question, Answer(None)) for question in self._questions]
+        cells = [*_fields(answer), *_candidates(answer, self._top_k)]
+        cells += [cell for part in parts for cell in _question_cells(part)]
+        values = [notes.get(name, "") for name in self.notes]
+        cells += ["" if value is None else str(value) for value in values]
+        return cells + [(carried or {}).get(title, "") for title in self._carried]
 
 
 def _question_cells(answer: Answer) -> list[str]:

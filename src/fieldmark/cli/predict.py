@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -35,8 +35,12 @@ def predict(
     ] = False,
     csv_output: Annotated[bool, typer.Option("--csv", help="Print a CSV table to stdout.")] = False,
     out: Annotated[
-        Path | None,
-        typer.Option("--out", "--output", help="Write the answers to this new file: CSV, or JSON lines for .jsonl."),
+        str | None,
+        typer.Option(
+            "--out",
+            "--output",
+            help="Write the answers to this new file: CSV, or JSON lines for .jsonl; a folder with --engine ray.",
+        ),
     ] = None,
     top: Annotated[int, typer.Option("--top", "--top-k", help="Number of candidates in an answer.")] = 5,
     coverage: Annotated[float | None, typer.Option(help="Target coverage of the prediction sets, such as 0.9.")] = None,
@@ -90,6 +94,10 @@ def predict(
     unsure_below: Annotated[
         float, typer.Option(help="Photos with a lower confidence are sorted into the folder _unsure.")
     ] = 0.5,
+    engine: Annotated[
+        Literal["local", "ray"], typer.Option(help="ray answers on a cluster, or on all cores, into Parquet files.")
+    ] = "local",
+    cores: Annotated[int | None, typer.Option(min=1, help="Cores of each worker of --engine ray.")] = None,
     device: DeviceOption = "auto",
 ) -> None:
     """Identify photos. Exits with 1 if some cannot be read."""
@@ -115,8 +123,25 @@ def predict(
     if ways and box is not None:
         raise SettingError(f"--box says where one photo shows the object; leave out --box or {ways[0]}")
     place = None if box is None else _box(box)
-    form = _form(json_output, csv_output, out)
+    # --confidence is the old name of --target-accuracy
+    levels = AnswerLevels(top, coverage, confidence if target_accuracy is None else target_accuracy, place)
     names = _names(paths, files_from, watch)
+    if engine == "ray":
+        from fieldmark.cli.predict_on_cluster import predict_on_cluster
+
+        others = {
+            **grouped,
+            **{"--json": json_output, "--csv": csv_output, "--watch": watch, "--group-unknown": group_unknown},
+            **{"--move-into": move_into, "--copy-into": copy_into, "--prior": prior, "--only": only},
+            **{"--allow-urls": allow_urls, "--box": box},
+        }
+        if predict_on_cluster(model, names, out, levels, others, path_col=path_col, device=device, cores=cores):
+            raise typer.Exit(1)
+        return
+    if cores is not None:
+        raise SettingError("--cores belongs to --engine ray: leave it out, or add the engine")
+    file = None if out is None else Path(out)
+    form = _form(json_output, csv_output, file)
     limits = WebLimits(max_urls, max_url_mb, url_timeout)
     queries = read_queries(names, path_col=path_col, group_col=group_col, allow_urls=allow_urls, limits=limits)
     if by_folder:
@@ -126,27 +151,27 @@ def predict(
     specimens = group_queries(queries, same=same_specimen) if names else None
     if specimens and place is not None:
         raise SettingError("--box says where one photo shows the object, but the table names specimens: leave it out")
-    if watch is None and out is not None and out.exists():
+    if watch is None and file is not None and file.exists():
         raise SettingError(f"--out {out} exists already and is not replaced: name a new file")
     recognizer = load(model, device=device)
     if prior is not None or only is not None:
         from fieldmark.cli.known_classes import under_known_classes
 
         recognizer = under_known_classes(recognizer, prior, only, queries)
-    # --confidence is the old name of --target-accuracy
-    levels = AnswerLevels(top, coverage, confidence if target_accuracy is None else target_accuracy, place)
     into = move_into or copy_into
     sorter = None if into is None else _sorter(into, recognizer, copy_into is not None, unsure_below, watch)
     if watch is not None:
         from fieldmark.cli.watch_photos import watch_photos
 
-        failed = watch_photos(recognizer, watch, levels, form, out, sorter)
+        failed = watch_photos(recognizer, watch, levels, form, file, sorter)
     else:
         from fieldmark.cli.answer_photos import answer_photos
 
         if group_unknown and specimens:
             raise SettingError("--group-unknown groups single photos, but the table names specimens: leave it out")
-        failed = answer_photos(recognizer, specimens or queries, levels, form, out, sorter, group_unknown=group_unknown)
+        failed = answer_photos(
+            recognizer, specimens or queries, levels, form, file, sorter, group_unknown=group_unknown
+        )
     if failed:
         raise typer.Exit(1)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fieldmark.data.photos.open_photo import open_photo, upright_rgb
+from fieldmark.data.photos.stored_photo import StoredPhoto
 from fieldmark.data.photos.web_photo import WebPhoto
 from fieldmark.data.photos.zoom import give_box
 from fieldmark.errors import PhotoError
@@ -24,10 +25,10 @@ __all__ = ["BoxedPhoto", "PhotoInput", "as_list", "is_single", "path_of", "to_im
 
 PhotoInput: TypeAlias = (
     "str | Path | bytes | bytearray | memoryview | IO[bytes] | Image.Image | NDArray[Any] | Tensor | Record | WebPhoto"
-    " | BoxedPhoto"
+    " | StoredPhoto | BoxedPhoto"
 )
 """A path, bytes, an open binary file, a PIL image, an array (H, W, 3) or (H, W), a tensor (3, H, W), or a photo's
-`Record`, `WebPhoto` or `BoxedPhoto`."""
+`Record`, `WebPhoto`, `StoredPhoto` or `BoxedPhoto`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class BoxedPhoto:
     box: Box
 
 
-_SINGLE = (str, Path, bytes, bytearray, memoryview, Image.Image, Record, WebPhoto, BoxedPhoto)
+_SINGLE = (str, Path, bytes, bytearray, memoryview, Image.Image, Record, WebPhoto, StoredPhoto, BoxedPhoto)
 
 
 def is_single(photos: PhotoInput | Sequence[PhotoInput]) -> bool:
@@ -69,6 +70,8 @@ def path_of(photo: PhotoInput) -> str | None:
         return str(photo.path)
     if isinstance(photo, WebPhoto):
         return photo.url
+    if isinstance(photo, StoredPhoto):
+        return photo.address
     return str(photo) if isinstance(photo, str | Path) else None
 
 
@@ -93,7 +96,7 @@ def to_image(photo: PhotoInput, draft: tuple[int, int] | None = None) -> Image.I
         return open_photo(Path(source), draft=draft)
     if isinstance(source, bytes | bytearray | memoryview):
         return open_photo(bytes(source), draft=draft)
-    if isinstance(source, WebPhoto):
+    if isinstance(source, WebPhoto | StoredPhoto):
         return open_photo(source.open(), draft=draft)
     if hasattr(source, "read"):
         return open_photo(source, draft=draft)
