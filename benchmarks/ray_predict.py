@@ -16,8 +16,8 @@ from pathlib import Path
 import ray
 
 import fieldmark
-from fieldmark.backbones.runners.batches import available_cpus
 from fieldmark.catalogue.answer_queries import AnswerLevels
+from fieldmark.cores import available_cpus
 from fieldmark.data.photos.photo_files import photos_below
 from fieldmark.scale.predict_on_ray import predict_on_ray
 

@@ -113,9 +113,9 @@ class ShardWorker:
     def __init__(
         self, predictor: Predictor, store: AnswerStore, levels: AnswerLevels, titles: Sequence[str], cores: int
     ) -> None:
-        from fieldmark.backbones.runners.batches import limit_cores
+        from fieldmark.cores import limit_threads
 
-        limit_cores(cores)
+        limit_threads(cores)
         questions = [other.question for other in predictor.further]
         self.rows = AnswerRows("csv", levels.top_k, titles, questions=questions)
         self.predictor, self.store, self.levels = predictor, store, levels

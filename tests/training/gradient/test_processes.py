@@ -117,7 +117,7 @@ def test_two_processes_one_of_them_killed_end_with_the_weights_of_one(photos: Pa
 def test_devices_that_cannot_train_together_are_refused(
     monkeypatch: pytest.MonkeyPatch, method: str | None, options: dict[str, int], sentence: str
 ) -> None:
-    monkeypatch.setattr(processes, "available_cpus", lambda: 2)
+    monkeypatch.setattr(processes, "_cores", lambda: 2)
     for name in ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "TORCHELASTIC_RUN_ID"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(SettingError) as refused:

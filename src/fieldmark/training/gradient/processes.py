@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 import fieldmark.errors
-from fieldmark.backbones.runners.batches import available_cpus
 from fieldmark.backbones.runners.device import choose_device
+from fieldmark.cores import available_cpus
 from fieldmark.errors import FieldmarkError, SettingError, TrainingError
 from fieldmark.methods.settings_base import GradientSettings
 from fieldmark.progress import Verbosity, set_verbosity, verbosity
@@ -51,7 +51,7 @@ def check_processes(settings: GradientSettings) -> None:
     if devices * nodes == 1:
         return
     kind = choose_device(settings.device)
-    there = {"cuda": torch.cuda.device_count, "cpu": available_cpus}.get(kind, lambda: 1)()
+    there = {"cuda": torch.cuda.device_count, "cpu": _cores}.get(kind, lambda: 1)()
     if devices > there:
         thing = "CPU core(s)" if kind == "cpu" else f"{kind.upper()} device(s)"
         raise SettingError(f"--devices asks for {devices}, but this machine has {there} {thing}: lower it")
@@ -140,6 +140,10 @@ def _process(
             logging.getLogger(__name__).debug("process %d: %s", local_rank, error)
             sys.exit(_LOST)
         raise
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _share_cores(local_rank: int, processes: int) -> None:
