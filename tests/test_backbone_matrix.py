@@ -25,7 +25,7 @@ from fieldmark.training.method_graph import NamedOutputs
 LARGE = {
     "resnet50": 64,
     "vgg16": 64,
-    "inception_v3": 96,
+    "inception_v3": 160,  # its crops, half as wide, must have 75 pixels
     "convnext_tiny": 64,
     "vit_tiny_patch16_224": 64,
     "swin_tiny_patch4_window7_224": 64,

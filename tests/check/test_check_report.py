@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -88,7 +90,7 @@ def test_the_screen_shows_the_worst_first_and_few_examples(folder: Path) -> None
     assert text.startswith("28 photos of 3 classes (image_folder), 9 of them left out\n")
     assert "8 photos with 0 bytes" in text
     assert "copy them again from their source or remove them" in text
-    assert "… 5 more (all of them with --json)" in text
+    assert "… 5 more (all of them with --limit all)" in text
     assert "crow/1.jpg = raven/wrong.jpg  the same bytes; crow / raven" in text
     assert str(folder) not in text
     assert text.index("error") < text.index("note")
@@ -160,3 +162,21 @@ def test_grocery_counts_its_splits_and_lists_classes_without_val_photos(grocery8
     assert not report.has_errors
     assert list(report.splits) == ["train", "val", "test"]
     assert "val_misses_classes" in {finding.code for finding in report.findings}
+
+
+@pytest.mark.parametrize(("limit", "lines"), [("1", 1), ("all", 8), ("0", 8)])
+def test_the_command_shows_as_many_examples_as_wanted(
+    folder: Path, command: Callable[..., Any], limit: str, lines: int
+) -> None:
+    for number in range(7):
+        (folder / "crow" / f"hollow{number}.jpg").write_bytes(b"")
+    done = command("check", folder, "--fast", "--limit", limit)
+    assert done.code == 1
+    section = done.err.split("8 photos with 0 bytes\n")[1].split("\n\n")[0]
+    assert section.count("crow/") == lines
+
+
+def test_a_limit_that_is_no_number_is_refused(folder: Path, command: Callable[..., Any]) -> None:
+    done = command("check", folder, "--fast", "--limit", "few")
+    assert done.code == 2
+    assert "--limit must be a number of examples or 'all', but is 'few'" in done.err

@@ -138,3 +138,11 @@ def test_answers_say_whether_a_photo_is_known(fitted: Path, birds: Path) -> None
     assert outputs.unknown is not None
     assert scores.unknown.tolist() == [*outputs.unknown.tolist(), False]
     assert (len(features.vectors), set(errors)) == (3, {3})
+
+
+def test_a_weighted_threshold_is_that_of_repeated_photos() -> None:
+    random = np.random.default_rng(0)
+    scores, times = random.normal(size=60), random.integers(1, 5, 60)
+    for kept in (0.95, 0.8, 0.5):
+        assert threshold_at(scores, kept, times.astype(float)) == threshold_at(np.repeat(scores, times), kept)
+    assert threshold_at(scores, 0.9, np.full(60, 0.3)) == threshold_at(scores, 0.9)

@@ -92,7 +92,7 @@ def _promises(manifest: Manifest) -> list[str]:
     rows = [f"| calibration | {chosen} scaling |"] if manifest.calibration else []
     if facts is None:
         return rows
-    band = coverage_band(facts.photos, facts.coverage)
+    band = coverage_band(facts.band_photos, facts.coverage)
     if band is None:
         promise = f"none at {facts.coverage:.0%}: that needs {photos_needed(facts.coverage)} calibration photos"
     else:

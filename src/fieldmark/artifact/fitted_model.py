@@ -85,7 +85,7 @@ class FittedQuestion:
             unlabelled=self.asked.unlabelled,
             left_out=self.asked.left_out,
             calibration=self.calibration.figures,
-            figures={"val_top1": self.calibration.top1, "out_of_fold_top1": self.calibration.out_of_fold_top1},
+            figures=_accuracies(self.calibration),
             scaling=self.calibration.scaling,
             guarantees=self.certificate.facts.model_copy(update={"file": files.tables}),
             open_set_state=files.open_set,
@@ -133,11 +133,7 @@ class FittedModel:
             data=self._data(),
             settings=self.settings.model_dump(mode="json"),
             calibration=self.calibration.figures,
-            figures={
-                "estimate": self.trained.estimate,
-                "val_top1": self.calibration.top1,
-                "out_of_fold_top1": self.calibration.out_of_fold_top1,
-            },
+            figures={"estimate": self.trained.estimate, **_accuracies(self.calibration)},
             steps=self.trained.steps,
             advice=list(self.advice),
             versions={name: importlib.metadata.version(name) for name in _LIBRARIES},
@@ -172,3 +168,12 @@ class FittedModel:
             options=dict(records.options),
             corrections=self.prepared.corrections,
         )
+
+
+def _accuracies(calibration: Calibration) -> dict[str, float | None]:
+    return {
+        "val_top1": calibration.top1,
+        "out_of_fold_top1": calibration.out_of_fold_top1,
+        "val_mean_class": calibration.mean_class,
+        "out_of_fold_mean_class": calibration.out_of_fold_mean_class,
+    }

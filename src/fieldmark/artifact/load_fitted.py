@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fieldmark.arrays import Float32s
 from fieldmark.artifact.gallery import Gallery
 from fieldmark.artifact.linear_heads import LinearHeads
@@ -51,7 +53,16 @@ def load_guarantees(folder: Path, manifest: Manifest) -> Guarantees:
     if takes_prevalence(facts.score) != (prevalence is not None):
         raise damaged(folder, f"{facts.file} cannot be used: its tensor 'prevalence' does not fit '{facts.score}'")
     score = ConformityScore(facts.score, facts.k_reg, facts.penalty, prevalence)
-    return Guarantees(hierarchy, tables, facts.coverage, facts.target_accuracy, score, facts.classwise)
+    weights, enrolled = tables.class_weights, len(manifest.enrolled)
+    return Guarantees(
+        hierarchy,
+        tables,
+        facts.coverage,
+        facts.target_accuracy,
+        score,
+        facts.classwise,
+        np.append(weights, np.full(enrolled, weights.mean())) if len(weights) else None,
+    )
 
 
 def load_heads(folder: Path, manifest: Manifest, facts: QuestionFacts) -> LinearHeads:

@@ -105,7 +105,8 @@ class Manifest(BaseModel):
         settings: Settings of the fit.
         calibration: ``val_photos``, ``ece_before``, ``ece_after``, ``nll_before``, ``nll_after``.
         figures: ``estimate`` (cross-validated accuracy that guided the choices), ``val_top1`` and
-            ``out_of_fold_top1``. Where the model learned from val, ``val_top1`` is out of fold, too.
+            ``out_of_fold_top1``, and both with ``mean_class`` for the mean class accuracy. Where the model learned from
+            val, those of val are out of fold, too.
         steps: Log of the fit, line by line.
         advice: What limits the accuracy, and what to try next; empty in models of old versions.
         versions: Library -> version.

@@ -77,6 +77,19 @@ class Backbone(nn.Module):
         local = self.local_map(images)
         return local, self.widened(local)
 
+    def maps_with_class_token(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return the maps of `maps` and, in one pass, the normalised class token (B, C); None without one."""
+        if not self.has_class_token:
+            return *self.maps(images), None
+        tokens = self.model.forward_features(images)  # type: ignore[operator]
+        last = _as_map(self.model, tokens)
+        return last, last, tokens[:, 0]
+
+    @property
+    def has_class_token(self) -> bool:
+        """Whether the last layer is read, and the model is a vision transformer with a class token."""
+        return not self.layers and getattr(self.model, "cls_token", None) is not None
+
     def widened(self, local: Tensor) -> Tensor:
         """Return the final map of `maps` from the narrow one."""
         if not self._widens:

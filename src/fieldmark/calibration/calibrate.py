@@ -19,6 +19,7 @@ from fieldmark.calibration.temperature import (
 )
 from fieldmark.calibration.vector_scaling import choose_scaling
 from fieldmark.data.photo_table import PhotoTable
+from fieldmark.layers.class_balance import Metric, accuracy, choose_strength, class_shares
 from fieldmark.member_spec import MemberSpec
 from fieldmark.training.member import Trained, TrainedMember
 
@@ -71,6 +72,10 @@ class Calibration:
         figures: Calibration errors and losses on all val photos, before and after.
         top1: Top-1 accuracy on all val photos; None without any.
         out_of_fold_top1: Top-1 accuracy of `out_of_fold`.
+        mean_class: Mean class accuracy on all val photos; None without any.
+        out_of_fold_mean_class: Mean class accuracy of `out_of_fold`.
+        class_weights: Weight of a photo of each class, (K,), where probabilities and guarantees hold for classes that
+            are all equally frequent; None where they hold for photos like the training photos.
     """
 
     members: tuple[MemberSpec, ...]
@@ -81,12 +86,17 @@ class Calibration:
     figures: dict[str, float]
     top1: float | None
     out_of_fold_top1: float | None = None
+    mean_class: float | None = None
+    out_of_fold_mean_class: float | None = None
+    class_weights: Floats | None = None
 
 
 def calibrate(trained: Trained, known: PhotoTable) -> Calibration:
     """Fit on out-of-fold logits where all members have them, and on held-out photos of the role val.
 
     If the held-out photos contradict the out-of-fold logits of train photos, only the held-out ones count.
+
+    Where the metric is the mean class accuracy, the calibrated logits are then adjusted by the shares of the classes.
 
     Args:
         trained: Members with their `val_logits`.
@@ -110,6 +120,13 @@ def calibrate(trained: Trained, known: PhotoTable) -> Calibration:
         truth = np.concatenate([truth, labels[folded]])
     common = 1.0 if len(specs) == 1 or not len(truth) else fit_temperature(fused, truth)
     scaling = choose_scaling(fused, truth, common)
+    weights_of_classes = None
+    if trained.metric == "mean_class":
+        learned = known.positions("train", "val") if trained.learned_val else known.positions("train")
+        shares = class_shares(labels[learned], len(known.classes))
+        weights_of_classes = 1.0 / (shares * len(shares))
+        strength = choose_strength(np.log(np.maximum(scaling(fused), 1e-30)), truth, shares)
+        scaling = scaling.shifted(-strength * np.log(shares))
 
     def predicted(rows: Ints, logits: Sequence[Floats]) -> Predicted:
         log_fused = _log_fused(logits, temperatures, weights)
@@ -124,9 +141,14 @@ def calibrate(trained: Trained, known: PhotoTable) -> Calibration:
         results,
         out_of_fold,
         contradicted,
-        _figures(_log_fused(on_val, [1.0] * len(on_val), weights), results.probabilities, labels[val]),
-        _top1(results, labels),
-        None if out_of_fold is None else _top1(out_of_fold, labels),
+        _figures(
+            _log_fused(on_val, [1.0] * len(on_val), weights), results.probabilities, labels[val], weights_of_classes
+        ),
+        _accuracy(results, labels, "top1"),
+        None if out_of_fold is None else _accuracy(out_of_fold, labels, "top1"),
+        _accuracy(results, labels, "mean_class"),
+        None if out_of_fold is None else _accuracy(out_of_fold, labels, "mean_class"),
+        weights_of_classes,
     )
 
 
@@ -163,17 +185,19 @@ def _log_fused(logits: Sequence[Floats], temperatures: Sequence[float], weights:
     return np.asarray(np.log(np.maximum(fuse(logits, temperatures, weights), 1e-30)))
 
 
-def _top1(found: Predicted, labels: Ints) -> float | None:
-    return float((found.probabilities.argmax(1) == labels[found.rows]).mean()) if len(found.rows) else None
+def _accuracy(found: Predicted, labels: Ints, metric: Metric) -> float | None:
+    truth = labels[found.rows]
+    return accuracy(found.probabilities.argmax(1) == truth, truth, metric) if len(truth) else None
 
 
-def _figures(before: Floats, after: Floats, labels: Ints) -> dict[str, float]:
+def _figures(before: Floats, after: Floats, labels: Ints, class_weights: Floats | None) -> dict[str, float]:
     if not len(labels):
         return {}
+    each = None if class_weights is None else class_weights[labels]
     return {
         "val_photos": float(len(labels)),
-        "ece_before": expected_calibration_error(np.exp(before), labels),
-        "ece_after": expected_calibration_error(after, labels),
-        "nll_before": negative_log_likelihood(before, labels),
-        "nll_after": negative_log_likelihood(np.log(np.maximum(after, 1e-12)), labels),
+        "ece_before": expected_calibration_error(np.exp(before), labels, weights=each),
+        "ece_after": expected_calibration_error(after, labels, weights=each),
+        "nll_before": negative_log_likelihood(before, labels, each),
+        "nll_after": negative_log_likelihood(np.log(np.maximum(after, 1e-12)), labels, each),
     }

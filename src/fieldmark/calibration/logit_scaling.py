@@ -18,7 +18,8 @@ class LogitScaling(BaseModel):
     """Logits z (n, K) become ``softmax(scale * z + shift)``. Part of ``fieldmark.json``.
 
     Attributes:
-        kind: ``temperature`` or ``vector``; cross-validation on val chose it.
+        kind: ``temperature`` or ``vector``; cross-validation on val chose it. An adjustment of the logits for classes
+            that are all equally frequent makes it ``vector``.
         scale: One number, or one for each class.
         shift: As many numbers as `scale`.
     """
@@ -40,6 +41,11 @@ class LogitScaling(BaseModel):
     def of_temperature(cls, temperature: float) -> LogitScaling:
         """Return the scaling that divides all logits by one temperature."""
         return cls(kind="temperature", scale=[1.0 / temperature], shift=[0.0])
+
+    def shifted(self, by: Floats) -> LogitScaling:
+        """Return the scaling whose logits, (n, K), are larger by the given numbers, (K,)."""
+        scale = np.broadcast_to(np.array(self.scale), np.shape(by))
+        return LogitScaling(kind="vector", scale=scale.tolist(), shift=(np.array(self.shift) + by).tolist())
 
     def __call__(self, logits: Floats) -> Float64s:
         """Return calibrated probabilities (n, K)."""

@@ -21,9 +21,10 @@ SIGNIFICANT_SHIFT = 3.84
 """Likelihood-ratio statistic above which val differs from train: chi-squared, 1 degree of freedom, 95%."""
 
 
-def negative_log_likelihood(logits: Floats, labels: Ints) -> float:
-    """Return the mean of -log p(truth)."""
-    return float(-log_softmax(logits)[np.arange(len(labels)), labels].mean())
+def negative_log_likelihood(logits: Floats, labels: Ints, weights: Floats | None = None) -> float:
+    """Return the mean of -log p(truth), weighted by the weights (n,) if there are any."""
+    losses = -log_softmax(logits)[np.arange(len(labels)), labels]
+    return float(losses.mean() if weights is None else np.average(losses, weights=weights))
 
 
 def fit_temperature(logits: Floats, labels: Ints) -> float:
@@ -110,14 +111,18 @@ def _total_loss(logits: Floats, labels: Ints, temperature: float) -> float:
     return len(labels) * negative_log_likelihood(logits / temperature, labels)
 
 
-def expected_calibration_error(probabilities: Floats, labels: Ints, bins: int = 15) -> float:
+def expected_calibration_error(
+    probabilities: Floats, labels: Ints, bins: int = 15, *, weights: Floats | None = None
+) -> float:
     """Return the mean of |accuracy - confidence| over equal-width bins, weighted by their number of photos.
+
+    With weights (n,), a photo counts as many times.
 
     Source: Naeini, Cooper, Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning" (AAAI 2015).
     """
     confidence = probabilities.max(1)
     correct = probabilities.argmax(1) == labels
     which = np.minimum((confidence * bins).astype(int), bins - 1)
-    weights = np.bincount(which, minlength=bins)
-    gaps = np.bincount(which, weights=correct - confidence, minlength=bins)
-    return float(np.abs(gaps).sum() / max(1, weights.sum()))
+    each = np.ones(len(labels)) if weights is None else weights
+    gaps = np.bincount(which, weights=(correct - confidence) * each, minlength=bins)
+    return float(np.abs(gaps).sum() / each.sum()) if len(labels) else 0.0

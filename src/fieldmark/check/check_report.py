@@ -67,12 +67,12 @@ def count_splits(records: RecordList) -> dict[str, int]:
     return {split: counts[split] for split in ("train", "val", "test", "none") if split in counts}
 
 
-def render(report: CheckReport, examples: int = _EXAMPLES_SHOWN) -> RenderableType:
+def render(report: CheckReport, examples: int | None = _EXAMPLES_SHOWN) -> RenderableType:
     """Render a report as a table of findings with examples, for a rich console.
 
     Args:
         report: The report.
-        examples: Number of examples for each finding.
+        examples: Number of examples for each finding; None shows all.
     """
     parts: list[RenderableType] = [Text(_headline(report), style="bold")]
     if not report.findings:
@@ -98,12 +98,12 @@ def _headline(report: CheckReport) -> str:
     return f"{photos} of {len(report.usable.classes):,} classes ({report.name}){left_out}{splits}"
 
 
-def _example_lines(finding: Finding, root: Path | None, limit: int) -> list[Text]:
+def _example_lines(finding: Finding, root: Path | None, limit: int | None) -> list[Text]:
     lines = [Text(finding.message, style=_STYLES[finding.severity])]
     lines += [_example_line(example, root) for example in finding.examples[:limit]]
-    more = len(finding.examples) - limit
+    more = 0 if limit is None else len(finding.examples) - limit
     if more > 0:
-        lines.append(Text(f"  … {more:,} more (all of them with --json)", style="dim"))
+        lines.append(Text(f"  … {more:,} more (all of them with --limit all)", style="dim"))
     return lines
 
 

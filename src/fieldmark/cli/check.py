@@ -19,6 +19,9 @@ def check(
     fast: Annotated[
         bool, typer.Option("--fast", help="Check only files, classes and pixels: no embeddings and no doubtful labels.")
     ] = False,
+    limit: Annotated[
+        str, typer.Option(help="Examples of each finding to show: a number, or all. --json always has all.")
+    ] = "5",
     seed: Annotated[int, typer.Option(help="Seed of the folds in which labels are checked.")] = 0,
     path_col: PathColOption = None,
     label_col: LabelColOption = None,
@@ -36,12 +39,24 @@ def check(
     from fieldmark.cli.data_options import read_named
     from fieldmark.progress import console
 
+    examples = _examples(limit)
     records = read_named(data, path_col, label_col, group_col, drop_label, decisions)
     assert records is not None
     report = check_data(records, fast=fast, seed=seed)
     if json_output:
         typer.echo(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
     else:
-        console.print(render(report))
+        console.print(render(report, examples))
     if report.has_errors:
         raise typer.Exit(1)
+
+
+def _examples(limit: str) -> int | None:
+    """Return the number of examples to show; None for all, which 0 also means."""
+    from fieldmark.errors import SettingError
+
+    if limit.lower() == "all":
+        return None
+    if not limit.isdecimal():
+        raise SettingError(f"--limit must be a number of examples or 'all', but is '{limit}'")
+    return int(limit) or None

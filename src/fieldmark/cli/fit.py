@@ -127,12 +127,18 @@ def fit(
 
 
 def _accuracy(manifest: Manifest) -> str:
-    """Say how many photos the model gets right among those that it did not learn from."""
+    """Say how many photos the model gets right among those that it did not learn from, and the mean over classes."""
     figures, data = manifest.figures, manifest.data
     folds, val = figures.get("out_of_fold_top1"), figures.get("val_top1")
     if "val" in data.learned and folds is not None:
-        return f"; {folds:.1%} correct in cross-validation on {data.num_learned:,} photos"
-    return "" if val is None else f"; {val:.1%} correct on the {data.photos['val']} val photos"
+        by_class = _by_class(figures.get("out_of_fold_mean_class"))
+        return f"; {folds:.1%} correct in cross-validation on {data.num_learned:,} photos{by_class}"
+    by_class = _by_class(figures.get("val_mean_class"))
+    return "" if val is None else f"; {val:.1%} correct on the {data.photos['val']} val photos{by_class}"
+
+
+def _by_class(accuracy: float | None) -> str:
+    return "" if accuracy is None else f", mean class accuracy {accuracy:.1%}"
 
 
 def _sets(facts: GuaranteeFacts | None) -> str:
@@ -141,7 +147,7 @@ def _sets(facts: GuaranteeFacts | None) -> str:
 
     if facts is None:
         return "none"
-    band = coverage_band(facts.photos, facts.coverage)
+    band = coverage_band(facts.band_photos, facts.coverage)
     if band is None:
         needed = photos_needed(facts.coverage)
         return f"none at {facts.coverage:.0%}, which needs {needed} calibration photos; there are {facts.photos}"

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fieldmark.arrays import Float32s
+from fieldmark.arrays import Float32s, Floats
 
 __all__ = ["LinearHead", "RowSource", "fit_softmax"]
 
@@ -53,6 +53,7 @@ def fit_softmax(
     num_classes: int,
     C: float,
     *,
+    weights: Floats | None = None,
     start: LinearHead | None = None,
     max_iter: int = 150,
     device: str = "cpu",
@@ -64,6 +65,7 @@ def fit_softmax(
         labels: Class of each row, (n,).
         num_classes: K. A class without rows gets a low bias; it is no error. Without any rows the head is zero.
         C: Inverse strength of the penalty; the bias is not penalised.
+        weights: Weight of each row, (n,), 1 on average; None if all count the same.
         start: Where to start from; zeros for None.
         max_iter: Maximum number of L-BFGS iterations.
         device: Where the products are computed.
@@ -73,6 +75,7 @@ def fit_softmax(
     source = _TensorChunks(rows, device)
     target = torch.from_numpy(np.ascontiguousarray(labels)).to(device)
     count, dim = len(labels), _dim(rows)
+    each = None if weights is None else torch.from_numpy(np.asarray(weights, np.float32)).to(device)[:, None]
     parameters = torch.zeros(num_classes, dim + 1)
     if start is not None:
         parameters[:, :-1], parameters[:, -1] = torch.from_numpy(start.weight), torch.from_numpy(start.bias)
@@ -92,9 +95,12 @@ def fit_softmax(
         gradient = torch.cat([weight / (C * count), weight.new_zeros(num_classes, 1)], 1)
         for where, values in source():
             log_p = (values @ weight.T + bias).log_softmax(1)  # (chunk, K)
-            loss = loss - log_p.gather(1, target[where, None]).sum() / count
+            own = log_p.gather(1, target[where, None])
+            loss = loss - (own if each is None else own * each[where]).sum() / count
             residual = log_p.exp_()
             residual[torch.arange(len(values), device=device), target[where]] -= 1.0
+            if each is not None:
+                residual *= each[where]
             gradient[:, :-1] += residual.T @ values / count
             gradient[:, -1] += residual.sum(0) / count
         parameters.grad = gradient

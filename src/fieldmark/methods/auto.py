@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from fieldmark.layers.class_balance import Metric
 from fieldmark.methods import register_method
 from fieldmark.methods.pooled import PooledMethod
 from fieldmark.methods.settings_base import FitSettings
@@ -24,6 +25,11 @@ class Auto(PooledMethod):
         budget: float | None = Field(None, gt=0, description="seconds that may be spent; --budget 10m")
         folds: int = Field(
             5, ge=2, le=20, description="folds of the cross-validation that makes every choice and calibrates"
+        )
+        metric: Metric = Field(
+            "top1",
+            description="accuracy that the fit aims at: top1 counts photos, mean_class counts each class equally, for "
+            "classes of few photos beside large ones",
         )
         zoom: bool | Literal["auto"] = Field(
             False,

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from fieldmark.layers.class_balance import Metric
 from fieldmark.methods import register_method
 from fieldmark.methods.pooled import PooledMethod
 from fieldmark.methods.settings_base import FitSettings, Pooling
@@ -24,6 +25,11 @@ class LinearProbe(PooledMethod):
         poolings: tuple[Pooling, ...] = Field(("avg",), min_length=1, description="poolings, joined")
         folds: int = Field(
             5, ge=2, le=20, description="folds of the cross-validation that chooses the regularisation and calibrates"
+        )
+        metric: Metric = Field(
+            "top1",
+            description="accuracy that the fit aims at: top1 counts photos, mean_class counts each class equally, for "
+            "classes of few photos beside large ones",
         )
         zoom: bool = Field(False, description="join views that are zoomed in on the object; they double the time")
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone
 from fieldmark.layers.pooling.descriptors import DescriptorPool
+from fieldmark.layers.pooling.global_pooling import CLASS_TOKEN
 from fieldmark.methods.base import LocalFeatures, LocalMap, Method, ModelOutput
 
 __all__ = ["PooledMethod"]
@@ -17,7 +19,15 @@ _EVIDENCE_NOTES = {
     "avg": "average: a place's feature times the class's weights, exactly",
     "gem": "generalised mean: gradient times feature, which adds up since the pooling is homogeneous",
     "cov": "square root of the covariance: gradient times feature, which adds up since the root is homogeneous",
+    "cls": "class token: it belongs to no place, so that its part of the logits is not shown",
 }
+
+
+@dataclass(slots=True)
+class _TokenFeatures(LocalFeatures):
+    """Local features with the class token (B, C) of a vision transformer; None where it is not pooled."""
+
+    class_token: Tensor | None = None
 
 
 class PooledMethod(Method):
@@ -29,7 +39,7 @@ class PooledMethod(Method):
     Args:
         backbone: The feature extractor.
         num_classes: K.
-        poolings: Names out of ``avg``, ``gem``, ``cov``.
+        poolings: Names out of ``avg``, ``gem``, ``cov``, ``cls``.
         dropout: On the embedding while training.
         cov_channels: Channels that ``cov`` projects to before it compares them.
     """
@@ -53,17 +63,18 @@ class PooledMethod(Method):
 
     def local_features(self, images: Tensor) -> LocalFeatures:
         """Compute the maps that are pooled: the narrow map for ``cov``, the final map for the other poolings."""
-        local, final = self.backbone.maps(images)
+        local, final, class_token = self.backbone.maps_with_class_token(images)
         maps = [LocalMap(final)] if set(self.pool.names) - {"cov"} else []
         maps += [LocalMap(local)] if "cov" in self.pool.names else []
-        return LocalFeatures(maps, feature_map=final)
+        kept = class_token if CLASS_TOKEN in self.pool.names else None
+        return _TokenFeatures(maps, feature_map=final, class_token=kept)
 
     def classify(self, features: LocalFeatures) -> ModelOutput:
         """Compute logits (B, K) and the embedding (B, D)."""
         final, local = features.maps[0].features, features.maps[-1].features
         scaled = [
             (descriptor - getattr(self, f"center_{name}")) * getattr(self, f"scale_{name}")
-            for name, descriptor in self.pool(local, final).items()
+            for name, descriptor in self.pool(local, final, getattr(features, "class_token", None)).items()
         ]
         embedding = torch.cat(scaled, 1)
         return ModelOutput(self.head(self.dropout(embedding)), embedding, feature_map=features.feature_map)

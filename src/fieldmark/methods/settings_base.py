@@ -13,7 +13,7 @@ from fieldmark.scores import CONFORMITY_SCORES, UNKNOWN_SCORES
 
 __all__ = ["FitSettings", "GradientSettings", "Pooling"]
 
-Pooling = Literal["avg", "gem", "cov"]
+Pooling = Literal["avg", "gem", "cov", "cls"]
 
 
 def _to_int(value: Any) -> Any:

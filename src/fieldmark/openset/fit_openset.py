@@ -93,7 +93,9 @@ def fit_openset(
     )
     means = {name: float(np.mean(values)) for name, values in simulated.items()}
     chosen = score or (choose_score(simulated) if simulated else DEFAULT_SCORE)
-    threshold = fit_threshold(features, means, chosen)
+    of_classes = calibration.class_weights
+    weights = None if of_classes is None else of_classes[labels[in_table]]
+    threshold = fit_threshold(features, means, chosen, weights=weights)
     return FittedOpenSet(state, threshold, fit_gates(folds, seed=seed), known, vectors)
 
 

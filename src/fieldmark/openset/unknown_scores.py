@@ -160,20 +160,29 @@ def scales_on(photos: OpenSetFeatures) -> dict[str, tuple[float, float]]:
     return found
 
 
-def threshold_at(scores: Floats, kept: float) -> float:
-    """Return the largest of the scores (n,) such that at least a share of `kept` reaches it."""
-    ordered = np.sort(scores)
-    return float(ordered[int(np.floor((1 - kept) * len(ordered) + 1e-9))])
+def threshold_at(scores: Floats, kept: float, weights: Floats | None = None) -> float:
+    """Return the largest of the scores (n,) such that at least a share of `kept`, by weight (n,), reaches it."""
+    if weights is None:
+        ordered = np.sort(scores)
+        return float(ordered[int(np.floor((1 - kept) * len(ordered) + 1e-9))])
+    order = np.argsort(scores, kind="stable")
+    below = np.cumsum(weights[order]) - weights[order]  # lost if the threshold is this score
+    lost = (1 - kept) * float(weights.sum()) * (1 + 1e-9)
+    return float(scores[order[np.searchsorted(below, lost, side="right") - 1]])
 
 
 def fit_threshold(
-    val: OpenSetFeatures, simulated: Mapping[str, float], score: str, kept: float = KEPT
+    val: OpenSetFeatures,
+    simulated: Mapping[str, float],
+    score: str,
+    kept: float = KEPT,
+    weights: Floats | None = None,
 ) -> UnknownThreshold | None:
-    """Fit the threshold of a score on val photos; None without any."""
+    """Fit the threshold of a score on val photos, each with its weight (n,) or all alike; None without any photos."""
     if not len(val.vectors):
         return None
     scales = scales_on(val)
-    threshold = threshold_at(known_scores(score, val, scales), kept)
+    threshold = threshold_at(known_scores(score, val, scales), kept, weights)
     return UnknownThreshold(
         score=score,
         threshold=threshold,

@@ -212,7 +212,9 @@ class Predictor:
                 f"the model {self.path} keeps no probabilities of calibration photos, which a prior needs: fit it "
                 "again with this version of Fieldmark and more photos"
             )
-        shares = sample.mean(0, dtype=np.float64)
+        tables = self.guarantees.tables
+        each = tables.class_weights[tables.sample_labels] if len(tables.class_weights) else None
+        shares = np.average(sample.astype(np.float64), axis=0, weights=each)
         return np.asarray(np.append(shares, np.full(len(self.classes) - len(shares), shares.mean())))
 
     def under(self, prior: Prior) -> Self:

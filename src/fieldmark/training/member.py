@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from fieldmark.arrays import Bools, Float32s, Ints
+from fieldmark.layers.class_balance import Metric
 from fieldmark.member_spec import MemberSpec
 from fieldmark.training.method_graph import MethodGraph
 
@@ -67,14 +68,16 @@ class Trained:
     Attributes:
         members: At least one.
         steps: One line for each step: what was tried, what it gained, what it cost.
-        estimate: Out-of-fold or val top-1 that guided the choices.
+        estimate: Out-of-fold or val accuracy that guided the choices.
         next_step: What the training did not do although it may help, and its measured cost; empty for nothing.
+        metric: The accuracy that the answers are for: for ``mean_class``, calibration adjusts them.
     """
 
     members: list[TrainedMember]
     steps: list[str] = field(default_factory=list)
     estimate: float | None = None
     next_step: str = ""
+    metric: Metric = "top1"
 
     @property
     def learned_val(self) -> bool:

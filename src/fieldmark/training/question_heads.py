@@ -12,6 +12,7 @@ from fieldmark.arrays import Float32s, Ints
 from fieldmark.backbones.runners.device import choose_device
 from fieldmark.data.photo_table import PhotoTable
 from fieldmark.data.photos.views import whole_views
+from fieldmark.layers.class_balance import Metric
 from fieldmark.layers.softmax_regression import LinearHead
 from fieldmark.methods.settings_base import FitSettings
 from fieldmark.training.frozen.choose_head import HeadChoice, choose_head, refit
@@ -89,12 +90,13 @@ def train_heads(trained: Trained, asked: PhotoTable, rows: Ints, settings: FitSe
         rows: Their rows in the table that the members know, (n,).
         settings: The seed, the views and the device are used.
     """
-    pairs = [_train_head(member, asked, rows, settings) for member in trained.members]
-    return TrainedHeads(Trained([member for member, _ in pairs]), [head for _, head in pairs])
+    pairs = [_train_head(member, asked, rows, settings, trained.metric) for member in trained.members]
+    members = [member for member, _ in pairs]
+    return TrainedHeads(Trained(members, metric=trained.metric), [head for _, head in pairs])
 
 
 def _train_head(
-    member: TrainedMember, asked: PhotoTable, rows: Ints, settings: FitSettings
+    member: TrainedMember, asked: PhotoTable, rows: Ints, settings: FitSettings, metric: Metric
 ) -> tuple[TrainedMember, LinearHead]:
     assert member.embed is not None
     embed, by_view = member.embed, member.embed_view
@@ -119,6 +121,7 @@ def _train_head(
         folds=_FOLDS,
         seed=settings.seed,
         device=device,
+        metric=metric,
     )
     scalings, scaled = refit(table, learned, labels, choice, num_classes, device)
     weight = scaled.weight * np.float32(scalings[_NAME].scale)

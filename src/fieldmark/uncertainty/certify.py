@@ -52,12 +52,13 @@ def certify(calibration: Calibration, known: PhotoTable, settings: FitSettings) 
         settings.conformal, choice.probabilities, known.labels[choice.rows], settings.coverage
     )
     if takes_prevalence(score.name):
-        score = replace(score, prevalence=_prevalence(known))
+        score = replace(score, prevalence=_prevalence(known, calibration.class_weights))
     if score.is_chosen:  # the photos that chose its parameters do not calibrate it
         held = held.without(choice.rows)
     facts = GuaranteeFacts(
         file=GUARANTEES_FILE,
         photos=len(held.rows),
+        effective_photos=_effective(calibration.class_weights, known.labels[held.rows]),
         rests_on="val" if held.rows.size == 0 or contradiction or calibration.out_of_fold is None else "out_of_fold",
         contradiction=contradiction,
         score=score.name,
@@ -68,7 +69,10 @@ def certify(calibration: Calibration, known: PhotoTable, settings: FitSettings) 
         target_accuracy=settings.target_accuracy,
     )
     hierarchy = Hierarchy(known.classes, known.records.ranks, known.taxonomy)
-    return Certificate(facts, GuaranteeTables.of(held.probabilities, known.labels[held.rows], hierarchy, score))
+    tables = GuaranteeTables.of(
+        held.probabilities, known.labels[held.rows], hierarchy, score, calibration.class_weights
+    )
+    return Certificate(facts, tables)
 
 
 def less_covered(val: Floats, out_of_fold: Floats) -> float:
@@ -84,9 +88,17 @@ def less_covered(val: Floats, out_of_fold: Floats) -> float:
     return float(mannwhitneyu(val, out_of_fold, alternative="greater").pvalue)
 
 
-def _prevalence(known: PhotoTable) -> tuple[float, ...]:
-    """Return the share of each class among train and val photos, (K,)."""
-    counts = np.bincount(known.labels, minlength=len(known.classes))
+def _effective(class_weights: Floats | None, labels: Ints) -> int | None:
+    """Return the effective number of photos of unequal weight (Kish, "Survey sampling", 1965); None without weights."""
+    if class_weights is None:
+        return None
+    each = class_weights[labels]
+    return int(each.sum() ** 2 / np.square(each).sum()) if len(each) else 0
+
+
+def _prevalence(known: PhotoTable, class_weights: Floats | None) -> tuple[float, ...]:
+    """Return the share of each class among train and val photos, (K,), each photo weighted by its class."""
+    counts = np.bincount(known.labels, minlength=len(known.classes)) * (1.0 if class_weights is None else class_weights)
     return tuple((counts / counts.sum()).tolist())
 
 

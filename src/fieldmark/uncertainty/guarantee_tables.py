@@ -25,6 +25,7 @@ _OPTIONAL = {
     "prevalence": "float shares",
     "sample": "float sample classes",
     "sample_labels": "int sample",
+    "class_weights": "float weighted",
 }
 
 
@@ -43,6 +44,8 @@ class GuaranteeTables:
             `MOST_KEPT` numbers hold. Empty in models of old versions.
         sample_labels: (m,) their correct classes.
         weights: (n,) weight of each photo, in the order of `scores`; empty if all count the same.
+        class_weights: (K,) weight of a photo of each class, where the guarantees hold for classes that are all equally
+            frequent; empty where they hold for photos like the calibration photos.
     """
 
     scores: Float64s
@@ -54,12 +57,21 @@ class GuaranteeTables:
     sample: Floats = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
     sample_labels: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     weights: Float64s = field(default_factory=lambda: np.zeros(0))
+    class_weights: Float64s = field(default_factory=lambda: np.zeros(0))
 
     @classmethod
     def of(
-        cls, probabilities: Floats, labels: Ints, hierarchy: Hierarchy, score: ConformityScore = LAC
+        cls,
+        probabilities: Floats,
+        labels: Ints,
+        hierarchy: Hierarchy,
+        score: ConformityScore = LAC,
+        class_weights: Floats | None = None,
     ) -> GuaranteeTables:
-        """Compute the tables from calibrated probabilities (n, K) and labels (n,) of the calibration set."""
+        """Compute the tables from calibrated probabilities (n, K) and labels (n,) of the calibration set.
+
+        With weights of the classes, (K,), a photo counts as much as its class.
+        """
         rows = np.arange(len(labels))
         own = np.asarray(score(probabilities)[rows, labels], dtype=np.float64)
         order = np.argsort(own, kind="stable")
@@ -75,6 +87,8 @@ class GuaranteeTables:
             np.array(score.prevalence or (), dtype=np.float64),
             np.asarray(probabilities[kept], dtype=np.float32),
             labels[kept],
+            np.zeros(0) if class_weights is None else np.asarray(class_weights[labels], dtype=np.float64),
+            np.zeros(0) if class_weights is None else np.asarray(class_weights, dtype=np.float64),
         )
 
     def under(self, prior: Prior, hierarchy: Hierarchy, score: ConformityScore) -> GuaranteeTables:
@@ -85,7 +99,8 @@ class GuaranteeTables:
         if not rows.any():
             return GuaranteeTables.empty(len(hierarchy.levels))
         found = GuaranteeTables.of(Prior(shares)(self.sample[rows]), self.sample_labels[rows], hierarchy, score)
-        return replace(found, weights=shares[found.labels])
+        own = shares * self.class_weights if len(self.class_weights) else shares
+        return replace(found, weights=own[found.labels], class_weights=self.class_weights)
 
     @classmethod
     def empty(cls, levels: int) -> GuaranteeTables:
@@ -97,7 +112,8 @@ class GuaranteeTables:
         """Write a safetensors file."""
         from safetensors.numpy import save_file
 
-        held = {each.name: np.ascontiguousarray(getattr(self, each.name)) for each in fields(self)}
+        kept = (*_ALWAYS, *_OPTIONAL)
+        held = {each.name: np.ascontiguousarray(getattr(self, each.name)) for each in fields(self) if each.name in kept}
         save_file({name: values for name, values in held.items() if values.size or name in _ALWAYS}, path)
 
     @classmethod
@@ -123,10 +139,13 @@ class GuaranteeTables:
         shares = held.get("prevalence", np.zeros(0))
         if len(shares) not in (0, classes) or (shares <= 0).any():
             raise ValueError("its tensor 'prevalence' does not hold a share for each class")
+        weighing = held.get("class_weights", np.zeros(0))
+        if len(weighing) not in (0, classes) or not np.isfinite(weighing).all() or (weighing <= 0).any():
+            raise ValueError("its tensor 'class_weights' does not hold a weight for each class")
+        if len(weighing):
+            held["weights"] = weighing[labels]
         held.setdefault("ranks", np.where(distances == 0, 1, 2))
-        return cls(
-            **{each.name: held[each.name] for each in fields(cls) if each.name in wanted or each.name == "ranks"}
-        )
+        return cls(**{each.name: held[each.name] for each in fields(cls) if each.name in held})
 
 
 def _kept(photos: int, num_classes: int) -> Ints:

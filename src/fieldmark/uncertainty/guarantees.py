@@ -37,6 +37,7 @@ class GuaranteeFacts(BaseModel):
     Attributes:
         file: safetensors file of `GuaranteeTables`.
         photos: Size of the calibration set.
+        effective_photos: As many photos of equal weight leave as much to chance; None where all weigh the same.
         rests_on: ``val``: held-out val photos, by which no weight or temperature was chosen; ``out_of_fold``: learned
             photos, each scored by heads that did not learn from it nor from its group.
         contradiction: Why the guarantees rest on val although there are out-of-fold scores; None otherwise.
@@ -53,6 +54,7 @@ class GuaranteeFacts(BaseModel):
 
     file: FileName
     photos: int = Field(ge=0, lt=2**40)
+    effective_photos: int | None = Field(None, ge=0, lt=2**40)
     rests_on: Literal["val", "out_of_fold"] = "val"
     contradiction: str | None = None
     score: str = Field("lac", pattern=r"\A[\w.-]{1,64}\z")
@@ -68,6 +70,11 @@ class GuaranteeFacts(BaseModel):
         if penalty and info.data.get("score") != "raps":
             raise ValueError("only RAPS has a penalty")
         return penalty
+
+    @property
+    def band_photos(self) -> int:
+        """Number of photos for `coverage_band`."""
+        return self.photos if self.effective_photos is None else self.effective_photos
 
     @property
     def photos_in_words(self) -> str:
@@ -111,7 +118,8 @@ class Guarantees:
         target_accuracy: Default target accuracy; None keeps answers at the class.
         score: Conformity score of the sets and of the tables.
         classwise: Weight of each class's own quantile.
-        class_weights: Weight of each class, (K + m,), under another prior; None under that of the training photos.
+        class_weights: Weight of each class, (K + m,), where the guarantees hold for other shares of the classes than
+            those of the training photos; None for theirs.
     """
 
     hierarchy: Hierarchy
@@ -181,7 +189,7 @@ class Guarantees:
         return replace(
             self,
             tables=self.tables.under(prior, self.hierarchy, self.score),
-            class_weights=prior.weights,
+            class_weights=prior.weights if self.class_weights is None else prior.weights * self.class_weights,
             _thresholds={},
         )
 

@@ -9,8 +9,10 @@ from fieldmark.errors import unknown_name
 from fieldmark.layers.precision import at_least_float32, without_autocast
 
 __all__ = [
+    "CLASS_TOKEN",
     "POOLINGS",
     "AveragePool",
+    "ClassTokenPool",
     "CovariancePool",
     "CovarianceRoot",
     "GeneralizedMeanPool",
@@ -19,6 +21,9 @@ __all__ = [
     "matrix_sqrt_gradient",
     "principal_components",
 ]
+
+CLASS_TOKEN = "cls"
+"""The pooling that reads no map."""
 
 _SMALLEST = 1e-6
 """Activations are cut off below this value: a negative number has no p-th power."""
@@ -60,6 +65,22 @@ class GeneralizedMeanPool(nn.Module):
         powers = feature_map.clamp_min(_SMALLEST).pow(self.p)
         shares: Tensor = powers / powers.sum((2, 3), keepdim=True) * self(feature_map)[:, :, None, None]
         return (shares * weight[:, :, None, None]).sum(1)
+
+
+class ClassTokenPool(nn.Module):
+    """The class token of a vision transformer as it is; D = C."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.dim = channels
+
+    def forward(self, class_token: Tensor) -> Tensor:
+        """(B, C) -> (B, C)."""
+        return class_token
+
+    def evidence(self, feature_map: Tensor, weight: Tensor) -> Tensor:
+        """Return zeros (B, H, W): no place of the last map enters the token of the last layer."""
+        return torch.zeros_like(feature_map[:, 0]) * weight[:, :1, None]
 
 
 class CovarianceRoot(nn.Module):
@@ -216,14 +237,17 @@ def matrix_sqrt_gradient(matrix: Tensor, upstream: Tensor, iterations: int = 7) 
     return of_y / trace + of_trace * identity
 
 
-POOLINGS: dict[str, type[AveragePool] | type[GeneralizedMeanPool] | type[CovariancePool]] = {
+GlobalPool = AveragePool | GeneralizedMeanPool | CovariancePool | ClassTokenPool
+
+POOLINGS: dict[str, type[GlobalPool]] = {
     "avg": AveragePool,
     "gem": GeneralizedMeanPool,
     "cov": CovariancePool,
+    CLASS_TOKEN: ClassTokenPool,
 }
 
 
-def create_pooling(name: str, channels: int, **options: float) -> AveragePool | GeneralizedMeanPool | CovariancePool:
+def create_pooling(name: str, channels: int, **options: float) -> GlobalPool:
     """Create a pooling by name.
 
     Raises:

@@ -10,6 +10,7 @@ import numpy as np
 
 from fieldmark.arrays import Bools, Ints
 from fieldmark.data.photo_table import PhotoTable
+from fieldmark.layers.class_balance import accuracy, accuracy_error, predicted
 from fieldmark.methods.auto import Auto
 from fieldmark.training.frozen.backbone_ensemble import BackboneEnsemble, hits_on_val
 from fieldmark.training.frozen.frozen_backbone import FrozenPass
@@ -92,23 +93,31 @@ class AutoSearch:
         count = len(self.photos.positions("val"))
         if not count or ensemble.learns_val:
             return
-        on_val, accuracy = float(hits_on_val(self.photos, ensemble.members).mean()), ensemble.accuracy
-        error = np.sqrt(max(accuracy * (1.0 - accuracy), 1e-4) / count)
-        if on_val < accuracy - CONTRADICTION * error:
+        truth = self.photos.labels[self.photos.positions("val")]
+        on_val = accuracy(hits_on_val(self.photos, ensemble.members, ensemble.metric), truth, ensemble.metric)
+        expected = ensemble.accuracy
+        error = np.sqrt(max(expected * (1.0 - expected), 1e-4) / count)
+        if on_val < expected - CONTRADICTION * error:
             self.val_judges = True
             self.note(f"val says {on_val:.3f}, so that its {count} photos judge from here on: they come from elsewhere")
 
     def hits(self, ensemble: BackboneEnsemble) -> Bools:
         """Return whether each photo that judges is answered correctly."""
-        return hits_on_val(self.photos, ensemble.members) if self.val_judges else ensemble.hits
+        return hits_on_val(self.photos, ensemble.members, ensemble.metric) if self.val_judges else ensemble.hits
 
     def accuracy(self, ensemble: BackboneEnsemble) -> float:
-        return float(self.hits(ensemble).mean())
+        return accuracy(self.hits(ensemble), self._truth(ensemble), ensemble.metric)
+
+    def _truth(self, ensemble: BackboneEnsemble) -> Ints:
+        """Return the classes of the photos that judge."""
+        return self.photos.labels[self.photos.positions("val")] if self.val_judges else ensemble.labels
 
     def surpasses(self, larger: BackboneEnsemble, smaller: BackboneEnsemble) -> bool:
         """Return whether one is better than another by more than the standard error of the difference."""
-        gain = self.hits(larger).astype(float) - self.hits(smaller)
-        return bool(gain.mean() > np.sqrt((gain != 0).mean() / len(gain)))
+        hits, before, truth = self.hits(larger), self.hits(smaller), self._truth(larger)
+        metric = larger.metric
+        gain = accuracy(hits.astype(float) - before, truth, metric)
+        return bool(gain > accuracy_error(hits != before, truth, metric))
 
     def pilot(self, before: Callable[[Ints], FrozenPass], after: Callable[[Ints], FrozenPass]) -> Pilot:
         """Return what one pass gains over another on a few photos, from functions of the photos to the passes."""
@@ -124,7 +133,8 @@ class AutoSearch:
         if self.val_judges:
             rows, answers = run.answers_of_others()
         else:
-            rows, answers = run.photos[run.choice.positions], run.choice.logits.argmax(1)
+            rows = run.photos[run.choice.positions]
+            answers = predicted(run.choice.logits, self.photos.labels[rows], run.backbone.metric)
         return np.asarray(answers == self.photos.labels[rows])
 
 

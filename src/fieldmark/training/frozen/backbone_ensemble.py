@@ -10,6 +10,7 @@ import numpy as np
 
 from fieldmark.arrays import Bools, Ints, softmax
 from fieldmark.data.photo_table import PhotoTable
+from fieldmark.layers.class_balance import Metric, accuracy, answers, class_shares
 from fieldmark.training.frozen.frozen_backbone import FrozenPass
 from fieldmark.training.member import TrainedMember
 
@@ -23,20 +24,28 @@ class BackboneEnsemble:
     Attributes:
         passes: One for each backbone.
         hits: Whether each photo is answered correctly out of folds, (n,).
+        labels: Classes of these photos, (n,).
     """
 
     passes: tuple[FrozenPass, ...]
     hits: Bools
+    labels: Ints
 
     @classmethod
     def of(cls, passes: tuple[FrozenPass, ...], labels: Ints) -> BackboneEnsemble:
         probabilities = np.mean([softmax(one.choice.logits) for one in passes], axis=0)
-        return cls(passes, np.asarray(probabilities.argmax(1) == labels[passes[0].choice.positions]))
+        truth = labels[passes[0].choice.positions]
+        shares = class_shares(truth, probabilities.shape[1])
+        return cls(passes, np.asarray(answers(probabilities, shares, passes[0].backbone.metric) == truth), truth)
 
     @property
     def accuracy(self) -> float:
-        """Out-of-fold top-1."""
-        return float(self.hits.mean())
+        """Out of folds, by the metric of the fit."""
+        return accuracy(self.hits, self.labels, self.metric)
+
+    @property
+    def metric(self) -> Metric:
+        return self.passes[0].backbone.metric
 
     @property
     def label(self) -> str:
@@ -52,10 +61,11 @@ class BackboneEnsemble:
         return [one.member().weighing(1.0 / len(self.passes)) for one in self.passes]
 
 
-def hits_on_val(photos: PhotoTable, members: Sequence[TrainedMember]) -> Bools:
+def hits_on_val(photos: PhotoTable, members: Sequence[TrainedMember], metric: Metric = "top1") -> Bools:
     """Return whether the weighted mean of the members' probabilities is right, for each photo of the role val."""
     total = sum(member.spec.weight for member in members)
     mixed = [softmax(member.val_logits) * (member.spec.weight / total) for member in members]
     val = photos.of_split("val")
-    correct = np.sum(mixed, axis=0).argmax(1) == val.labels
+    shares = class_shares(photos.labels[photos.positions("train")], len(photos.classes))
+    correct = answers(np.sum(mixed, axis=0), shares, metric) == val.labels
     return np.asarray(correct[val.positions("val")])

@@ -18,7 +18,7 @@ __all__ = ["choice_key", "remembered_arrays", "remembered_choice"]
 
 Arrays = Mapping[str, NDArray[Any]]
 
-_VERSION = 2
+_VERSION = 3
 """Increase it when `choose_head` or `out_of_fold_logits` returns other results for the same inputs."""
 
 
@@ -43,6 +43,7 @@ def remembered_choice(key: str, choose: Callable[[], HeadChoice]) -> HeadChoice:
         float(held["accuracy"]),
         held["fold_of"],
         tuple(heads),
+        float(held["balance"]),
     )
 
 
@@ -70,5 +71,6 @@ def _packed(choice: HeadChoice) -> Arrays:
         "accuracy": np.array(choice.accuracy),
         "fold_of": choice.fold_of,
         "weights": np.stack([head.weight for head in choice.heads]),
+        "balance": np.array(choice.balance),
         "biases": np.stack([head.bias for head in choice.heads]),
     }

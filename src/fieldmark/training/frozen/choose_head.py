@@ -10,7 +10,8 @@ import numpy as np
 
 from fieldmark.arrays import Float32s, Ints
 from fieldmark.cores import available_cpus
-from fieldmark.layers.softmax_regression import LinearHead, fit_softmax
+from fieldmark.layers.class_balance import BALANCES, Metric, accuracy, accuracy_error, fit_head, predicted
+from fieldmark.layers.softmax_regression import LinearHead
 from fieldmark.training.frozen.design_matrix import Descriptors, DesignMatrix, Scaling, fit_scaling
 from fieldmark.training.frozen.single_thread import one_thread_each
 
@@ -36,9 +37,10 @@ class HeadChoice:
         C: Inverse regularisation strength of `fit_softmax`.
         positions: Photos of the cross-validation, (n,).
         logits: Out-of-fold logits, (n, K).
-        accuracy: Out-of-fold top-1.
+        accuracy: Out-of-fold accuracy by the metric of the fit.
         fold_of: Fold of each photo that was given, (N,); -1 for photos left out of more than `MAX_OUT_OF_FOLD`.
         heads: The head of each fold, fitted on the other folds.
+        balance: How much photos of rare classes count; see `fit_head`.
     """
 
     names: tuple[str, ...]
@@ -48,6 +50,7 @@ class HeadChoice:
     accuracy: float
     fold_of: Ints
     heads: tuple[LinearHead, ...]
+    balance: float = 0.0
 
     @property
     def start(self) -> LinearHead:
@@ -56,7 +59,7 @@ class HeadChoice:
 
     @property
     def label(self) -> str:
-        return "+".join(self.names)
+        return "+".join(self.names) + (f", balanced {self.balance:g}" if self.balance else "")
 
 
 def fold_numbers(labels: Ints, groups: Ints, folds: int, seed: int) -> Ints:
@@ -87,11 +90,12 @@ def choose_head(
     folds: int = 5,
     seed: int = 0,
     device: str = "cpu",
+    metric: Metric = "top1",
 ) -> HeadChoice:
     """Return the candidate with the best out-of-fold accuracy, with its best C.
 
     A larger set of descriptors must beat a smaller one by half a standard error, so that chance does not make models
-    larger.
+    larger. For the mean class accuracy, a head that is balanced between the classes must win by as much.
 
     Args:
         table: Descriptors.
@@ -104,6 +108,7 @@ def choose_head(
         folds: Number of folds.
         seed: Of the folds.
         device: Where heads are fitted.
+        metric: The accuracy to choose by.
     """
     chosen = _thin_out(labels, MAX_CV_PHOTOS, seed)
     every = np.arange(len(labels)) if len(labels) <= MAX_OUT_OF_FOLD else chosen
@@ -116,29 +121,33 @@ def choose_head(
         return DesignMatrix(table, positions, {name: scalings[name] for name in names}, views).read()
 
     def evaluate(
-        names: tuple[str, ...], rows: Float32s, C: float, starts: Sequence[LinearHead | None]
+        names: tuple[str, ...], rows: Float32s, C: float, starts: Sequence[LinearHead | None], balance: float = 0.0
     ) -> tuple[HeadChoice, list[LinearHead]]:
         count = len(views)
         of_rows = np.repeat(labels, count), np.repeat(fold_of, count)
-        heads = _fit_folds(rows, *of_rows, num_classes, C / count, starts, device)
+        heads = _fit_folds(rows, *of_rows, num_classes, C / count, starts, device, balance)
         logits = np.zeros((len(labels), num_classes), dtype=np.float32)
         by_photo = rows.reshape(len(labels), count, -1)
         for fold, head in enumerate(heads):
             outside = by_photo[fold_of == fold]
             each = head(outside.reshape(-1, rows.shape[1])).reshape(len(outside), count, -1)
             logits[fold_of == fold] = each.mean(1)
-        accuracy = float((logits.argmax(1) == labels).mean())
-        return HeadChoice(names, C, positions, logits, accuracy, all_folds, tuple(heads)), heads
+        reached = accuracy(predicted(logits, labels, metric) == labels, labels, metric)
+        return HeadChoice(names, C, positions, logits, reached, all_folds, tuple(heads), balance), heads
 
     unfitted = [None] * (int(all_folds.max()) + 1)
     best, fitted = evaluate(candidates[0], rows_of(candidates[0]), C_GRID[0], unfitted)
     for names in candidates[1:]:
         found, heads = evaluate(names, rows_of(names), C_GRID[0], unfitted)
-        if found.accuracy > best.accuracy + _margin(best, found, labels):
+        if found.accuracy > best.accuracy + _margin(best, found, labels, metric):
             best, fitted = found, heads
     rows = rows_of(best.names)
+    for balance in BALANCES[1:] if metric == "mean_class" else ():
+        found, heads = evaluate(best.names, rows, C_GRID[0], fitted, balance)
+        if found.accuracy > best.accuracy + 0.5 * _error(best, found, labels, metric):
+            best, fitted = found, heads
     for C in C_GRID[1:]:
-        found, _ = evaluate(best.names, rows, C, fitted)
+        found, _ = evaluate(best.names, rows, C, fitted, best.balance)
         best = found if found.accuracy > best.accuracy else best
     return best
 
@@ -151,12 +160,14 @@ def _fit_folds(
     C: float,
     starts: Sequence[LinearHead | None],
     device: str,
+    balance: float,
 ) -> list[LinearHead]:
     """Return a head for each fold, fitted on the other folds; each fold runs on one core with one thread."""
 
     def fit(fold: int) -> LinearHead:
         inside = fold_of != fold
-        return fit_softmax(rows[inside], labels[inside], num_classes, C, start=starts[fold], max_iter=60, device=device)
+        start, own = starts[fold], labels[inside]
+        return fit_head(rows[inside], own, num_classes, C, balance=balance, start=start, max_iter=60, device=device)
 
     with one_thread_each(available_cpus()) as pool:
         return list(pool.map(fit, range(len(starts))))
@@ -175,8 +186,17 @@ def refit(
     rows = DesignMatrix(table, positions, scalings, views=range(table.views))
     per_row = np.repeat(labels, table.views)
     with one_thread_each(1) as pool:
-        C, start = choice.C / table.views, choice.start
-        return scalings, pool.submit(fit_softmax, rows, per_row, num_classes, C, start=start, device=device).result()
+        fitting = pool.submit(
+            fit_head,
+            rows,
+            per_row,
+            num_classes,
+            choice.C / table.views,
+            balance=choice.balance,
+            start=choice.start,
+            device=device,
+        )
+        return scalings, fitting.result()
 
 
 def _mean_head(heads: Sequence[LinearHead]) -> LinearHead:
@@ -184,12 +204,17 @@ def _mean_head(heads: Sequence[LinearHead]) -> LinearHead:
     return LinearHead(weight.astype(np.float32), bias.astype(np.float32))
 
 
-def _margin(smaller: HeadChoice, larger: HeadChoice, labels: Ints) -> float:
+def _margin(smaller: HeadChoice, larger: HeadChoice, labels: Ints, metric: Metric) -> float:
     """Return half a standard error of the difference of two accuracies; 0 if `larger` has no more descriptors."""
     if len(larger.names) <= len(smaller.names):
         return 0.0
-    disagree = (smaller.logits.argmax(1) == labels) != (larger.logits.argmax(1) == labels)
-    return 0.5 * float(np.sqrt(disagree.mean() / len(labels)))
+    return 0.5 * _error(smaller, larger, labels, metric)
+
+
+def _error(first: HeadChoice, second: HeadChoice, labels: Ints, metric: Metric) -> float:
+    """Return the standard error of the difference of two accuracies."""
+    correct = [predicted(one.logits, labels, metric) == labels for one in (first, second)]
+    return accuracy_error(correct[0] != correct[1], labels, metric)
 
 
 def _thin_out(labels: Ints, limit: int, seed: int) -> Ints:

@@ -23,6 +23,7 @@ from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.data.photos.views import whole_views
 from fieldmark.data.photos.zoom import Zoom
 from fieldmark.layers.activation import place_activation
+from fieldmark.layers.class_balance import Metric, adjusted, class_shares
 from fieldmark.layers.pooling.descriptors import DescriptorPool
 from fieldmark.layers.pooling.global_pooling import CovariancePool
 from fieldmark.member_spec import MemberSpec
@@ -99,8 +100,8 @@ class FrozenModule(nn.Module):
         self.pool = pool
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        local, final = self.backbone.maps(images)
-        return {**self.pool(local, final), ACTIVATION: place_activation(final)}
+        local, final, class_token = self.backbone.maps_with_class_token(images)
+        return {**self.pool(local, final, class_token), ACTIVATION: place_activation(final)}
 
 
 class _LocalFeatures(nn.Module):
@@ -127,6 +128,7 @@ class FrozenBackbone:
     Args:
         photos: Train photos, then those of the split val; see `PhotoTable.for_training`.
         settings: Seed, weights, resize and views are used.
+        metric: The accuracy that cross-validation chooses by.
         backbone: Name in timm; None for the default.
         image_size: Side in pixels; None for the backbone's own.
         descriptors: Poolings to compute; the principal components of ``cov`` come from a few of the photos.
@@ -146,9 +148,11 @@ class FrozenBackbone:
         descriptors: Sequence[str],
         *,
         learn_val: bool = False,
+        metric: Metric = "top1",
     ) -> None:
         self.photos = photos
         self.settings = settings
+        self.metric = metric
         joins = learn_val and photos.val_carved and len(photos) <= MAX_OUT_OF_FOLD and settings.test_views <= _CACHED
         self.learned = np.arange(len(photos)) if joins else photos.positions("train")
         self.device = choose_device(settings.device)
@@ -219,7 +223,7 @@ class FrozenBackbone:
         labels = self.photos.labels[chosen[learned]]
         groups = np.array(self.photos.groups, dtype=np.int64)[chosen[learned]]
         seed, num_classes = self.settings.seed, len(self.photos.classes)
-        question = photos_key(self.photos), chosen, learned, groups, tuple(candidates), folds, seed, zoom
+        question = photos_key(self.photos), chosen, learned, groups, tuple(candidates), folds, seed, zoom, self.metric
         key = choice_key(self.features.key, *question)
         choice = remembered_choice(
             key,
@@ -234,6 +238,7 @@ class FrozenBackbone:
                 folds=folds,
                 seed=seed,
                 device=self.device,
+                metric=self.metric,
             ),
         )
         return FrozenPass(self, table, chosen, choice, key, seconds, zoom)
@@ -245,7 +250,9 @@ class FrozenBackbone:
         labels = self.photos.labels[run.photos[learned]]
         scalings, head = refit(run.table, learned, labels, run.choice, len(self.photos.classes), self.device)
         per_view = [head(DesignMatrix(run.table, others, scalings, [view]).read()) for view in range(run.table.views)]
-        return run.photos[others], np.mean(per_view, axis=0).argmax(1)
+        logits, shares = np.mean(per_view, axis=0), class_shares(labels, len(self.photos.classes))
+        shown = logits if self.metric == "top1" else adjusted(logits, shares)
+        return run.photos[others], shown.argmax(1)
 
     def fit_member(self, run: FrozenPass, *, calibrates: bool) -> TrainedMember:
         """Fit the head that a pass over train and val chose; see `FrozenPass.member`."""

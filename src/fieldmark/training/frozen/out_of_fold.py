@@ -8,7 +8,7 @@ import numpy as np
 
 from fieldmark.arrays import Bools, Float32s, Ints
 from fieldmark.cores import available_cpus
-from fieldmark.layers.softmax_regression import fit_softmax
+from fieldmark.layers.class_balance import fit_head
 from fieldmark.training.frozen.choose_head import HeadChoice
 from fieldmark.training.frozen.design_matrix import Descriptors, DesignMatrix, fit_scaling
 from fieldmark.training.frozen.single_thread import one_thread_each
@@ -58,7 +58,8 @@ def out_of_fold_logits(
         rows = DesignMatrix(table, positions[inside], scalings, range(table.views))
         per_row = np.repeat(labels[inside], table.views)
         start = choice.heads[fold]
-        head = fit_softmax(rows, per_row, num_classes, choice.C / table.views, start=start, device=device)
+        C, balance = choice.C / table.views, choice.balance
+        head = fit_head(rows, per_row, num_classes, C, balance=balance, start=start, device=device)
         each = [head(DesignMatrix(table, positions[outside], scalings, [view]).read()) for view in views]
         logits[outside] = np.mean(each, axis=0, dtype=np.float32)
         known[outside] = np.isin(labels[outside], labels[inside])

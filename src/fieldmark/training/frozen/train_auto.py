@@ -13,6 +13,7 @@ from fieldmark.backbones.bundled import BUNDLED
 from fieldmark.backbones.factory import resolve_name
 from fieldmark.backbones.map_choice import parse_map_choice
 from fieldmark.data.photo_table import PhotoTable
+from fieldmark.layers.class_balance import accuracy
 from fieldmark.methods.auto import Auto
 from fieldmark.methods.fine_tune import FineTune
 from fieldmark.training.frozen.auto_search import PATIENT_BUDGET, AutoSearch
@@ -77,7 +78,7 @@ def train_auto(photos: PhotoTable, settings: Auto.Settings, run_dir: Path, *, re
     members = ensemble.members
     if search.patient:
         members = _fine_tune(search, members, run_dir)
-    return Trained(members, search.steps, ensemble.accuracy, search.next_step)
+    return Trained(members, search.steps, ensemble.accuracy, search.next_step, settings.metric)
 
 
 def _candidates(settings: Auto.Settings) -> list[_Candidate]:
@@ -144,7 +145,8 @@ def _backbone(search: AutoSearch, candidate: _Candidate) -> FrozenBackbone:
     names = sorted({name for names in CANDIDATES for name in names})
     backbone, size = candidate.backbone, candidate.image_size
     # a fine-tune needs val photos that no member learned from
-    return FrozenBackbone(search.photos, search.settings, backbone, size, names, learn_val=not search.patient)
+    joins, metric = not search.patient, search.settings.metric
+    return FrozenBackbone(search.photos, search.settings, backbone, size, names, learn_val=joins, metric=metric)
 
 
 def _fine_tune(search: AutoSearch, members: list[TrainedMember], run_dir: Path) -> list[TrainedMember]:
@@ -169,11 +171,14 @@ def _fine_tune(search: AutoSearch, members: list[TrainedMember], run_dir: Path) 
     search.steps += tuned.steps
     joined = [one.weighing(1.0) for one in (*members, *tuned.members)]
     choices = {"frozen features": members, "the fine-tuned one": tuned.members, "both together": joined}
-    on_val = {name: hits_on_val(search.photos, members).mean() for name, members in choices.items()}
+    truth, metric = search.photos.labels[search.photos.positions("val")], settings.metric
+    on_val = {
+        name: accuracy(hits_on_val(search.photos, members, metric), truth, metric) for name, members in choices.items()
+    }
     # both together are slower, so their gain must exceed chance
     error = np.sqrt(0.25 / len(search.photos.positions("val")))
     best = max(on_val, key=lambda name: on_val[name] - (0.25 * error if name == "both together" else 0.0))
-    figures = ", ".join(f"{name} {accuracy:.3f}" for name, accuracy in on_val.items())
+    figures = ", ".join(f"{name} {reached:.3f}" for name, reached in on_val.items())
     search.note(f"on val: {figures}; kept: {best}")
     return choices[best]
 

@@ -24,9 +24,12 @@ def train_linear_probe(
     It takes seconds: nothing is resumed.
     """
     training, size = photos.for_training(), settings.image_size
-    backbone = FrozenBackbone(training, settings, settings.backbone, size, settings.poolings, learn_val=True)
+    backbone = FrozenBackbone(
+        training, settings, settings.backbone, size, settings.poolings, learn_val=True, metric=settings.metric
+    )
     zoom = Zoom() if settings.zoom else None
     run = backbone.run([settings.poolings], zoom=zoom, folds=settings.folds)
-    step = f"{run.label}: {run.choice.accuracy:.3f} by cross-validation"
+    of_classes = " mean class accuracy" if settings.metric == "mean_class" else ""
+    step = f"{run.label}: {run.choice.accuracy:.3f}{of_classes} by cross-validation"
     logger.info(f"  {step}")
-    return Trained([run.member()], [step], run.choice.accuracy)
+    return Trained([run.member()], [step], run.choice.accuracy, metric=settings.metric)
