@@ -48,7 +48,7 @@ def main() -> None:
     few = paths[: arguments.shard]
     alone(few)
     one_process = len(paths) / alone(paths)
-    ray.init(include_dashboard=False, log_to_driver=False)
+    ray.init(num_cpus=available_cpus(), include_dashboard=False, log_to_driver=False)
     with tempfile.TemporaryDirectory() as folder:
         # Every run opens its models anew, so the time of a short one is taken off that of the long one.
         short = on_ray(few, Path(folder) / "short")

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import copy
-import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
-from fieldmark.atomic import atomic_file
 from fieldmark.data.photos.preprocess import Preprocess
-from fieldmark.errors import SettingError, TrainingError
+from fieldmark.errors import SettingError
 from fieldmark.methods.base import Method, Stage
 from fieldmark.methods.settings_base import GradientSettings
 from fieldmark.progress import progress_bar
 from fieldmark.structures import RecordList
+from fieldmark.training.gradient.batch_sums import BatchSums, validate
 from fieldmark.training.gradient.cached_maps import cached_frozen_stages, check_cached_views
 from fieldmark.training.gradient.checkpoints import RunFolder, describe_run
 from fieldmark.training.gradient.epoch_plan import BudgetClock, stage_epochs
@@ -38,8 +33,8 @@ from fieldmark.training.gradient.journal import Journal
 from fieldmark.training.gradient.learner import Learner, freeze_for
 from fieldmark.training.gradient.loggers import check_logger, open_logger
 from fieldmark.training.gradient.optim import WarmupCosine
-from fieldmark.training.gradient.photo_batches import Batch, PlainPhotos, TrainingPhotos, ValPhotos
-from fieldmark.training.gradient.processes import is_first_machine, run_in_processes
+from fieldmark.training.gradient.photo_batches import PlainPhotos, TrainingPhotos, ValPhotos
+from fieldmark.training.gradient.processes import train_together
 from fieldmark.training.gradient.run_state import History
 from fieldmark.training.gradient.samplers import mix_seed
 
@@ -47,8 +42,6 @@ if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
 __all__ = ["History", "train_method"]
-
-logger = logging.getLogger(__name__)
 
 
 def train_method(
@@ -107,35 +100,9 @@ def train_method(
     )
     if settings.devices * settings.nodes == 1:
         return run(start_fabric(device, half=half), half=half)
-    trained = run_dir / "trained.pt"
-    trained.unlink(missing_ok=True)
-    run_in_processes(partial(_train_and_write, run, half, trained), settings, half=half)
-    if not is_first_machine(settings):
-        logger.info("  training is over; the first machine writes the model")
-        raise SystemExit(0)
-    return _take(method, trained)
-
-
-def _train_and_write(run: Callable[..., History], half: bool, file: Path, fabric: Fabric) -> None:
-    """Train in one of several processes; the first one writes the weights and the history."""
-    options = run.keywords  # type: ignore[attr-defined]
-    # Unpickled weights lie in memory that the processes share.
-    method = options["method"] = copy.deepcopy(options["method"])
-    history = run(fabric, half=half)
-    if fabric.is_global_zero:
-        with atomic_file(file) as draft:
-            torch.save({"state_dict": method.state_dict(), "history": asdict(history)}, draft)
-
-
-def _take(method: Method, file: Path) -> History:
-    """Give the method the weights that its processes wrote, and return the history."""
-    if not file.is_file():
-        raise TrainingError("the training processes were interrupted: give the same command again with --resume")
-    found = torch.load(file, map_location="cpu", weights_only=True)
-    file.unlink()
-    method.load_state_dict(found["state_dict"])
+    history = train_together(run, method, settings, run_dir, half=half)
     _unfreeze(method)
-    return History(**found["history"])
+    return history
 
 
 def _train(
@@ -191,7 +158,7 @@ def _train(
                 for epoch in range(state.epochs - state.epochs_before, epochs[index]):
                     learner.begin_epoch()
                     clock.begin_epoch()
-                    losses = _Sums(fabric, 1)
+                    losses = BatchSums(fabric, 1)
                     for batch in journal.steps(learned.batches(index, epoch), steps):
                         loss = learner.step(batch)
                         losses.add(len(batch.labels), loss * len(batch.labels))
@@ -200,7 +167,7 @@ def _train(
                     state.train_loss += losses.means()
                     with learner.average.in_place(), clock.validating():
                         if val:
-                            state.add_val(method, *_validate(learner, scored, fabric))
+                            state.add_val(method, *validate(learner, scored, fabric))
                     state.stopped_early = settings.patience is not None and state.waited >= settings.patience
                     state.stage_done = state.stopped_early or clock.over or epoch + 1 == epochs[index]
                     journal.end_epoch()
@@ -215,36 +182,6 @@ def _train(
         _unfreeze(method)
         method.finish(plain_photos)
     return state.history(averaged=settings.ema > 0, peak_memory=peak_memory())
-
-
-def _validate(learner: Learner, photos: Iterable[Batch], fabric: Fabric) -> list[float]:
-    """Accuracy and cross-entropy on the val photos of all processes."""
-    learner.method.eval()
-    sums = _Sums(fabric, 2)
-    for batch in photos:
-        logits = learner.logits(batch)
-        right = (logits.argmax(1) == batch.labels).sum()
-        sums.add(len(batch.labels), right, F.cross_entropy(logits, batch.labels, reduction="sum"))
-    return sums.means()
-
-
-class _Sums:
-    """Sums over batches, kept on the device so that no step waits for another."""
-
-    def __init__(self, fabric: Fabric, values: int) -> None:
-        self.fabric = fabric
-        self.count = 0
-        self.totals = torch.zeros(values, device=fabric.device)
-
-    def add(self, count: int, *values: Tensor) -> None:
-        self.count += count
-        self.totals = self.totals + torch.stack([value.float() for value in values])
-
-    def means(self) -> list[float]:
-        """Each sum divided by the count, over all processes."""
-        counted = F.pad(self.totals, (0, 1), value=self.count)
-        *sums, count = self.fabric.all_reduce(counted, reduce_op="sum").tolist()  # type: ignore[union-attr]
-        return [value / count for value in sums]
 
 
 def _stages_to_run(method: Method, *, fitted_head: bool) -> list[tuple[int, Stage]]:

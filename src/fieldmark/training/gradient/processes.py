@@ -7,6 +7,7 @@ with what the first one made; if one ends early, it ends the others.
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import os
@@ -14,22 +15,29 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 import fieldmark.errors
+from fieldmark.atomic import atomic_file
 from fieldmark.backbones.runners.device import choose_device
 from fieldmark.cores import available_cpus
 from fieldmark.errors import FieldmarkError, SettingError, TrainingError
+from fieldmark.methods.base import Method
 from fieldmark.methods.settings_base import GradientSettings
 from fieldmark.progress import Verbosity, set_verbosity, verbosity
+from fieldmark.training.gradient.run_state import History
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
-__all__ = ["check_processes", "is_first_machine", "run_in_processes"]
+__all__ = ["check_processes", "train_together"]
+
+logger = logging.getLogger(__name__)
 
 _REPORTED, _LOST = 2, 3
 """Exit codes of a process: it has written its error to a file, or another process is gone."""
@@ -68,23 +76,57 @@ def check_processes(settings: GradientSettings) -> None:
         )
 
 
-def is_first_machine(settings: GradientSettings) -> bool:
-    """Whether this machine keeps the model; of several, the one with ``NODE_RANK`` 0."""
-    return settings.nodes == 1 or os.environ.get("NODE_RANK") == "0"
+def train_together(
+    run: partial[History], method: Method, settings: GradientSettings, run_dir: Path, *, half: bool
+) -> History:
+    """Train a method in a process for each device, and give it the weights that they end with.
+
+    Args:
+        run: Trains its keyword argument `method` with a Fabric and `half`; it can be pickled.
+        method: The same method, on the CPU.
+        settings: Its `device`, `devices` and `nodes` count.
+        run_dir: The folder of the run; all machines share it.
+        half: Compute in bfloat16.
+
+    Raises:
+        FieldmarkError: A process raised it.
+        TrainingError: A process was killed, or lost the others.
+        SystemExit: This is not the first machine: training is over here.
+        KeyboardInterrupt: Ctrl-C; the processes have ended.
+    """
+    file = run_dir / "trained.pt"
+    first = settings.nodes == 1 or os.environ.get("NODE_RANK") == "0"
+    if first:
+        file.unlink(missing_ok=True)
+    _run_in_processes(partial(_train_and_write, run, half, file), settings, half=half)
+    if not first:
+        logger.info("  training is over; the first machine writes the model")
+        raise SystemExit(0)
+    if not file.is_file():
+        raise TrainingError("the training processes were interrupted: give the same command again with --resume")
+    found = torch.load(file, map_location="cpu", weights_only=True)
+    file.unlink()
+    method.load_state_dict(found["state_dict"])
+    return History(**found["history"])
 
 
-def run_in_processes(work: Callable[[Fabric], None], settings: GradientSettings, *, half: bool) -> None:
+def _train_and_write(run: partial[History], half: bool, file: Path, fabric: Fabric) -> None:
+    """Train in one of several processes; the first one writes the weights and the history."""
+    # Unpickled weights lie in memory that the processes share.
+    method = copy.deepcopy(run.keywords["method"])
+    history = run(fabric, method=method, half=half)
+    if fabric.is_global_zero:
+        with atomic_file(file) as draft:
+            torch.save({"state_dict": method.state_dict(), "history": asdict(history)}, draft)
+
+
+def _run_in_processes(work: Callable[[Fabric], None], settings: GradientSettings, *, half: bool) -> None:
     """Call a function in a process for each device of this machine, with the Fabric that connects them all.
 
     Args:
         work: Must be picklable. What it learns, it writes to files.
         settings: Its `device`, `devices` and `nodes` count.
         half: Compute in bfloat16.
-
-    Raises:
-        FieldmarkError: A process raised it.
-        TrainingError: A process was killed, or lost the others.
-        KeyboardInterrupt: Ctrl-C; the processes have ended.
     """
     from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, start_processes
 
