@@ -39,9 +39,9 @@ def test_a_path_leads_from_the_model_to_the_photos(tmp_path: Path, monkeypatch: 
 
 def test_where_photos_are_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FIELDMARK_CACHE", str(tmp_path / "cache"))
-    model, birds, moved = (tmp_path / name for name in ("model", "birds", "moved"))
+    model, birds, moved = (tmp_path / name for name in ("model", "birds", "elsewhere/birds"))
     for folder in (model, birds, moved):
-        folder.mkdir()
+        folder.mkdir(parents=True)
     assert find_data(_facts("../birds"), model).samefile(birds)
     assert find_data(_facts("../gone"), model) == Path("../gone")
     assert find_data(_facts(str(birds)), model) == birds
@@ -52,9 +52,20 @@ def test_where_photos_are_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert find_data(_facts("../birds"), model).samefile(birds)
 
 
+def test_the_same_photos_in_a_folder_and_in_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIELDMARK_CACHE", str(tmp_path / "cache"))
+    folder, table = tmp_path / "data" / "birds", tmp_path / "data" / "birds.csv"
+    folder.mkdir(parents=True)
+    table.write_text("path,bird\n")
+    for place in (folder, table):
+        remember_data("f00", place)
+    assert find_data(_facts("birds"), tmp_path) == folder
+    assert find_data(_facts("birds.csv"), tmp_path) == table
+
+
 def test_a_cache_that_cannot_be_written_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The note then lies in a temporary cache, which this process reads too."""
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("FIELDMARK_CACHE", str(tmp_path / "file"))
     remember_data("f00", tmp_path)
-    assert find_data(_facts("gone"), tmp_path) == tmp_path
+    assert find_data(_facts(tmp_path.name), tmp_path) == tmp_path

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from pathlib import Path
 
 from fieldmark.artifact.manifest import DataFacts
 from fieldmark.atomic import atomic_file
 from fieldmark.backbones.feature_cache import cache_root
+from fieldmark.errors import without_surrogates
 
 __all__ = ["find_data", "portable_path", "remember_data"]
 
@@ -29,9 +31,12 @@ def portable_path(place: Path, folder: Path) -> str:
 
 
 def remember_data(fingerprint: str, place: Path) -> None:
-    """Note on this computer where the photos of a model are; without a note, the model's own path serves."""
+    """Note on this computer where the photos of a model are; without a note, the model's own path serves.
+
+    A folder and a CSV file may list the same photos, so that their names belong to the note.
+    """
     with contextlib.suppress(OSError):
-        note = _note(fingerprint)
+        note = _note(fingerprint, Path(os.path.realpath(place)).name)
         note.parent.mkdir(parents=True, exist_ok=True)
         with atomic_file(note) as draft:
             draft.write_bytes(os.fsencode(place.absolute()))
@@ -48,12 +53,14 @@ def find_data(facts: DataFacts, folder: Path) -> Path:
     if source.is_absolute():  # models of old versions
         return source
     with contextlib.suppress(OSError, ValueError):
-        noted = Path(os.fsdecode(_note(facts.fingerprint).read_bytes()))
+        noted = Path(os.fsdecode(_note(facts.fingerprint, source.name).read_bytes()))
         if noted.exists():
             return noted
     beside = folder / source
     return beside if facts.source and beside.exists() else source
 
 
-def _note(fingerprint: str) -> Path:
-    return cache_root() / "data" / "".join(letter for letter in fingerprint if letter.isalnum())
+def _note(fingerprint: str, name: str) -> Path:
+    letters = "".join(letter for letter in fingerprint if letter.isalnum())
+    named = hashlib.blake2b(without_surrogates(name).encode(), digest_size=8).hexdigest()
+    return cache_root() / "data" / f"{letters}-{named}"
