@@ -5,9 +5,10 @@ python benchmarks/small_objects.py --drawn [--shares 0.1 0.03]
 
 Each object is cut out with its annotated box, at its own resolution, and set into a scene so large that the box fills
 the given share of it: the middle of a photo of another set, or a drawn backdrop. The edges of the cut fade out. The
-place in the scene is drawn at random. Three models are fitted on each: on tight crops of the boxes, and on the scenes
-without zoom and with it. The ratio is the accuracy on scenes over that on tight crops. `--folds-only` gives the
-cross-validated accuracy of the train photos, and opens no test photo.
+place in the scene is drawn at random. Models are fitted on tight crops of the boxes, and on the scenes without zoom and
+with it. The ratio is the accuracy on scenes over that on tight crops. `--folds-only` gives the cross-validated accuracy
+of the train photos, and opens no test photo. `--out` keeps the scenes with their boxes, for `zoom.py`. At most `--each`
+photos of a class and split are taken.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import csv
 import json
 import math
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -32,24 +34,39 @@ from fieldmark_synth import synthesize
 MARGIN = 0.15
 """Share of the box that is cut out around it; the cut fades out over it."""
 
-Scene = Callable[[tuple[int, int], np.random.Generator], Image.Image]
+Scene = Callable[[tuple[int, int], int], Image.Image]
+"""Size and number of a photo to its scene."""
+
+
+def some_of_each(records: RecordList, limit: int, folds_only: bool) -> RecordList:
+    """At most so many photos of each class and split, and none of the test split for cross-validation."""
+    seen: Counter[tuple[int, str | None]] = Counter()
+    chosen = []
+    for record in records:
+        seen[record.label, record.split] += 1
+        if seen[record.label, record.split] <= limit and not (folds_only and record.split == "test"):
+            chosen.append(record)
+    return RecordList(chosen, records.classes, root=records.root)
 
 
 def photo_scene(paths: Sequence[Path]) -> Scene:
     """Scenes out of photos: the largest middle part of a photo with the wanted proportions."""
 
-    def draw(size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
-        photo = open_photo(paths[int(rng.integers(len(paths)))])
+    order = np.random.default_rng(0).permutation(len(paths))
+
+    def draw(size: tuple[int, int], number: int) -> Image.Image:
+        photo = open_photo(paths[order[number % len(order)]])
         scale = min(photo.width / size[0], photo.height / size[1])
-        width, height = size[0] * scale, size[1] * scale
+        width, height = min(size[0] * scale, photo.width), min(size[1] * scale, photo.height)
         left, top = (photo.width - width) / 2, (photo.height - height) / 2
         return photo.resize(size, Image.Resampling.BICUBIC, box=(left, top, left + width, top + height))
 
     return draw
 
 
-def smooth_scene(size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
+def smooth_scene(size: tuple[int, int], number: int) -> Image.Image:
     """Coloured noise of large and small scale."""
+    rng = np.random.default_rng((1, number))
     layers = [rng.normal(size=(cells, cells, 3)) / level for level, cells in enumerate((4, 16, 64), 1)]
     grown = [
         np.stack([np.asarray(Image.fromarray(layer[:, :, c].astype(np.float32)).resize(size, 3)) for c in range(3)], 2)
@@ -60,7 +77,7 @@ def smooth_scene(size: tuple[int, int], rng: np.random.Generator) -> Image.Image
 
 def set_into_scenes(records: RecordList, scene: Scene, share: float, out: Path) -> Path:
     """Write scenes and tight crops of all records with a box as two CSV data sets; return their folder."""
-    rows: dict[str, list[tuple[str, str, str]]] = {"scenes": [], "crops": []}
+    rows: dict[str, list[tuple[str, str, str, str]]] = {"scenes": [], "crops": []}
     for folder in rows:
         (out / folder).mkdir(parents=True)
     for index, record in enumerate(records):
@@ -73,18 +90,21 @@ def set_into_scenes(records: RecordList, scene: Scene, share: float, out: Path) 
         cut = photo.crop((round(x1 - wide), round(y1 - high), round(x2 + wide), round(y2 + high)))
         side = math.sqrt((x2 - x1) * (y2 - y1) / share / 12)
         size = (max(round(4 * side), cut.width), max(round(3 * side), cut.height))
-        canvas = scene(size, rng)
+        canvas = scene(size, index)
         place = tuple(int(rng.integers(0, whole - part + 1)) for whole, part in zip(size, cut.size, strict=True))
         canvas.paste(cut, (place[0], place[1]), faded(cut.size, (round(wide), round(high))))
         name = f"{index:06d}.jpg"
         canvas.save(out / "scenes" / name, quality=95)
         tight = photo.crop((round(x1), round(y1), round(x2), round(y2)))
         tight.save(out / "crops" / name, quality=95)
+        left, top = place[0] + wide, place[1] + high
+        boxes = {"scenes": (left, top, left + x2 - x1, top + y2 - y1), "crops": (0, 0, *tight.size)}
         for folder, table in rows.items():
-            table.append((f"{folder}/{name}", records.classes[record.label], record.split or ""))
+            box = " ".join(f"{edge:g}" for edge in boxes[folder])
+            table.append((f"{folder}/{name}", records.classes[record.label], record.split or "", box))
     for folder, table in rows.items():
         with (out / f"{folder}.csv").open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([("path", "label", "split"), *table])
+            csv.writer(file).writerows([("path", "label", "split", "box"), *table])
     return out
 
 
@@ -115,14 +135,19 @@ def main() -> None:
     parser.add_argument("--drawn", action="store_true", help="draw birds and backdrops instead")
     parser.add_argument("--shares", type=float, nargs="+", default=[0.1, 0.03])
     parser.add_argument("--folds-only", action="store_true")
+    parser.add_argument("--each", type=int, default=15)
+    parser.add_argument("--out", type=Path)
     parser.add_argument("--set", action="append", default=[], dest="overrides")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder = arguments.out or Path(name)
         if arguments.drawn:
             records, scene = synthesize(folder / "drawn", 12, 40, "cub", 0, 320), smooth_scene
         else:
             records, scene = read(arguments.data), photo_scene(read(arguments.scenes).paths)
+        records = some_of_each(records, arguments.each, arguments.folds_only)
+        if arguments.folds_only:
+            arguments.overrides.append("test_fraction=0")
         for share in arguments.shares:
             made = set_into_scenes(records, scene, share, folder / f"share-{share}")
             plain = arguments.overrides
@@ -131,7 +156,8 @@ def main() -> None:
             variants = {
                 "centre crop": ["resize=crop"],
                 "whole photo": ["resize=squash"],
-                "whole photo and zoom": ["resize=squash", "zoom=true"],
+                "whole photo and zoom": ["zoom=true"],
+                "whole photo and zoom above one standard deviation": ["zoom=true", "zoom_threshold=1"],
             }
             for what, settings in variants.items():
                 found = accuracy(made / "scenes.csv", [*plain, *settings], made, arguments.folds_only)

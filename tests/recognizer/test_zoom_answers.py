@@ -21,7 +21,7 @@ from fieldmark.data.photos.open_photo import open_photo
 from fieldmark.data.photos.views import photo_views, zoomed_views
 from fieldmark.data.photos.zoom import find_object, zoom_region
 from fieldmark.data.read import read
-from fieldmark.export.export_onnx import export
+from fieldmark.export.export_onnx import ExportReport, export
 from fieldmark.export.export_web import export_web
 from fieldmark.recognizer.graphs import QuestionGraphs
 from fieldmark.training.method_graph import MethodGraph
@@ -30,12 +30,22 @@ from fieldmark.training.method_graph import MethodGraph
 @pytest.fixture(scope="module")
 def recognizer(birds: Path, tmp_path_factory: pytest.TempPathFactory) -> Recognizer:
     out = tmp_path_factory.mktemp("zooming") / "model"
-    return fit(birds, out, method="linear_probe", image_size=128, resize="squash", zoom=True)
+    return fit(birds, out, method="linear_probe", image_size=128, zoom=True)
 
 
 @pytest.fixture(scope="module")
 def photo(birds: Path) -> Path:
     return sorted(birds.rglob("*.jpg"))[3]
+
+
+@pytest.fixture(scope="module")
+def files(recognizer: Recognizer, fitted: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, ExportReport]:
+    """A model that zooms and one that does not, exported."""
+    folder = tmp_path_factory.mktemp("exported")
+    return {
+        "zooms": export(recognizer.folder, folder / "zooms.onnx"),
+        "plain": export(fitted, folder / "plain.onnx"),
+    }
 
 
 def views_by_hand(model: Recognizer, photo: Path) -> tuple[np.ndarray, np.ndarray, tuple[float, ...]]:
@@ -105,8 +115,10 @@ def test_a_model_that_does_not_zoom_sees_only_the_box(fitted: Path, photo: Path,
     )
 
 
-def test_an_exported_file_that_does_not_zoom_sees_only_the_box(fitted: Path, photo: Path, tmp_path: Path) -> None:
-    exported = load(export(fitted, tmp_path / "model.onnx").path)
+def test_an_exported_file_that_does_not_zoom_sees_only_the_box(
+    fitted: Path, files: dict[str, ExportReport], photo: Path
+) -> None:
+    exported = load(files["plain"].path)
     one, two = (model.predict(photo, box=(30, 30, 90, 90)) for model in (load(fitted), exported))
     assert two.box == one.box == (30, 30, 90, 90)
     assert two.confidence == pytest.approx(one.confidence, abs=1e-4)
@@ -144,8 +156,8 @@ def test_the_graph_reads_what_the_answers_read(recognizer: Recognizer, birds: Pa
     )
 
 
-def test_the_exported_file_zooms_too(recognizer: Recognizer, photo: Path, tmp_path: Path) -> None:
-    report = export(recognizer.folder, tmp_path / "model.onnx")
+def test_the_exported_file_zooms_too(recognizer: Recognizer, files: dict[str, ExportReport], photo: Path) -> None:
+    report = files["zooms"]
     assert report.inputs == ("images", "object")
     assert "activation" in report.outputs
     assert report.parity.agreement == 1.0
@@ -158,25 +170,24 @@ def test_the_exported_file_zooms_too(recognizer: Recognizer, photo: Path, tmp_pa
 
 
 def test_an_older_reader_refuses_what_zooms(
-    recognizer: Recognizer, fitted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recognizer: Recognizer, fitted: Path, files: dict[str, ExportReport], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would ignore the zoom, and answer something else."""
-    files = [export(model, tmp_path / f"{name}.onnx").path for name, model in (("a", recognizer.folder), ("b", fitted))]
     monkeypatch.setattr("fieldmark.artifact.load.FORMAT", 2)
     monkeypatch.setattr("fieldmark.artifact.exported.EXPORT_FORMAT", 1)
     with pytest.raises(ModelError, match=r"has format 3, .* reads formats up to 2"):
         load(recognizer.folder)
     with pytest.raises(ModelError, match=r"has format 2, .* reads formats up to 1"):
-        load(files[0])
-    assert load(fitted).classes == load(files[1]).classes
+        load(files["zooms"].path)
+    assert load(fitted).classes == load(files["plain"].path).classes
 
 
 def test_a_page_in_the_browser_does_not_zoom(recognizer: Recognizer, tmp_path: Path) -> None:
     with pytest.raises(ModelError) as refused:
         export_web(recognizer.folder, tmp_path / "web")
     assert str(refused.value) == (
-        "the model zooms in on the object, which a page in the browser cannot do: fit it without zoom, or serve it "
-        "with 'fieldmark serve'"
+        "the model zooms in on the object, which a page in the browser cannot do: fit it without zoom, or "
+        "serve it with 'fieldmark serve'"
     )
     assert not (tmp_path / "web").exists()
 
@@ -199,7 +210,7 @@ def several(birds: Path, tmp_path_factory: pytest.TempPathFactory) -> Recognizer
     with table.open("w", newline="") as opened:
         csv.writer(opened).writerows([("path", "bird", "pair"), *rows])
     records = read(table, label_col="bird,pair")
-    return fit(records, folder / "model", method="linear_probe", image_size=128, resize="squash", zoom=True)
+    return fit(records, folder / "model", method="linear_probe", image_size=128, zoom=True)
 
 
 def test_all_questions_share_the_views_and_the_box(several: Recognizer, photo: Path) -> None:

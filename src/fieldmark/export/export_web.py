@@ -78,8 +78,8 @@ def export_web(
     recognizer = open_folder(model)
     if any(facts.zoom for facts in recognizer.manifest.members):
         raise ModelError(
-            "the model zooms in on the object, which a page in the browser cannot do: fit it without zoom, or serve it "
-            "with 'fieldmark serve'"
+            "the model zooms in on the object, which a page in the browser cannot do: fit it without zoom, or "
+            "serve it with 'fieldmark serve'"
         )
     demand_scores(recognizer)
     runtime = find_runtime(None if ort_web is None else Path(ort_web))

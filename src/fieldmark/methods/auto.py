@@ -33,8 +33,7 @@ class Auto(PooledMethod):
         )
         zoom: bool | Literal["auto"] = Field(
             False,
-            description="join views that are zoomed in on the object to the largest backbone; auto lets the "
-            "cross-validation decide",
+            description="also read views that are zoomed in on the object; auto lets the cross-validation decide",
         )
 
     trainer = "fieldmark.training.frozen.train_auto:train_auto"

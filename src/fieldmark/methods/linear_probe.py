@@ -32,5 +32,11 @@ class LinearProbe(PooledMethod):
             "classes of few photos beside large ones",
         )
         zoom: bool = Field(False, description="join views that are zoomed in on the object; they double the time")
+        zoom_threshold: float = Field(
+            0.0,
+            ge=-5,
+            le=5,
+            description="standard deviations above a photo's mean activation where the object begins; 1 for small ones",
+        )
 
     trainer = "fieldmark.training.frozen.train_linear_probe:train_linear_probe"

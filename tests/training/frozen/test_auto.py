@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from fieldmark import Recognizer, fit
-from fieldmark.artifact.manifest import MemberFacts
-from fieldmark.data.photos.zoom import Zoom
 from fieldmark.training.frozen import train_auto
+from fieldmark.training.frozen.choose_zoom import ZOOMS
 from fieldmark.training.frozen.train_auto import CANDIDATES
 
 
@@ -47,21 +46,20 @@ def test_the_same_seed_makes_the_same_choice(recognizer: Recognizer, birds: Path
     assert again.predict(photo).candidates == recognizer.predict(photo).candidates
 
 
-def test_zoom_is_tried_last_and_noted(birds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_zoom_is_tried_and_noted(birds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train_auto, "GOOD_ENOUGH", 2.0)
     tried = fit(birds, tmp_path / "tried", image_size=64, zoom="auto")
-    assert "zoomed" in tried.manifest.steps[-1]
+    assert "tf_efficientnet_lite0 at 64 px, zoomed" in tried.manifest.steps[1]
     never = fit(birds, tmp_path / "never", image_size=64)
     assert not any("zoomed" in step for step in never.manifest.steps)
     assert never.manifest.members[0].zoom is None
 
 
 def test_zoom_can_be_demanded(birds: Path, tmp_path: Path) -> None:
-    zooming = fit(birds, tmp_path / "model", image_size=64, resize="squash", zoom=True)
-    assert zooming.manifest.members[-1].zoom == Zoom()
-    assert zooming.manifest.steps[-1].endswith(f"kept: {', '.join(_label(one) for one in zooming.manifest.members)}")
+    zooming = fit(birds, tmp_path / "model", image_size=64, zoom=True)
+    (member,) = zooming.manifest.members
+    assert member.zoom in ZOOMS
+    assert member.preprocess.resize == "squash"
+    label = f"tf_efficientnet_lite0 at 64 px, zoomed, {'+'.join(member.options['poolings'])}"
+    assert zooming.manifest.steps[0].startswith(f"{label}: ")
     assert len(zooming.predict(next(birds.rglob("*.jpg"))).box or ()) == 4
-
-
-def _label(member: MemberFacts) -> str:
-    return f"tf_efficientnet_lite0 at 64 px, zoomed, {'+'.join(member.options['poolings'])}"

@@ -13,7 +13,7 @@ from fieldmark.data.photo_table import PhotoTable
 from fieldmark.data.prepare import prepare
 from fieldmark.data.read import read
 from fieldmark.methods.auto import Auto
-from fieldmark.training.frozen.auto_search import AutoSearch
+from fieldmark.training.frozen.auto_search import AutoSearch, Candidate
 from fieldmark.training.frozen.backbone_ensemble import BackboneEnsemble, hits_on_val
 from fieldmark.training.frozen.frozen_backbone import FrozenBackbone
 from fieldmark.training.frozen.search_limit import WorkLimit
@@ -48,7 +48,7 @@ def _with_val(photos: Path, shift: int) -> PhotoTable:
 
 
 def _search(photos: PhotoTable) -> tuple[AutoSearch, BackboneEnsemble]:
-    search = AutoSearch(photos, SETTINGS, WorkLimit())
+    search = AutoSearch(photos, SETTINGS, WorkLimit(), [("avg",)])
     frozen = FrozenBackbone(photos, SETTINGS, None, 64, ["avg"])
     ensemble = BackboneEnsemble.of((frozen.run([("avg",)]),), photos.labels)
     search.choose_judge(ensemble)
@@ -95,8 +95,8 @@ def test_a_pass_answers_the_photos_that_its_head_did_not_learn_from(
 def test_a_pilot_is_judged_by_the_same_photos(elsewhere: tuple[AutoSearch, BackboneEnsemble]) -> None:
     """A change that only val sees: the head of another data set, in which val has the labels of train."""
     search, ensemble = elsewhere
-    backbone = ensemble.passes[0].backbone
-    same = search.pilot(*[lambda photos: backbone.run([("avg",)], photos=photos, mirror=False)] * 2)
+    last, candidate = ensemble.passes[0], Candidate("tf_efficientnet_lite0", 64)
+    same = search.pilot(last, last.backbone, candidate)
     assert (same.gain, same.error, same.pays) == (0.0, 0.0, False)
     learned = FrozenBackbone(search.photos, SETTINGS, None, 64, ["avg"])
     flipped = np.where(np.isin(np.arange(len(search.photos)), learned.learned), 1, 0)
@@ -108,9 +108,6 @@ def test_a_pilot_is_judged_by_the_same_photos(elsewhere: tuple[AutoSearch, Backb
         *(getattr(search.photos, name) for name in ("groups", "content_keys", "roles", "val_carved")),
     )
     learned.photos = shifted  # now train has the labels of val
-    better = search.pilot(
-        lambda photos: backbone.run([("avg",)], photos=photos, mirror=False),
-        lambda photos: learned.run([("avg",)], photos=photos, mirror=False),
-    )
+    better = search.pilot(last, learned, candidate)
     assert better.gain > 0.2
     assert better.pays

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from fieldmark.arrays import Bools, Ints
 from fieldmark.data.photo_table import PhotoTable
+from fieldmark.data.photos.zoom import Zoom
 from fieldmark.layers.class_balance import accuracy, accuracy_error, predicted
 from fieldmark.methods.auto import Auto
 from fieldmark.training.frozen.backbone_ensemble import BackboneEnsemble, hits_on_val
-from fieldmark.training.frozen.frozen_backbone import FrozenPass
+from fieldmark.training.frozen.frozen_backbone import FrozenBackbone, FrozenPass
 from fieldmark.training.frozen.search_limit import SearchLimit
 
-__all__ = ["PATIENT_BUDGET", "PILOT_GAIN", "AutoSearch", "Pilot"]
+__all__ = ["PATIENT_BUDGET", "PILOT_GAIN", "AutoSearch", "Candidate", "Pilot"]
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,21 @@ PILOT_GAIN = 0.01
 CONTRADICTION = 5.0
 """If val lies below cross-validation by this many standard errors, val judges. A val of few bursts differs by 3 or 4,
 one from another place by 20."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A backbone at an image size.
+
+    Attributes:
+        backbone: Name in timm.
+        image_size: Side in pixels.
+        zoom: How it cuts the object out of the whole photo and reads it again; None reads the photo once.
+    """
+
+    backbone: str
+    image_size: int
+    zoom: Zoom | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +75,7 @@ class AutoSearch:
         photos: Train photos, then those of the split val.
         settings: Settings of the method.
         limit: What may still be spent.
+        descriptors: Sets of descriptors that cross-validation chooses from.
         val_judges: Whether photos of val judge every step, instead of cross-validation inside train.
         steps: The log.
         next_step: What a person could try next.
@@ -67,6 +84,7 @@ class AutoSearch:
     photos: PhotoTable
     settings: Auto.Settings
     limit: SearchLimit
+    descriptors: Sequence[tuple[str, ...]]
     val_judges: bool = False
     steps: list[str] = field(default_factory=list)
     next_step: str = ""
@@ -80,10 +98,25 @@ class AutoSearch:
         """Whether the user gives more time than a fit without a budget takes."""
         return (self.settings.budget or 0.0) > PATIENT_BUDGET
 
-    @property
-    def views(self) -> int:
-        """Views of a photo in one pass."""
-        return min(2, self.settings.test_views)
+    def views(self, candidate: Candidate) -> int:
+        """Return how many views of a photo a pass of the candidate reads."""
+        return min(2, self.settings.test_views) * (2 if candidate.zoom else 1)
+
+    def backbone(self, candidate: Candidate) -> FrozenBackbone:
+        return FrozenBackbone(
+            self.photos,
+            self.settings,
+            candidate.backbone,
+            candidate.image_size,
+            sorted({name for names in self.descriptors for name in names}),
+            learn_val=not self.patient,  # a fine-tune needs val photos that no member learned from
+            metric=self.settings.metric,
+            whole_photo=candidate.zoom is not None,
+        )
+
+    def read(self, frozen: FrozenBackbone, candidate: Candidate) -> FrozenPass:
+        """Read all photos with the backbone of a candidate, and choose a head."""
+        return frozen.run(self.descriptors, zoom=candidate.zoom, folds=self.settings.folds)
 
     def choose_judge(self, ensemble: BackboneEnsemble) -> None:
         """Let val judge if it lies far below cross-validation: it shows another place or day, as new photos will.
@@ -112,30 +145,42 @@ class AutoSearch:
         """Return the classes of the photos that judge."""
         return self.photos.labels[self.photos.positions("val")] if self.val_judges else ensemble.labels
 
-    def surpasses(self, larger: BackboneEnsemble, smaller: BackboneEnsemble) -> bool:
-        """Return whether one is better than another by more than the standard error of the difference."""
+    def surpasses(self, larger: BackboneEnsemble, smaller: BackboneEnsemble, errors: float = 1.0) -> bool:
+        """Return whether one is better than another by more than so many standard errors of the difference."""
         hits, before, truth = self.hits(larger), self.hits(smaller), self._truth(larger)
         metric = larger.metric
         gain = accuracy(hits.astype(float) - before, truth, metric)
-        return bool(gain > accuracy_error(hits != before, truth, metric))
+        return bool(gain > errors * accuracy_error(hits != before, truth, metric))
 
-    def pilot(self, before: Callable[[Ints], FrozenPass], after: Callable[[Ints], FrozenPass]) -> Pilot:
-        """Return what one pass gains over another on a few photos, from functions of the photos to the passes."""
+    def pilot(self, last: FrozenPass, frozen: FrozenBackbone, candidate: Candidate) -> Pilot:
+        """Return what the backbone of a candidate gains over a pass on a few photos, with the same descriptors."""
+        names = last.choice.names
+        before, _ = self.hits_on_few(last.backbone, names, last.zoom)
+        after, seconds = self.hits_on_few(frozen, names, candidate.zoom)
+        difference = after.astype(float) - before
+        return Pilot(float(difference.mean()), float(difference.std() / np.sqrt(len(difference))), seconds)
+
+    def hits_on_few(self, frozen: FrozenBackbone, names: tuple[str, ...], zoom: Zoom | None) -> tuple[Bools, float]:
+        """Read a few photos.
+
+        Args:
+            frozen: What reads them.
+            names: Descriptors of its head.
+            zoom: How it zooms.
+
+        Returns:
+            Whether each photo that judges is answered correctly, and the seconds for a view.
+        """
         photos = _few_of_each_class(self.photos, PILOT_PHOTOS, self.settings.seed)
         if self.val_judges:
             photos = np.concatenate([photos, self.photos.positions("val")])
-        old, new = before(photos), after(photos)
-        difference = self._pilot_hits(new).astype(float) - self._pilot_hits(old)
-        error = float(difference.std() / np.sqrt(len(difference)))
-        return Pilot(float(difference.mean()), error, new.seconds / len(photos))
-
-    def _pilot_hits(self, run: FrozenPass) -> Bools:
+        run = frozen.run([names], photos=photos, mirror=False, zoom=zoom, folds=self.settings.folds)
         if self.val_judges:
             rows, answers = run.answers_of_others()
         else:
             rows = run.photos[run.choice.positions]
             answers = predicted(run.choice.logits, self.photos.labels[rows], run.backbone.metric)
-        return np.asarray(answers == self.photos.labels[rows])
+        return np.asarray(answers == self.photos.labels[rows]), run.seconds / (len(photos) * run.table.views)
 
 
 def _few_of_each_class(photos: PhotoTable, limit: int, seed: int) -> Ints:

@@ -10,6 +10,7 @@ import numpy as np
 
 from fieldmark.arrays import Bools, Ints, softmax
 from fieldmark.data.photo_table import PhotoTable
+from fieldmark.data.photos.zoom import Zoom
 from fieldmark.layers.class_balance import Metric, accuracy, answers, class_shares
 from fieldmark.training.frozen.frozen_backbone import FrozenPass
 from fieldmark.training.member import TrainedMember
@@ -54,6 +55,11 @@ class BackboneEnsemble:
     @property
     def learns_val(self) -> bool:
         return any(one.backbone.learns_val for one in self.passes)
+
+    @property
+    def zoom(self) -> Zoom | None:
+        """How its backbones zoom; None if none of them does."""
+        return next((one.zoom for one in self.passes if one.zoom is not None), None)
 
     @cached_property
     def members(self) -> list[TrainedMember]:

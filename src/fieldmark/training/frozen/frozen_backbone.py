@@ -134,6 +134,7 @@ class FrozenBackbone:
         descriptors: Poolings to compute; the principal components of ``cov`` come from a few of the photos.
         learn_val: Learn from a carved val, too, and know its photos by out-of-fold logits. With more than
             `MAX_OUT_OF_FOLD` photos, or views that are not cached, val is held out all the same.
+        whole_photo: Read what a centred square leaves out, too, so that the object can be found there.
 
     Attributes:
         learned: Rows of `photos` that the head learns from.
@@ -149,6 +150,7 @@ class FrozenBackbone:
         *,
         learn_val: bool = False,
         metric: Metric = "top1",
+        whole_photo: bool = False,
     ) -> None:
         self.photos = photos
         self.settings = settings
@@ -157,7 +159,8 @@ class FrozenBackbone:
         self.learned = np.arange(len(photos)) if joins else photos.positions("train")
         self.device = choose_device(settings.device)
         self.backbone = create_backbone(backbone, image_size=image_size, weights=settings.weights).eval()
-        self.preprocess: Preprocess = self.backbone.preprocess(image_size, settings.resize)
+        resize = "squash" if whole_photo and settings.resize == "crop" else settings.resize
+        self.preprocess: Preprocess = self.backbone.preprocess(image_size, resize)
         self.pool = DescriptorPool(self.backbone, descriptors)
         if "cov" in descriptors:
             self._fit_projection()

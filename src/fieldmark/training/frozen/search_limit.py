@@ -43,6 +43,10 @@ class SearchLimit(ABC):
             kind: Sets several passes of one backbone apart.
         """
 
+    def has_room(self, frozen: FrozenBackbone, views: int) -> bool:
+        """Return whether one more pass may fit, as far as that is known before a pilot."""
+        return True
+
     def seconds_left(self) -> float:
         """Seconds that may go into fine-tuning."""
         return 0.0
@@ -72,6 +76,9 @@ class WorkLimit(SearchLimit):
         self._left -= work
         return None
 
+    def has_room(self, frozen: FrozenBackbone, views: int) -> bool:
+        return _work(frozen, views) <= self._left
+
 
 class TimeLimit(SearchLimit):
     """A number of seconds from now on.
@@ -93,7 +100,7 @@ class TimeLimit(SearchLimit):
         started = time.monotonic()
         photos = frozen.photos.records[:_TIMED_PHOTOS]
         frozen.features.extract(photos, mirror=views > 1, content_keys=frozen.photos.key_of, description="timing")
-        seconds = (time.monotonic() - started) * len(frozen.photos) / len(photos)
+        seconds = (time.monotonic() - started) * len(frozen.photos) / len(photos) * views / min(views, 2)
         needed = self._first_time(frozen, "first", seconds)
         if needed > self.seconds:
             logger.warning(

@@ -23,11 +23,17 @@ def train_linear_probe(
 
     It takes seconds: nothing is resumed.
     """
-    training, size = photos.for_training(), settings.image_size
     backbone = FrozenBackbone(
-        training, settings, settings.backbone, size, settings.poolings, learn_val=True, metric=settings.metric
+        photos.for_training(),
+        settings,
+        settings.backbone,
+        settings.image_size,
+        settings.poolings,
+        learn_val=True,
+        metric=settings.metric,
+        whole_photo=settings.zoom,
     )
-    zoom = Zoom() if settings.zoom else None
+    zoom = Zoom(settings.zoom_threshold) if settings.zoom else None
     run = backbone.run([settings.poolings], zoom=zoom, folds=settings.folds)
     of_classes = " mean class accuracy" if settings.metric == "mean_class" else ""
     step = f"{run.label}: {run.choice.accuracy:.3f}{of_classes} by cross-validation"

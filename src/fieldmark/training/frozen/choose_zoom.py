@@ -1,0 +1,26 @@
+"""How to cut out the object: chosen by cross-validation on a few photos."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fieldmark.data.photos.zoom import Zoom
+from fieldmark.training.frozen.auto_search import AutoSearch, Candidate
+
+__all__ = ["ZOOMS", "choose_zoom"]
+
+ZOOMS = (Zoom(), Zoom(threshold=1.0))
+"""For objects that fill much of a photo, and for small ones: a higher threshold cuts out less around them."""
+
+_DESCRIPTORS = ("gem",)
+
+
+def choose_zoom(search: AutoSearch, candidate: Candidate) -> Zoom:
+    """Return the zoom with which the backbone of a candidate is most accurate on a few photos; the first of equals."""
+    frozen = search.backbone(replace(candidate, zoom=ZOOMS[0]))
+
+    def accuracy(zoom: Zoom) -> float:
+        hits, _ = search.hits_on_few(frozen, _DESCRIPTORS, zoom)
+        return float(hits.mean())
+
+    return max(ZOOMS, key=accuracy)
