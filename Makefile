@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Processes that run the tests, with one thread each; every one loads PyTorch and takes about 2 GB of memory.
-WORKERS ?= 2
+WORKERS ?= 3
 INSTALLED := $(VENV)/.installed
 
 .PHONY: demo test lint coverage fuzz docs licences format install clean

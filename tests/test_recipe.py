@@ -83,8 +83,8 @@ def test_a_budget_reads_the_same_from_everywhere(place: str, tmp_path: Path) -> 
         (
             {"method": "linear_probe", "options": {"fold": 3}},
             "unknown setting of linear_probe 'fold': did you mean 'folds'? (known: backbone, classes, "
-            "classwise, conformal, coverage, device, folds, gallery_uri, image_size, poolings, resize, seed, "
-            "target_accuracy, test_fraction, test_views, unknown_score, val_fraction, weights)",
+            "classwise, conformal, coverage, device, folds, gallery_uri, image_size, metric, poolings, resize, seed, "
+            "target_accuracy, test_fraction, test_views, unknown_score, val_fraction, weights, zoom, zoom_threshold)",
         ),
         ({"overrides": ["seed"]}, "--set takes key=value, but got 'seed'"),
         ({"overrides": ["=3"]}, "--set takes key=value, but got '=3'"),
@@ -98,7 +98,7 @@ def test_a_budget_reads_the_same_from_everywhere(place: str, tmp_path: Path) -> 
         ),
         (
             {"method": "linear_probe", "overrides": ["poolings=avg,max"]},
-            "setting 'poolings' of linear_probe: input should be 'avg', 'gem' or 'cov', but got 'max'",
+            "setting 'poolings' of linear_probe: input should be 'avg', 'gem', 'cov' or 'cls', but got 'max'",
         ),
         ({"options": {"budget": "soon"}}, "a duration looks like 90s, 10m or 1h30m, but got 'soon'"),
         ({"options": {"budget": "0s"}}, "setting 'budget' of auto: input should be greater than 0, but got 0.0"),
