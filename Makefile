@@ -7,16 +7,23 @@ BIN := $(VENV)/bin
 # Processes that run the tests, with one thread each; every one loads PyTorch and takes about 2 GB of memory.
 WORKERS ?= 3
 INSTALLED := $(VENV)/.installed
+# Hundreds of processes start in the tests; without cached bytecode each one compiles the package again.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint coverage fuzz docs licences format install clean
+.PHONY: demo test bytecode lint coverage fuzz docs licences format install clean
 
 demo: $(INSTALLED)
 	$(BIN)/fieldmark demo
 
 PYTEST := -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-test: lint
+# One core checks types while the other compiles the tests; then both run them.
+test: $(INSTALLED)
+	$(MAKE) -j 2 lint bytecode
 	OMP_NUM_THREADS=1 $(BIN)/python $(PYTEST)
+
+bytecode: $(INSTALLED)
+	$(BIN)/python -m pytest --collect-only --quiet >/dev/null
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
