@@ -12,7 +12,7 @@ import numpy as np
 from fieldmark.data.photo_table import PhotoTable
 from fieldmark.evaluation.fit_advice import fit_advice
 from fieldmark.structures import Record, RecordList
-from fieldmark.training.frozen.train_auto import _minutes
+from fieldmark.training.frozen.try_candidate import _minutes
 from fieldmark.training.member import OutOfFold, Trained
 
 
