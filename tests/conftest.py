@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -66,11 +65,10 @@ def annotations() -> Path:
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Nothing that a test computes lands in the user's cache, and no earlier run answers for this one.
 
-    The processes of one run share it, so that each backbone is exported once.
+    Each process has its own: the cache knows where the photos of a model are, and each process draws its own photos.
     """
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
     with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
         patch.setenv("FIELDMARK_CACHE", str(folder))
         yield folder
 
