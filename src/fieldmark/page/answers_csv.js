@@ -1,6 +1,6 @@
 // The answers as the table that `fieldmark predict --csv` prints.
 
-const FIELDS = ["path", "label", "probability", "unknown", "set", "rank", "ancestor", "error", "coverage", "group", "photos"];
+const FIELDS = ["path", "label", "probability", "unknown", "set", "rank", "ancestor", "error", "coverage", "group", "photos", "box"];
 const CANDIDATES = 5;
 const QUESTION_FIELDS = ["label", "probability", "unknown", "set"];
 
@@ -32,6 +32,7 @@ function row({ answer, photos, path, together }, questions) {
     answer.coverage && Number(answer.coverage.toPrecision(6)),
     answer.group,
     together ? photos.map((photo) => photo.path).join("|") : "",
+    answer.box?.map((edge) => Number(edge.toPrecision(6))).join(" "),
   ];
   for (let index = 0; index < CANDIDATES; index += 1) {
     own.push(candidates[index]?.label, candidates[index]?.probability.toFixed(6));

@@ -136,6 +136,12 @@ def test_errors_are_one_sentence(write: Callable[..., Path]) -> None:
     root = write({"train.json": _coco(TRAIN, {1: 4})}, folder="category")
     with pytest.raises(DataError, match=r"expected an entry for id 4 in .*category, found none"):
         read(root)
+    nameless = [{"id": 3, "names": "Parus major"}]
+    root = write({"train.json": _coco(TRAIN, {1: 3}, nameless)}, folder="name")
+    with pytest.raises(
+        DataError, match=r"expected categories with an id and a name in .*train\.json, found another form"
+    ):
+        read(root)
     root = write({"train.json": _coco(TRAIN, {9: 3})}, folder="image")
     with pytest.raises(DataError, match=r"expected an entry for id 9 in .*train\.json, found none"):
         read(root)

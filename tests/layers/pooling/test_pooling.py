@@ -42,13 +42,14 @@ def _exact_sqrt(matrix: Tensor) -> Tensor:
 @pytest.mark.parametrize("name", POOLINGS)
 def test_dim_is_the_length_of_the_descriptor(name: str, feature_map: Tensor) -> None:
     pooling = create_pooling(name, 5, **({"projected": 3} if name == "cov" else {}))
-    assert pooling(feature_map).shape == (3, pooling.dim)
+    pooled = feature_map[..., 0, 0] if name == "cls" else feature_map  # a token is no map
+    assert pooling(pooled).shape == (3, pooling.dim)
 
 
 def test_an_unknown_pooling() -> None:
     with pytest.raises(SettingError) as raised:
         create_pooling("gme", 5)
-    assert str(raised.value) == "unknown pooling 'gme': did you mean 'gem'? (known: avg, cov, gem)"
+    assert str(raised.value) == "unknown pooling 'gme': did you mean 'gem'? (known: avg, cls, cov, gem)"
 
 
 def test_average_is_the_mean_of_all_places(feature_map: Tensor) -> None:

@@ -70,10 +70,13 @@ def read(root: Path) -> RecordList:
         content = _load(path)
         photos += _read_photos(content, split, path, boxes)
         categories |= _by_id(content.get("categories", ()), path)
-    if (root / "categories.json").is_file():
-        categories |= _by_id(_load(root / "categories.json"), root / "categories.json")
+    named = root / "categories.json"
+    if named.is_file():
+        categories |= _by_id(_load(named), named)
     labels = contiguous(photo.category for photo in photos)
     used = {number: lookup(categories, number, root) for number in labels}
+    if not all("name" in entry for entry in used.values()):
+        raise _form_error("categories with an id and a name", named if named.is_file() else next(iter(files.values())))
     ranks = _ranks(used.values())
     chains = {number: (*(str(entry[rank]) for rank in ranks), str(entry["name"])) for number, entry in used.items()}
     names = qualify(list(chains.values()))
