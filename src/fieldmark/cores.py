@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fieldmark.errors import SettingError
 
-__all__ = ["THREADS", "available_cpus", "limit_threads"]
+__all__ = ["THREADS", "available_cpus", "limit_threads", "scheduled_cpus"]
 
 THREADS = "OMP_NUM_THREADS"
 """The environment variable that PyTorch, BLAS and scikit-learn obey, too."""
@@ -23,8 +23,12 @@ def available_cpus() -> int:
     The smallest of: the cores that the system schedules it on, the processor time that its container may use (Linux
     control groups, ``docker run --cpus 2``), and `THREADS`.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return int(max(1, min(cores, _quota(), _wanted())))
+    return int(max(1, min(scheduled_cpus(), _quota(), _wanted())))
+
+
+def scheduled_cpus() -> int:
+    """Number of cores that the system schedules this process on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def limit_threads(count: int) -> None:

@@ -26,6 +26,7 @@ import fieldmark.errors
 from fieldmark.atomic import atomic_file
 from fieldmark.backbones.runners.device import choose_device
 from fieldmark.cores import available_cpus
+from fieldmark.cores import scheduled_cpus as _cores
 from fieldmark.errors import FieldmarkError, SettingError, TrainingError
 from fieldmark.methods.base import Method
 from fieldmark.methods.settings_base import GradientSettings
@@ -182,10 +183,6 @@ def _process(
             logging.getLogger(__name__).debug("process %d: %s", local_rank, error)
             sys.exit(_LOST)
         raise
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _share_cores(local_rank: int, processes: int) -> None:
