@@ -12,34 +12,41 @@ from typing import Any
 import pytest
 
 SWITCH = Path("/sys/kernel/mm/transparent_hugepage/enabled")
-PAGES = 16384
-"""Of 4 KiB, in the 64 MiB that are asked for."""
-
 CODE = """
-import fieldmark.training.large_pages, resource, torch
+import fieldmark.training.large_pages, torch
 fieldmark.training.large_pages.use_large_pages()
-before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-torch.ones(16 << 20)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+tensor = torch.ones(16 << 20)
+address = tensor.data_ptr()
+inside = False
+for line in open("/proc/self/smaps"):
+    first = line.split()[0]
+    if "-" in first:
+        start, end = (int(part, 16) for part in first.split("-"))
+        inside = start <= address < end
+    if inside and first == "VmFlags:":
+        print("hg" in line.split())
 """
 
 
-def faults(**environment: str) -> int:
-    """Count the page faults for one tensor of 64 MiB."""
+def asks_for_large_pages(**environment: str) -> bool:
+    """Return whether the memory of a tensor of 64 MiB carries Linux's advice to use large pages.
+
+    The advice is what the program decides. How many large pages the kernel then gives depends on how scattered the
+    free memory of the machine is.
+    """
     run = subprocess.run(
         [sys.executable, "-c", CODE], env=os.environ | environment, capture_output=True, text=True, check=True
     )
-    return int(run.stdout)
+    return {"True\n": True, "False\n": False}[run.stdout]
 
 
 @pytest.mark.skipif(
     not SWITCH.is_file() or "[never]" in SWITCH.read_text(), reason="this system offers no transparent large pages"
 )
-def test_a_large_tensor_takes_few_page_faults_unless_the_user_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_tensors_ask_for_large_pages_unless_the_user_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("THP_MEM_ALLOC_ENABLE", raising=False)
-    assert faults() < PAGES / 8
-    if "[madvise]" in SWITCH.read_text():
-        assert faults(THP_MEM_ALLOC_ENABLE="0") > PAGES / 2
+    assert asks_for_large_pages()
+    assert not asks_for_large_pages(THP_MEM_ALLOC_ENABLE="0")
 
 
 def test_importing_fieldmark_sets_no_environment_variable() -> None:

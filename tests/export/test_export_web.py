@@ -294,6 +294,7 @@ def test_what_cannot_be_exported_is_one_sentence(
 
 
 def test_without_npm_the_runtime_is_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, stand_in: Path) -> None:
+    monkeypatch.setenv("FIELDMARK_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SettingError) as refused:
         find_runtime(None)
@@ -312,6 +313,7 @@ def test_npm_is_not_trusted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ans
     fetch = "echo no network >&2; exit 1" if answer == "fails" else "echo other > onnxruntime-web.tgz"
     npm.write_text(f"#!/bin/sh\n{fetch}\n", encoding="utf-8")
     npm.chmod(0o755)
+    monkeypatch.setenv("FIELDMARK_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     with pytest.raises(SettingError, match=r"no network" if answer == "fails" else r"fetched another content"):
         find_runtime(None)
