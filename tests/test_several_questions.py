@@ -17,7 +17,7 @@ import pytest
 from fieldmark import fit, load
 from fieldmark.artifact.manifest import MANIFEST
 from fieldmark.backbones.frozen_features import FrozenFeatures
-from fieldmark.backbones.runners.onnx_runner import OnnxRunner
+from fieldmark.backbones.runners.cpu_runner import CpuRunner
 from fieldmark.data.read import read
 from fieldmark.errors import DataError, ModelError, SettingError
 from fieldmark.training.method_graph import MethodGraph
@@ -135,13 +135,13 @@ def test_an_answer_passes_through_the_graph_once(
     several: Path, test_photos: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows: list[int] = []
-    run = OnnxRunner.run_stack
+    run = CpuRunner.run_stack
 
-    def counted(self: OnnxRunner, stack: Any) -> Any:
+    def counted(self: CpuRunner, stack: Any) -> Any:
         rows.append(len(stack))
         return run(self, stack)
 
-    monkeypatch.setattr(OnnxRunner, "run_stack", counted)
+    monkeypatch.setattr(CpuRunner, "run_stack", counted)
     recognizer = load(several)
     assert all(len(answer.answers) == 3 for answer in recognizer.predict(test_photos))
     assert sum(rows) == len(test_photos)

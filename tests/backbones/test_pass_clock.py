@@ -41,9 +41,9 @@ def test_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
     with passed.computing():
         clock.go(5.0)
     clock.go(2.0)  # the main thread at its own work
-    assert passed.line(1500, "answered") == (
+    assert passed.line(1500, "answered", "ONNX Runtime") == (
         "answered: 1,500 photos, 150 a second on 1 thread (62% computing, 25% waiting for files or for a core, "
-        "12% decoding)"
+        "12% decoding) by ONNX Runtime"
     )
 
 
@@ -51,15 +51,16 @@ def test_waiting_is_not_decoding() -> None:
     passed = PassClock(2)
     with passed.loading():
         time.sleep(0.2)
-    assert "on 2 threads (" in passed.line(1, "read")
-    assert re.search(r"\((9\d|100)% waiting", passed.line(1, "read"))
+    line = passed.line(1, "read", "ONNX Runtime")
+    assert "on 2 threads (" in line
+    assert re.search(r"\((9\d|100)% waiting", line)
 
 
 def test_predict_says_it_for_many_photos(
     fitted: Path, birds: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     photos = sorted(birds.rglob("*.jpg"))[:4]
-    shape = r"  answered: 4 photos, [\d,]+ a second on \d+ threads? \(\d+% \w+.*\)"
+    shape = r"  answered: 4 photos, [\d,]+ a second on \d+ threads? \(\d+% \w+.*\) by ONNX Runtime"
     with caplog.at_level(logging.INFO, "fieldmark"):
         list(Predictor(fitted).answers(photos))
         assert not [line for line in caplog.messages if re.fullmatch(shape, line)]

@@ -10,11 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from fieldmark.backbones.factory import create_backbone
-from fieldmark.backbones.onnx_export import Normalized
+from fieldmark.backbones.onnx_export import Normalized, export_graph
 from fieldmark.backbones.runners import device as device_module
 from fieldmark.backbones.runners.choose_runner import module_runner
 from fieldmark.backbones.runners.device import choose_device
 from fieldmark.backbones.runners.onnx_runner import OnnxRunner
+from fieldmark.backbones.runners.openvino_runner import OpenVinoRunner
+from fieldmark.backbones.runners.runner import Runner
 from fieldmark.backbones.runners.torch_runner import TorchRunner
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.data.photos.views import with_mirrored
@@ -48,21 +50,43 @@ def _images(count: int) -> np.ndarray:
     return np.random.default_rng(count).integers(0, 256, (count, 64, 64, 3), dtype=np.uint8)
 
 
+@pytest.fixture(scope="module")
+def graph(module: _Means, preprocess: Preprocess) -> bytes:
+    return export_graph(module, preprocess, ["max", "avg"])
+
+
 @pytest.mark.parametrize("count", [0, 1, 7])
-def test_pytorch_and_onnx_runtime_agree(module: _Means, preprocess: Preprocess, count: int) -> None:
-    onnx = module_runner(module, preprocess, ["max", "avg"], "cpu")
-    by_torch = TorchRunner(Normalized(module, preprocess), ["max", "avg"], "cpu")
-    assert isinstance(onnx, OnnxRunner)
+@pytest.mark.parametrize("runtime", ["PyTorch", "ONNX Runtime, two threads", "OpenVINO", "OpenVINO, two threads"])
+def test_all_runners_agree(module: _Means, preprocess: Preprocess, graph: bytes, runtime: str, count: int) -> None:
+    onnx = OnnxRunner(graph)
+    other: Runner
+    if runtime == "PyTorch":
+        other = TorchRunner(Normalized(module, preprocess), ["max", "avg"], "cpu")
+    elif runtime.startswith("ONNX"):
+        other = OnnxRunner(graph, callers=1, threads=2)
+    else:
+        pytest.importorskip("openvino", reason="needs the extra openvino")
+        other = OpenVinoRunner(graph, callers=1, threads=2) if "two" in runtime else OpenVinoRunner(graph, callers=2)
     stack = with_mirrored(_images(count)).reshape(count, 2, 64, 64, 3)
-    expected, found = onnx.run_stack(stack), by_torch.run_stack(stack)
+    expected, found = onnx.run_stack(stack), other.run_stack(stack)
     assert list(found) == list(expected) == ["max", "avg"]
     for name, values in expected.items():
         assert found[name].dtype == np.float32
         np.testing.assert_allclose(found[name], values, rtol=1e-3, atol=1e-4)
+        cosine = (found[name] * values).sum(-1) / np.linalg.norm(found[name], axis=-1) / np.linalg.norm(values, axis=-1)
+        assert cosine.min(initial=1.0) >= 0.9999
 
 
-def test_many_threads_may_call_one_runner(module: _Means, preprocess: Preprocess) -> None:
-    runner = TorchRunner(Normalized(module, preprocess), ["avg"], "cpu")
+@pytest.mark.parametrize("runtime", ["PyTorch", "ONNX Runtime", "OpenVINO"])
+def test_many_threads_may_call_one_runner(module: _Means, preprocess: Preprocess, graph: bytes, runtime: str) -> None:
+    runner: Runner
+    if runtime == "PyTorch":
+        runner = TorchRunner(Normalized(module, preprocess), ["avg"], "cpu")
+    elif runtime == "ONNX Runtime":
+        runner = OnnxRunner(graph, callers=2)
+    else:
+        pytest.importorskip("openvino", reason="needs the extra openvino")
+        runner = OpenVinoRunner(graph, callers=2)
     batches = [_images(count) for count in range(1, 9)]
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(runner.run, batches))

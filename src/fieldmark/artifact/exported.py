@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from fieldmark.artifact.check_graph import checked_graph, read_graph
 from fieldmark.artifact.load import read_manifest
 from fieldmark.artifact.manifest import PLAIN_FORMAT, Manifest
-from fieldmark.backbones.runners.onnx_runner import OnnxRunner
+from fieldmark.backbones.runners.cpu_runner import CpuRunner
 from fieldmark.errors import ModelError
 from fieldmark.member_spec import PreprocessField, ZoomField
 from fieldmark.strict_json import parse_json
@@ -98,7 +98,7 @@ class Exported:
     path: Path
     unpacked: tempfile.TemporaryDirectory[str]
 
-    def open_graph(self, width: int | None) -> OnnxRunner:
+    def open_graph(self, width: int | None) -> CpuRunner:
         """Open the graph.
 
         Args:
@@ -112,7 +112,7 @@ class Exported:
         outputs = {"probabilities": columns, "logits": columns, "embedding": width}
         outputs |= {each.activation: None for each in self.facts.inputs if each.activation}
         try:
-            return OnnxRunner(checked_graph(self.path, inputs, outputs))
+            return CpuRunner(checked_graph(self.path, inputs, outputs))
         except ValueError as error:
             raise _damaged(self.path, f"its graph cannot be used: {error}") from error
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from fieldmark.artifact.check_graph import checked_graph
 from fieldmark.artifact.load import reading
 from fieldmark.artifact.manifest import Manifest, MemberFacts
+from fieldmark.backbones.runners.cpu_runner import CpuRunner
 from fieldmark.backbones.runners.device import Device, choose_device
-from fieldmark.backbones.runners.onnx_runner import OnnxRunner
 from fieldmark.backbones.runners.run_images import ACTIVATION
 from fieldmark.backbones.runners.runner import Runner
 
@@ -39,7 +39,7 @@ def open_member(
             inputs = {"images": member.preprocess.image_size}
             outputs = {"logits": len(manifest.classes), "embedding": width}
             outputs |= {ACTIVATION: None} if member.zoom else {}
-            return OnnxRunner(checked_graph(path, inputs, outputs))
+            return CpuRunner(checked_graph(path, inputs, outputs))
     from fieldmark.artifact.load_method import load_method
     from fieldmark.backbones.runners.choose_runner import module_runner
     from fieldmark.training.method_graph import NamedOutputs

@@ -74,7 +74,8 @@ class FrozenFeatures:
         dims: Name -> D_name of that dict.
         preprocess: Preprocessing of the photos.
         root: Folder of the cache; see `cache_root`.
-        device: Where the module runs; see `choose_device`. Cached rows do not depend on it.
+        device: Where the module runs; see `choose_device`. Cached rows do not depend on it, nor on
+            the runner, but for rounding.
     """
 
     def __init__(
@@ -189,6 +190,7 @@ class FrozenFeatures:
         if not missing:
             return {}
         runner = module_runner(self.module, self.preprocess, list(self.columns), self.device)
+        runner.expect(len(missing))
         newly: dict[int, str] = {}
         threads = available_cpus()
         clock = PassClock(threads)
@@ -210,7 +212,7 @@ class FrozenFeatures:
                     for view in range(rows.shape[1]):
                         self._cache.append([keys[position][view] for position in good], rows[:, view])
                 bar.advance(task, len(good) + len(bad))
-        clock.report(len(missing), description)
+        clock.report(len(missing), description, runner.description)
         return newly
 
 

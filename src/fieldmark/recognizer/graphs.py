@@ -16,8 +16,8 @@ from fieldmark.artifact.linear_heads import LinearHeads
 from fieldmark.artifact.manifest import Manifest, MemberFacts
 from fieldmark.artifact.open_member import open_member
 from fieldmark.backbones.runners.device import Device
-from fieldmark.backbones.runners.onnx_runner import OnnxRunner
 from fieldmark.backbones.runners.run_images import find_objects, run_images
+from fieldmark.backbones.runners.runner import Runner
 from fieldmark.calibration.logit_scaling import LogitScaling
 from fieldmark.calibration.member_fusion import fuse, mean_logits
 from fieldmark.data.photos.preprocess import Preprocess
@@ -60,6 +60,13 @@ class Graphs(Protocol):
     def batch_size(self) -> int:
         """How many photos one call should hold."""
 
+    @property
+    def description(self) -> str:
+        """What computes, for people."""
+
+    def expect(self, photos: int) -> None:
+        """Prepare for a pass over so many photos."""
+
     def run(self, images: Sequence[Image.Image]) -> GraphOutputs:
         """Return all outputs."""
 
@@ -99,6 +106,14 @@ class MemberGraphs:
     def batch_size(self) -> int:
         side = max(view_side(member.preprocess, member.views) for member in self._members)
         return min(runner.batch_size(side) for runner in self._runners)
+
+    @property
+    def description(self) -> str:
+        return "; ".join(dict.fromkeys(runner.description for runner in self._runners))
+
+    def expect(self, photos: int) -> None:
+        for runner in self._runners:
+            runner.expect(photos)
 
     def run(self, images: Sequence[Image.Image]) -> GraphOutputs:
         shown = images if self._zooms else _cropped(images)
@@ -144,6 +159,13 @@ class QuestionGraphs:
     def batch_size(self) -> int:
         return self._shared.batch_size
 
+    @property
+    def description(self) -> str:
+        return self._shared.description
+
+    def expect(self, photos: int) -> None:
+        self._shared.expect(photos)
+
     def run(self, images: Sequence[Image.Image]) -> GraphOutputs:
         return self.answer(self._shared.run(images))
 
@@ -165,7 +187,7 @@ class FusedGraph:
         inputs: Its inputs.
     """
 
-    def __init__(self, runner: OnnxRunner, inputs: Sequence[InputFacts]) -> None:
+    def __init__(self, runner: Runner, inputs: Sequence[InputFacts]) -> None:
         self._runner = runner
         self._inputs = inputs
         self._zooms = any(each.zoom for each in inputs)
@@ -177,6 +199,13 @@ class FusedGraph:
     @property
     def batch_size(self) -> int:
         return self._runner.batch_size(max(each.preprocess.image_size for each in self._inputs))
+
+    @property
+    def description(self) -> str:
+        return self._runner.description
+
+    def expect(self, photos: int) -> None:
+        self._runner.expect(photos)
 
     def run(self, images: Sequence[Image.Image]) -> GraphOutputs:
         shown = images if self._zooms else _cropped(images)

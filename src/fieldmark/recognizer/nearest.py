@@ -27,7 +27,7 @@ def nearest_photos(
     if k < 1:
         raise SettingError(f"the number of neighbours must be at least 1, but is {k}")
     gallery = predictor.gallery
-    found = run_all(photos, predictor.graphs.embed, *predictor.sizes, "searching")
+    found = run_all(photos, predictor.graphs.embed, predictor.graphs, "searching")
     neighbours: list[list[Neighbour]] = [[] for _ in photos]
     if found.outputs is not None:
         vectors = predictor.open_set.state.projection(found.outputs.astype(np.float32))

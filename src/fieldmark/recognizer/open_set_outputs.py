@@ -28,7 +28,7 @@ def open_set_features(
     """
     open_set = predictor.open_set
     count, width = len(predictor.manifest.classes), open_set.state.projection.width
-    found = run_all(photos, predictor.graphs.run, *predictor.sizes, description)
+    found = run_all(photos, predictor.graphs.run, predictor.graphs, description)
     none = GraphOutputs(np.zeros((0, count)), np.zeros((0, count)), np.zeros((0, width)), np.zeros((0, 4)))
     outputs = found.outputs or none
     arrays = outputs.probabilities, outputs.logits, outputs.embeddings

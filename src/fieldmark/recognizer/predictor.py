@@ -281,12 +281,12 @@ class Predictor:
 
     def scores(self, photos: Sequence[PhotoInput], description: str = "recognizing") -> Scores:
         """Return calibrated probabilities of many photos; some of them may be unreadable."""
-        found = run_all(photos, self.classify, *self.sizes, description)
+        found = run_all(photos, self.classify, self.graphs, description)
         return Scores.of(found, len(photos), len(self.classes))
 
     def question_scores(self, photos: Sequence[PhotoInput], description: str = "recognizing") -> dict[str, Scores]:
         """Return the scores for each question by its name. Each photo passes through the graphs once."""
-        found = run_all(photos, self.classify_questions, *self.sizes, description)
+        found = run_all(photos, self.classify_questions, self.graphs, description)
         return {
             one.question: Scores.of(
                 PhotoOutputs(
@@ -300,7 +300,7 @@ class Predictor:
 
     def embeddings(self, photos: Sequence[PhotoInput], description: str = "embedding") -> Embeddings:
         """Return embeddings of many photos by the first member: the mean over its views, at unit length."""
-        return Embeddings.of(run_all(photos, self.graphs.embed, *self.sizes, description), len(photos))
+        return Embeddings.of(run_all(photos, self.graphs.embed, self.graphs, description), len(photos))
 
     def classify(self, images: Sequence[Image.Image]) -> OpenSetOutputs:
         """Return probabilities of all classes, and which of the images, upright and RGB, are unknown."""
@@ -315,11 +315,6 @@ class Predictor:
         """Return what `classify` returns for each question, and the boxes, after one pass through the graphs."""
         return judge(self.asked, self.first.graphs.run(images))
 
-    @property
-    def sizes(self) -> tuple[int, int]:
-        """Side in pixels that photos are decoded to, and photos in one call of the graphs."""
-        return self.graphs.draft_side, self.graphs.batch_size
-
     def options(self, top_k: int, coverage: float | None, target_accuracy: float | None) -> AnswerOptions:
         """Return checked options of an answer; see `answers`."""
         wanted = AnswerOptions(top_k, coverage, target_accuracy)
@@ -327,7 +322,7 @@ class Predictor:
         return wanted
 
     def _answers(self, photos: Sequence[PhotoInput], wanted: AnswerOptions) -> Iterator[Answer]:
-        for batch in run_in_batches(photos, self.classify_questions, *self.sizes):
+        for batch in run_in_batches(photos, self.classify_questions, self.graphs):
             rows = {position: row for row, position in enumerate(batch.positions)}
             for position in sorted([*rows, *batch.errors]):
                 path = path_of(photos[position])

@@ -13,6 +13,7 @@ from fieldmark.backbones.runners.batches import in_batches, load_good
 from fieldmark.backbones.runners.pass_clock import PassClock
 from fieldmark.cores import available_cpus
 from fieldmark.progress import progress_bar
+from fieldmark.recognizer.graphs import Graphs
 from fieldmark.recognizer.inputs import PhotoInput, to_image
 
 __all__ = ["PhotoOutputs", "concatenate", "run_all", "run_in_batches"]
@@ -47,17 +48,17 @@ def concatenate(parts: Sequence[Any]) -> Any:
 
 
 def run_in_batches(
-    photos: Sequence[PhotoInput], run: Callable[[Sequence[Image.Image]], Outputs], side: int, batch_size: int
+    photos: Sequence[PhotoInput], run: Callable[[Sequence[Image.Image]], Outputs], graphs: Graphs
 ) -> Iterator[PhotoOutputs[Outputs]]:
     """Yield the outputs batch by batch, in order.
 
     Args:
         photos: The photos.
-        run: Function from upright RGB images to outputs.
-        side: Pixels that the photos are shrunk to later; JPEGs are decoded only as large as that needs.
-        batch_size: Photos in one call of `run`.
+        run: Function from upright RGB images to outputs, by these graphs.
+        graphs: Tell how large photos must be decoded, and how many one call of `run` should hold.
     """
-    threads = available_cpus()
+    graphs.expect(len(photos))
+    threads, side = available_cpus(), graphs.draft_side
     clock = PassClock(threads)
 
     def load(position: int) -> Image.Image:
@@ -69,30 +70,28 @@ def run_in_batches(
             outputs = run(images) if good else None
         return PhotoOutputs(list(good), outputs, dict(failed))
 
-    yield from in_batches(range(len(photos)), work, batch_size=batch_size, threads=threads)
-    clock.report(len(photos), "answered")
+    yield from in_batches(range(len(photos)), work, batch_size=graphs.batch_size, threads=threads)
+    clock.report(len(photos), "answered", graphs.description)
 
 
 def run_all(
     photos: Sequence[PhotoInput],
     run: Callable[[Sequence[Image.Image]], Outputs],
-    side: int,
-    batch_size: int,
+    graphs: Graphs,
     description: str,
 ) -> PhotoOutputs[Outputs]:
     """Return the outputs of all photos together; see `run_in_batches`.
 
     Args:
         photos: The photos.
-        run: Function from upright RGB images to outputs.
-        side: Pixels that the photos are shrunk to later.
-        batch_size: Photos in one call of `run`.
+        run: Function from upright RGB images to outputs, by these graphs.
+        graphs: See `run_in_batches`.
         description: Label of the progress bar.
     """
     parts: list[PhotoOutputs[Outputs]] = []
     with progress_bar() as bar:
         task = bar.add_task(description, total=len(photos))
-        for part in run_in_batches(photos, run, side, batch_size):
+        for part in run_in_batches(photos, run, graphs):
             parts.append(part)
             bar.advance(task, len(part.positions) + len(part.errors))
     outputs = [part.outputs for part in parts if part.outputs is not None]

@@ -12,8 +12,8 @@ from fieldmark.arrays import Float32s
 from fieldmark.backbones.onnx_export import export_graph
 from fieldmark.backbones.runners.batches import in_batches
 from fieldmark.backbones.runners.choose_runner import module_runner
+from fieldmark.backbones.runners.cpu_runner import CpuRunner
 from fieldmark.backbones.runners.device import Device, choose_device
-from fieldmark.backbones.runners.onnx_runner import OnnxRunner
 from fieldmark.backbones.runners.run_images import ACTIVATION, run_images
 from fieldmark.backbones.runners.runner import Runner
 from fieldmark.data.photos.open_photo import open_photo
@@ -83,7 +83,7 @@ class MethodGraph:
     @cached_property
     def _runner(self) -> Runner:
         if choose_device(self._device) == "cpu":
-            return OnnxRunner(self.content)
+            return CpuRunner(self.content)
         return module_runner(self._named, self._preprocess, self._named.names, self._device)
 
     @property
@@ -102,6 +102,7 @@ class MethodGraph:
         def work(batch: Sequence[Record]) -> Float32s:
             return np.asarray(self._run(batch, views)["logits"].mean(1))
 
+        self._runner.expect(len(records))
         return np.concatenate(list(in_batches(records, work, batch_size=self._batch_size)))
 
     def mean_embeddings(self, records: Sequence[Record], views: int) -> Float32s:
@@ -114,6 +115,7 @@ class MethodGraph:
         def work(batch: Sequence[Record]) -> Float32s:
             return np.asarray(self._run(batch, whole_views(views))["embedding"].mean(1))
 
+        self._runner.expect(len(records))
         return np.concatenate(list(in_batches(records, work, batch_size=self._batch_size)))
 
     def _run(self, records: Sequence[Record], views: int) -> dict[str, Float32s]:

@@ -1,4 +1,4 @@
-"""Choose how a module runs: through ONNX Runtime on a CPU, through PyTorch on a GPU."""
+"""Choose how a module runs: as an ONNX graph on a CPU, through PyTorch on a GPU."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ __all__ = ["module_runner"]
 def module_runner(module: nn.Module, preprocess: Preprocess, outputs: Sequence[str], device: Device = "auto") -> Runner:
     """Return a runner for a module that no longer changes.
 
-    ONNX Runtime is several times faster than PyTorch on a CPU. On a GPU PyTorch needs no other build of ONNX Runtime.
+    ONNX Runtime and OpenVINO are several times faster than PyTorch on a CPU. On a GPU PyTorch needs no other build of
+    ONNX Runtime.
 
     Args:
         module: Maps normalised images (B, 3, S, S) to a dict of tensors whose first axis is the batch.
@@ -33,9 +34,9 @@ def module_runner(module: nn.Module, preprocess: Preprocess, outputs: Sequence[s
 
     chosen = choose_device(device)
     if chosen == "cpu":
-        from fieldmark.backbones.runners.onnx_runner import OnnxRunner
+        from fieldmark.backbones.runners.cpu_runner import CpuRunner
 
-        return OnnxRunner(export_graph(module, preprocess, outputs))
+        return CpuRunner(export_graph(module, preprocess, outputs))
     from fieldmark.backbones.runners.torch_runner import TorchRunner
 
     return TorchRunner(Normalized(module, preprocess), outputs, chosen)

@@ -49,13 +49,13 @@ class PassClock:
         with self._lock:
             self._computing += time.monotonic() - wall
 
-    def report(self, photos: int, description: str) -> None:
+    def report(self, photos: int, description: str, runner: str) -> None:
         """Log at `info` how fast a pass over so many photos was and what limits it, if they are not few."""
         if photos >= FEW:
-            logger.info("  %s", self.line(photos, description))
+            logger.info("  %s", self.line(photos, description, runner))
 
-    def line(self, photos: int, description: str) -> str:
-        """Return photos per second, and the shares of the threads' time, the largest first."""
+    def line(self, photos: int, description: str, runner: str) -> str:
+        """Return photos per second, the shares of the threads' time, the largest first, and what computed."""
         seconds = max(1e-9, time.monotonic() - self._started)
         parts = {
             "computing": self._computing,
@@ -67,5 +67,5 @@ class PassClock:
         threads = f"{self._threads} thread{'s' if self._threads > 1 else ''}"
         return (
             f"{description}: {photos:,} photos, {photos / seconds:,.0f} a second on {threads} "
-            f"({', '.join(f'{share:.0%} {name}' for share, name in shares)})"
+            f"({', '.join(f'{share:.0%} {name}' for share, name in shares)}) by {runner}"
         )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 import numpy as np
 
 from fieldmark.arrays import Float32s, Pixels
+from fieldmark.errors import ModelError
 
-__all__ = ["Runner"]
+__all__ = ["Runner", "failed_on_a_photo"]
 
 
 class Runner(ABC):
@@ -29,6 +31,14 @@ class Runner(ABC):
     def batch_size(self, image_size: int) -> int:
         """Return how many photos of that side one call should hold."""
 
+    @property
+    @abstractmethod
+    def description(self) -> str:
+        """What computes, for people."""
+
+    def expect(self, photos: int) -> None:  # noqa: B027  # most runners need no preparation
+        """Prepare for a pass over so many photos."""
+
     def run(self, images: Pixels) -> dict[str, Float32s]:
         """Map uint8 (B, S, S, 3) to output names -> (B, ...)."""
         return self.run_inputs({"images": images})
@@ -37,3 +47,10 @@ class Runner(ABC):
         """Map uint8 (B, V, S, S, 3) to output names -> (B, V, ...)."""
         found = self.run(np.ascontiguousarray(stack.reshape(-1, *stack.shape[2:])))
         return {name: values.reshape(*stack.shape[:2], *values.shape[1:]) for name, values in found.items()}
+
+
+def failed_on_a_photo(error: Exception) -> ModelError:
+    """Return the error of a graph that fails: the runtime's first line without the names of its own source files."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    reason = re.sub(r"(/|[A-Za-z]:\\)\S+", "…", line)[:160]
+    return ModelError(f"the model's graph fails on a photo ({reason}); fit it again")

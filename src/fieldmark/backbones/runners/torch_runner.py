@@ -49,6 +49,10 @@ class TorchRunner(Runner):
             found = self._feeder.submit(self._compute, feeds, False).result().fetch()
         return found
 
+    @property
+    def description(self) -> str:
+        return f"PyTorch on {self.device}"
+
     def batch_size(self, image_size: int) -> int:
         """Return 64 at 224 px on a GPU and 4 on a CPU, fewer at larger sizes."""
         at_once = _PIXELS_AT_ONCE if self.device.type != "cpu" else _PIXELS_AT_ONCE // 16

@@ -110,6 +110,7 @@ class CachedTraining:
         self.path = folder / "maps.f16"
         self.maps: Half = np.memmap(self.path, np.float16, "w+", shape=(views, count, *prefix.shape))
         draws = [(view, index) for view in range(views) for index in range(count)]
+        runner.expect(len(draws))
 
         def work(batch: Sequence[tuple[int, int]]) -> int:
             seeded = [(index, mix_seed(self.settings.seed, view, index)) for view, index in batch]
