@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from fieldmark.compare.run_plan import DEFAULT_BASELINE, Spec, parse_specs, plan_entries
+from fieldmark.compare.run_plan import DEFAULT_BASELINE, Spec, parse_specs, plan_entries, settings_not_taken
 from fieldmark.errors import SettingError
 
 
@@ -30,6 +32,10 @@ def test_shared_settings_reach_every_method_that_has_them() -> None:
     probe, ws_dan, isqrt = plan_entries(specs, {"epochs": 7, "image_size": 96}, ["lr=0.01"])
     assert probe.not_taken == ("epochs", "lr")
     assert ws_dan.not_taken == isqrt.not_taken == ()
+    assert settings_not_taken([probe, ws_dan, replace(probe, spec=replace(probe.spec, label="again"))]) == (
+        "'epochs' does not apply to linear_probe and again",
+        "'lr' does not apply to linear_probe and again",
+    )
     assert [entry.settings(0).image_size for entry in (probe, ws_dan, isqrt)] == [96, 96, 96]
     assert [entry.settings(0).model_dump()["epochs"] for entry in (ws_dan, isqrt)] == [7, 2]
 

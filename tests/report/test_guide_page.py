@@ -159,7 +159,8 @@ def test_a_guide_to_a_fitted_model(command: Callable[..., Any], fitted: Path, tm
     every = re.search(r"4 classes, 1 of (\d) look-alike pairs", done.err.replace("\n", " "))
     assert every is not None
     assert f"for all: --pairs {every[1]}" in done.err
-    assert f"These are the 1 most alike of {every[1]} pairs; --pairs {every[1]} shows all." in text
+    option = f'<code class="option">--pairs {every[1]}</code>'
+    assert f"These are the 1 most alike of {every[1]} pairs; {option} shows all." in text
 
 
 def test_photos_that_are_gone(model_copy: Path, tmp_path: Path) -> None:

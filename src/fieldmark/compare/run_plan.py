@@ -7,12 +7,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fieldmark.errors import SettingError, unknown_name
+from fieldmark.errors import SettingError, listed, unknown_name
 from fieldmark.methods import METHODS
 from fieldmark.methods.settings_base import FitSettings
 from fieldmark.recipe import build_settings, settings_class
 
-__all__ = ["DEFAULT_BASELINE", "DEFAULT_EPOCHS", "SPLIT_SETTINGS", "Entry", "Spec", "parse_specs", "plan_entries"]
+__all__ = [
+    "DEFAULT_BASELINE",
+    "DEFAULT_EPOCHS",
+    "SPLIT_SETTINGS",
+    "Entry",
+    "Spec",
+    "parse_specs",
+    "plan_entries",
+    "settings_not_taken",
+]
 
 DEFAULT_BASELINE = "plain fine_tune:fine_tune[poolings=avg]"
 """The backbone with average pooling and one linear layer."""
@@ -111,6 +120,15 @@ def plan_entries(specs: Sequence[Spec], options: Mapping[str, Any], overrides: S
     for entry in entries:
         entry.settings(0)
     return entries
+
+
+def settings_not_taken(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """Say once for each shared setting which rows do not have it."""
+    rows: dict[str, list[str]] = {}
+    for entry in entries:
+        for name in entry.not_taken:
+            rows.setdefault(name, []).append(entry.label)
+    return tuple(f"'{name}' does not apply to {listed(labels)}" for name, labels in rows.items())
 
 
 def _entry(spec: Spec, shared: Mapping[str, Any], overrides: Sequence[str]) -> Entry:

@@ -18,7 +18,7 @@ from fieldmark.compare.method_rows import build_row
 from fieldmark.compare.oracle_rows import oracle_row
 from fieldmark.compare.parquet_tables import PREDICTIONS, RUNS, OfMethod, write_predictions, write_runs
 from fieldmark.compare.prediction_time import time_models
-from fieldmark.compare.run_plan import DEFAULT_BASELINE, Entry, Spec, parse_specs, plan_entries
+from fieldmark.compare.run_plan import DEFAULT_BASELINE, Entry, Spec, parse_specs, plan_entries, settings_not_taken
 from fieldmark.compare.runs import Run, make_run
 from fieldmark.compare.setting_changes import setting_changes
 from fieldmark.compare.setting_grid import expand_grid, parse_grid
@@ -112,7 +112,7 @@ def compare(
         source=str(records.root or ""),
         shared={name: value for name, value in shared.items() if value is not None}
         | dict(text.split("=", 1) for text in overrides),
-        notes=(*_notes(entries), *([untimed] if untimed else [])),
+        notes=(*settings_not_taken(entries), *([untimed] if untimed else [])),
         command=shlex.join(["fieldmark", *sys.argv[1:]]),
         versions={name: version(name) for name in _LIBRARIES},
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -212,7 +212,3 @@ def _measure(
         oracle = oracle_row(row, of_method, test)
         rows += [row] if oracle is None else [row, oracle]
     return tuple(rows)
-
-
-def _notes(entries: Sequence[Entry]) -> tuple[str, ...]:
-    return tuple(f"{entry.label} has no setting {' or '.join(entry.not_taken)}" for entry in entries if entry.not_taken)

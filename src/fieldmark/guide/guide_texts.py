@@ -34,7 +34,8 @@ _ENGLISH = {
     "look_alikes_lead": "The most alike first. A frame marks the strongest evidence for the true class against the "
     "other one; below the photo is the place around it. All of these photos are predicted correctly.",
     "held_out_first": "Held-out photos come first; if there are too few, typical training photos follow.",
-    "pairs_shown": "These are the {shown} most alike of {all} pairs; --pairs {all} shows all.",
+    "pairs_shown": "These are the {shown} most alike of {all} pairs;",
+    "shows_all": "shows all.",
     "plate": "Plate {number}",
     "and": "and",
     "confused": "Confused in {mistaken} of {photos} photos: {lost} of {first_photos} {first} predicted as {second}; "
@@ -123,7 +124,8 @@ _CHINESE = {
     "look_alikes_lead": "最相似的排在最前。方框标出支持真实类别、反对另一类别的最强证据；"
     "照片下方是方框及其周围的局部。这些照片全部识别正确。",
     "held_out_first": "优先选用未参与训练的照片；数量不足时，再用典型的训练照片补足。",
-    "pairs_shown": "这里列出 {all} 对中最相似的 {shown} 对；用 --pairs {all} 可显示全部。",
+    "pairs_shown": "这里列出 {all} 对中最相似的 {shown} 对；用",
+    "shows_all": "可显示全部。",
     "plate": "图版 {number}",
     "and": "与",
     "confused": "{photos} 张照片中有 {mistaken} 张混淆："
