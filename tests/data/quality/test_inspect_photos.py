@@ -68,6 +68,9 @@ def zoo(tmp_path_factory: pytest.TempPathFactory) -> dict[str, PhotoFacts]:
     scene().convert("RGBA").save(folder / "rgba.png")
     Image.fromarray(np.arange(64 * 64, dtype=np.uint16).reshape(64, 64) * 16).save(folder / "deep.png")
     scene(1).save(folder / "moving.gif", save_all=True, append_images=[scene(2), scene(3)])
+    scene(1).save(folder / "cut.gif")
+    whole = (folder / "cut.gif").read_bytes()
+    (folder / "cut.gif").write_bytes(whole[:-1] + b"," + bytes(9))  # the head of a second frame instead of the end
     Image.new("RGB", (20, 200)).save(folder / "narrow.png")
     scene().save(folder / "fine.webp")
     bomb(folder / "bomb.png")
@@ -98,6 +101,7 @@ def zoo(tmp_path_factory: pytest.TempPathFactory) -> dict[str, PhotoFacts]:
         ("rgba.png", ["transparent"]),
         ("deep.png", ["deep", "grey"]),
         ("moving.gif", ["animated"]),
+        ("cut.gif", ["animated"]),
         ("narrow.png", ["tiny"]),
     ],
 )

@@ -150,7 +150,7 @@ def _header_notes(image: ImageFile.ImageFile, path: Path) -> Iterator[Problem]:
     format_name, suffix = image.format or "", path.suffix.lower()
     if suffix not in PHOTO_ENDINGS.get(format_name, (suffix,)):
         yield Problem("wrong_suffix", "note", f"{path} is a {format_name} file by its content, which counts")
-    if getattr(image, "is_animated", False):
+    if _is_animated(image):
         yield Problem("animated", "note", f"{path} is animated: its first frame is used")
     if image.mode == "CMYK":
         yield Problem("cmyk", "note", f"{path} has print colours (CMYK): it is converted to RGB")
@@ -161,6 +161,14 @@ def _header_notes(image: ImageFile.ImageFile, path: Path) -> Iterator[Problem]:
     if min(image.size) < _TINY_SIDE:
         width, height = image.size
         yield Problem("tiny", "note", f"{path} has only {width} x {height} pixels: it shows little detail")
+
+
+def _is_animated(image: ImageFile.ImageFile) -> bool:
+    """Whether a file holds more than one frame. Pillow reads the head of the second one, which may be damaged."""
+    try:
+        return bool(getattr(image, "is_animated", False))
+    except Exception:  # each format has its own errors
+        return True
 
 
 def _pixel_notes(image: ImageFile.ImageFile, path: Path) -> Iterator[Problem]:
