@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -19,7 +20,8 @@ import pytest
 import fieldmark
 from fieldmark.catalogue.answer_queries import AnswerLevels
 from fieldmark.errors import DataError, SettingError
-from fieldmark.scale.answer_store import AnswerStore
+from fieldmark.scale.embed_photos import embed_photos
+from fieldmark.scale.part_store import PartStore
 from fieldmark.scale.photo_shards import ParquetShard, digest_of, shards_of
 from fieldmark.scale.predict_on_ray import predict_on_ray
 
@@ -99,8 +101,42 @@ def test_each_photo_has_the_row_of_the_csv_once_although_a_worker_dies(
     with pytest.raises(SettingError) as refused:
         predict_on_ray(recognizer, [str(listed)], str(out), AnswerLevels(3), shard=2)
     assert str(refused.value) == (
-        f"--out {out} holds answers with another levels: name a new folder, or give what the first run was given to "
+        f"--out {out} holds answers of other options: name a new folder, or give what the first run was given to "
         "complete it"
+    )
+
+
+def test_embeddings_are_those_of_the_model_here_and_on_workers(
+    cluster: None, fitted: Path, listed: Path, tmp_path: Path, command: Callable[..., Any]
+) -> None:
+    recognizer = fieldmark.load(fitted, device="cpu")
+    names = pq.read_table(listed)["Path"].to_pylist()
+    here, there = tmp_path / "here", tmp_path / "there"
+    report = embed_photos(recognizer, [str(listed)], str(there), engine="ray", device="cpu", cores=1, shard=9)
+    assert (report.photos, report.parts, report.earlier, report.failed) == (16, 3, 0, 1)
+    done = command("embed", fitted, listed, "--out", here)
+    assert (done.code, done.out) == (1, "")
+    assert done.err.splitlines()[-2:] == [
+        f"embedded 16 photos; {here} holds 2 files",
+        "1 photo could not be read: see the column error",
+    ]
+
+    expected = recognizer.embeddings([name.removeprefix("file://") for name in names])
+    for folder in (here, there):
+        table = pq.read_table(folder)  # the whole folder, as pandas, DuckDB and Spark read it
+        assert table["path"].to_pylist() == names
+        assert [position for position, error in enumerate(table["error"].to_pylist()) if error] == [5]
+        assert table["embedding"].to_pylist()[5] is None
+        vectors = np.array([one for one in table["embedding"].to_pylist() if one is not None], np.float32)
+        np.testing.assert_allclose(vectors, np.delete(expected.vectors, 5, axis=0), atol=1e-6)
+
+    again = command("embed", fitted, listed, "--out", here)
+    assert again.err.splitlines()[-2] == f"embedded 0 photos; {here} holds 2 files; 2 of them were there"
+    other = command("embed", fitted, listed, listed, "--out", here)
+    assert (other.code, other.err.strip()) == (
+        2,
+        f"fieldmark: --out {here} holds embeddings of other photos: name a new folder, or give what the first run was "
+        "given to complete it",
     )
 
 
@@ -136,7 +172,7 @@ def test_wrong_input_is_one_sentence(tmp_path: Path, fitted: Path, command: Call
         shards_of([f"file://{empty}"], 4)
     (empty / "notes.txt").write_text("mine")
     with pytest.raises(SettingError, match="holds something else than answers: name a new folder"):
-        AnswerStore(str(empty)).open({"shard": 4})
+        PartStore(str(empty), "answers").open({"shard": 4})
     for options, sentence in (
         (["--csv"], "--engine ray answers each photo by itself into Parquet files: leave out --csv"),
         ([], "--engine ray needs --out: the folder or address of the Parquet files"),

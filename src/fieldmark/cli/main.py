@@ -21,6 +21,7 @@ from fieldmark.cli.crop import crop
 from fieldmark.cli.datasets import datasets
 from fieldmark.cli.demo import demo
 from fieldmark.cli.drift import drift
+from fieldmark.cli.embed import embed
 from fieldmark.cli.enroll import enroll, unenroll
 from fieldmark.cli.evaluate import evaluate
 from fieldmark.cli.explain import explain
@@ -83,6 +84,7 @@ for verb in (
     explain,
     guide,
     search,
+    embed,
     enroll,
     unenroll,
     feedback,

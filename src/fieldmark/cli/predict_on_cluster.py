@@ -42,7 +42,7 @@ def predict_on_cluster(
         SettingError: An option does not go with the engine.
     """
     from fieldmark.api import load
-    from fieldmark.progress import say
+    from fieldmark.cli.bulk_report import say_bulk_report
     from fieldmark.scale.predict_on_ray import predict_on_ray
 
     given = [name for name, value in others.items() if value not in (None, False)]
@@ -53,8 +53,5 @@ def predict_on_cluster(
     found = predict_on_ray(
         load(model, device=device), names, out, levels, path_col=path_col, device=device, cores=cores
     )
-    earlier = f"; {found.earlier:,} of them were there" if found.earlier else ""
-    say(f"answered {found.photos:,} photos; {out} holds {found.parts:,} file(s){earlier}")
-    if found.failed:
-        say(f"{found.failed:,} photos could not be read: see the column error")
+    say_bulk_report(found, "answered", out)
     return found.failed

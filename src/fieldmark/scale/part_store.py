@@ -1,10 +1,10 @@
-"""The folder of a bulk prediction: one Parquet file for each shard, which appears when it is complete."""
+"""A folder of bulk results: one Parquet file for each shard, which appears when it is complete."""
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,25 +15,28 @@ from fieldmark.errors import SettingError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["AnswerStore"]
+__all__ = ["PartStore"]
 
-_JOB = "predict.json"
+_JOB = "_job.json"  # programs that read a folder of Parquet files pass over names with an underscore
 _FAILED = b"fieldmark.failed"
-_NUMBERS = ("probability", "coverage")
+_OTHER = {"model": "another model", "photos": "other photos", "levels": "other options"}
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerStore:
-    """Parquet files ``part-000000.parquet`` and so on, in a folder or at an address such as ``s3://bucket/answers``.
+class PartStore:
+    """Parquet files ``part-000000.parquet`` and so on, in a folder or at an address such as
+    ``s3://bucket/answers``.
 
     A part is written under another name and renamed, or stored as one object: it is there as a whole or not at all. Two
     workers that write the same part write the same rows, so that each photo has one row in the end.
 
     Attributes:
         place: The folder.
+        kind: What the parts hold, for messages: "answers" or "embeddings".
     """
 
     place: str
+    kind: str
 
     def open(self, job: Mapping[str, Any]) -> set[int]:
         """Return the numbers of the parts that an earlier run of the same job wrote; a new folder is made.
@@ -45,13 +48,14 @@ class AnswerStore:
         there = system.ls(folder, detail=False) if system.exists(folder) else []
         names = {str(one).rpartition("/")[2] for one in there}
         if names and _JOB not in names:
-            raise SettingError(f"--out {self.place} holds something else than answers: name a new folder")
+            raise SettingError(f"--out {self.place} holds something else than {self.kind}: name a new folder")
         if names:
             earlier = json.loads(system.cat_file(f"{folder}/{_JOB}"))
             differing = sorted(key for key in {*earlier, *job} if earlier.get(key) != job.get(key))
             if differing:
+                other = _OTHER.get(differing[0], "another run")
                 raise SettingError(
-                    f"--out {self.place} holds answers with another {differing[0]}: name a new folder, or give what "
+                    f"--out {self.place} holds {self.kind} of {other}: name a new folder, or give what "
                     "the first run was given to complete it"
                 )
         else:
@@ -59,20 +63,18 @@ class AnswerStore:
             self._write(_JOB, json.dumps(dict(job), indent=2).encode())
         return {int(name[5:-8]) for name in names if name.startswith("part-") and name.endswith(".parquet")}
 
-    def write(self, number: int, columns: Sequence[str], rows: Sequence[Sequence[str]], failed: int) -> None:
+    def write(self, number: int, table: pa.Table, failed: int) -> None:
         """Write a part.
 
         Args:
             number: Of the shard.
-            columns: Their titles.
-            rows: Cells as in a CSV; empty ones become null in columns of numbers and of yes or no.
+            table: A row for each photo.
             failed: Photos that could not be read.
         """
         import pyarrow.parquet as pq
 
-        table = _table(columns, rows).replace_schema_metadata({_FAILED: str(failed).encode()})
         content = io.BytesIO()
-        pq.write_table(table, content, compression="zstd")
+        pq.write_table(table.replace_schema_metadata({_FAILED: str(failed).encode()}), content, compression="zstd")
         self._write(_part(number), content.getvalue())
 
     def failed(self, number: int) -> int:
@@ -104,18 +106,3 @@ class AnswerStore:
 
 def _part(number: int) -> str:
     return f"part-{number:06d}.parquet"
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> pa.Table:
-    import pyarrow as pa
-
-    cells = list(zip(*rows, strict=True)) if rows else [() for _ in columns]
-    arrays: list[Any] = []
-    for title, values in zip(columns, cells, strict=True):
-        if title.rpartition("_")[0] in _NUMBERS or title in _NUMBERS or title.endswith("_probability"):
-            arrays.append(pa.array([float(value) if value else None for value in values], pa.float64()))
-        elif title == "unknown" or title.endswith("_unknown"):
-            arrays.append(pa.array([value == "true" if value else None for value in values], pa.bool_()))
-        else:
-            arrays.append(pa.array(values, pa.string()))
-    return pa.table(arrays, names=list(columns))

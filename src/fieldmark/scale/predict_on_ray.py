@@ -1,50 +1,25 @@
-"""Answer very many photos on the machines of a Ray cluster, or on the cores of one machine.
-
-Ray Data sends shards of the photos to workers. Each worker is an actor with a `Recognizer` of its own; it answers a
-shard and writes it as one file. If a worker or its machine dies, Ray Data gives its shard to another one; if the
-command dies, the next run answers what is not written yet.
-"""
+"""Answer very many photos on the machines of a Ray cluster, or on the cores of one machine."""
 
 from __future__ import annotations
 
-import hashlib
-import logging
-import os
-import pickle
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from fieldmark.backbones.runners.device import Device
 from fieldmark.catalogue.answer_queries import AnswerLevels, answer_queries
 from fieldmark.catalogue.answer_rows import AnswerRows
-from fieldmark.errors import FieldmarkError, SettingError
-from fieldmark.progress import track
 from fieldmark.recognizer.predictor import Predictor
-from fieldmark.scale.answer_store import AnswerStore
-from fieldmark.scale.photo_shards import ListedShard, Shard, digest_of, shards_of
+from fieldmark.scale.bulk import SHARD, BulkReport, columns_of, work_on_shards
+from fieldmark.scale.part_store import PartStore
+from fieldmark.scale.photo_shards import Shard, shards_of
 
-__all__ = ["BulkReport", "predict_on_ray"]
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-SHARD = 1024
-"""Photos in a file of answers: minutes of work are lost with a worker at most, and files are not too many."""
+__all__ = ["predict_on_ray"]
 
-
-@dataclass(frozen=True, slots=True)
-class BulkReport:
-    """What a run did.
-
-    Attributes:
-        photos: Photos that it answered.
-        parts: Files of answers that are there now.
-        earlier: Those of them that an earlier run had written.
-        failed: Photos in all files that could not be read.
-    """
-
-    photos: int
-    parts: int
-    earlier: int
-    failed: int
+_NUMBERS = ("probability", "coverage")
 
 
 def predict_on_ray(
@@ -73,134 +48,47 @@ def predict_on_ray(
     Raises:
         FieldmarkError: The input is wrong, or Ray is not installed.
     """
-    ray = _ray()
     predictor.options(levels.top_k, levels.coverage, levels.target_accuracy)  # wrong ones are refused at once
-    shards = shards_of(names, shard, path_col=path_col)
-    store = AnswerStore(out)
-    job = {
-        "model": _key(predictor.manifest.model_dump_json()),
-        "photos": digest_of(shards),
-        "shard": shard,
-        "levels": asdict(levels),
-    }
-    done = store.open(job)
-    waiting = [(number, one) for number, one in enumerate(shards) if number not in done]
-    listed = [query for one in shards if isinstance(one, ListedShard) for query in one.listed]
-    titles = tuple(dict.fromkeys(title for query in listed for title in query.columns))
-    failed = sum(store.failed(number) for number in done)
-    photos = 0
-    for count, bad in track(
-        _answered(ray, waiting, (predictor, store, levels, titles), device, cores),
-        "answering shards",
-        total=len(waiting),
-    ):
-        photos += count
-        failed += bad
-    return BulkReport(photos, len(shards), len(done), failed)
+    shards, store = shards_of(names, shard, path_col=path_col), PartStore(out, "answers")
+    work = AnswerShard(predictor, store, levels, columns_of(shards))
+    options = {"shard": shard, "levels": asdict(levels)}
+    return work_on_shards(predictor, shards, store, work, options, engine="ray", device=device, cores=cores)
 
 
-class ShardWorker:
-    """An actor: answers shards with a model that it opens once.
+class AnswerShard:
+    """Answers the photos of a shard into a part.
 
     Args:
-        predictor: Arrives as its path and opens the model on this machine.
-        store: Where answers go.
+        predictor: The model; it is pickled as its path.
+        store: Where the answers go.
         levels: Options of the answers.
         titles: Columns of the photos' tables.
-        cores: Threads that answer.
     """
 
-    def __init__(
-        self, predictor: Predictor, store: AnswerStore, levels: AnswerLevels, titles: Sequence[str], cores: int
-    ) -> None:
-        from fieldmark.cores import limit_threads
-
-        limit_threads(cores)
+    def __init__(self, predictor: Predictor, store: PartStore, levels: AnswerLevels, titles: Sequence[str]) -> None:
         questions = [other.question for other in predictor.further]
         self.rows = AnswerRows("csv", levels.top_k, titles, questions=questions)
         self.predictor, self.store, self.levels = predictor, store, levels
 
-    def __call__(self, batch: dict[str, Any]) -> dict[str, list[int]]:
-        """Answer a shard, write it, and return its numbers of photos and of photos that could not be read."""
-        (number,), (shard,) = batch["number"], batch["shard"]
-        one: Shard = pickle.loads(shard)
-        pairs = list(answer_queries(self.predictor, one.queries(), self.levels))
+    def __call__(self, number: int, shard: Shard) -> tuple[int, int]:
+        pairs = list(answer_queries(self.predictor, shard.queries(), self.levels))
         failed = sum(answer.error is not None for _, answer in pairs)
         cells = [self.rows.cells(answer, query.columns) for query, answer in pairs]
-        self.store.write(int(number), self.rows.columns, cells, failed)
-        return {"photos": [len(cells)], "failed": [failed]}
+        self.store.write(number, answer_table(self.rows.columns, cells), failed)
+        return len(cells), failed
 
 
-def _answered(
-    ray: Any,
-    waiting: Sequence[tuple[int, Shard]],
-    options: tuple[Predictor, AnswerStore, AnswerLevels, tuple[str, ...]],
-    device: Device,
-    cores: int | None,
-) -> Iterator[tuple[int, int]]:
-    """Yield the numbers of photos, and of those that could not be read, of each shard as it is written."""
-    if not waiting:
-        return
-    started = not ray.is_initialized()
-    if started:
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    try:
-        machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        largest = max(int(machine.get("CPU", 0)) for machine in machines)
-        each = cores or max(1, min(4, largest))
-        if each > largest:
-            raise SettingError(f"--cores asks for {each}, but the largest machine has {largest} core(s): lower it")
-        gpus = sum(int(machine.get("GPU", 0)) for machine in machines)
-        on_gpu = gpus > 0 and device in ("auto", "cuda")
-        workers = gpus if on_gpu else sum(int(machine.get("CPU", 0)) // each for machine in machines)
-        context = ray.data.DataContext.get_current()
-        context.enable_progress_bars = False
-        logging.getLogger("ray.data").setLevel(logging.ERROR)
-        rows = [{"number": number, "shard": pickle.dumps(shard)} for number, shard in waiting]
-        answers = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
-            ShardWorker,
-            batch_size=1,
-            batch_format="numpy",
-            fn_constructor_args=(*options, each),
-            compute=ray.data.ActorPoolStrategy(size=min(workers, len(rows))),
-            num_cpus=each,
-            num_gpus=1 if on_gpu else None,
-        )
-        try:
-            for row in answers.iter_rows():
-                yield int(row["photos"]), int(row["failed"])
-        except Exception as error:
-            raise _own_error(error) from error
-    finally:
-        if started:
-            ray.shutdown()
+def answer_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> pa.Table:
+    """Return the cells of a CSV with types; empty ones become null in columns of numbers and of yes or no."""
+    import pyarrow as pa
 
-
-def _own_error(error: BaseException) -> BaseException:
-    """Return the error of this package that a worker raised, or else the error itself."""
-    seen: BaseException | None = error
-    while seen is not None:
-        cause = getattr(seen, "cause", None)
-        if isinstance(seen, FieldmarkError):
-            return seen
-        if isinstance(cause, FieldmarkError):
-            return cause
-        seen = cause if isinstance(cause, BaseException) else seen.__cause__
-    return error
-
-
-def _key(text: str) -> str:
-    return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
-
-
-def _ray() -> Any:
-    try:
-        import fsspec  # noqa: F401
-        import ray
-        import ray.data
-    except ImportError as error:
-        raise SettingError(
-            f"--engine ray needs the `scale` extra ({error.name}): pip install 'fieldmark[scale]'"
-        ) from None
-    return ray
+    cells = list(zip(*rows, strict=True)) if rows else [() for _ in columns]
+    arrays: list[Any] = []
+    for title, values in zip(columns, cells, strict=True):
+        if title.rpartition("_")[0] in _NUMBERS or title in _NUMBERS or title.endswith("_probability"):
+            arrays.append(pa.array([float(value) if value else None for value in values], pa.float64()))
+        elif title == "unknown" or title.endswith("_unknown"):
+            arrays.append(pa.array([value == "true" if value else None for value in values], pa.bool_()))
+        else:
+            arrays.append(pa.array(values, pa.string()))
+    return pa.table(arrays, names=list(columns))

@@ -1,0 +1,52 @@
+"""``fieldmark embed``: write the embeddings of photos."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from fieldmark.cli.data_options import PathColOption
+from fieldmark.cli.device_option import DeviceOption
+
+__all__ = ["embed"]
+
+
+def embed(
+    model: Annotated[Path, typer.Argument(help="A model folder.")],
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PATH...", help="Photos, folders, a CSV or Parquet table, or - for a list."),
+    ] = None,
+    files_from: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Read more paths from this file, one on each line; - is stdin.")
+    ] = None,
+    out: Annotated[
+        str,
+        typer.Option(
+            "--out", "--output", help="Folder or address of the Parquet files; an unfinished one is completed."
+        ),
+    ] = "embeddings",
+    path_col: PathColOption = None,
+    engine: Annotated[Literal["local", "ray"], typer.Option(help="ray works on a cluster, or on all cores.")] = "local",
+    cores: Annotated[int | None, typer.Option(min=1, help="Cores of each worker of --engine ray.")] = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Write the embeddings of photos as Parquet. Exits with 1 if some cannot be read."""
+    from fieldmark.api import load
+    from fieldmark.catalogue.queries import read_list
+    from fieldmark.cli.bulk_report import say_bulk_report
+    from fieldmark.errors import SettingError
+    from fieldmark.scale.embed_photos import embed_photos
+
+    if cores is not None and engine != "ray":
+        raise SettingError("--cores belongs to --engine ray: leave it out, or add the engine")
+    names = [*(paths or ()), *(read_list(files_from) if files_from else ())]
+    if not names:
+        raise SettingError("expected photos to embed, but got none: give PATH or --files-from")
+    recognizer = load(model, device=device)
+    found = embed_photos(recognizer, names, out, path_col=path_col, engine=engine, device=device, cores=cores)
+    say_bulk_report(found, "embedded", out)
+    if found.failed:
+        raise typer.Exit(1)

@@ -1,0 +1,91 @@
+"""Work on very many photos shard by shard, here or on Ray. What is written is not done again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from fieldmark.backbones.runners.device import Device
+from fieldmark.progress import track
+from fieldmark.recognizer.predictor import Predictor
+from fieldmark.scale.part_store import PartStore
+from fieldmark.scale.photo_shards import ListedShard, Shard, digest_of
+from fieldmark.scale.ray_workers import ShardWork, done_on_ray
+
+__all__ = ["SHARD", "BulkReport", "Engine", "columns_of", "work_on_shards"]
+
+SHARD = 1024
+"""Photos in a part: minutes of work are lost with a worker at most, and files are not too many."""
+
+Engine = Literal["local", "ray"]
+
+
+@dataclass(frozen=True, slots=True)
+class BulkReport:
+    """What a run did.
+
+    Attributes:
+        photos: Photos that it worked on.
+        parts: Files that are there now.
+        earlier: Those of them that an earlier run had written.
+        failed: Photos in all files that could not be read.
+    """
+
+    photos: int
+    parts: int
+    earlier: int
+    failed: int
+
+
+def work_on_shards(
+    predictor: Predictor,
+    shards: Sequence[Shard],
+    store: PartStore,
+    work: ShardWork,
+    options: Mapping[str, Any],
+    *,
+    engine: Engine,
+    device: Device = "auto",
+    cores: int | None = None,
+) -> BulkReport:
+    """Write the part of each shard that is not there yet.
+
+    Args:
+        predictor: The model that the work uses; with Ray, its folder must have the same path on all machines.
+        shards: The photos.
+        store: Where parts go; one with parts of the same photos and options is completed.
+        work: What is done with a shard.
+        options: What else the parts depend on, by name.
+        engine: "local" works in this process, "ray" on the machines of a cluster or all cores of this one.
+        device: Where workers compute.
+        cores: Cores of each worker of Ray.
+
+    Raises:
+        FieldmarkError: The store holds something else, or Ray is not installed.
+    """
+    job = {"model": _key(predictor.manifest.model_dump_json()), "photos": digest_of(shards), **options}
+    done = store.open(job)
+    waiting = [(number, shard) for number, shard in enumerate(shards) if number not in done]
+    failed = sum(store.failed(number) for number in done)
+    parts: Iterator[tuple[int, int]]
+    if engine == "ray":
+        parts = track(done_on_ray(work, waiting, device, cores), f"writing {store.kind}", total=len(waiting))
+    else:
+        parts = (work(number, shard) for number, shard in waiting)  # each shard shows its own progress
+    photos = 0
+    for count, bad in parts:
+        photos += count
+        failed += bad
+    return BulkReport(photos, len(shards), len(done), failed)
+
+
+def columns_of(shards: Sequence[Shard]) -> tuple[str, ...]:
+    """Return the titles of the columns that tables give with their photos."""
+    listed = [query for one in shards if isinstance(one, ListedShard) for query in one.listed]
+    return tuple(dict.fromkeys(title for query in listed for title in query.columns))
+
+
+def _key(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()

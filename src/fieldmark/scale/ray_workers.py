@@ -1,0 +1,125 @@
+"""Work on shards of photos on the machines of a Ray cluster, or on the cores of one machine.
+
+Ray Data sends shards to workers. Each worker is an actor with its own copy of the work, such as a model that it opens
+once; it writes the result of a shard as one file. If a worker or its machine dies, Ray Data gives its shard to another
+one.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+from fieldmark.backbones.runners.device import Device
+from fieldmark.errors import FieldmarkError, SettingError
+from fieldmark.scale.photo_shards import Shard
+
+__all__ = ["ShardWork", "done_on_ray"]
+
+
+class ShardWork(Protocol):
+    """What a worker does with a shard. It is pickled to go to its worker."""
+
+    def __call__(self, number: int, shard: Shard) -> tuple[int, int]:
+        """Write the part of a shard, and return its numbers of photos and of photos that could not be read."""
+
+
+class ShardWorker:
+    """An actor that works on shards.
+
+    Args:
+        work: What it does.
+        cores: Threads that it uses.
+    """
+
+    def __init__(self, work: ShardWork, cores: int) -> None:
+        from fieldmark.cores import limit_threads
+
+        limit_threads(cores)
+        self.work = work
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list[int]]:
+        (number,), (shard,) = batch["number"], batch["shard"]
+        photos, failed = self.work(int(number), pickle.loads(shard))
+        return {"photos": [photos], "failed": [failed]}
+
+
+def done_on_ray(
+    work: ShardWork, waiting: Sequence[tuple[int, Shard]], device: Device, cores: int | None
+) -> Iterator[tuple[int, int]]:
+    """Yield the numbers of photos, and of those that could not be read, of each shard as its part is written.
+
+    Args:
+        work: What to do with a shard. Each worker has a copy of its own.
+        waiting: Numbers and shards.
+        device: Where workers compute; with GPUs, each worker has one.
+        cores: Cores of each worker; by default 4, or all where there are fewer.
+
+    Raises:
+        FieldmarkError: Ray is not installed, no machine has so many cores, or a worker raised it.
+    """
+    if not waiting:
+        return
+    ray = _ray()
+    started = not ray.is_initialized()
+    if started:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    try:
+        machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        largest = max(int(machine.get("CPU", 0)) for machine in machines)
+        each = cores or max(1, min(4, largest))
+        if each > largest:
+            raise SettingError(f"--cores asks for {each}, but the largest machine has {largest} core(s): lower it")
+        gpus = sum(int(machine.get("GPU", 0)) for machine in machines)
+        on_gpu = gpus > 0 and device in ("auto", "cuda")
+        workers = gpus if on_gpu else sum(int(machine.get("CPU", 0)) // each for machine in machines)
+        context = ray.data.DataContext.get_current()
+        context.enable_progress_bars = False
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
+        rows = [{"number": number, "shard": pickle.dumps(shard)} for number, shard in waiting]
+        parts = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
+            ShardWorker,
+            batch_size=1,
+            batch_format="numpy",
+            fn_constructor_args=(work, each),
+            compute=ray.data.ActorPoolStrategy(size=min(workers, len(rows))),
+            num_cpus=each,
+            num_gpus=1 if on_gpu else None,
+        )
+        try:
+            for row in parts.iter_rows():
+                yield int(row["photos"]), int(row["failed"])
+        except Exception as error:
+            raise _own_error(error) from error
+    finally:
+        if started:
+            ray.shutdown()
+
+
+def _own_error(error: BaseException) -> BaseException:
+    """Return the error of this package that a worker raised, or else the error itself."""
+    seen: BaseException | None = error
+    while seen is not None:
+        cause = getattr(seen, "cause", None)
+        if isinstance(seen, FieldmarkError):
+            return seen
+        if isinstance(cause, FieldmarkError):
+            return cause
+        seen = cause if isinstance(cause, BaseException) else seen.__cause__
+    return error
+
+
+def _ray() -> Any:
+    try:
+        import fsspec  # noqa: F401
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise SettingError(
+            f"--engine ray needs the `scale` extra ({error.name}): pip install 'fieldmark[scale]'"
+        ) from None
+    return ray
