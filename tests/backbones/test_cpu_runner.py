@@ -194,7 +194,7 @@ def test_an_unknown_runner_is_refused(graph: bytes, monkeypatch: pytest.MonkeyPa
 
 
 def test_openvino_that_is_not_installed_is_one_sentence(graph: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    openvino_runner._core.cache_clear()
+    openvino_runner.openvino_core.cache_clear()
     monkeypatch.setitem(sys.modules, "openvino", None)
     monkeypatch.setenv("FIELDMARK_RUNNER", "openvino")
     with pytest.raises(SettingError) as caught:

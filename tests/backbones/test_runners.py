@@ -32,7 +32,8 @@ class _Means(nn.Module):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         feature_map = self.backbone(images)
-        return {"avg": feature_map.mean((2, 3)), "max": feature_map.amax((2, 3))}
+        mean = feature_map.mean((2, 3))
+        return {"avg": mean, "max": feature_map.amax((2, 3)), "same": mean}  # one tensor with two names
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def _images(count: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def graph(module: _Means, preprocess: Preprocess) -> bytes:
-    return export_graph(module, preprocess, ["max", "avg"])
+    return export_graph(module, preprocess, ["max", "same", "avg"])
 
 
 @pytest.mark.parametrize("count", [0, 1, 7])
@@ -61,7 +62,7 @@ def test_all_runners_agree(module: _Means, preprocess: Preprocess, graph: bytes,
     onnx = OnnxRunner(graph)
     other: Runner
     if runtime == "PyTorch":
-        other = TorchRunner(Normalized(module, preprocess), ["max", "avg"], "cpu")
+        other = TorchRunner(Normalized(module, preprocess), ["max", "same", "avg"], "cpu")
     elif runtime.startswith("ONNX"):
         other = OnnxRunner(graph, callers=1, threads=2)
     else:
@@ -69,7 +70,7 @@ def test_all_runners_agree(module: _Means, preprocess: Preprocess, graph: bytes,
         other = OpenVinoRunner(graph, callers=1, threads=2) if "two" in runtime else OpenVinoRunner(graph, callers=2)
     stack = with_mirrored(_images(count)).reshape(count, 2, 64, 64, 3)
     expected, found = onnx.run_stack(stack), other.run_stack(stack)
-    assert list(found) == list(expected) == ["max", "avg"]
+    assert list(found) == list(expected) == ["max", "same", "avg"]
     for name, values in expected.items():
         assert found[name].dtype == np.float32
         np.testing.assert_allclose(found[name], values, rtol=1e-3, atol=1e-4)

@@ -17,7 +17,7 @@ from fieldmark.backbones.runners.batches import batch_size_for
 from fieldmark.backbones.runners.runner import Runner, failed_on_a_photo
 from fieldmark.errors import SettingError
 
-__all__ = ["OpenVinoRunner", "has_openvino"]
+__all__ = ["OpenVinoRunner", "has_openvino", "openvino_core"]
 
 _TELEMETRY = "openvino_telemetry"
 
@@ -39,7 +39,9 @@ class OpenVinoRunner(Runner):
     """
 
     def __init__(self, graph: bytes | Path, *, callers: int = 1, threads: int = 1) -> None:
-        core = _core()
+        import onnx
+
+        core = openvino_core()
         settings = {
             "INFERENCE_PRECISION_HINT": "f32",
             "NUM_STREAMS": callers,
@@ -47,12 +49,15 @@ class OpenVinoRunner(Runner):
             "ENABLE_CPU_PINNING": False,  # processes side by side would pin their threads to the same cores
         }
         try:
-            model = core.read_model(graph if isinstance(graph, bytes) else graph.read_bytes())
+            content = graph if isinstance(graph, bytes) else graph.read_bytes()
+            model = core.read_model(content)
             model.reshape({each.any_name: [1, *list(each.partial_shape)[1:]] for each in model.inputs})
             compiled = core.compile_model(model, "CPU", settings)
+            self.outputs = tuple(each.name for each in onnx.load_model_from_string(content).graph.output)
+            # One tensor may have several names: that of the output, and those of operators that only pass it on.
+            self._ports = [next(port for port in compiled.outputs if name in port.names) for name in self.outputs]
         except Exception as error:  # OpenVINO raises RuntimeError and others
             raise ValueError("OpenVINO cannot open it") from error
-        self.outputs = tuple(each.any_name for each in compiled.outputs)
         self._idle: SimpleQueue[Any] = SimpleQueue()
         for _ in range(callers):
             self._idle.put(compiled.create_infer_request())
@@ -68,10 +73,10 @@ class OpenVinoRunner(Runner):
             return {name: values[:0] for name, values in self.run_inputs(black).items()}
         request = self._idle.get()
         try:
-            parts = [
-                request.infer({name: images[index : index + 1] for name, images in feeds.items()}).to_tuple()
-                for index in range(count)
-            ]
+            parts = []
+            for index in range(count):
+                found = request.infer({name: images[index : index + 1] for name, images in feeds.items()})
+                parts.append([found[port] for port in self._ports])
         except Exception as error:  # OpenVINO raises RuntimeError and others
             raise failed_on_a_photo(error) from error
         finally:
@@ -89,10 +94,13 @@ def has_openvino() -> bool:
 
 
 @cache
-def _core() -> Any:
-    """Import OpenVINO without its telemetry, which reports each import to a server unless it is told not to.
+def openvino_core() -> Any:
+    """Return OpenVINO's core, imported without its telemetry, which reports each import to a server by default.
 
     OpenVINO works without that package: where it cannot be imported, calls of it do nothing.
+
+    Raises:
+        SettingError: OpenVINO is not installed.
     """
     before = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == _TELEMETRY}
     sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  # an import of it fails
