@@ -1,66 +1,83 @@
-"""The frozen pass from files on disk against a bare ONNX Runtime loop over tensors that are ready in memory.
+"""The frozen pass from files on disk against bare loops over tensors in memory, and against plain timm.
 
-Same graph, same photos, both with all cores, in turns; the bare loop gets ONNX Runtime's own threading and batches of
-its best size. A ratio of 1 would mean that reading and decoding cost nothing.
+Same graph, same photos, all cores, in turns; the bare loops are those of `predict_throughput.py`. A ratio of 1 to the
+best of them would mean that reading and decoding cost nothing. The pass runs with the runner that it chooses by its
+measurement, and with each runtime by name.
 
-    python benchmarks/frozen_pass.py PHOTOS [--limit 1000] [--rounds 3]
+    python benchmarks/frozen_pass.py DATA [--backbone efficientnet_lite0] [--limit 1000] [--rounds 3]
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
+from bare_loops import fastest_loops, plain_timm
 
-from fieldmark.backbones.factory import create_backbone
+from fieldmark.backbones.factory import create_backbone, resolve_name
 from fieldmark.backbones.frozen_features import FrozenFeatures
 from fieldmark.backbones.onnx_export import export_graph
+from fieldmark.backbones.runners.cpu_runner import CpuRunner
+from fieldmark.backbones.runners.openvino_runner import has_openvino
+from fieldmark.backbones.runners.runner_plan import RUNNER
 from fieldmark.data.photos.preprocess import load_array
 from fieldmark.data.read import read
 from fieldmark.layers.pooling.descriptors import DescriptorPool
 from fieldmark.training.frozen.frozen_backbone import FrozenModule
 
 
-def bare_loop(graph: bytes, arrays: np.ndarray, batch: int) -> float:
-    """Photos a second of a plain loop with ONNX Runtime's defaults."""
-    session = ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
-    session.run(None, {"images": arrays[:batch]})
-    started = time.perf_counter()
-    for start in range(0, len(arrays), batch):
-        session.run(None, {"images": arrays[start : start + batch]})
-    return len(arrays) / (time.perf_counter() - started)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
+    parser.add_argument("--backbone", default="efficientnet_lite0")
     parser.add_argument("--limit", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     records = read(arguments.data)
     records = records[:: max(1, len(records) // arguments.limit)][: arguments.limit]
-    backbone = create_backbone().eval()
+    backbone = create_backbone(arguments.backbone).eval()
     pool = DescriptorPool(backbone, ["avg"])
     module, preprocess = FrozenModule(backbone, pool), backbone.preprocess()
     graph = export_graph(module, preprocess, ["avg"])
-    arrays = np.stack([load_array(record, preprocess) for record in records])
-    best = max((1, 4, 8, 16, 32), key=lambda size: bare_loop(graph, arrays[:320], size))
-    ratios = []
-    for _ in range(arguments.rounds):
-        bare = bare_loop(graph, arrays, best)
+    stacks = np.stack([load_array(record, preprocess)[None] for record in records])
+    loops = fastest_loops(graph, stacks)
+    print(f"bare loops: {'; '.join(f'{loop.engine}, {loop.way}' for loop in loops)}")
+    os.environ[RUNNER] = "auto"
+    chosen = CpuRunner(graph)
+    chosen.expect(max(500, len(records)))  # measures where nothing is kept, so that no round does
+    print(f"chosen by the measurement: {chosen.description}", flush=True)
+    plain = [(resolve_name(arguments.backbone), preprocess.image_size, 1)]
+    names = ["auto", "onnxruntime", *(["openvino"] if has_openvino() else [])]
+
+    def ours(name: str) -> float:
+        os.environ[RUNNER] = name
         with tempfile.TemporaryDirectory() as cache:
-            features = FrozenFeatures(module, pool.dims, preprocess, Path(cache))
+            features = FrozenFeatures(module, pool.dims, preprocess, Path(cache), device="cpu")
             started = time.perf_counter()
             features.extract(records, mirror=False)
-            ours = len(records) / (time.perf_counter() - started)
-        ratios.append(ours / bare)
-        print(f"bare loop, batches of {best}: {bare:.0f} photos/s; frozen pass: {ours:.0f} photos/s", flush=True)
-    print(f"frozen pass / bare loop: {statistics.median(ratios):.2f} (of {', '.join(f'{r:.2f}' for r in ratios)})")
+            seconds = time.perf_counter() - started
+        return len(records) / seconds
+
+    ratios: list[tuple[float, float]] = []
+    for _ in range(arguments.rounds):
+        bare = {
+            engine: len(records) / min(loop.seconds(stacks) for loop in loops if loop.engine == engine)
+            for engine in dict.fromkeys(loop.engine for loop in loops)
+        }
+        passes = {name: ours(name) for name in names}
+        theirs = plain_timm(plain, 1000, [record.path for record in records[::4]])
+        ratios.append((passes["auto"] / max(bare.values()), passes["auto"] / theirs))
+        by_name = ", ".join(f"{rate:.1f} ({name})" for name, rate in passes.items())
+        by_engine = ", ".join(f"{rate:.1f} ({engine})" for engine, rate in bare.items())
+        print(f"frozen pass {by_name}; bare loop {by_engine}; plain timm {theirs:.1f} photos/s", flush=True)
+    for title, values in zip(("best bare loop", "plain timm"), zip(*ratios, strict=True), strict=True):
+        each = ", ".join(f"{value:.2f}" for value in values)
+        print(f"frozen pass / {title}: {statistics.median(values):.2f} (of {each})")
 
 
 if __name__ == "__main__":
