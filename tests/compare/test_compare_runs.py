@@ -112,7 +112,7 @@ def test_the_tables_for_papers_hold_the_rows(result: Path) -> None:
     markdown = (result / "compare.md").read_text(encoding="utf-8")
     latex = (result / "compare.tex").read_text(encoding="utf-8")
     assert f"| gem | {100 * line['mean']:.1f}%" in markdown  # type: ignore[operator]
-    assert "- gem: poolings ['gem'] (baseline" in markdown
+    assert "- gem: poolings gem (baseline" in markdown
     assert f"gem & {100 * line['mean']:.1f} & $" in latex  # type: ignore[operator]
     assert "linear\\_probe &" in latex
     assert [change["name"] for change in line["differs"]] == ["poolings"]  # type: ignore[attr-defined]

@@ -141,11 +141,19 @@ def _others(result: Comparison) -> list[MethodRow]:
 
 
 def _change(change: SettingChange) -> str:
+    value, baseline = _shown(change.value), _shown(change.baseline)
     if change.held_by == "both":
-        return f"{change.name} {change.value} (baseline {change.baseline})"
+        return f"{change.name} {value} (baseline {baseline})"
     if change.held_by == "method":
-        return f"{change.name} {change.value} (the baseline has no such setting)"
-    return f"no {change.name} (baseline {change.baseline})"
+        return f"{change.name} {value} (the baseline has no such setting)"
+    return f"no {change.name} (baseline {baseline})"
+
+
+def _shown(value: object) -> str:
+    """Return the value of a setting as ``--set`` takes it."""
+    if isinstance(value, list | tuple):
+        return ",".join(map(_shown, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _class_rows(result: Comparison) -> list[_ClassRow]:
