@@ -156,8 +156,10 @@ def main() -> None:
             variants = {
                 "centre crop": ["resize=crop"],
                 "whole photo": ["resize=squash"],
-                "whole photo and zoom": ["zoom=true"],
-                "whole photo and zoom above one standard deviation": ["zoom=true", "zoom_threshold=1"],
+                "zoom on the most active region": ["zoom=true", "zoom_tiles=0", "zoom_threshold=0"],
+                "… above one standard deviation": ["zoom=true", "zoom_tiles=0", "zoom_threshold=1"],
+                "zoom by a learned locator, 2 x 2 tiles": ["zoom=true", "zoom_tiles=2"],
+                "… 3 x 3 tiles": ["zoom=true", "zoom_tiles=3"],
             }
             for what, settings in variants.items():
                 found = accuracy(made / "scenes.csv", [*plain, *settings], made, arguments.folds_only)

@@ -128,7 +128,11 @@ def main() -> None:
     validation.show("whole photo", alone := validation.logits(whole))
     if boxed:
         kinds["annotated box"] = frozen.features.extract(
-            photos.records, zoom=Zoom(), annotated=True, content_keys=keys, description="annotated"
+            photos.records,
+            zoom=Zoom(),
+            boxes=[record.box for record in photos.records],
+            content_keys=keys,
+            description="annotated",
         )
     for kind, table in kinds.items():
         zoomed = rows_of(table, names, positions, [2, 3])

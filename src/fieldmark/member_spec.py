@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializ
 
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.data.photos.views import Views
-from fieldmark.data.photos.zoom import Zoom
+from fieldmark.data.photos.zoom import MAX_TILES, Zoom
 from fieldmark.errors import FieldmarkError
 
 __all__ = ["MemberSpec", "PreprocessField", "ZoomField"]
@@ -46,10 +46,10 @@ def _zoom(value: Any) -> Zoom | None:
         return value
     try:
         found = Zoom.from_dict(value)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"no zoom: {error}") from error
-    if not (abs(found.threshold) <= _LARGEST and 0 <= found.margin <= _LARGEST):
-        raise ValueError("no zoom: threshold or margin is not possible")
+    if not (abs(found.threshold) <= _LARGEST and 0 <= found.margin <= _LARGEST and 0 <= found.tiles <= MAX_TILES):
+        raise ValueError("no zoom: threshold, margin or tiles is not possible")
     return found
 
 

@@ -30,7 +30,7 @@ from fieldmark.training.method_graph import MethodGraph
 @pytest.fixture(scope="module")
 def recognizer(birds: Path, tmp_path_factory: pytest.TempPathFactory) -> Recognizer:
     out = tmp_path_factory.mktemp("zooming") / "model"
-    return fit(birds, out, method="linear_probe", image_size=128, zoom=True)
+    return fit(birds, out, method="linear_probe", image_size=128, zoom=True, zoom_tiles=0, zoom_threshold=0)
 
 
 @pytest.fixture(scope="module")
@@ -210,7 +210,9 @@ def several(birds: Path, tmp_path_factory: pytest.TempPathFactory) -> Recognizer
     with table.open("w", newline="") as opened:
         csv.writer(opened).writerows([("path", "bird", "pair"), *rows])
     records = read(table, label_col="bird,pair")
-    return fit(records, folder / "model", method="linear_probe", image_size=128, zoom=True)
+    return fit(
+        records, folder / "model", method="linear_probe", image_size=128, zoom=True, zoom_tiles=0, zoom_threshold=0
+    )
 
 
 def test_all_questions_share_the_views_and_the_box(several: Recognizer, photo: Path) -> None:

@@ -19,8 +19,8 @@ from fieldmark.backbones.runners.run_images import ACTIVATION, find_objects
 from fieldmark.cores import available_cpus
 from fieldmark.data.photos.open_photo import content_key, open_photo
 from fieldmark.data.photos.preprocess import Preprocess, load_array
-from fieldmark.data.photos.views import draft_side, with_mirrored, zoomed_views
-from fieldmark.data.photos.zoom import Zoom, give_box, zoom_region
+from fieldmark.data.photos.views import draft_side, tile_views, with_mirrored, zoomed_views
+from fieldmark.data.photos.zoom import Zoom, give_box, given_box, zoom_region
 from fieldmark.errors import PhotoError
 from fieldmark.progress import progress_bar
 from fieldmark.structures import Box, Record
@@ -104,7 +104,7 @@ class FrozenFeatures:
         *,
         mirror: bool = True,
         zoom: Zoom | None = None,
-        annotated: bool = False,
+        boxes: Sequence[Box | None] | None = None,
         content_keys: Mapping[Path, str] | None = None,
         description: str = "reading photos",
     ) -> FeatureTable:
@@ -113,38 +113,68 @@ class FrozenFeatures:
         Args:
             records: The photos.
             mirror: Also compute the mirrored view.
-            zoom: Also compute views that are zoomed in on the object. The module then has the output `ACTIVATION`.
-            annotated: Zoom in on the box of a record that has one.
+            zoom: Also compute views that are zoomed in on the object; with `Zoom.tiles` only those. Where `boxes` do
+                not say where it is, the module's output `ACTIVATION` does.
+            boxes: Where each record shows its object, xyxy in pixels; it is looked for where the box is None. With
+                `Zoom.tiles`, every readable record has one.
             content_keys: Known `content_key` of files, to avoid reading them again.
             description: Text before the progress bar.
         """
         known = content_keys or {}
-        failed: dict[int, str] = {}
-        contents: list[str] = []
-        for position, record in enumerate(records):
-            try:
-                contents.append(known.get(record.path) or content_key(record.path))
-            except PhotoError as error:
-                failed[position] = str(error)
-                contents.append("")
+        contents, failed = _contents(records, known)
 
         def keys_of(position: int, zoomed: str = "") -> list[bytes]:
             trim, flips = records[position].trim_bottom, (False, True) if mirror else (False,)
             return [row_key(contents[position], trim_bottom=trim, mirror=flip, zoom=zoomed) for flip in flips]
 
         keys = [keys_of(position) for position in range(len(records))]
-        failed |= self._compute(keys, failed, lambda position: self._whole(records[position], mirror), description)
+        if zoom is None or zoom.joins:
+            failed |= self._compute(keys, failed, lambda position: self._whole(records[position], mirror), description)
         if zoom is not None:
-            boxes = [record.box if annotated else None for record in records]
-            zoomed = [keys_of(position, f"{zoom}{box or ''}") for position, box in enumerate(boxes)]
+            given = [None] * len(records) if boxes is None else boxes
+            zoomed = [keys_of(position, f"{zoom}{box or ''}") for position, box in enumerate(given)]
 
             def load_zoomed(position: int) -> Pixels:
-                return self._zoomed(records[position], keys[position], zoom, boxes[position])
+                return self._zoomed(records[position], keys[position], zoom, given[position])
 
             failed |= self._compute(zoomed, failed, load_zoomed, f"{description}, zoomed in")
-            keys = [[*whole, *more] for whole, more in zip(keys, zoomed, strict=True)]
-        views = (2 if mirror else 1) * (2 if zoom else 1)
+            keys = [[*whole, *more] for whole, more in zip(keys, zoomed, strict=True)] if zoom.joins else zoomed
+        views = (2 if mirror else 1) * (2 if zoom and zoom.joins else 1)
         rows = np.stack([self._cache.rows_of([one[view] for one in keys]) for view in range(views)], axis=1)
+        return FeatureTable(self._cache, rows, self.columns, failed)
+
+    def extract_tiles(
+        self,
+        records: Sequence[Record],
+        tiles: int,
+        *,
+        content_keys: Mapping[Path, str] | None = None,
+        description: str = "reading tiles",
+    ) -> FeatureTable:
+        """Return descriptors of the tiles of every record, one view for each tile of `tile_views`.
+
+        Args:
+            records: The photos.
+            tiles: Tiles along each side.
+            content_keys: See `extract`.
+            description: Text before the progress bar.
+        """
+        contents, failed = _contents(records, content_keys or {})
+        keys = [
+            [
+                row_key(content, trim_bottom=record.trim_bottom, zoom=f"tile {tile} of {tiles}")
+                for tile in range(tiles * tiles)
+            ]
+            for content, record in zip(contents, records, strict=True)
+        ]
+
+        def load(position: int) -> Pixels:
+            record, side = records[position], draft_side(self.preprocess, 1, Zoom(tiles=tiles))
+            photo = open_photo(record.path, trim_bottom=record.trim_bottom, draft=(side, side))
+            return tile_views(photo, self.preprocess, tiles)
+
+        failed |= self._compute(keys, failed, load, description)
+        rows = np.stack([self._cache.rows_of([one[tile] for one in keys]) for tile in range(tiles * tiles)], axis=1)
         return FeatureTable(self._cache, rows, self.columns, failed)
 
     def _whole(self, record: Record, mirror: bool) -> Pixels:
@@ -159,8 +189,10 @@ class FrozenFeatures:
         if box is not None:
             with contextlib.suppress(PhotoError):  # a box outside of the photo, which `check` reports
                 give_box(image, box)
-        activations = self._cache.read(self._cache.rows_of(keys), self.columns[ACTIVATION])
-        (found,) = find_objects(activations[None], [image], self.preprocess, zoom)
+        found = given_box(image)
+        if found is None:
+            activations = self._cache.read(self._cache.rows_of(keys), self.columns[ACTIVATION])
+            (found,) = find_objects(activations[None], [image], self.preprocess, zoom)
         return zoomed_views(image, self.preprocess, len(keys), zoom_region(found, image.size, zoom))
 
     def _compute(
@@ -214,6 +246,19 @@ class FrozenFeatures:
                 bar.advance(task, len(good) + len(bad))
         clock.report(len(missing), description, runner.description)
         return newly
+
+
+def _contents(records: Sequence[Record], known: Mapping[Path, str]) -> tuple[list[str], dict[int, str]]:
+    """Return the content key of each record, and why those cannot be read that have none."""
+    contents: list[str] = []
+    failed: dict[int, str] = {}
+    for position, record in enumerate(records):
+        try:
+            contents.append(known.get(record.path) or content_key(record.path))
+        except PhotoError as error:
+            failed[position] = str(error)
+            contents.append("")
+    return contents, failed
 
 
 def module_key(module: nn.Module, preprocess: Preprocess, names: Sequence[str]) -> str:

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from fieldmark.arrays import Float64s, Pixels
+from fieldmark.arrays import Float32s, Float64s, Pixels
 from fieldmark.artifact.linear_heads import LinearHeads
 from fieldmark.artifact.load_method import load_method
 from fieldmark.artifact.manifest import Manifest
 from fieldmark.backbones.onnx_export import Normalize
-from fieldmark.backbones.runners.run_images import find_objects
+from fieldmark.backbones.runners.run_images import find_objects, tiled_maps
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.data.photos.views import CORNER, all_views, photo_views, whole_views, zoomed_views
 from fieldmark.data.photos.zoom import Zoom, zoom_region
@@ -27,7 +27,6 @@ from fieldmark.explain.enrolled_evidence import LinearForm
 from fieldmark.explain.evidence import PhotoEvidence
 from fieldmark.explain.geometry import Patch, common_frame, lay, smooth, strongest
 from fieldmark.explain.local_evidence import LocalEvidence, embedding_evidence, logit_evidence
-from fieldmark.layers.activation import place_activation
 from fieldmark.structures import Box
 
 if TYPE_CHECKING:
@@ -228,14 +227,24 @@ class Explainer:
         preprocess, zoom, side = member.preprocess, member.zoom, member.preprocess.image_size
         on_photo = preprocess.box_on_photo(*size)
         normalize = Normalize(preprocess)
-        views = zip(photo_views(image, preprocess, member.views), _squares(side, member.views), strict=True)
-        looks = [_Look(normalize(_batch(array)), *square, on_photo, side) for array, square in views]
+        looks: list[_Look] = []
+        if zoom is None or zoom.joins:
+            views = zip(photo_views(image, preprocess, member.views), _squares(side, member.views), strict=True)
+            looks = [_Look(normalize(_batch(array)), *square, on_photo, side) for array, square in views]
         if zoom is None:
             return looks
         whole = whole_views(member.views)
         with torch.no_grad():
-            maps = [place_activation(_feature_map(member.method, look.images)) for look in looks[:whole]]
-        (box,) = find_objects(torch.stack(maps, 1).cpu().numpy(), [image], preprocess, zoom)
+            if zoom.tiles:
+                maps = tiled_maps(
+                    lambda tiles: _activation(member.method, normalize(torch.from_numpy(tiles))),
+                    [image],
+                    preprocess,
+                    zoom,
+                )
+            else:
+                maps = np.stack([_activation(member.method, look.images) for look in looks[:whole]], 1)
+        (box,) = find_objects(maps, [image], preprocess, zoom)
         region = zoom_region(box, image.size, zoom)
         place, found = _scaled(region, image.size, size), _scaled(box, image.size, size)
         zoomed = zip(zoomed_views(image, preprocess, member.views, region), _squares(side, whole), strict=True)
@@ -266,10 +275,11 @@ def _batch(array: Pixels) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(array))[None]
 
 
-def _feature_map(method: Method, images: Tensor) -> Tensor:
-    found = method(images).feature_map
+def _activation(method: Method, images: Tensor) -> Float32s:
+    """Return the activation (B, h * w) of normalised images."""
+    found = method(images).activation
     assert isinstance(found, Tensor)  # only methods that return one are fitted with zoom
-    return found
+    return np.asarray(found.cpu().numpy())
 
 
 def _scaled(box: Box, size: tuple[int, int], to: tuple[int, int]) -> Box:

@@ -13,14 +13,13 @@ from torch import Tensor, nn
 
 from fieldmark.artifact.exported import InputFacts
 from fieldmark.artifact.load_method import load_method
-from fieldmark.artifact.manifest import Manifest
+from fieldmark.artifact.manifest import Manifest, MemberFacts
 from fieldmark.backbones.factory import Backbone
 from fieldmark.backbones.onnx_export import Normalize
 from fieldmark.backbones.runners.run_images import ACTIVATION
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.data.photos.views import view_side, whole_views
 from fieldmark.export.evidence_map import EvidenceMap, by_view, evidence_map
-from fieldmark.layers.activation import place_activation
 from fieldmark.methods.base import LocalFeatures, Method
 
 __all__ = ["FusedRecognizer", "inputs_of"]
@@ -33,20 +32,20 @@ def inputs_of(manifest: Manifest) -> list[InputFacts]:
     """Return the different squares of a photo that the members read, one if they agree, and one for each that zooms."""
     found: list[Preprocess] = []
     for facts in manifest.members:
-        for wanted in _wanted(facts.preprocess, facts.views):
+        for wanted in _wanted(facts):
             if all(_key(wanted) != _key(other) for other in found):
                 found.append(wanted)
     plain = [InputFacts(name=_numbered("images", number), preprocess=each) for number, each in enumerate(found, 1)]
-    zooming = [facts for facts in manifest.members if facts.zoom is not None]
     zoomed = [
         InputFacts(
             name=_numbered("object", number),
             preprocess=facts.preprocess,
             zoom=facts.zoom,
             activation=_numbered(ACTIVATION, number),
-            flips=1 if whole_views(facts.views) == 1 else 2,
+            flips=2 if facts.zoom.joins and whole_views(facts.views) == 2 else 1,
         )
-        for number, facts in enumerate(zooming, 1)
+        for number, facts in enumerate((facts for facts in manifest.members if facts.zoom is not None), 1)
+        if facts.zoom is not None
     ]
     return plain + zoomed
 
@@ -55,10 +54,12 @@ def _numbered(name: str, number: int) -> str:
     return name if number == 1 else f"{name}_{number}"
 
 
-def _wanted(preprocess: Preprocess, views: int) -> list[Preprocess]:
-    """The whole square, and the larger one that corners are cut from."""
-    larger = replace(preprocess, image_size=view_side(preprocess, views))
-    return [preprocess] if views <= 2 else [preprocess, larger]
+def _wanted(facts: MemberFacts) -> list[Preprocess]:
+    """The whole square, and the larger one that corners are cut from; neither where only the object is read."""
+    if facts.zoom is not None and not facts.zoom.joins:
+        return []
+    larger = replace(facts.preprocess, image_size=view_side(facts.preprocess, facts.views))
+    return [facts.preprocess] if facts.views <= 2 else [facts.preprocess, larger]
 
 
 def _key(preprocess: Preprocess) -> tuple[int, str, str]:
@@ -72,8 +73,8 @@ class _Member(nn.Module):
         method: In evaluation mode.
         preprocess: Its own.
         views: See `fieldmark.data.photos.views`.
-        places: Indices of the inputs: of the whole photo, of the square that corners are cut from, and of the object,
-            None without zoom.
+        places: Indices of the inputs: of the whole photo and of the square that corners are cut from, None where only
+            the object is read; and of the object, None without zoom.
         temperature: Divides its logits.
     """
 
@@ -82,25 +83,26 @@ class _Member(nn.Module):
         method: Method,
         preprocess: Preprocess,
         views: int,
-        places: tuple[int, int, int | None],
+        places: tuple[int | None, int | None, int | None],
         temperature: float,
     ) -> None:
         super().__init__()
         self.method = method
         self.normalize = Normalize(preprocess)
-        self.side, self.views = preprocess.image_size, views
         self.whole, self.larger, self.zoomed = places
-        self.total = views + (0 if self.zoomed is None else whole_views(views))
+        self.side, self.views = preprocess.image_size, whole_views(views) if self.whole is None else views
+        joined = whole_views(views) if self.whole is not None and self.zoomed is not None else 0
+        self.total = self.views + joined
         self.temperature = temperature
 
     def forward(self, squares: Sequence[Tensor]) -> Look:
         """Return what one member says of a photo.
 
-        The activation is that of the whole photo, and of its mirror image where that is a view, (B, flips * h * w);
-        None without zoom.
+        The activation is that of the whole photo, and of its mirror image where that is a view, (B, flips * h * w).
+        Where only the object is read, it is that of the object's square: tiles take its place. None without zoom.
         """
-        looks = [self.normalize(squares[self.whole])]
-        if self.views > 2:
+        looks = [] if self.whole is None else [self.normalize(squares[self.whole])]
+        if self.views > 2 and self.larger is not None:
             large = self.normalize(squares[self.larger])
             last = large.shape[-1] - self.side
             looks += [
@@ -117,8 +119,8 @@ class _Member(nn.Module):
         embedding = torch.cat([each[: whole_views(self.views)], each[self.views :]]).mean(0)
         if self.zoomed is None:
             return logits, embedding, features, None
-        assert features.feature_map is not None  # only methods that return one are fitted with zoom
-        maps = by_view(place_activation(features.feature_map), self.total)[: whole_views(self.views)]
+        assert output.activation is not None  # only methods that return one are fitted with zoom
+        maps = by_view(output.activation, self.total)[: 1 if self.whole is None else whole_views(self.views)]
         return logits, embedding, features, maps.transpose(0, 1).flatten(1)
 
 
@@ -146,7 +148,7 @@ class FusedRecognizer(nn.Module):
         zoomed = iter(range(len(keys), len(inputs)))
         members = []
         for facts in manifest.members:
-            whole = [keys.index(_key(each)) for each in _wanted(facts.preprocess, facts.views)]
+            whole: list[int | None] = [keys.index(_key(each)) for each in _wanted(facts)] or [None]
             places = (whole[0], whole[-1], None if facts.zoom is None else next(zoomed))
             method = load_method(folder, manifest, facts)
             members.append(_Member(method, facts.preprocess, facts.views, places, facts.temperature))

@@ -101,12 +101,14 @@ class LocalFeatures:
         attention_maps: See `ModelOutput`.
         feature_map: See `ModelOutput`.
         regions: See `ModelOutput`.
+        activation: See `ModelOutput`.
     """
 
     maps: list[LocalMap]
     attention_maps: Tensor | None = None
     feature_map: Tensor | None = None
     regions: Tensor | None = None
+    activation: Tensor | None = None
 
 
 @dataclass(slots=True)
@@ -120,6 +122,7 @@ class ModelOutput:
         feature_map: (B, C, H, W).
         regions: (B, R, 4), the crops that the method classified, the most informative first; x1, y1, x2, y2 in pixels
             of its input.
+        activation: (B, H * W), the larger, the more likely it is that a place shows the object; for zoomed views.
     """
 
     logits: Tensor
@@ -127,6 +130,7 @@ class ModelOutput:
     attention_maps: Tensor | None = None
     feature_map: Tensor | None = None
     regions: Tensor | None = None
+    activation: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)

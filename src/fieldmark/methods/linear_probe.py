@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from fieldmark.data.photos.zoom import MAX_TILES
 from fieldmark.layers.class_balance import Metric
 from fieldmark.methods import register_method
 from fieldmark.methods.pooled import PooledMethod
@@ -31,12 +32,16 @@ class LinearProbe(PooledMethod):
             description="accuracy that the fit aims at: top1 counts photos, mean_class counts each class equally, for "
             "classes of few photos beside large ones",
         )
-        zoom: bool = Field(False, description="join views that are zoomed in on the object; they double the time")
+        zoom: bool = Field(False, description="join views that are zoomed in on the object")
+        zoom_tiles: int = Field(
+            2,
+            ge=0,
+            le=MAX_TILES,
+            description="tiles along each side of the photo in which a locator, learned from the labels, looks for the "
+            "object; 0 takes the most active region of the whole photo",
+        )
         zoom_threshold: float = Field(
-            0.0,
-            ge=-5,
-            le=5,
-            description="standard deviations above a photo's mean activation where the object begins; 1 for small ones",
+            2.0, ge=-5, le=5, description="standard deviations above a photo's mean score where the object begins"
         )
 
     trainer = "fieldmark.training.frozen.train_linear_probe:train_linear_probe"

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from fieldmark.backbones.factory import Backbone
+from fieldmark.layers.activation import place_activation, place_scores
 from fieldmark.layers.pooling.descriptors import DescriptorPool
 from fieldmark.layers.pooling.global_pooling import CLASS_TOKEN
 from fieldmark.methods.base import LocalFeatures, LocalMap, Method, ModelOutput
@@ -42,7 +43,10 @@ class PooledMethod(Method):
         poolings: Names out of ``avg``, ``gem``, ``cov``, ``cls``.
         dropout: On the embedding while training.
         cov_channels: Channels that ``cov`` projects to before it compares them.
+        locates: Whether a learned locator (`set_locator`) says where the object is, instead of the sum of the channels.
     """
+
+    locator: Tensor | None
 
     def __init__(
         self,
@@ -52,8 +56,10 @@ class PooledMethod(Method):
         poolings: Sequence[str] = ("avg",),
         dropout: float = 0.0,
         cov_channels: int = 96,
+        locates: bool = False,
     ) -> None:
         super().__init__(backbone, num_classes)
+        self.register_buffer("locator", torch.zeros(backbone.local_channels) if locates else None)
         self.pool = DescriptorPool(backbone, poolings, cov_channels)
         for name, dim in self.pool.dims.items():
             self.register_buffer(f"center_{name}", torch.zeros(dim))
@@ -67,7 +73,8 @@ class PooledMethod(Method):
         maps = [LocalMap(final)] if set(self.pool.names) - {"cov"} else []
         maps += [LocalMap(local)] if "cov" in self.pool.names else []
         kept = class_token if CLASS_TOKEN in self.pool.names else None
-        return _TokenFeatures(maps, feature_map=final, class_token=kept)
+        activation = place_activation(final) if self.locator is None else place_scores(local, self.locator)
+        return _TokenFeatures(maps, feature_map=final, class_token=kept, activation=activation)
 
     def classify(self, features: LocalFeatures) -> ModelOutput:
         """Compute logits (B, K) and the embedding (B, D)."""
@@ -77,7 +84,8 @@ class PooledMethod(Method):
             for name, descriptor in self.pool(local, final, getattr(features, "class_token", None)).items()
         ]
         embedding = torch.cat(scaled, 1)
-        return ModelOutput(self.head(self.dropout(embedding)), embedding, feature_map=features.feature_map)
+        logits = self.head(self.dropout(embedding))
+        return ModelOutput(logits, embedding, feature_map=features.feature_map, activation=features.activation)
 
     @property
     def evidence_note(self) -> str:
@@ -103,6 +111,12 @@ class PooledMethod(Method):
         """Store the shift (D_name,) and the factor of one descriptor."""
         getattr(self, f"center_{name}").copy_(center)
         getattr(self, f"scale_{name}").fill_(scale)
+
+    @torch.no_grad()
+    def set_locator(self, weight: Tensor) -> None:
+        """Store the weights (C',) of the narrow map's channels by which `locates` finds the object."""
+        assert self.locator is not None
+        self.locator.copy_(weight)
 
     @torch.no_grad()
     def set_head(self, weight: Tensor, bias: Tensor) -> None:

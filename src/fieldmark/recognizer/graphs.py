@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -16,7 +17,7 @@ from fieldmark.artifact.linear_heads import LinearHeads
 from fieldmark.artifact.manifest import Manifest, MemberFacts
 from fieldmark.artifact.open_member import open_member
 from fieldmark.backbones.runners.device import Device
-from fieldmark.backbones.runners.run_images import find_objects, run_images
+from fieldmark.backbones.runners.run_images import find_objects, run_images, tiled_maps
 from fieldmark.backbones.runners.runner import Runner
 from fieldmark.calibration.logit_scaling import LogitScaling
 from fieldmark.calibration.member_fusion import fuse, mean_logits
@@ -191,6 +192,7 @@ class FusedGraph:
         self._runner = runner
         self._inputs = inputs
         self._zooms = any(each.zoom for each in inputs)
+        self._finds_at_once = any(each.zoom is not None and not each.zoom.tiles for each in inputs)
 
     @property
     def draft_side(self) -> int:
@@ -212,10 +214,13 @@ class FusedGraph:
         feeds = {each.name: np.stack([each.preprocess(image) for image in shown]) for each in self._inputs}
         by_input: list[Sequence[Box]] = []
         if self._zooms:
-            first = self._runner.run_inputs(feeds)
+            first = self._runner.run_inputs(feeds) if self._finds_at_once else {}
             for each in self._inputs:
                 if each.zoom is not None and each.activation is not None:
-                    maps = first[each.activation].reshape(len(images), each.flips, -1)
+                    if each.zoom.tiles:
+                        maps = tiled_maps(partial(self._activation, each), images, each.preprocess, each.zoom)
+                    else:
+                        maps = first[each.activation].reshape(len(images), each.flips, -1)
                     boxes = find_objects(maps, images, each.preprocess, each.zoom)
                     feeds[each.name] = _around(boxes, images, each.preprocess, each.zoom)
                     by_input.append(boxes)
@@ -223,6 +228,15 @@ class FusedGraph:
         if not np.isfinite(found["probabilities"]).all():
             raise ModelError("the model's graph returns numbers that are not finite; export it again")
         return GraphOutputs(found["probabilities"], found["logits"], found["embedding"], _boxes(by_input, images))
+
+    def _activation(self, zoomed: InputFacts, squares: Pixels) -> Floats:
+        """Return the activation (n, h * w) of squares that take the place of the object."""
+        assert zoomed.activation is not None
+        feeds = {}
+        for each in self._inputs:
+            side = each.preprocess.image_size
+            feeds[each.name] = squares if each is zoomed else np.zeros((len(squares), side, side, 3), np.uint8)
+        return self._runner.run_inputs(feeds)[zoomed.activation]
 
     def embed(self, images: Sequence[Image.Image]) -> Floats:
         return _unit(self.run(images).embeddings)

@@ -20,7 +20,6 @@ from fieldmark.data.photos.open_photo import open_photo
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.data.photos.views import draft_side, whole_views
 from fieldmark.data.photos.zoom import Zoom
-from fieldmark.layers.activation import place_activation
 from fieldmark.methods.base import Method
 from fieldmark.structures import Record
 
@@ -31,7 +30,7 @@ class NamedOutputs(nn.Module):
     """Images to the named tensors of the graph: ``logits`` (B, K) and ``embedding`` (B, D).
 
     Args:
-        method: A method; with `zooms`, one that returns its feature map.
+        method: A method; with `zooms`, one that returns its activation.
         zooms: Also return `ACTIVATION` (B, h * w), by which zoomed views find the object.
     """
 
@@ -44,7 +43,7 @@ class NamedOutputs(nn.Module):
         output = self.method(images)
         named = {"logits": output.logits, "embedding": output.embedding}
         if ACTIVATION in self.names:
-            named[ACTIVATION] = place_activation(output.feature_map)
+            named[ACTIVATION] = output.activation
         return named
 
 

@@ -103,7 +103,7 @@ def _train_head(
     device, num_classes = choose_device(settings.device), len(asked.classes)
     is_frozen = by_view is not None
     if by_view is not None:
-        zooms = member.spec.zoom is not None
+        zooms = member.spec.zoom is not None and member.spec.zoom.joins
         table = _EmbeddingTable(lambda positions, view: by_view(rows[positions], view), member.cached_views, zooms)
     else:
         table = _EmbeddingTable(lambda positions, _: embed(rows[positions]), 1)

@@ -9,7 +9,7 @@ import pytest
 
 from fieldmark.backbones.feature_cache import FeatureCache, row_key
 from fieldmark.backbones.frozen_features import FeatureTable
-from fieldmark.training.frozen.choose_head import C_GRID, HeadChoice, _thin_out, choose_head, fold_numbers, refit
+from fieldmark.training.frozen.choose_head import C_GRID, HeadChoice, choose_head, fold_numbers, refit, thin_out
 
 CLASSES, EACH = 3, 30
 LABELS = np.repeat(np.arange(CLASSES), EACH)
@@ -103,10 +103,10 @@ def test_a_single_group_of_each_class_can_still_be_fitted(groups: list[int]) -> 
 
 def test_many_photos_are_thinned_out_evenly() -> None:
     labels = np.array([0] * 500 + [1] * 40 + [2] * 5)
-    chosen = _thin_out(labels, 100, 0)
+    chosen = thin_out(labels, 100, 0)
     assert len(chosen) == len(set(chosen)) == 100
     assert list(np.bincount(labels[chosen])) == [55, 40, 5]
-    np.testing.assert_array_equal(_thin_out(labels, 1000, 0), np.arange(545))
+    np.testing.assert_array_equal(thin_out(labels, 1000, 0), np.arange(545))
 
 
 def test_the_refitted_head_uses_all_photos(table: FeatureTable) -> None:

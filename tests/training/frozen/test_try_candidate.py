@@ -51,9 +51,7 @@ def test_a_first_zoom_must_gain_two_standard_errors(search: AutoSearch) -> None:
     better = kept(search, before, {20}, Zoom())
     assert better is not None
     assert better.zoom == Zoom()
-    assert search.steps[-1] == (
-        "zoom reads each photo twice, so that answers take twice the time; --set zoom=false leaves it out"
-    )
+    assert search.steps[-1] == ("with zoom, answers take 2 times the time; --set zoom=false leaves it out")
 
 
 def test_a_larger_backbone_must_be_better(search: AutoSearch) -> None:

@@ -6,6 +6,7 @@ networks" (NIPS 2012), but with the whole square in place of its centre: with a 
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Literal
 
@@ -23,7 +24,9 @@ __all__ = [
     "all_views",
     "draft_side",
     "embedding_views",
+    "joined_tiles",
     "photo_views",
+    "tile_views",
     "view_side",
     "whole_views",
     "with_mirrored",
@@ -48,9 +51,26 @@ def draft_side(preprocess: Preprocess, views: int, zoom: Zoom | None = None) -> 
     return max(view_side(preprocess, views), ZOOM_DETAIL * preprocess.image_size if zoom else 0)
 
 
+def tile_views(image: Image.Image, preprocess: Preprocess, tiles: int) -> NDArray[np.uint8]:
+    """An upright RGB photo as (tiles * tiles, S, S, 3): the square that `preprocess` makes, so many times as large."""
+    side = preprocess.image_size
+    whole = replace(preprocess, image_size=side * tiles)(image)
+    rows = whole.reshape(tiles, side, tiles, side, 3).swapaxes(1, 2)
+    return np.ascontiguousarray(rows.reshape(tiles * tiles, side, side, 3))
+
+
+def joined_tiles(maps: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Maps (B, t * t, h * h) of the tiles of `tile_views` as one map of the photo, (B, 1, t * h * t * h)."""
+    tiles, side = math.isqrt(maps.shape[1]), math.isqrt(maps.shape[2])
+    by_row = maps.reshape(len(maps), tiles, tiles, side, side).swapaxes(2, 3)
+    return by_row.reshape(len(maps), 1, -1)
+
+
 def all_views(views: int, zoom: Zoom | None) -> int:
     """How many views the logits are averaged over: those of the whole photo, and the zoomed ones."""
-    return views + (whole_views(views) if zoom else 0)
+    if zoom is None:
+        return views
+    return whole_views(views) + (views if zoom.joins else 0)
 
 
 def whole_views(views: int) -> int:

@@ -2,7 +2,8 @@
 
 Source: Wei, Luo, Wu, Zhou, "Selective convolutional descriptor aggregation for fine-grained image retrieval" (IEEE
 Transactions on Image Processing, 2017), section III-B: the largest connected region where the activation exceeds its
-mean. Here the map is interpolated first, so that the box does not jump by whole places.
+mean. Here the map is interpolated first, so that the box does not jump by whole places. A learned locator has its
+object where its map is largest: there, the region around the maximum counts.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from fieldmark.errors import PhotoError
 from fieldmark.structures import Box
 
 __all__ = [
+    "MAX_TILES",
     "ZOOM_DETAIL",
     "Zoom",
     "crop_to",
@@ -37,6 +39,9 @@ __all__ = [
 ZOOM_DETAIL = 6
 """Photos are decoded so large that a region of a sixth of their shorter side has the pixels that a network reads."""
 
+MAX_TILES = 4
+"""Tiles along each side of a photo that a learned locator reads at most."""
+
 _GIVEN = "object box"  # in `Image.info`
 
 _FINE = 64
@@ -50,33 +55,47 @@ class Zoom:
     Attributes:
         threshold: Standard deviations above the mean activation of a photo, above which a place shows the object.
         margin: Share of the longer side of the object's box that is added on each side.
+        tiles: A learned locator reads the whole photo in so many tiles along each side, each at the network's own size;
+            the zoomed views then answer without the whole photo. 0 for the sum of the channels on the whole photo at
+            once, whose views the zoomed ones join.
     """
 
     threshold: float = 0.0
     margin: float = 0.1
+    tiles: int = 0
+
+    @property
+    def joins(self) -> bool:
+        """Whether the zoomed views join those of the whole photo, instead of taking their place."""
+        return not self.tiles
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Zoom:
-        return cls(float(values["threshold"]), float(values["margin"]))
+        return cls(float(values["threshold"]), float(values["margin"]), int(values.get("tiles", 0)))
 
 
 def object_mask(activation: NDArray[np.floating], zoom: Zoom) -> NDArray[np.bool_]:
-    """Return the largest connected region of a map (h, w) above the threshold, (64, 64) or finer.
+    """Return a connected region of a map (h, w) above the threshold, (64, 64) or finer.
 
-    All of it where no place exceeds the threshold, which is so for a constant map.
+    With `Zoom.tiles` it is the region around the maximum, else the largest one. It is all of the map where no place
+    exceeds the threshold, which is so for a constant map.
     """
     values = np.asarray(activation, dtype=np.float32)
     size = (max(_FINE, values.shape[1]), max(_FINE, values.shape[0]))
     fine = np.asarray(Image.fromarray(values).resize(size, Image.Resampling.BICUBIC))
     above = fine > values.mean() + zoom.threshold * values.std()
-    return _largest_region(above) if above.any() else np.ones(fine.shape, dtype=np.bool_)
+    if not above.any():
+        return np.ones(fine.shape, dtype=np.bool_)
+    return _region(above, int(fine.argmax()) if zoom.tiles else None)
 
 
-def _largest_region(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the largest region of a mask that touches itself, also at corners; the first of equals.
+def _region(mask: NDArray[np.bool_], place: int | None) -> NDArray[np.bool_]:
+    """Return the region of a mask around a place of it, or for None the largest one; the first of equals.
+
+    A region touches itself, also at corners.
 
     The small install for predictions has no SciPy. Each place takes the smallest number among its neighbours in the
     mask until nothing changes; then each region has one number.
@@ -88,7 +107,8 @@ def _largest_region(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         by_row = np.minimum(np.minimum(padded[:, :-2], padded[:, 1:-1]), padded[:, 2:])
         smallest = np.where(mask, np.minimum(np.minimum(by_row[:-2], by_row[1:-1]), by_row[2:]), outside)
         if np.array_equal(smallest, numbers):
-            return np.asarray(numbers == np.bincount(numbers[mask]).argmax())
+            chosen = np.bincount(numbers[mask]).argmax() if place is None else numbers.flat[place]
+            return np.asarray(numbers == chosen)
         numbers = smallest
 
 

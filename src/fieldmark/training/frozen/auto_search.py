@@ -99,8 +99,11 @@ class AutoSearch:
         return (self.settings.budget or 0.0) > PATIENT_BUDGET
 
     def views(self, candidate: Candidate) -> int:
-        """Return how many views of a photo a pass of the candidate reads."""
-        return min(2, self.settings.test_views) * (2 if candidate.zoom else 1)
+        """Return how many views of a photo a pass of the candidate reads, the tiles of its locator among them."""
+        whole, zoom = min(2, self.settings.test_views), candidate.zoom
+        if zoom is None:
+            return whole
+        return 2 * whole if zoom.joins else whole + zoom.tiles**2
 
     def backbone(self, candidate: Candidate) -> FrozenBackbone:
         return FrozenBackbone(
@@ -180,7 +183,8 @@ class AutoSearch:
         else:
             rows = run.photos[run.choice.positions]
             answers = predicted(run.choice.logits, self.photos.labels[rows], run.backbone.metric)
-        return np.asarray(answers == self.photos.labels[rows]), run.seconds / (len(photos) * run.table.views)
+        views = run.table.views + (zoom.tiles**2 if zoom else 0)
+        return np.asarray(answers == self.photos.labels[rows]), run.seconds / (len(photos) * views)
 
 
 def _few_of_each_class(photos: PhotoTable, limit: int, seed: int) -> Ints:

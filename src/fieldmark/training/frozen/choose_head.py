@@ -110,7 +110,7 @@ def choose_head(
         device: Where heads are fitted.
         metric: The accuracy to choose by.
     """
-    chosen = _thin_out(labels, MAX_CV_PHOTOS, seed)
+    chosen = thin_out(labels, MAX_CV_PHOTOS, seed)
     every = np.arange(len(labels)) if len(labels) <= MAX_OUT_OF_FOLD else chosen
     all_folds = np.full(len(labels), -1)
     all_folds[every] = fold_numbers(labels[every], groups[every], folds, seed)
@@ -217,7 +217,7 @@ def _error(first: HeadChoice, second: HeadChoice, labels: Ints, metric: Metric) 
     return accuracy_error(correct[0] != correct[1], labels, metric)
 
 
-def _thin_out(labels: Ints, limit: int, seed: int) -> Ints:
+def thin_out(labels: Ints, limit: int, seed: int) -> Ints:
     """Return at most `limit` photos, with equal numbers of each class as far as possible."""
     if len(labels) <= limit:
         return np.arange(len(labels))

@@ -9,8 +9,9 @@ from fieldmark.training.frozen.auto_search import AutoSearch, Candidate
 
 __all__ = ["ZOOMS", "choose_zoom"]
 
-ZOOMS = (Zoom(), Zoom(threshold=1.0))
-"""For objects that fill much of a photo, and for small ones: a higher threshold cuts out less around them."""
+ZOOMS = (Zoom(), Zoom(threshold=1.0), Zoom(threshold=2.0, tiles=2))
+"""The most active region, for objects that fill much of a photo and for smaller ones, and a learned locator for objects
+in scenes: a higher threshold cuts out less around them."""
 
 _DESCRIPTORS = ("gem",)
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,6 +33,7 @@ from fieldmark.methods.settings_base import FitSettings
 from fieldmark.training.frozen.choice_cache import choice_key, remembered_arrays, remembered_choice
 from fieldmark.training.frozen.choose_head import MAX_OUT_OF_FOLD, HeadChoice, choose_head, refit
 from fieldmark.training.frozen.design_matrix import DesignMatrix
+from fieldmark.training.frozen.locate_objects import Labelled, Located, locate_objects
 from fieldmark.training.frozen.out_of_fold import out_of_fold_logits
 from fieldmark.training.frozen.single_thread import one_thread_each
 from fieldmark.training.member import OutOfFold, TrainedMember
@@ -58,6 +60,7 @@ class FrozenPass:
         key: Hash of everything that the choice depends on.
         seconds: Time for reading the photos, without the cross-validation.
         zoom: How zoomed views were cut; None for none.
+        locator: Weights (C',) of the locator that found the objects; None for the sum of the channels.
     """
 
     backbone: FrozenBackbone
@@ -67,6 +70,7 @@ class FrozenPass:
     key: str
     seconds: float
     zoom: Zoom | None = None
+    locator: Float32s | None = None
 
     @property
     def label(self) -> str:
@@ -76,7 +80,7 @@ class FrozenPass:
     def answer_views(self) -> list[int]:
         """Views of the table whose logits an answer averages."""
         whole = list(range(whole_views(self.backbone.settings.test_views)))
-        return whole + [_CACHED + view for view in whole] if self.zoom else whole
+        return whole + [_CACHED + view for view in whole] if self.zoom and self.zoom.joins else whole
 
     def answers_of_others(self) -> tuple[Ints, Ints]:
         """Fit the head on the learned photos of this pass; return the rows of its other photos, and their answers."""
@@ -214,20 +218,24 @@ class FrozenBackbone:
         """
         started = time.monotonic()
         chosen = np.arange(len(self.photos)) if photos is None else photos
-        table = self.features.extract(
-            [self.photos.records[index] for index in chosen],
-            mirror=mirror,
-            zoom=zoom,
-            content_keys=self.photos.key_of,
-            description=f"reading photos, {self.label}",
-        )
-        seconds = time.monotonic() - started
         learned = np.flatnonzero(np.isin(chosen, self.learned))
         labels = self.photos.labels[chosen[learned]]
         groups = np.array(self.photos.groups, dtype=np.int64)[chosen[learned]]
         seed, num_classes = self.settings.seed, len(self.photos.classes)
+        located = None
+        if zoom is not None and zoom.tiles:
+            located = self._locate(chosen, zoom, Labelled(learned, labels, groups, num_classes, folds, seed))
+        table = self.features.extract(
+            [self.photos.records[index] for index in chosen],
+            mirror=mirror,
+            zoom=zoom,
+            boxes=None if located is None else located.boxes,
+            content_keys=self.photos.key_of,
+            description=f"reading photos, {self.label}",
+        )
+        seconds = time.monotonic() - started
         question = photos_key(self.photos), chosen, learned, groups, tuple(candidates), folds, seed, zoom, self.metric
-        key = choice_key(self.features.key, *question)
+        key = choice_key(self.features.key, *question, None if located is None else located.weight)
         choice = remembered_choice(
             key,
             lambda: choose_head(
@@ -237,14 +245,14 @@ class FrozenBackbone:
                 groups,
                 candidates,
                 num_classes,
-                views=range(0, table.views, table.views // 2) if zoom else (0,),
+                views=range(0, table.views, table.views // 2) if zoom and zoom.joins else (0,),
                 folds=folds,
                 seed=seed,
                 device=self.device,
                 metric=self.metric,
             ),
         )
-        return FrozenPass(self, table, chosen, choice, key, seconds, zoom)
+        return FrozenPass(self, table, chosen, choice, key, seconds, zoom, None if located is None else located.weight)
 
     def answer_others(self, run: FrozenPass) -> tuple[Ints, Ints]:
         """See `FrozenPass.answers_of_others`."""
@@ -262,7 +270,10 @@ class FrozenBackbone:
         photos, names, learned = self.photos, run.choice.names, self.learned
         num_classes = len(photos.classes)
         scalings, head = refit(run.table, learned, photos.labels[learned], run.choice, num_classes, self.device)
-        method = PooledMethod(self.backbone, num_classes, poolings=names)
+        located: dict[str, Any] = {} if run.locator is None else {"locates": True}
+        method = PooledMethod(self.backbone, num_classes, poolings=names, **located)
+        if run.locator is not None:
+            method.set_locator(torch.from_numpy(run.locator))
         for name in names:
             method.pool.poolings[name].load_state_dict(self.pool.poolings[name].state_dict())
             method.set_scaling(name, torch.from_numpy(scalings[name].center), scalings[name].scale)
@@ -280,7 +291,7 @@ class FrozenBackbone:
             val_logits = graph.mean_logits(photos.take(val).records, views)
         spec = MemberSpec(
             method=self.settings.method,
-            options={"backbone": self.backbone.name, "poolings": list(names)},
+            options={"backbone": self.backbone.name, "poolings": list(names), **located},
             preprocess=self.preprocess,
             views=self.settings.test_views,
             zoom=run.zoom,
@@ -323,6 +334,28 @@ class FrozenBackbone:
         held = remembered_arrays(choice_key("out of fold", run.key, views), compute)
         return OutOfFold(held["logits"], held["known"])
 
+    @property
+    def _local_shape(self) -> tuple[int, int]:
+        """Number of places of the narrow map, and of its channels."""
+        side = self.preprocess.image_size
+        with torch.no_grad():
+            local, _ = self.backbone.maps(torch.zeros(1, 3, side, side))
+        return int(local[0, 0].numel()), int(local.shape[1])
+
+    def _locate(self, chosen: Ints, zoom: Zoom, labelled: Labelled) -> Located:
+        """Learn where the chosen photos show their objects."""
+        return locate_objects(
+            _LocalFeatures(self.backbone),
+            self._local_shape,
+            self.preprocess,
+            zoom,
+            [self.photos.records[index] for index in chosen],
+            labelled,
+            device=self.settings.device,
+            content_keys=self.photos.key_of,
+            description=f"looking for objects, {self.label}",
+        )
+
     def _fit_projection(self) -> None:
         """Compute the principal components of the local features of a few photos.
 
@@ -333,10 +366,7 @@ class FrozenBackbone:
         known = self.photos.key_of
         allowed = self.photos.of_role("train", "val").records
         sample = sorted(allowed, key=lambda record: known[record.path])[:PROJECTION_PHOTOS]
-        with torch.no_grad():
-            side = self.preprocess.image_size
-            local, _ = self.backbone.maps(torch.zeros(1, 3, side, side))
-        width = int(local[0].numel())
+        width = int(np.prod(self._local_shape))
         local_features = _LocalFeatures(self.backbone)
         # On a CPU everywhere: the components are part of what keys the cached rows, so both devices share these.
         frozen = FrozenFeatures(local_features, {"local": width}, self.preprocess, device="cpu")

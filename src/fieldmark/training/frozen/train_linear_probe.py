@@ -33,7 +33,7 @@ def train_linear_probe(
         metric=settings.metric,
         whole_photo=settings.zoom,
     )
-    zoom = Zoom(settings.zoom_threshold) if settings.zoom else None
+    zoom = Zoom(settings.zoom_threshold, tiles=settings.zoom_tiles) if settings.zoom else None
     run = backbone.run([settings.poolings], zoom=zoom, folds=settings.folds)
     of_classes = " mean class accuracy" if settings.metric == "mean_class" else ""
     step = f"{run.label}: {run.choice.accuracy:.3f}{of_classes} by cross-validation"

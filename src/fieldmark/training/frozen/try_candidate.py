@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from fieldmark.training.frozen.auto_search import PATIENT_BUDGET, AutoSearch, Candidate, Pilot
 from fieldmark.training.frozen.backbone_ensemble import BackboneEnsemble
@@ -11,7 +12,7 @@ from fieldmark.training.frozen.frozen_backbone import FrozenPass
 __all__ = ["keep_better", "try_candidate"]
 
 _ZOOM_ERRORS = 2.0
-"""Standard errors that a first zoom must gain: it doubles the time of every answer."""
+"""Standard errors that a first zoom must gain: it multiplies the time of every answer."""
 
 
 def try_candidate(search: AutoSearch, ensemble: BackboneEnsemble, candidate: Candidate) -> BackboneEnsemble | None:
@@ -61,7 +62,8 @@ def keep_better(
     shown = f"{search.accuracy(alone):.3f} alone, {search.accuracy(joined):.3f} with the backbones before it"
     search.note(f"{found.label}: {shown} ({time.monotonic() - started:.0f} s); kept: {best.label}")
     if first_zoom and best is not ensemble:
-        search.note("zoom reads each photo twice, so that answers take twice the time; --set zoom=false leaves it out")
+        times = search.views(candidate) / search.views(replace(candidate, zoom=None))
+        search.note(f"with zoom, answers take {times:g} times the time; --set zoom=false leaves it out")
     return None if best is ensemble else best
 
 
