@@ -44,6 +44,7 @@ from fieldmark.methods.settings_base import FitSettings
 from fieldmark.openset.fit_openset import fit_openset
 from fieldmark.recipe import build_settings
 from fieldmark.structures import RecordList
+from fieldmark.training.first_pass import first_pixels
 from fieldmark.training.question_heads import with_embeddings
 from fieldmark.training.train import check_machine, train
 from fieldmark.uncertainty.certify import certify
@@ -83,15 +84,17 @@ def fit(
         left_out |= set(records.classes)
         records = choose_classes(records, settings.classes)
         left_out -= set(records.classes)
-    prepared = prepare(
-        records,
-        settings.seed,
-        val_fraction=settings.val_fraction,
-        test_fraction=settings.test_fraction,
-        corrections=_of_chosen_classes(corrections, left_out),
-    )
-    _log(prepared)
-    fit_prepared(prepared, settings, Path(out), resume=resume)
+    with first_pixels(settings) as pixels:
+        prepared = prepare(
+            records,
+            settings.seed,
+            val_fraction=settings.val_fraction,
+            test_fraction=settings.test_fraction,
+            corrections=_of_chosen_classes(corrections, left_out),
+            pixels=pixels,
+        )
+        _log(prepared)
+        fit_prepared(prepared, settings, Path(out), resume=resume)
 
 
 def fit_prepared(prepared: Prepared, settings: FitSettings, out: Path, *, resume: bool = False) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fieldmark.check import CheckReport, check
+from fieldmark.check import CheckReport, check, label_errors
 from fieldmark.check.label_errors import label_suspects, out_of_fold_probabilities
 from fieldmark.data.photos.open_photo import open_photo
 from fieldmark.data.read import read
@@ -143,3 +144,15 @@ def test_changed_labels_of_flowers_are_found_by_the_bundled_network(
     found = suspected(check(records))
     assert len(found & wrong) / len(wrong) >= 0.8
     assert len(found & wrong) / len(found) >= 0.8
+
+
+def test_many_embeddings_are_not_copied_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    embeddings, labels = clouds(classes=3, size=2000, dim=640)
+    monkeypatch.setattr(label_errors, "_COMPONENT_PHOTOS", 500)
+    label_errors._components(embeddings[:600], np.arange(600), 0)  # imports
+    tracemalloc.start()
+    rows = label_errors._components(embeddings, np.arange(0, len(labels), 2), 0)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert rows.shape == (6000, 128)
+    assert peak < 0.8 * embeddings.nbytes

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from fieldmark.backbones.map_choice import MapChoice, cut_after, layers_of_step,
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.errors import SettingError, unknown_name
 
-__all__ = ["Backbone", "create_backbone", "resolve_name"]
+__all__ = ["Backbone", "create_backbone", "native_preprocess", "resolve_name"]
 
 _DILATED_STEPS = (8, 16, 32)
 """Steps in pixels that timm can give the last map of many networks by dilation."""
@@ -200,13 +201,36 @@ class Backbone(nn.Module):
 
     def preprocess(self, image_size: int | None = None, resize: str = "crop") -> Preprocess:
         """Return the preprocessing that the weights were trained with, at any size."""
-        return Preprocess(
-            image_size=image_size or self.native_size,
-            resize=resize,  # type: ignore[arg-type]
-            interpolation=self.config["interpolation"] if self.config["interpolation"] == "bilinear" else "bicubic",
-            mean=tuple(self.config["mean"]),
-            std=tuple(self.config["std"]),
-        )
+        return _preprocess(self.config, image_size, resize)
+
+
+def _preprocess(config: Mapping[str, Any], image_size: int | None, resize: str) -> Preprocess:
+    return Preprocess(
+        image_size=image_size or int(config["input_size"][-1]),
+        resize=resize,  # type: ignore[arg-type]
+        interpolation=config["interpolation"] if config["interpolation"] == "bilinear" else "bicubic",
+        mean=tuple(config["mean"]),
+        std=tuple(config["std"]),
+    )
+
+
+def native_preprocess(
+    name: str | None = None, image_size: int | None = None, resize: str = "crop"
+) -> Preprocess | None:
+    """Return `Backbone.preprocess` of a backbone that is not built; None where timm does not say it.
+
+    Args:
+        name: See `create_backbone`.
+        image_size: Side of the images; the backbone's own for None.
+        resize: See `Preprocess`.
+
+    Raises:
+        SettingError: timm has no such model.
+    """
+    import timm
+
+    config = timm.get_pretrained_cfg(parse_map_choice(resolve_name(name)).name)
+    return _preprocess(asdict(config), image_size, resize) if config else None
 
 
 def _as_map(model: nn.Module, features: Tensor, channels: int | None = None) -> Tensor:

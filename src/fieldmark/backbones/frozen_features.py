@@ -18,6 +18,7 @@ from fieldmark.backbones.runners.device import Device
 from fieldmark.backbones.runners.run_images import ACTIVATION, find_objects
 from fieldmark.cores import available_cpus
 from fieldmark.data.photos.open_photo import content_key, open_photo
+from fieldmark.data.photos.pixel_store import PixelStore
 from fieldmark.data.photos.preprocess import Preprocess, load_array
 from fieldmark.data.photos.views import draft_side, tile_views, with_mirrored, zoomed_views
 from fieldmark.data.photos.zoom import Zoom, give_box, given_box, zoom_region
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 __all__ = ["FeatureTable", "FrozenFeatures", "embed", "module_key"]
+
+_CHUNK = 1024
 
 _VERSION = 3
 """Increase it when the same module, weights and photos give other numbers, so that old rows are not used."""
@@ -76,6 +79,7 @@ class FrozenFeatures:
         root: Folder of the cache; see `cache_root`.
         device: Where the module runs; see `choose_device`. Cached rows do not depend on it, nor on
             the runner, but for rounding.
+        pixels: Photos that are decoded already.
     """
 
     def __init__(
@@ -86,8 +90,10 @@ class FrozenFeatures:
         root: Path | None = None,
         *,
         device: Device = "auto",
+        pixels: PixelStore | None = None,
     ) -> None:
         self.device = device
+        self.pixels = pixels
         self.module = module.eval()
         self.preprocess = preprocess
         self.columns: dict[str, slice] = {}
@@ -128,8 +134,12 @@ class FrozenFeatures:
             return [row_key(contents[position], trim_bottom=trim, mirror=flip, zoom=zoomed) for flip in flips]
 
         keys = [keys_of(position) for position in range(len(records))]
+
+        def load_whole(position: int) -> Pixels:
+            return self._whole(records[position], contents[position], mirror)
+
         if zoom is None or zoom.joins:
-            failed |= self._compute(keys, failed, lambda position: self._whole(records[position], mirror), description)
+            failed |= self._compute(keys, failed, load_whole, description)
         if zoom is not None:
             given = [None] * len(records) if boxes is None else boxes
             zoomed = [keys_of(position, f"{zoom}{box or ''}") for position, box in enumerate(given)]
@@ -177,9 +187,10 @@ class FrozenFeatures:
         rows = np.stack([self._cache.rows_of([one[tile] for one in keys]) for tile in range(tiles * tiles)], axis=1)
         return FeatureTable(self._cache, rows, self.columns, failed)
 
-    def _whole(self, record: Record, mirror: bool) -> Pixels:
+    def _whole(self, record: Record, content: str, mirror: bool) -> Pixels:
         """Return the views of the whole photo, (1 or 2, S, S, 3)."""
-        looks = load_array(record, self.preprocess)[None]
+        held = None if self.pixels is None else self.pixels.find(content, record.trim_bottom, self.preprocess)
+        looks = (load_array(record, self.preprocess) if held is None else held)[None]
         return with_mirrored(looks) if mirror else looks
 
     def _zoomed(self, record: Record, keys: Sequence[bytes], zoom: Zoom, box: Box | None) -> Pixels:
@@ -271,8 +282,21 @@ def module_key(module: nn.Module, preprocess: Preprocess, names: Sequence[str]) 
     return digest.hexdigest()
 
 
-def embed(paths: Sequence[Path], *, trim_bottom: Sequence[int] | int = 0) -> NDArray[np.float32]:
-    """Return cached, average-pooled EfficientNet-Lite0 embeddings (N, 1280); NaN for photos that cannot be read."""
+def embed(
+    paths: Sequence[Path],
+    *,
+    trim_bottom: Sequence[int] | int = 0,
+    content_keys: Mapping[Path, str] | None = None,
+    pixels: PixelStore | None = None,
+) -> NDArray[np.float32]:
+    """Return cached, average-pooled EfficientNet-Lite0 embeddings (N, 1280); NaN for photos that cannot be read.
+
+    Args:
+        paths: The photos.
+        trim_bottom: Pixels at the bottom that do not belong to the photo, for all files or for each.
+        content_keys: Known `content_key` of files.
+        pixels: Photos that are decoded already.
+    """
     from torch import nn
 
     from fieldmark.backbones.factory import create_backbone
@@ -288,9 +312,11 @@ def embed(paths: Sequence[Path], *, trim_bottom: Sequence[int] | int = 0) -> NDA
     trims = [trim_bottom] * len(paths) if isinstance(trim_bottom, int) else list(trim_bottom)
     records = [Record(path, 0, trim_bottom=trim) for path, trim in zip(paths, trims, strict=True)]
     module = AverageFeatures()
-    frozen = FrozenFeatures(module, {"avg": module.backbone.channels}, module.backbone.preprocess())
-    table = frozen.extract(records, mirror=False)
+    frozen = FrozenFeatures(module, {"avg": module.backbone.channels}, module.backbone.preprocess(), pixels=pixels)
+    table = frozen.extract(records, mirror=False, content_keys=content_keys)
     good = np.flatnonzero(table.rows[:, 0] >= 0)
     embeddings = np.full((len(paths), module.backbone.channels), np.nan, dtype=np.float32)
-    embeddings[good] = table.read("avg", good)
+    for start in range(0, len(good), _CHUNK):  # read at once, they would be in memory twice
+        some = good[start : start + _CHUNK]
+        embeddings[some] = table.read("avg", some)
     return embeddings

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from fieldmark.check.check_data import check
 from fieldmark.check.check_report import CheckReport, render
-from fieldmark.check.inspect_data import Embed
+from fieldmark.check.embed_data import Embed
 
 __all__ = ["CheckReport", "Embed", "check", "render"]

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fieldmark.check.inspect_data import Embed
-from fieldmark.data.prepare import survey
+from fieldmark.check.embed_data import Embed, survey_for
 from fieldmark.data.splits import join_groups
 from fieldmark.errors import DataError
 from fieldmark.evaluation.data_limits import DataLimit, find_limits
@@ -67,20 +66,16 @@ def advise(records: RecordList, *, seed: int = 0, embed: Embed | None = None) ->
     Raises:
         DataError: There are fewer than 50 usable photos, or only one class has any.
     """
-    if embed is None:
-        from fieldmark.backbones.frozen_features import embed as bundled
-
-        embed = bundled
     started = time.monotonic()
-    seen = survey(records.like(record for record in records if record.split != "test"))
-    used = seen.records
-    present = np.unique(used.labels)
-    if len(used) < _MIN_PHOTOS or len(present) < 2:
-        raise DataError(
-            f"a learning curve needs at least {_MIN_PHOTOS} photos of two classes outside the test split, but "
-            f"{records.root} has {len(used)} of {len(present)}: add photos"
-        )
-    features = embed(used.paths, trim_bottom=[record.trim_bottom for record in used])
+    with survey_for(embed, records.like(record for record in records if record.split != "test")) as (seen, embed_used):
+        used = seen.records
+        present = np.unique(used.labels)
+        if len(used) < _MIN_PHOTOS or len(present) < 2:
+            raise DataError(
+                f"a learning curve needs at least {_MIN_PHOTOS} photos of two classes outside the test split, but "
+                f"{records.root} has {len(used)} of {len(present)}: add photos"
+            )
+        features = embed_used()
     names, labels = np.unique(used.labels, return_inverse=True)
     groups = np.array(join_groups(used, seen.groups()), dtype=np.int64)
     classes = [used.classes[name] for name in names]

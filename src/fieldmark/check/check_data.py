@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from fieldmark.check.check_report import CheckReport, count_splits
-from fieldmark.check.inspect_data import Embed, Inspection, inspect_data
+from fieldmark.check.embed_data import Embed
+from fieldmark.check.inspect_data import Inspection, inspect_data
 from fieldmark.check.source_gap import SourceGap, source_gap
 from fieldmark.data.quality.findings import Example, Finding, worst_first
 from fieldmark.data.splits import join_groups

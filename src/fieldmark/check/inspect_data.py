@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Protocol
 
 from fieldmark.arrays import Float32s
+from fieldmark.check.embed_data import Embed, survey_for
 from fieldmark.check.label_errors import LabelCheck, check_labels, suspects_of
 from fieldmark.data.prepare import Survey, survey
 from fieldmark.data.quality.duplicates import DuplicatePair, embedding_duplicates
@@ -16,14 +14,7 @@ from fieldmark.data.splits import join_groups
 from fieldmark.evaluation.label_suspects import Suspect
 from fieldmark.structures import RecordList
 
-__all__ = ["Embed", "Inspection", "inspect_data"]
-
-
-class Embed(Protocol):
-    """A function from photos to embeddings, such as `fieldmark.backbones.frozen_features.embed`."""
-
-    def __call__(self, paths: Sequence[Path], *, trim_bottom: Sequence[int] | int = 0) -> Float32s:
-        """Return (N, D) embeddings in the order of `paths`; NaN for an unreadable photo."""
+__all__ = ["Inspection", "inspect_data"]
 
 
 @dataclass(frozen=True)
@@ -66,14 +57,12 @@ def inspect_data(records: RecordList, *, deep: bool = True, seed: int = 0, embed
         seed: Seed of the cross-validation folds.
         embed: Computes embeddings; by default the bundled EfficientNet-Lite0 with its cache.
     """
-    seen = survey(records)
-    if not deep or not seen.records:
-        return Inspection(seen)
-    if embed is None:
-        from fieldmark.backbones.frozen_features import embed as bundled
-
-        embed = bundled
-    embeddings = embed(seen.records.paths, trim_bottom=[record.trim_bottom for record in seen.records])
+    if not deep:
+        return Inspection(survey(records))
+    with survey_for(embed, records) as (seen, embed_usable):
+        if not seen.records:
+            return Inspection(seen)
+        embeddings = embed_usable()
     duplicates = embedding_duplicates(embeddings)
     groups = join_groups(seen.records, seen.groups(duplicates))
     labels = check_labels(embeddings, seen.records.labels, groups, seed=seed)

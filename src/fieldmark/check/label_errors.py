@@ -8,13 +8,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fieldmark.arrays import Float32s, Float64s, Ints
+from fieldmark.arrays import Float32s, Float64s, Ints, evenly, unit_rows
 from fieldmark.evaluation.label_suspects import Suspect, is_suspect
 from fieldmark.evaluation.labelled_predictions import Predictions
 
 __all__ = ["LabelCheck", "check_labels", "label_suspects", "out_of_fold_probabilities", "suspects_of"]
 
 _COMPONENTS = 128
+_COMPONENT_PHOTOS = 3000
+"""Photos of a fold that give its principal components; more would only need memory."""
+_CHUNK = 1024
 _INVERSE_REGULARISATION = 10.0
 _MIN_GROUPS = 3
 """A class with fewer groups has too few photos of other groups to check its labels."""
@@ -75,7 +78,8 @@ def check_labels(
     names, given = np.unique(np.asarray(labels)[rows], return_inverse=True)
     if len(names) < 2:
         return None
-    probabilities = out_of_fold_probabilities(embeddings[rows], given, np.asarray(groups)[rows], seed=seed, folds=folds)
+    used = embeddings if len(rows) == len(embeddings) else embeddings[rows]
+    probabilities = out_of_fold_probabilities(used, given, np.asarray(groups)[rows], seed=seed, folds=folds)
     return LabelCheck(rows, names, given, probabilities)
 
 
@@ -109,11 +113,8 @@ def out_of_fold_probabilities(embeddings: Float32s, labels: Ints, groups: Ints, 
         seed: Seed of the folds.
         folds: Number of folds; fewer if the largest class has fewer photos.
     """
-    from sklearn.decomposition import PCA
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedGroupKFold
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import Normalizer
     from threadpoolctl import threadpool_limits
 
     probabilities = np.zeros((len(labels), int(labels.max()) + 1))
@@ -123,16 +124,23 @@ def out_of_fold_probabilities(embeddings: Float32s, labels: Ints, groups: Ints, 
     with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore")  # small classes and early stops are expected here
         for fold, (seen, unseen) in enumerate(splitter.split(embeddings, labels, groups)):
-            components = min(_COMPONENTS, embeddings.shape[1], len(seen) - 1)
-            model = make_pipeline(
-                Normalizer(),
-                PCA(components, random_state=seed + fold),
-                LogisticRegression(C=_INVERSE_REGULARISATION, max_iter=200),
-            ).fit(embeddings[seen], labels[seen])
-            probabilities[np.ix_(unseen, model.classes_)] = model.predict_proba(embeddings[unseen])
+            rows = _components(embeddings, seen, seed + fold)
+            model = LogisticRegression(C=_INVERSE_REGULARISATION, max_iter=200).fit(rows[seen], labels[seen])
+            probabilities[np.ix_(unseen, model.classes_)] = model.predict_proba(rows[unseen])
             unlearnt = unseen[~np.isin(labels[unseen], model.classes_)]
             probabilities[unlearnt] = np.eye(probabilities.shape[1])[labels[unlearnt]]
     return probabilities
+
+
+def _components(embeddings: Float32s, seen: Ints, seed: int) -> Float32s:
+    """Return the unit embeddings in at most 128 principal components, (N, d), which come from the photos in `seen`."""
+    from sklearn.decomposition import PCA
+
+    sample = seen[evenly(len(seen), _COMPONENT_PHOTOS)]
+    dim = min(_COMPONENTS, embeddings.shape[1], len(sample) - 1)
+    found = PCA(dim, random_state=seed, copy=False).fit(unit_rows(embeddings[sample]))
+    starts = range(0, len(embeddings), _CHUNK)
+    return np.concatenate([found.transform(unit_rows(embeddings[start : start + _CHUNK])) for start in starts])
 
 
 def _checkable(embeddings: Float32s, labels: Sequence[int], groups: Sequence[int]) -> Ints:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import numpy as np
 from fieldmark.arrays import Ints
 from fieldmark.data.calibration_split import assign_roles
 from fieldmark.data.feedback_photo import is_feedback_photo
+from fieldmark.data.photos.pixel_store import PixelStore
 from fieldmark.data.relative_path import relative_path
 from fieldmark.data.splits import join_groups
 from fieldmark.structures import RecordList, Role, Split
@@ -32,6 +33,7 @@ class PhotoTable:
             ``calibration``, by which it may not.
         val_carved: Whether the split val was carved out of train, so that a method may also learn from it. A val that
             the data name is never learned from.
+        pixels: Decoded photos for the first pass over them; None where nothing was kept.
     """
 
     records: RecordList
@@ -39,10 +41,17 @@ class PhotoTable:
     content_keys: tuple[str, ...]
     roles: tuple[Role, ...]
     val_carved: bool = False
+    pixels: PixelStore | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def of(
-        cls, records: RecordList, groups: Sequence[int], content_keys: Sequence[str], *, val_carved: bool = False
+        cls,
+        records: RecordList,
+        groups: Sequence[int],
+        content_keys: Sequence[str],
+        *,
+        val_carved: bool = False,
+        pixels: PixelStore | None = None,
     ) -> PhotoTable:
         """A table of records that each have a split; see `assign_roles` for the roles.
 
@@ -51,11 +60,12 @@ class PhotoTable:
             groups: A number for each; those of photos with one `Record.group` are joined.
             content_keys: Hash of each file's bytes.
             val_carved: See the attribute.
+            pixels: See the attribute.
         """
         named = any(record.group is not None for record in records)
         joined = join_groups(records, groups) if named else groups
         roles = assign_roles(records, joined, content_keys)
-        return cls(records, tuple(joined), tuple(content_keys), roles, val_carved)
+        return cls(records, tuple(joined), tuple(content_keys), roles, val_carved, pixels)
 
     def __len__(self) -> int:
         return len(self.records)
@@ -110,6 +120,7 @@ class PhotoTable:
             tuple(self.content_keys[row] for row in rows),
             tuple(self.roles[row] for row in rows),
             self.val_carved,
+            self.pixels,
         )
 
     def of_role(self, *roles: Role) -> PhotoTable:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from fieldmark.data.add_corrections import (
     CorrectedPhoto,
@@ -13,6 +14,7 @@ from fieldmark.data.add_corrections import (
     correction_findings,
 )
 from fieldmark.data.photo_table import PhotoTable
+from fieldmark.data.photos.pixel_store import PixelStore
 from fieldmark.data.quality.duplicates import DuplicatePair, duplicate_groups, exact_duplicates, near_duplicates
 from fieldmark.data.quality.findings import Finding, class_findings, photo_findings, worst_first
 from fieldmark.data.quality.photo_facts import PhotoFacts, inspect_photos
@@ -20,7 +22,7 @@ from fieldmark.data.quality.record_findings import box_findings, group_findings,
 from fieldmark.data.quality.split_findings import duplicate_findings, split_findings
 from fieldmark.data.splits import TEST_FRACTION, VAL_FRACTION, carve
 from fieldmark.errors import DataError
-from fieldmark.structures import RecordList
+from fieldmark.structures import RecordList, Split
 
 __all__ = ["Prepared", "Survey", "prepare", "survey"]
 
@@ -45,6 +47,11 @@ class Survey:
     def left_out(self) -> tuple[PhotoFacts, ...]:
         """The unusable files; each has a `reason`."""
         return tuple(photo for photo in self.facts if not photo.usable)
+
+    @property
+    def content_keys(self) -> Mapping[Path, str]:
+        """Usable file -> hash of its bytes."""
+        return {photo.path: photo.content_key or "" for photo in self.facts if photo.usable}
 
     def groups(self, more: Iterable[DuplicatePair] = ()) -> list[int]:
         """Return a group number for each of `records`; duplicates share a number."""
@@ -90,9 +97,16 @@ class Prepared:
     corrections: int = 0
 
 
-def survey(records: RecordList) -> Survey:
-    """Read every photo once, and find duplicates."""
-    facts = inspect_photos(records.paths, trim_bottom=[record.trim_bottom for record in records])
+def survey(records: RecordList, pixels: PixelStore | None = None, *, unread: Split | None = None) -> Survey:
+    """Read every photo once, and find duplicates.
+
+    Args:
+        records: Records of a reader.
+        pixels: Where to keep the decoded photos for the network that reads them next.
+        unread: Split that it does not read.
+    """
+    stores = [None if record.split is not None and record.split == unread else pixels for record in records]
+    facts = inspect_photos(records.paths, trim_bottom=[record.trim_bottom for record in records], stores=stores)
     usable = [index for index, photo in enumerate(facts) if photo.usable]
     good = [facts[index] for index in usable]
     return Survey(
@@ -110,6 +124,7 @@ def prepare(
     val_fraction: float = VAL_FRACTION,
     test_fraction: float = TEST_FRACTION,
     corrections: Sequence[CorrectedPhoto] = (),
+    pixels: PixelStore | None = None,
 ) -> Prepared:
     """Drop unusable photos, group duplicates, and carve the splits that the data set lacks.
 
@@ -119,11 +134,13 @@ def prepare(
         val_fraction: Share of train that becomes val if the data set has none.
         test_fraction: Share that becomes test if the data set has none.
         corrections: Photos of feedback lists. They join train, see `fieldmark.data.add_corrections`.
+        pixels: Where to keep the decoded photos for the first pass of the fit; test photos are not kept.
 
     Raises:
         DataError: No photo is usable, only one class has usable photos, or a class has too few.
     """
-    seen = survey(append_corrections(records, corrections) if corrections else records)
+    everything = append_corrections(records, corrections) if corrections else records
+    seen = survey(everything, pixels, unread="test")
     _demand_usable(seen)
     own = sum(photo.usable for photo in seen.facts[: len(records)])
     base = seen.records.like(seen.records[:own])
@@ -141,7 +158,7 @@ def prepare(
     keys = [photo.content_key or "" for photo in whole.facts if photo.usable]
     val_carved = all(record.split != "val" for record in base)
     with_splits = whole.records.like([*carved, *whole.records[own:]])
-    photos = PhotoTable.of(with_splits, whole.groups(), keys, val_carved=val_carved)
+    photos = PhotoTable.of(with_splits, whole.groups(), keys, val_carved=val_carved, pixels=pixels)
     notes = correction_findings(seen.records, len(records.classes), chosen)
     return Prepared(photos, (*whole.findings(), *notes), whole.left_out, len(chosen.kept))
 

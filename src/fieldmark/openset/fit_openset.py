@@ -73,7 +73,7 @@ def fit_openset(
         device: Where the heads of the simulations are fitted.
     """
     labels, num_train = known.labels, len(known.positions("train"))
-    embed = _embed_once(_embedder(trained.members[0], known), len(known))
+    embed = trained.members[0].embed or _embed_once(trained.members[0], known)
     projection = Projection.fit(embed(evenly(num_train, _PROJECTION_PHOTOS)))
     vectors = np.empty((len(known), projection.dim), dtype=np.float32)
     for start in range(0, len(known), _CHUNK):
@@ -99,18 +99,13 @@ def fit_openset(
     return FittedOpenSet(state, threshold, fit_gates(folds, seed=seed), known, vectors)
 
 
-def _embedder(member: TrainedMember, photos: PhotoTable) -> Embed:
-    """Return a function from rows of the table to embeddings: out of the cache, or by the graph."""
+def _embed_once(member: TrainedMember, photos: PhotoTable) -> Embed:
+    """Return a function from rows of the table to embeddings by the graph; computed once if they take at most 96 MB."""
 
-    def by_graph(positions: Ints) -> Float32s:
+    def embed(positions: Ints) -> Float32s:
         return member.graph.mean_embeddings([photos.records[row] for row in positions], member.spec.views)
 
-    return member.embed or by_graph
-
-
-def _embed_once(embed: Embed, count: int) -> Embed:
-    """Return the same embeddings from memory, if they take at most 96 MB."""
-    width = embed(np.arange(1)).shape[1]
+    count, width = len(photos), embed(np.arange(1)).shape[1]
     if 4 * width * count > _IN_MEMORY_BYTES:
         return embed
     rows = np.concatenate([embed(np.arange(start, min(start + _CHUNK, count))) for start in range(0, count, _CHUNK)])

@@ -36,7 +36,7 @@ class Projection:
         rows = unit_rows(embeddings[:: max(1, -(-len(embeddings) // _SAMPLE))])
         dim = max(1, min(limit, rows.shape[1], len(rows) - 1))
         solver = "randomized" if dim < 0.8 * min(rows.shape) else "full"
-        found = PCA(dim, svd_solver=solver, iterated_power=3, random_state=0).fit(rows)
+        found = PCA(dim, svd_solver=solver, iterated_power=3, random_state=0, copy=False).fit(rows)
         return cls(found.mean_.astype(np.float32), np.ascontiguousarray(found.components_, dtype=np.float32))
 
     def __call__(self, embeddings: NDArray[np.floating]) -> Float32s:

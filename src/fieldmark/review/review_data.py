@@ -6,7 +6,8 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from fieldmark.check.inspect_data import Embed, inspect_data
+from fieldmark.check.embed_data import Embed
+from fieldmark.check.inspect_data import inspect_data
 from fieldmark.data.read import read
 from fieldmark.recognizer.predictor import Predictor
 from fieldmark.review.model_embeddings import ModelEmbeddings

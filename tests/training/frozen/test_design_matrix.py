@@ -32,6 +32,14 @@ def test_scaling_gives_zero_mean_and_unit_energy(table: FeatureTable) -> None:
         assert np.square(rows).sum(1).mean() == pytest.approx(1.0, rel=1e-4)
 
 
+def test_scaling_in_parts_is_that_of_all_rows_at_once(table: FeatureTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = table.read("cov")
+    monkeypatch.setattr(design_matrix, "_CHUNK_RECORDS", 4)
+    scaling = fit_scaling(table, "cov", np.arange(9))
+    np.testing.assert_array_equal(scaling.center, rows.mean(0))
+    assert scaling.scale == pytest.approx(np.square(rows - rows.mean(0)).sum(1).mean() ** -0.5, rel=1e-6)
+
+
 def test_constant_descriptors_stay_finite(tmp_path: Path) -> None:
     cache = FeatureCache(tmp_path / "constant", 8)
     cache.append([row_key(str(number)) for number in range(4)], np.ones((4, 8), np.float32))

@@ -22,6 +22,8 @@ __all__ = [
     "MAX_PIXELS",
     "bytes_key",
     "content_key",
+    "decode_photo",
+    "draft_scale",
     "full_size",
     "has_transparency",
     "identify_photo",
@@ -171,6 +173,39 @@ def load_pixels(image: ImageFile.ImageFile, name: str) -> None:
         ) from error
 
 
+def draft_scale(image: ImageFile.ImageFile, draft: tuple[int, int], trim_bottom: int = 0) -> int:
+    """Return by how much an identified image shrinks while it is decoded for a `draft` of `open_photo`: 1, 2, 4 or 8.
+
+    Two drafts with one scale give the same pixels.
+    """
+    if image.format != "JPEG":
+        return 1
+    width, height = _stored_size(image, draft, trim_bottom)
+    most = min(image.width // width, image.height // height)
+    return next((scale for scale in (8, 4, 2) if most >= scale), 1)
+
+
+def decode_photo(
+    image: ImageFile.ImageFile, name: str, trim_bottom: int = 0, draft: tuple[int, int] | None = None
+) -> Image.Image:
+    """Return the photo of an identified image, as `open_photo` does; the arguments are those of `open_photo`.
+
+    Raises:
+        PhotoError: The file is damaged, or too low to be trimmed.
+    """
+    full = image.size
+    upright = full[::-1] if photo_orientation(image) in _SIDEWAYS else full
+    if draft is not None:
+        image.draft(None, _stored_size(image, draft, trim_bottom))
+    load_pixels(image, name)
+    photo = upright_rgb(image, name)
+    if trim_bottom:
+        photo = _trimmed(photo, trim_bottom, round(full[0] / image.width), name)
+    if image.size != full:
+        photo.info[_FULL_SIZE] = (upright[0], upright[1] - trim_bottom)
+    return photo
+
+
 def photo_orientation(image: Image.Image) -> int:
     """The EXIF orientation, 1 to 8; 1 (upright) where there is none or it cannot be read."""
     if not any(key in image.info for key in _MAY_HOLD_ORIENTATION):
@@ -215,27 +250,17 @@ def has_transparency(image: Image.Image) -> bool:
 def _decode(
     stream: IO[bytes], name: str, trim_bottom: int, max_pixels: int, draft: tuple[int, int] | None
 ) -> Image.Image:
-    image = identify_photo(stream, name, max_pixels)
-    full = image.size
-    upright = full[::-1] if photo_orientation(image) in _SIDEWAYS else full
-    if draft is not None:
-        _scale_while_decoding(image, draft, trim_bottom)
-    load_pixels(image, name)
-    photo = upright_rgb(image, name)
-    if trim_bottom:
-        photo = _trimmed(photo, trim_bottom, round(full[0] / image.width), name)
-    if image.size != full:
-        photo.info[_FULL_SIZE] = (upright[0], upright[1] - trim_bottom)
-    return photo
+    return decode_photo(identify_photo(stream, name, max_pixels), name, trim_bottom, draft)
 
 
-def _scale_while_decoding(image: ImageFile.ImageFile, wanted: tuple[int, int], trim_bottom: int) -> None:
+def _stored_size(image: Image.Image, wanted: tuple[int, int], trim_bottom: int) -> tuple[int, int]:
+    """Return (width, height) of the whole image as it is stored that leaves a wanted size once upright and trimmed."""
     sideways = photo_orientation(image) in _SIDEWAYS
     width, height = wanted
     full_height = image.width if sideways else image.height
     if 0 < trim_bottom < full_height:  # what is left after the cut has to be large enough
         height = -(-height * full_height // (full_height - trim_bottom)) + 1
-    image.draft(None, (height, width) if sideways else (width, height))
+    return (height, width) if sideways else (width, height)
 
 
 def _trimmed(photo: Image.Image, trim_bottom: int, shrink: int, name: str) -> Image.Image:

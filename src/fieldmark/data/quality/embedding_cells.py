@@ -56,7 +56,8 @@ def cells(rows: Float32s, *, exact: int = EXACT, probes: int = PROBES) -> Iterat
 def _centres(rows: Float32s, count: int) -> Float32s:
     """Centres (count, D) of spherical k-means after a few rounds on a sample, the same for the same embeddings."""
     random = np.random.default_rng(0)
-    sample = rows[np.sort(random.permutation(len(rows))[: _SAMPLE * count])]
+    chosen = np.sort(random.permutation(len(rows))[: _SAMPLE * count])
+    sample = rows if len(chosen) == len(rows) else rows[chosen]
     centres = sample[random.permutation(len(sample))[:count]]
     for _ in range(_ROUNDS):
         cell = _nearest(sample, centres, 1)[:, 0]

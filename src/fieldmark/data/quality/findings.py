@@ -25,6 +25,7 @@ _PHOTO_TEXTS = {
     "truncated": ("damaged or incomplete", "copy them again from their source or remove them"),
     "unreadable": ("not readable as images", "export them as JPEG or remove them"),
     "too_large": ("too large to decode safely", "scale them down"),
+    "too_low": ("too low to trim", "remove them or trim less"),
     "no_content": ("without content (equal pixels, or no numbers)", "export them again or remove them"),
     "tiny": ("smaller than 32 pixels on a side", "replace them with larger ones if possible"),
     "wrong_suffix": ("with the suffix of another format", "no action needed: the content counts"),

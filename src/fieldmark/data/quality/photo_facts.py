@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,13 +16,14 @@ from fieldmark.cores import available_cpus
 from fieldmark.data.photos.deep_range import is_deep, is_deep_grey, value_range
 from fieldmark.data.photos.open_photo import (
     bytes_key,
+    decode_photo,
+    draft_scale,
     has_transparency,
     identify_photo,
-    load_pixels,
     photo_orientation,
-    upright_rgb,
 )
 from fieldmark.data.photos.photo_files import PHOTO_ENDINGS, open_file, unopened
+from fieldmark.data.photos.pixel_store import PixelStore
 from fieldmark.errors import PhotoError
 from fieldmark.progress import track
 
@@ -33,6 +33,12 @@ THUMBNAIL_SIDE = 32
 """Side of the grey thumbnail that perceptual hashing works on, and that confirms near-duplicates."""
 
 _TINY_SIDE = 32
+
+_DRAFT = (224, 224)
+"""What a JPEG is scaled down to while it is decoded, whoever asks, so that equal files give equal facts.
+
+It is enough for the default network, which then shares the decoded photo.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,9 @@ class PhotoFacts:
         return next((problem.reason for problem in self.problems if problem.severity == "bad"), None)
 
 
-def inspect_photos(paths: Sequence[Path], *, trim_bottom: Sequence[int] | int = 0) -> list[PhotoFacts]:
+def inspect_photos(
+    paths: Sequence[Path], *, trim_bottom: Sequence[int] | int = 0, stores: Sequence[PixelStore | None] | None = None
+) -> list[PhotoFacts]:
     """Read every file once, to its last byte, with several threads.
 
     JPEGs are scaled down while they are decoded: their data is read in full, so that an incomplete file
@@ -93,10 +101,12 @@ def inspect_photos(paths: Sequence[Path], *, trim_bottom: Sequence[int] | int = 
     Args:
         paths: The files, of any number; the facts come in their order.
         trim_bottom: Pixels at the bottom that do not belong to the photo, for all files or for each.
+        stores: Where to keep the pixels of each photo for a network, if it reads them at the scale at which they are
+            decoded here; None for nowhere.
     """
     trims = repeat(trim_bottom) if isinstance(trim_bottom, int) else trim_bottom
     with ThreadPoolExecutor(_thread_count()) as pool:
-        facts: Iterator[PhotoFacts] = pool.map(_inspect, paths, trims)
+        facts: Iterator[PhotoFacts] = pool.map(_inspect, paths, trims, stores or repeat(None))
         return list(track(facts, "inspecting photos", total=len(paths)))
 
 
@@ -105,7 +115,7 @@ def _thread_count() -> int:
     return min(16, 2 * available_cpus())
 
 
-def _inspect(path: Path, trim_bottom: int) -> PhotoFacts:
+def _inspect(path: Path, trim_bottom: int, store: PixelStore | None = None) -> PhotoFacts:
     try:
         data = _read(path)
     except PhotoError as error:
@@ -118,13 +128,16 @@ def _inspect(path: Path, trim_bottom: int) -> PhotoFacts:
         return PhotoFacts(path, (Problem(_code_of(data, error), "bad", str(error)),), content_key=key)
     notes = list(_header_notes(image, path))
     width, height = _upright_size(image)
+    if store is not None and not _same_scale(image, store, trim_bottom):
+        store = None
     try:
-        _load_small(image, data, str(path))
+        photo = _decode_whole(image, data, str(path), trim_bottom)
         notes = [*_pixel_notes(image, path), *notes]
-        grey = _grey_thumbnail(image, str(path), trim_bottom, height)
     except PhotoError as error:
-        code = "no_content" if error.__cause__ is None and is_deep(image) else "truncated"
-        return PhotoFacts(path, (Problem(code, "bad", str(error)), *notes), width, height, key)
+        return PhotoFacts(path, (Problem(_pixel_code(image, error), "bad", str(error)), *notes), width, height, key)
+    if store is not None:
+        store.keep(key, trim_bottom, photo)
+    grey = _grey_thumbnail(photo)
     mirrored = grey.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     return PhotoFacts(path, tuple(notes), width, height, key, _phash(grey), _phash(mirrored), grey.tobytes())
 
@@ -187,22 +200,31 @@ def _upright_size(image: ImageFile.ImageFile) -> tuple[int, int]:
     return (height, width) if photo_orientation(image) >= 5 else (width, height)
 
 
-def _load_small(image: ImageFile.ImageFile, data: bytes, name: str) -> None:
-    """Decode the pixels, of a JPEG no larger than the thumbnail takes."""
+def _same_scale(image: ImageFile.ImageFile, store: PixelStore, trim_bottom: int) -> bool:
+    """Whether the photo as it is decoded here has the pixels that the store's network reads."""
+    drafts = _DRAFT, store.preprocess.draft_size
+    return len({draft_scale(image, draft, trim_bottom) for draft in drafts}) == 1
+
+
+def _decode_whole(image: ImageFile.ImageFile, data: bytes, name: str, trim_bottom: int) -> Image.Image:
     if image.format == "JPEG" and _zero_filled(data):
         raise PhotoError(f"{name} is incomplete and filled up with zeros: copy it again from its source or remove it")
-    image.draft("L", (2 * THUMBNAIL_SIDE, 2 * THUMBNAIL_SIDE))
-    load_pixels(image, name)
+    return decode_photo(image, name, trim_bottom, _DRAFT)
 
 
-def _grey_thumbnail(image: ImageFile.ImageFile, name: str, trim_bottom: int, full_height: int) -> Image.Image:
-    """(32, 32) grey pixels of the upright photo, squashed to a square."""
-    upright = photo_orientation(image) == 1
-    photo = image if image.mode == "L" and upright else upright_rgb(image, name).convert("L")
-    if trim_bottom:
-        bottom = max(1, photo.height - math.ceil(trim_bottom * photo.height / full_height))
-        photo = photo.crop((0, 0, photo.width, bottom))
-    return photo.resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
+def _pixel_code(image: ImageFile.ImageFile, error: PhotoError) -> str:
+    if error.__cause__ is None and is_deep(image):
+        return "no_content"
+    return "too_low" if "too low to trim" in str(error) else "truncated"
+
+
+def _grey_thumbnail(photo: Image.Image) -> Image.Image:
+    """(32, 32) grey pixels of a photo, squashed to a square."""
+    side = THUMBNAIL_SIDE
+    grey = photo.convert("L")
+    most = min(grey.width, grey.height) // (2 * side)
+    factor = next((factor for factor in (8, 4, 2) if most >= factor), 1)  # means of blocks cost less than a wide filter
+    return (grey.reduce(factor) if factor > 1 else grey).resize((side, side), Image.Resampling.LANCZOS)
 
 
 def _zero_filled(jpeg: bytes) -> bool:

@@ -14,6 +14,7 @@ __all__ = ["Descriptors", "DesignMatrix", "Scaling", "fit_scaling"]
 
 
 _CHUNK_BYTES = 12 << 20
+_CHUNK_RECORDS = 512
 
 
 class Descriptors(Protocol):
@@ -43,7 +44,9 @@ def fit_scaling(table: Descriptors, name: str, positions: Ints, *, limit: int = 
     step = max(1, len(positions) // limit)
     rows = table.read(name, positions[::step])
     center = rows.mean(0)
-    energy = float(np.square(rows - center).sum(1).mean())
+    starts = range(0, len(rows), _CHUNK_RECORDS)  # in parts, so that the rows are in memory only once
+    energies = [np.square(rows[start : start + _CHUNK_RECORDS] - center).sum(1) for start in starts]
+    energy = float(np.concatenate(energies).mean())
     return Scaling(center, 1.0 / np.sqrt(max(energy, 1e-12)))
 
 

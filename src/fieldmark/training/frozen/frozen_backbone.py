@@ -170,7 +170,7 @@ class FrozenBackbone:
             self._fit_projection()
         module = FrozenModule(self.backbone, self.pool)
         dims = {**self.pool.dims, ACTIVATION: self._places}
-        self.features = FrozenFeatures(module, dims, self.preprocess, device=settings.device)
+        self.features = FrozenFeatures(module, dims, self.preprocess, device=settings.device, pixels=photos.pixels)
 
     @property
     def learns_val(self) -> bool:
@@ -369,7 +369,8 @@ class FrozenBackbone:
         width = int(np.prod(self._local_shape))
         local_features = _LocalFeatures(self.backbone)
         # On a CPU everywhere: the components are part of what keys the cached rows, so both devices share these.
-        frozen = FrozenFeatures(local_features, {"local": width}, self.preprocess, device="cpu")
+        kept = self.photos.pixels
+        frozen = FrozenFeatures(local_features, {"local": width}, self.preprocess, device="cpu", pixels=kept)
         table = frozen.extract(sample, mirror=False, content_keys=known, description="principal components")
         rows = torch.from_numpy(table.read("local"))
         pooling = self.pool.poolings["cov"]
