@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
+import imagehash
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -226,3 +228,25 @@ def test_altered_copies_of_real_photos_are_found(clothing: Path, tmp_path: Path)
         recall[name] = sum((index, index + count) in found for index in range(count)) / count
     assert min(recall[name] for name in ("resaved", "half", "brighter", "mirrored")) >= 0.98, recall
     assert recall["edge"] >= 0.8, recall
+
+
+def _grey_decoded(facts: PhotoFacts) -> PhotoFacts:
+    """Return the facts with a thumbnail from the decoder's own grey image at an eighth of the size or more."""
+    with Image.open(facts.path) as image:
+        image.draft("L", (64, 64))
+        grey = image.convert("L").resize((32, 32), Image.Resampling.LANCZOS)
+    mirrored = grey.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    phash, of_mirrored = (int(str(imagehash.phash(one)), 16) for one in (grey, mirrored))
+    return replace(facts, phash=phash, mirrored_phash=of_mirrored, thumbnail=grey.tobytes())
+
+
+def test_thumbnails_of_the_colours_find_the_pairs_of_a_grey_decode(flowers17: Path) -> None:
+    facts = inspect_photos(sorted(flowers17.rglob("*.jpg"))[::3])
+    again = [_grey_decoded(one) for one in facts]
+    pixels = [np.frombuffer(b"".join(one.thumbnail or b"" for one in each), np.uint8) for each in (facts, again)]
+    assert np.abs(np.subtract(*pixels, dtype=np.int16)).mean() < 0.2
+    found, expected = (
+        {(pair.first, pair.second, pair.kind) for pair in near_duplicates(each)} for each in (facts, again)
+    )
+    assert found == expected
+    assert expected
