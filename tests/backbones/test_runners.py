@@ -15,7 +15,7 @@ from fieldmark.backbones.runners import device as device_module
 from fieldmark.backbones.runners.choose_runner import module_runner
 from fieldmark.backbones.runners.device import choose_device
 from fieldmark.backbones.runners.onnx_runner import OnnxRunner
-from fieldmark.backbones.runners.openvino_runner import OpenVinoRunner
+from fieldmark.backbones.runners.openvino_runner import OpenVinoRunner, has_openvino
 from fieldmark.backbones.runners.runner import Runner
 from fieldmark.backbones.runners.torch_runner import TorchRunner
 from fieldmark.data.photos.preprocess import Preprocess
@@ -47,6 +47,12 @@ def preprocess(module: _Means) -> Preprocess:
     return module.backbone.preprocess(64)
 
 
+def _need_openvino() -> None:
+    """Skip without the extra; `pytest.importorskip` would import OpenVINO with its telemetry."""
+    if not has_openvino():
+        pytest.skip("needs the extra openvino")
+
+
 def _images(count: int) -> np.ndarray:
     return np.random.default_rng(count).integers(0, 256, (count, 64, 64, 3), dtype=np.uint8)
 
@@ -66,7 +72,7 @@ def test_all_runners_agree(module: _Means, preprocess: Preprocess, graph: bytes,
     elif runtime.startswith("ONNX"):
         other = OnnxRunner(graph, callers=1, threads=2)
     else:
-        pytest.importorskip("openvino", reason="needs the extra openvino")
+        _need_openvino()
         other = OpenVinoRunner(graph, callers=1, threads=2) if "two" in runtime else OpenVinoRunner(graph, callers=2)
     stack = with_mirrored(_images(count)).reshape(count, 2, 64, 64, 3)
     expected, found = onnx.run_stack(stack), other.run_stack(stack)
@@ -86,7 +92,7 @@ def test_many_threads_may_call_one_runner(module: _Means, preprocess: Preprocess
     elif runtime == "ONNX Runtime":
         runner = OnnxRunner(graph, callers=2)
     else:
-        pytest.importorskip("openvino", reason="needs the extra openvino")
+        _need_openvino()
         runner = OpenVinoRunner(graph, callers=2)
     batches = [_images(count) for count in range(1, 9)]
     with ThreadPoolExecutor(4) as pool:
