@@ -26,8 +26,8 @@ CALIBRATION_PHOTOS = 128
 _CORRECTION_PHOTOS = 64
 
 _OPERATORS = ("Conv", "Gemm", "MatMul", "Add", "Clip", "Relu")
-"""Operators in int8: those that take the time, and what stands directly between them. Others, such as Pad, gain nothing
-and would round once more."""
+"""Operators in int8: those that take the time, and what stands directly between them. All
+operators that ONNX Runtime can quantise cost far more accuracy (docs/export.md)."""
 
 _IN_MEMBER = re.compile(r"/members\.\d+/(?:method/)?([^/]+)/")
 
