@@ -98,6 +98,16 @@ def birds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def half_of_birds(birds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every second photo of `birds`, for fits that read each photo many times."""
+    root = tmp_path_factory.mktemp("half")
+    for path in sorted(birds.rglob("*.jpg"))[::2]:
+        (root / path.parent.name).mkdir(exist_ok=True)
+        shutil.copyfile(path, root / path.parent.name / path.name)
+    return root
+
+
+@pytest.fixture(scope="session")
 def fitted(birds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model folder, fitted on `birds` with its test split carved. Copy it before damaging it."""
     from fieldmark import fit

@@ -20,7 +20,8 @@ from fieldmark.cores import available_cpus
 from fieldmark.data.photos.open_photo import content_key, open_photo
 from fieldmark.data.photos.pixel_store import PixelStore
 from fieldmark.data.photos.preprocess import Preprocess, load_array
-from fieldmark.data.photos.views import draft_side, tile_views, with_mirrored, zoomed_views
+from fieldmark.data.photos.tiles import tile_views, tiles_of
+from fieldmark.data.photos.views import draft_side, with_mirrored, zoomed_views
 from fieldmark.data.photos.zoom import Zoom, give_box, given_box, zoom_region
 from fieldmark.errors import PhotoError
 from fieldmark.progress import progress_bar
@@ -165,16 +166,14 @@ class FrozenFeatures:
 
         Args:
             records: The photos.
-            tiles: Tiles along each side.
+            tiles: Tiles side by side along each side; see `tile_views`.
             content_keys: See `extract`.
             description: Text before the progress bar.
         """
         contents, failed = _contents(records, content_keys or {})
+        count = tiles_of(tiles)
         keys = [
-            [
-                row_key(content, trim_bottom=record.trim_bottom, zoom=f"tile {tile} of {tiles}")
-                for tile in range(tiles * tiles)
-            ]
+            [row_key(content, trim_bottom=record.trim_bottom, zoom=f"tile {tile} of {count}") for tile in range(count)]
             for content, record in zip(contents, records, strict=True)
         ]
 
@@ -184,7 +183,7 @@ class FrozenFeatures:
             return tile_views(photo, self.preprocess, tiles)
 
         failed |= self._compute(keys, failed, load, description)
-        rows = np.stack([self._cache.rows_of([one[tile] for one in keys]) for tile in range(tiles * tiles)], axis=1)
+        rows = np.stack([self._cache.rows_of([one[tile] for one in keys]) for tile in range(count)], axis=1)
         return FeatureTable(self._cache, rows, self.columns, failed)
 
     def _whole(self, record: Record, content: str, mirror: bool) -> Pixels:
@@ -248,7 +247,8 @@ class FrozenFeatures:
 
         with progress_bar() as bar:
             task = bar.add_task(description, total=len(missing))
-            size = runner.batch_size(self.preprocess.image_size)
+            # A photo and its mirror image count as one; with many tiles, a call holds fewer photos.
+            size = max(1, 2 * runner.batch_size(self.preprocess.image_size) // max(2, len(keys[missing[0]])))
             for good, rows, bad in in_batches(missing, work, batch_size=size, threads=threads):
                 newly.update(bad)
                 if rows is not None:

@@ -38,10 +38,13 @@ class LinearProbe(PooledMethod):
             ge=0,
             le=MAX_TILES,
             description="tiles along each side of the photo in which a locator, learned from the labels, looks for the "
-            "object; 0 takes the most active region of the whole photo",
+            "object, beside those that overlap them by half; 0 takes the most active region of the whole photo",
         )
         zoom_threshold: float = Field(
-            2.0, ge=-5, le=5, description="standard deviations above a photo's mean score where the object begins"
+            0.0,
+            ge=-5,
+            le=5,
+            description="standard deviations above a photo's mean activation where the most active region begins",
         )
 
     trainer = "fieldmark.training.frozen.train_linear_probe:train_linear_probe"

@@ -46,17 +46,18 @@ def test_the_same_seed_makes_the_same_choice(recognizer: Recognizer, birds: Path
     assert again.predict(photo).candidates == recognizer.predict(photo).candidates
 
 
-def test_zoom_is_tried_and_noted(birds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_zoom_is_tried_and_noted(
+    recognizer: Recognizer, half_of_birds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(train_auto, "GOOD_ENOUGH", 2.0)
-    tried = fit(birds, tmp_path / "tried", image_size=64, zoom="auto")
+    tried = fit(half_of_birds, tmp_path / "tried", image_size=64, zoom="auto")
     assert "tf_efficientnet_lite0 at 64 px, zoomed" in tried.manifest.steps[1]
-    never = fit(birds, tmp_path / "never", image_size=64)
-    assert not any("zoomed" in step for step in never.manifest.steps)
-    assert never.manifest.members[0].zoom is None
+    assert not any("zoomed" in step for step in recognizer.manifest.steps)
+    assert recognizer.manifest.members[0].zoom is None
 
 
-def test_zoom_can_be_demanded(birds: Path, tmp_path: Path) -> None:
-    zooming = fit(birds, tmp_path / "model", image_size=64, zoom=True)
+def test_zoom_can_be_demanded(half_of_birds: Path, birds: Path, tmp_path: Path) -> None:
+    zooming = fit(half_of_birds, tmp_path / "model", image_size=64, zoom=True)
     (member,) = zooming.manifest.members
     assert member.zoom in ZOOMS
     assert member.preprocess.resize == "squash"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +17,7 @@ from fieldmark.artifact.load_method import load_method
 from fieldmark.backbones.onnx_export import Normalize
 from fieldmark.data.photos.open_photo import open_photo
 from fieldmark.data.photos.preprocess import Preprocess
-from fieldmark.data.photos.views import joined_tiles, tile_views
+from fieldmark.data.photos.tiles import central_places, joined_tiles, tile_views, tiles_of
 from fieldmark.data.photos.zoom import find_object
 from fieldmark.export.export_onnx import export
 from fieldmark.training.frozen import locate_objects
@@ -61,23 +60,35 @@ def test_whitened_features_have_unit_variance_but_for_the_smallest() -> None:
     assert np.diag(covariance)[7] < 0.01
 
 
-def test_maps_of_tiles_are_put_where_the_tiles_lie() -> None:
+def test_tiles_of_places_that_do_not_see_each_other_make_the_map_of_the_whole_photo() -> None:
     photo = Image.fromarray(np.random.default_rng(2).integers(0, 255, (90, 60, 3), dtype=np.uint8))
-    preprocess = Preprocess(32, resize="squash")
-    tiles = tile_views(photo, preprocess, 3)
-    assert tiles.shape == (9, 32, 32, 3)
-    maps = tiles.astype(np.float32).sum(3).reshape(1, 9, 32 * 32)
+    tiles = tile_views(photo, Preprocess(32, resize="squash"), 3)
+    assert tiles.shape == (tiles_of(3), 32, 32, 3)
+    maps = tiles.astype(np.float32).sum(3).reshape(1, 25, 32 * 32)
     whole = Preprocess(96, resize="squash")(photo).astype(np.float32).sum(2)
-    np.testing.assert_array_equal(joined_tiles(maps).reshape(96, 96), whole)
+    joined = joined_tiles(maps).reshape(192, 192)
+    np.testing.assert_allclose(joined, whole.repeat(2, 0).repeat(2, 1), rtol=1e-6)
+
+
+@pytest.mark.parametrize("side", [6, 7])
+def test_what_tiles_see_at_their_borders_counts_for_little(side: int) -> None:
+    """Half of an object lies on each side of the border of two tiles; the tile between them shows it whole."""
+    maps = np.zeros((1, 3, 3, side, side), dtype=np.float32)
+    maps[:, :, 0, :, -1] = maps[:, :, 2, :, 0] = 5.0  # wrong scores of halves
+    maps[:, :, 1, :, side // 2] = 1.0
+    row = joined_tiles(maps.reshape(1, 9, -1)).reshape(4 * side, 4 * side)
+    np.testing.assert_allclose(row, row[:1].repeat(4 * side, 0), rtol=1e-6)
+    assert row[0].argmax() in (2 * side - 1, 2 * side, 2 * side + 1)
+    central = central_places(2, side * side).reshape(3, 3, side, side)
+    assert not maps[0][central].max() > 1
+    assert maps[0][central].max() == 1
+    np.testing.assert_array_equal(central, central[::-1, ::-1, ::-1, ::-1])
 
 
 @pytest.fixture(scope="module")
-def recognizer(birds: Path, tmp_path_factory: pytest.TempPathFactory) -> Recognizer:
-    few, out = tmp_path_factory.mktemp("few"), tmp_path_factory.mktemp("locating") / "model"
-    for path in sorted(birds.rglob("*.jpg"))[::2]:
-        (few / path.parent.name).mkdir(exist_ok=True)
-        shutil.copyfile(path, few / path.parent.name / path.name)
-    return fit(few, out, method="linear_probe", image_size=64, zoom=True, zoom_tiles=2)
+def recognizer(half_of_birds: Path, tmp_path_factory: pytest.TempPathFactory) -> Recognizer:
+    out = tmp_path_factory.mktemp("locating") / "model"
+    return fit(half_of_birds, out, method="linear_probe", image_size=64, zoom=True, zoom_tiles=2)
 
 
 def test_answers_look_where_the_tiles_score_highest(recognizer: Recognizer, birds: Path) -> None:
@@ -88,15 +99,18 @@ def test_answers_look_where_the_tiles_score_highest(recognizer: Recognizer, bird
     path = sorted(birds.rglob("*.jpg"))[1]
     photo = open_photo(path)
     square = replace(facts.preprocess, image_size=128)(photo)
-    maps = np.zeros((4, 4), dtype=np.float32)
-    for top in (0, 1):
-        for left in (0, 1):
-            tile = square[None, 64 * top : 64 * top + 64, 64 * left : 64 * left + 64]
+    total, weights = np.zeros((8, 8)), np.zeros((8, 8))
+    rising = np.array([0.5, 1.5, 1.5, 0.5])
+    for top in range(3):
+        for left in range(3):
+            tile = square[None, 32 * top : 32 * top + 64, 32 * left : 32 * left + 64]
             with torch.no_grad():
                 local, _ = method.backbone.maps(Normalize(facts.preprocess)(torch.from_numpy(tile.copy())))
-            scores = torch.einsum("chw,c->hw", local[0], method.locator)
-            maps[2 * top : 2 * top + 2, 2 * left : 2 * left + 2] = scores.numpy()
-    expected = find_object(maps.reshape(1, 16), facts.preprocess, photo.size, facts.zoom)
+            scores = torch.einsum("chw,c->hw", local[0], method.locator).numpy()
+            place = np.s_[2 * top : 2 * top + 4, 2 * left : 2 * left + 4]
+            weights[place] += np.outer(rising, rising)
+            total[place] += np.outer(rising, rising) * scores.repeat(2, 0).repeat(2, 1)
+    expected = find_object((total / weights).reshape(1, 64), facts.preprocess, photo.size, facts.zoom)
     assert recognizer.predict(path).box == pytest.approx(expected, abs=2)
 
 
@@ -135,7 +149,7 @@ def test_no_label_places_the_crop_of_its_own_photo(tmp_path: Path, monkeypatch: 
     labelled = locate_objects.Labelled(np.arange(24), labels, np.arange(24), 3, folds=4, seed=0)
     scores = locate_objects.fitted_scores(table, 2, labelled)["scores"]
     for position in range(26):
-        by_fold = scores[position] / rows[position, 0].reshape(4, 2).sum(1)
+        by_fold = scores[position] / joined_tiles(rows[position].reshape(1, 1, 4, 2).sum(3)).ravel()
         assert by_fold == pytest.approx(by_fold[0], rel=1e-3)
         learned_from = seen[int(np.rint(by_fold[0]))]
         assert round(float(rows[position, 0, 0]) * 1000) not in learned_from

@@ -12,7 +12,8 @@ from PIL import Image
 from fieldmark.arrays import Float32s, Pixels
 from fieldmark.backbones.runners.runner import Runner
 from fieldmark.data.photos.preprocess import Preprocess
-from fieldmark.data.photos.views import joined_tiles, photo_views, tile_views, whole_views, zoomed_views
+from fieldmark.data.photos.tiles import joined_tiles, tile_views
+from fieldmark.data.photos.views import photo_views, whole_views, zoomed_views
 from fieldmark.data.photos.zoom import Zoom, find_object, given_box, zoom_region
 from fieldmark.errors import ModelError
 from fieldmark.structures import Box

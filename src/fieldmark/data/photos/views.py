@@ -6,7 +6,6 @@ networks" (NIPS 2012), but with the whole square in place of its centre: with a 
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Literal
 
@@ -24,9 +23,7 @@ __all__ = [
     "all_views",
     "draft_side",
     "embedding_views",
-    "joined_tiles",
     "photo_views",
-    "tile_views",
     "view_side",
     "whole_views",
     "with_mirrored",
@@ -49,21 +46,6 @@ def view_side(preprocess: Preprocess, views: int) -> int:
 def draft_side(preprocess: Preprocess, views: int, zoom: Zoom | None = None) -> int:
     """Side in pixels that a JPEG decoder may shrink a photo to: enough for all views, and for the object in it."""
     return max(view_side(preprocess, views), ZOOM_DETAIL * preprocess.image_size if zoom else 0)
-
-
-def tile_views(image: Image.Image, preprocess: Preprocess, tiles: int) -> NDArray[np.uint8]:
-    """An upright RGB photo as (tiles * tiles, S, S, 3): the square that `preprocess` makes, so many times as large."""
-    side = preprocess.image_size
-    whole = replace(preprocess, image_size=side * tiles)(image)
-    rows = whole.reshape(tiles, side, tiles, side, 3).swapaxes(1, 2)
-    return np.ascontiguousarray(rows.reshape(tiles * tiles, side, side, 3))
-
-
-def joined_tiles(maps: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Maps (B, t * t, h * h) of the tiles of `tile_views` as one map of the photo, (B, 1, t * h * t * h)."""
-    tiles, side = math.isqrt(maps.shape[1]), math.isqrt(maps.shape[2])
-    by_row = maps.reshape(len(maps), tiles, tiles, side, side).swapaxes(2, 3)
-    return by_row.reshape(len(maps), 1, -1)
 
 
 def all_views(views: int, zoom: Zoom | None) -> int:

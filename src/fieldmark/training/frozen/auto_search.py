@@ -103,7 +103,7 @@ class AutoSearch:
         whole, zoom = min(2, self.settings.test_views), candidate.zoom
         if zoom is None:
             return whole
-        return 2 * whole if zoom.joins else whole + zoom.tiles**2
+        return 2 * whole if zoom.joins else whole + zoom.looks
 
     def backbone(self, candidate: Candidate) -> FrozenBackbone:
         return FrozenBackbone(
@@ -183,7 +183,7 @@ class AutoSearch:
         else:
             rows = run.photos[run.choice.positions]
             answers = predicted(run.choice.logits, self.photos.labels[rows], run.backbone.metric)
-        views = run.table.views + (zoom.tiles**2 if zoom else 0)
+        views = run.table.views + (zoom.looks if zoom else 0)
         return np.asarray(answers == self.photos.labels[rows]), run.seconds / (len(photos) * views)
 
 

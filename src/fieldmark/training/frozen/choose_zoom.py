@@ -9,9 +9,9 @@ from fieldmark.training.frozen.auto_search import AutoSearch, Candidate
 
 __all__ = ["ZOOMS", "choose_zoom"]
 
-ZOOMS = (Zoom(), Zoom(threshold=1.0), Zoom(threshold=2.0, tiles=2))
+ZOOMS = (Zoom(), Zoom(threshold=1.0), Zoom(tiles=2))
 """The most active region, for objects that fill much of a photo and for smaller ones, and a learned locator for objects
-in scenes: a higher threshold cuts out less around them."""
+in scenes."""
 
 _DESCRIPTORS = ("gem",)
 

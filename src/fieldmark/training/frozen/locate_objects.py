@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from fieldmark.backbones.runners.device import Device
 from fieldmark.cores import available_cpus
 from fieldmark.data.photos.annotations import upright_size
 from fieldmark.data.photos.preprocess import Preprocess
-from fieldmark.data.photos.views import joined_tiles
+from fieldmark.data.photos.tiles import central_places, joined_tiles
 from fieldmark.data.photos.zoom import Zoom, find_object
 from fieldmark.structures import Box, Record
 from fieldmark.training.frozen.choice_cache import choice_key, remembered_arrays
@@ -86,7 +87,7 @@ def locate_objects(
         local_features: Images to ``local``, the narrow map as (B, L * C').
         shape: L and C'.
         preprocess: How a tile becomes an input.
-        zoom: Its `tiles` and threshold.
+        zoom: Its `tiles`.
         records: The photos.
         labelled: Those that the head learns from.
         device: Where the features are computed.
@@ -96,7 +97,9 @@ def locate_objects(
     places, channels = shape
     frozen = FrozenFeatures(local_features, {"local": places * channels}, preprocess, device=device)
     table = frozen.extract_tiles(records, zoom.tiles, content_keys=content_keys, description=description)
-    key = choice_key("locator", frozen.key, zoom, [content_keys.get(one.path) for one in records], *_parts(labelled))
+    key = choice_key(
+        "locator", frozen.key, zoom.looks, [content_keys.get(one.path) for one in records], *_parts(labelled)
+    )
     held = remembered_arrays(key, lambda: fitted_scores(table, channels, labelled))
     boxes: list[Box | None] = []
     for record, scores in zip(records, held["scores"], strict=True):
@@ -110,15 +113,25 @@ def _parts(labelled: Labelled) -> tuple[object, ...]:
 
 
 def _places(table: FeatureTable, positions: Ints, channels: int) -> Float32s:
-    """Return the local features of all places of all tiles, (n, L, C')."""
+    """Return the local features of all places of all tiles, (n, V, L, C')."""
     by_tile = [
         table.read("local", positions, tile).reshape(len(positions), -1, channels) for tile in range(table.views)
     ]
-    return np.concatenate(by_tile, 1)
+    return np.stack(by_tile, 1)
+
+
+def _central(table: FeatureTable, positions: Ints, channels: int) -> Float32s:
+    """Return the local features that a locator learns from: of the `central_places`, (n, L, C').
+
+    Those at the borders between tiles see an object that is cut, which others show whole.
+    """
+    features = _places(table, positions, channels)
+    central = central_places((math.isqrt(table.views) + 1) // 2, features.shape[2])
+    return features.reshape(len(positions), -1, channels)[:, central]
 
 
 def fitted_scores(table: FeatureTable, channels: int, labelled: Labelled) -> dict[str, Float32s]:
-    """Return the ``weight`` (C',) of the locator, and ``scores`` (n, H * W) of all records, NaN for unreadable ones.
+    """Return the ``weight`` (C',) of the locator, and ``scores`` (n, H * H) of all records, NaN for unreadable ones.
 
     Args:
         table: ``local`` of each tile of each record, (L * C',).
@@ -129,8 +142,8 @@ def fitted_scores(table: FeatureTable, channels: int, labelled: Labelled) -> dic
     positions, labels, groups = labelled.positions[chosen], labelled.labels[chosen], labelled.groups[chosen]
     fold_of = fold_numbers(labels, groups, labelled.folds, labelled.seed)
     chunks = [positions[start : start + _CHUNK] for start in range(0, len(positions), _CHUNK)]
-    whitening = fit_whitening(_places(table, rows, channels).reshape(-1, channels) for rows in chunks)
-    features = np.concatenate([whitening(_places(table, rows, channels)) for rows in chunks])
+    whitening = fit_whitening(_central(table, rows, channels).reshape(-1, channels) for rows in chunks)
+    features = np.concatenate([whitening(_central(table, rows, channels)) for rows in chunks])
 
     def fit(fold: int) -> Float32s:
         inside = fold_of != fold
@@ -145,7 +158,7 @@ def fitted_scores(table: FeatureTable, channels: int, labelled: Labelled) -> dic
     for start in range(0, len(readable), _CHUNK):
         rows = readable[start : start + _CHUNK]
         weights = np.stack([weight if of_record[row] < 0 else others[of_record[row]] for row in rows])
-        by_tile = np.einsum("nlc,nc->nl", _places(table, rows, channels), weights).reshape(len(rows), table.views, -1)
+        by_tile = np.einsum("nvlc,nc->nvl", _places(table, rows, channels), weights)
         scores.append(joined_tiles(by_tile)[:, 0])
     found = np.full((len(table.rows), scores[0].shape[1]), np.nan, dtype=np.float32)
     found[readable] = np.concatenate(scores)
