@@ -28,6 +28,9 @@ EXAMPLES = int(os.environ.get("FIELDMARK_FUZZ", "8"))
 NAMES = ("status_code_conformance", "content_type_conformance", "response_schema_conformance")
 SENT = settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 
+PATIENCE = 300
+"""Seconds for an answer: a machine may be busy, and 10, which schemathesis waits, are too few then."""
+
 pytestmark = [pytest.mark.fuzz, pytest.mark.filterwarnings("ignore")]
 
 
@@ -74,7 +77,9 @@ def in_process(fitted: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def over_loopback(fitted: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     app = _served_app(shutil.copytree(fitted, tmp_path_factory.mktemp("schema") / "model"))
     with live_server(app) as url:
-        yield schemathesis.openapi.from_url(f"{url}/openapi.json")
+        schema = schemathesis.openapi.from_url(f"{url}/openapi.json")
+        schema.config.request_timeout = PATIENCE
+        yield schema
 
 
 @pytest.mark.parametrize("way", ["in_process", "over_loopback"])
