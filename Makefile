@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Processes that run the tests, with one thread each; every one loads PyTorch and takes about 2 GB of memory.
-WORKERS ?= 4
+WORKERS ?= 3
 INSTALLED := $(VENV)/.installed
 # Hundreds of processes start in the tests; without cached bytecode each one compiles the package again.
 unexport PYTHONDONTWRITEBYTECODE

@@ -87,7 +87,7 @@ def accuracy(data: Path, freeze: str, views: int, seeds: int, epochs: int) -> No
                 options = {"method": "fine_tune", "freeze": freeze, "cached_views": count, "epochs": epochs}
                 model = fieldmark.fit(data, Path(folder) / "model", seed=seed, **options)
                 taken = time.perf_counter() - started
-                found.append(model.evaluate().top1)
+                found.append(model.evaluate().metrics.top1_accuracy)
             print(f"cached_views={count} seed {seed}: top-1 {found[-1]:.4f}, fit {taken:.0f} s", flush=True)
         print(f"cached_views={count}: mean top-1 {statistics.mean(found):.4f}", flush=True)
 

@@ -32,7 +32,7 @@ def _keep_runtime() -> None:
 
 
 def test_there_are_tutorials() -> None:
-    assert {page.stem for page in PAGES} == {"bird_photos", "catalogue", "comparison"}
+    assert {page.stem for page in PAGES} == {"bird_photos", "catalogue", "comparison", "own_method"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
