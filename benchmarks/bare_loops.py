@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from PIL import Image
 from fieldmark.backbones.runners.openvino_runner import has_openvino, openvino_core
 from fieldmark.cores import available_cpus
 
-__all__ = ["BareLoop", "fastest_loops", "plain_timm"]
+__all__ = ["BareLoop", "fastest_loops", "plain_timm", "print_ratios"]
 
 
 class BareLoop(ABC):
@@ -140,3 +141,10 @@ def plain_timm(members: Sequence[tuple[str, int, int]], classes: int, photos: Se
                 said += [model(look) for look in [images, images.flip(3)][:views]]
             torch.stack(said).mean(0).softmax(1).topk(min(5, classes))
     return len(photos) / (time.perf_counter() - started)
+
+
+def print_ratios(name: str, ratios: Sequence[tuple[float, float]]) -> None:
+    """Print the medians of the ratios to the best bare loop and to plain timm, with those of each round."""
+    for title, values in zip(("best bare loop", "plain timm"), zip(*ratios, strict=True), strict=True):
+        each = ", ".join(f"{value:.2f}" for value in values)
+        print(f"{name} / {title}: {statistics.median(values):.2f} (of {each})")

@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
-from bare_loops import fastest_loops, plain_timm
+from bare_loops import fastest_loops, plain_timm, print_ratios
 
 from fieldmark.backbones.factory import create_backbone, resolve_name
 from fieldmark.backbones.frozen_features import FrozenFeatures
@@ -75,9 +74,7 @@ def main() -> None:
         by_name = ", ".join(f"{rate:.1f} ({name})" for name, rate in passes.items())
         by_engine = ", ".join(f"{rate:.1f} ({engine})" for engine, rate in bare.items())
         print(f"frozen pass {by_name}; bare loop {by_engine}; plain timm {theirs:.1f} photos/s", flush=True)
-    for title, values in zip(("best bare loop", "plain timm"), zip(*ratios, strict=True), strict=True):
-        each = ", ".join(f"{value:.2f}" for value in values)
-        print(f"frozen pass / {title}: {statistics.median(values):.2f} (of {each})")
+    print_ratios("frozen pass", ratios)
 
 
 if __name__ == "__main__":

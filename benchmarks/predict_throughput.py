@@ -14,12 +14,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import time
 from pathlib import Path
 
 import numpy as np
-from bare_loops import fastest_loops, plain_timm
+from bare_loops import fastest_loops, plain_timm, print_ratios
 
 from fieldmark import Recognizer
 from fieldmark.backbones.factory import resolve_name
@@ -91,9 +90,7 @@ def main() -> None:
         by_name = ", ".join(f"{rate:.1f} ({name})" for name, rate in ours.items())
         by_engine = ", ".join(f"{rate:.1f} ({engine})" for engine, rate in bare.items())
         print(f"{len(photos)} photos: predict {by_name}; bare loop {by_engine}; plain timm {theirs:.1f} /s", flush=True)
-    for title, values in zip(("best bare loop", "plain timm"), zip(*ratios, strict=True), strict=True):
-        each = ", ".join(f"{value:.2f}" for value in values)
-        print(f"predict / {title}: {statistics.median(values):.2f} (of {each})")
+    print_ratios("predict", ratios)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ __all__ = [
     "ModelError",
     "PhotoError",
     "SettingError",
+    "TooLowError",
     "TrainingError",
     "listed",
     "printable",
@@ -32,6 +33,10 @@ class DataError(FieldmarkError):
 
 class PhotoError(FieldmarkError):
     """One photo cannot be read; a batch goes on without it."""
+
+
+class TooLowError(PhotoError):
+    """A photo is no higher than the strip to trim off its bottom."""
 
 
 class SettingError(FieldmarkError):

@@ -10,9 +10,20 @@ import typer
 if TYPE_CHECKING:
     from fieldmark.structures import RecordList
 
-__all__ = ["DecisionsOption", "DropLabelOption", "GroupColOption", "LabelColOption", "PathColOption", "read_named"]
+__all__ = [
+    "DecisionsOption",
+    "DropLabelOption",
+    "FilesFromOption",
+    "GroupColOption",
+    "LabelColOption",
+    "PathColOption",
+    "read_named",
+]
 
 PathColOption = Annotated[str | None, typer.Option(help="The column of a CSV that names the photo.")]
+FilesFromOption = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Read more paths from this file, one on each line; - is stdin.")
+]
 LabelColOption = Annotated[
     str | None, typer.Option(help="The column that names the class; species,sex asks two questions.")
 ]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from fieldmark.cli.data_options import PathColOption
+from fieldmark.cli.data_options import FilesFromOption, PathColOption
 from fieldmark.cli.device_option import DeviceOption
 
 __all__ = ["embed"]
@@ -19,9 +19,7 @@ def embed(
         list[str] | None,
         typer.Argument(metavar="PATH...", help="Photos, folders, a CSV or Parquet table, or - for a list."),
     ] = None,
-    files_from: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Read more paths from this file, one on each line; - is stdin.")
-    ] = None,
+    files_from: FilesFromOption = None,
     out: Annotated[
         str,
         typer.Option(

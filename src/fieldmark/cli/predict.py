@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fieldmark.cli.data_options import PathColOption
+from fieldmark.cli.data_options import FilesFromOption, PathColOption
 from fieldmark.cli.device_option import DeviceOption
 
 if TYPE_CHECKING:
@@ -27,9 +27,7 @@ def predict(
         list[str] | None,
         typer.Argument(metavar="PATH...", help="Photos, folders, a CSV with a photo in each row, or - for a list."),
     ] = None,
-    files_from: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Read more paths from this file, one on each line; - is stdin.")
-    ] = None,
+    files_from: FilesFromOption = None,
     json_output: Annotated[
         bool, typer.Option("--json", help="Print one JSON object for each photo to stdout.")
     ] = False,

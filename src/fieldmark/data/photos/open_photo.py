@@ -15,7 +15,7 @@ from fieldmark.data.photos.deep_colour import has_deep_colours, load_deep_colour
 from fieldmark.data.photos.deep_range import is_deep, to_8_bits
 from fieldmark.data.photos.library_messages import ignore_pillow_warnings, silence_libtiff
 from fieldmark.data.photos.photo_files import PHOTO_ENDINGS, open_file, unopened
-from fieldmark.errors import PhotoError
+from fieldmark.errors import PhotoError, TooLowError
 
 __all__ = [
     "FORMATS",
@@ -266,7 +266,7 @@ def _stored_size(image: Image.Image, wanted: tuple[int, int], trim_bottom: int) 
 def _trimmed(photo: Image.Image, trim_bottom: int, shrink: int, name: str) -> Image.Image:
     cut = -(-trim_bottom // shrink)
     if cut >= photo.height:
-        raise PhotoError(
+        raise TooLowError(
             f"{name} is {photo.height * shrink} pixels high, too low to trim {trim_bottom} off its bottom:"
             " remove it or trim less"
         )

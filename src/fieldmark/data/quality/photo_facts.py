@@ -24,7 +24,7 @@ from fieldmark.data.photos.open_photo import (
 )
 from fieldmark.data.photos.photo_files import PHOTO_ENDINGS, open_file, unopened
 from fieldmark.data.photos.pixel_store import PixelStore
-from fieldmark.errors import PhotoError
+from fieldmark.errors import PhotoError, TooLowError
 from fieldmark.progress import track
 
 __all__ = ["THUMBNAIL_SIDE", "PhotoFacts", "Problem", "inspect_photos"]
@@ -215,7 +215,7 @@ def _decode_whole(image: ImageFile.ImageFile, data: bytes, name: str, trim_botto
 def _pixel_code(image: ImageFile.ImageFile, error: PhotoError) -> str:
     if error.__cause__ is None and is_deep(image):
         return "no_content"
-    return "too_low" if "too low to trim" in str(error) else "truncated"
+    return "too_low" if isinstance(error, TooLowError) else "truncated"
 
 
 def _grey_thumbnail(photo: Image.Image) -> Image.Image:
