@@ -180,6 +180,7 @@ def main() -> None:
     options = parser.parse_args()
     CONTEXT.set_forkserver_preload(PRELOAD)
     began = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # as after Ctrl-C, the folder is deleted
     with tempfile.TemporaryDirectory(prefix="fieldmark-kill-") as folder:
         root = Path(folder)
         synthesize(root / "birds", 3, 10, "folder", 0, 64)

@@ -60,6 +60,7 @@ def main() -> None:
     held = options.state is not None and options.state.exists()
     found: Counter[str] = Counter(json.loads(options.state.read_text(encoding="utf-8")) if held else {})
     draw = random.Random(options.seed + found.total())
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # as after Ctrl-C, the folder is deleted
     with tempfile.TemporaryDirectory(prefix="fieldmark-resume-") as folder:
         root = Path(folder)
         data, cache = root / "birds", root / "cache"

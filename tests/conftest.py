@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,26 @@ settings.load_profile("fieldmark")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start long files first: one that starts last leaves the other process without work."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    """Delete the folders that a fixture of a module made when its tests are done: models are large."""
+    if fixturedef.scope != "module":
+        return (yield)
+    base = request.getfixturevalue("tmp_path_factory").getbasetemp()
+    before, made = set(base.iterdir()), set[Path]()
+
+    def delete() -> None:
+        for folder in made:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    fixturedef.addfinalizer(delete)  # before the fixture adds its own, which so come first
+    value = yield
+    made.update(set(base.iterdir()) - before)
+    return value
 
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -72,6 +93,21 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("FIELDMARK_CACHE", str(folder))
         patch.setenv("FIELDMARK_RUNNER", "onnxruntime")  # no test goes by a measurement of the machine
         yield folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_temporary_folder(_own_cache: Path) -> Iterator[None]:
+    """What a process that a test killed left in the temporary folder goes with the tests.
+
+    Not in pytest's folder: the names of sockets may only have a hundred characters.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="fm-", ignore_cleanup_errors=True) as folder,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("TMPDIR", folder)
+        patch.setattr(tempfile, "tempdir", folder)
+        yield
 
 
 @pytest.fixture(autouse=True)

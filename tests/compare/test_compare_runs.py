@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -138,8 +139,17 @@ def test_a_crashed_run_does_not_end_the_comparison(
 ) -> None:
     prepared = prepare_seeds(read(birds), [0], val_fraction=0.1, test_fraction=0.2)[0]
     (entry,) = plan_entries(parse_specs("linear_probe"), {})
-    monkeypatch.setattr(runs, "_in_own_process", lambda job: -9)
+    caches, shared = [], os.environ["FIELDMARK_CACHE"]
+
+    def killed(job: one_run.Job) -> int:
+        caches.append(Path(os.environ["FIELDMARK_CACHE"]))
+        (caches[0] / "features").mkdir()
+        return -9
+
+    monkeypatch.setattr(runs, "_in_own_process", killed)
     run = make_run(entry, 0, prepared, tmp_path)
+    assert not caches[0].exists()
+    assert os.environ["FIELDMARK_CACHE"] == shared
     assert (run.kind, run.facts) == ("failed", None)
     assert run.reason == "the process was ended by signal 9; signal 9 usually means that memory ran out"
 

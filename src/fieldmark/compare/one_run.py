@@ -7,11 +7,9 @@ but not the comparison.
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import shutil
 import sys
-import tempfile
 import time
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -107,8 +105,7 @@ def _do(job: Job) -> Facts:
     if (job.out / MANIFEST).is_file():  # an earlier run, with the figures and predictions that go with it
         shutil.rmtree(job.out)
     started, cpu_before = time.monotonic(), cpu_seconds()
-    with _own_cache():
-        fit_prepared(job.prepared, settings, job.out)
+    fit_prepared(job.prepared, settings, job.out)
     recognizer = Predictor(job.out)
     seconds, cpu, peak = time.monotonic() - started, cpu_seconds() - cpu_before, peak_bytes()
     photos = job.prepared.photos
@@ -126,22 +123,6 @@ def _do(job: Job) -> Facts:
     with atomic_file(job.out / FACTS) as draft:
         draft.write_text(json.dumps(asdict(facts), indent=1), encoding="utf-8", errors="backslashreplace")
     return facts
-
-
-class _own_cache:
-    """Context with an empty cache: features that another run has cached would make this run look faster."""
-
-    def __enter__(self) -> None:
-        self._before = os.environ.get("FIELDMARK_CACHE")
-        self._folder = tempfile.TemporaryDirectory(prefix="fieldmark-compare-", ignore_cleanup_errors=True)
-        os.environ["FIELDMARK_CACHE"] = self._folder.name
-
-    def __exit__(self, *_: object) -> None:
-        if self._before is None:
-            del os.environ["FIELDMARK_CACHE"]
-        else:
-            os.environ["FIELDMARK_CACHE"] = self._before
-        self._folder.cleanup()
 
 
 def main() -> int:

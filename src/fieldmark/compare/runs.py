@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import pickle
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -64,7 +67,8 @@ def make_run(entry: Entry, seed: int, prepared: Prepared, runs: Path) -> Run:
     trouble = runs / f"{folder.name}.trouble.json"
     trouble.unlink(missing_ok=True)
     runs.mkdir(parents=True, exist_ok=True)
-    code = _in_own_process(Job(prepared, settings.model_dump(mode="json"), folder, trouble, verbosity()))
+    with _own_cache():
+        code = _in_own_process(Job(prepared, settings.model_dump(mode="json"), folder, trouble, verbosity()))
     made = _finished(folder)
     if code == 0 and made is not None:
         return Run(entry.label, seed, folder, made)
@@ -80,6 +84,23 @@ def run_name(label: str, seed: int) -> str:
     if plain != label:
         plain += "-" + hashlib.blake2b(label.encode(), digest_size=3).hexdigest()
     return f"{plain}-{seed}"
+
+
+@contextmanager
+def _own_cache() -> Iterator[None]:
+    """Give a run an empty cache: features that another run has cached would make it look faster.
+
+    The folder belongs to this process, so that it is deleted also where the run is killed.
+    """
+    before = os.environ.get("FIELDMARK_CACHE")
+    with tempfile.TemporaryDirectory(prefix="fieldmark-compare-", ignore_cleanup_errors=True) as folder:
+        os.environ["FIELDMARK_CACHE"] = folder
+        try:
+            yield
+        finally:
+            del os.environ["FIELDMARK_CACHE"]
+            if before is not None:
+                os.environ["FIELDMARK_CACHE"] = before
 
 
 def _in_own_process(job: Job) -> int:
