@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 from sklearn.linear_model import LogisticRegression
 
-from fieldmark.backbones.frozen_features import embed
+from fieldmark.backbones.bundled_embeddings import embed
 from fieldmark.data.photos.open_photo import open_photo
 from fieldmark.data.prepare import survey
 from fieldmark.data.read import read

@@ -23,7 +23,7 @@ import numpy as np
 from review_gain import needed
 
 from fieldmark.artifact.gallery import GalleryRow
-from fieldmark.backbones.frozen_features import embed
+from fieldmark.backbones.bundled_embeddings import embed
 from fieldmark.data.prepare import survey
 from fieldmark.data.read import read
 from fieldmark.evaluation.learning_curve import fit_and_predict

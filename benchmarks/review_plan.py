@@ -19,7 +19,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from fieldmark.arrays import softmax
-from fieldmark.backbones.frozen_features import embed
+from fieldmark.backbones.bundled_embeddings import embed
 from fieldmark.calibration.temperature import fit_temperature
 from fieldmark.data.prepare import survey
 from fieldmark.data.read import read

@@ -166,6 +166,9 @@ def browser() -> Iterator[Any]:
             "--disable-gpu",
             "--disable-background-networking",
             "--use-fake-device-for-media-stream",
+            # One process for all pages: otherwise each page starts one or two, which is most of its processor time.
+            "--renderer-process-limit=1",
+            "--disable-features=SpareRendererForSitePerProcess",
         ]
         opened = running.chromium.launch(executable_path=found, args=flags)
         yield opened

@@ -62,12 +62,16 @@ print(json.dumps([rows, scores.tolist()]))
 
 
 def test_the_same_seed_gives_the_same_model_anywhere(birds: Path, fitted: Path, tmp_path: Path) -> None:
-    """In another process, with another number of threads and no cached features, up to the rounding of sums."""
+    """In another process, with another number of threads and no cached features, up to the rounding of sums.
+
+    Called from Python, `fit` and the answers print nothing.
+    """
     threads = 1 if os.environ.get("OMP_NUM_THREADS") == "2" else 2
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "FIELDMARK_CACHE": str(tmp_path / "cache")}
     command = [sys.executable, "-c", _FIT, str(birds), str(tmp_path / "model")]
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    rows, scores = json.loads(done.stdout.splitlines()[-1])
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    rows, scores = json.loads(done.stdout)
     here = load(fitted)
     assert rows == [[row.path, row.split] for row in here.split()]
     np.testing.assert_allclose(scores, here.scores([birds / path for path, _ in rows]).probabilities, atol=1e-3)

@@ -11,7 +11,9 @@ import subprocess
 import sys
 import time
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -71,14 +73,13 @@ def test_the_lists_agree_with_the_package(file: str) -> None:
         assert str(requirement) == str(own[name])
 
 
-def test_answers_without_pytorch_are_the_same(fitted: Path, birds: Path) -> None:
+def test_answers_without_pytorch_are_the_same(fitted: Path, birds: Path, command: Callable[..., Any]) -> None:
     photos = sorted(birds.rglob("*.jpg"))[:3]
     small = subprocess.run(
         _without("requirements-predict.txt", "predict", fitted, *photos, "--json"), capture_output=True, text=True
     )
     assert small.returncode == 0, small.stderr
-    whole = [sys.executable, "-m", "fieldmark", "predict", str(fitted), *map(str, photos), "--json"]
-    assert small.stdout == subprocess.run(whole, capture_output=True, text=True, check=True).stdout
+    assert small.stdout == command("predict", fitted, *photos, "--json").out
 
 
 def test_what_a_small_install_cannot_do_is_said_in_a_sentence(fitted: Path, birds: Path, tmp_path: Path) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from fieldmark.backbones.bundled_embeddings import embed
 
 HEAVY = (
     "torch",
@@ -15,9 +18,14 @@ HEAVY = (
     "scipy",
     "lightning",
     "onnxruntime",
+    "onnx",
+    "lancedb",
+    "pyarrow",
     "cleanlab",
     "pandas",
     "matplotlib",
+    "fastapi",
+    "jinja2",
 )
 
 
@@ -28,10 +36,10 @@ def _loaded(code: str) -> set[str]:
     return set(done.stdout.splitlines()[-1].split()) if done.stdout.strip() else set()
 
 
-def _command(*arguments: str) -> str:
+def _command(*arguments: object) -> str:
     return f"""
 import sys
-sys.argv = ["fieldmark", *{arguments!r}]
+sys.argv = ["fieldmark", *{[str(argument) for argument in arguments]!r}]
 from fieldmark.cli.main import main
 try:
     main()
@@ -53,6 +61,21 @@ except SystemExit as ended:
 )
 def test_nothing_heavy_is_imported_for(code: str) -> None:
     assert _loaded(code) == set()
+
+
+def test_checking_photos_needs_no_training_library_once_its_graph_is_kept(birds: Path) -> None:
+    embed([])  # exports it
+    known = {"onnxruntime", "sklearn", "scipy", "cleanlab", "pandas", "pyarrow"}
+    assert _loaded(_command("check", birds, "--json")) <= known
+
+
+def test_predicting_needs_onnx_runtime_only(fitted: Path, birds: Path) -> None:
+    assert _loaded(_command("predict", fitted, next(birds.rglob("*.jpg")), "--json")) == {"onnxruntime", "onnx"}
+
+
+def test_measuring_needs_no_training_library(fitted: Path) -> None:
+    known = {"onnxruntime", "onnx", "sklearn", "scipy", "pandas", "pyarrow"}
+    assert _loaded(_command("evaluate", fitted, "--json")) <= known
 
 
 def test_the_check_sees_what_is_imported() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -59,20 +58,6 @@ def test_a_progress_bar_shows_only_where_messages_show(monkeypatch: pytest.Monke
     assert progress_bar().disable
     fieldmark.set_verbosity("info")
     assert not progress_bar().disable
-
-
-QUIET = """
-import sys, fieldmark
-model = fieldmark.fit(sys.argv[1], sys.argv[2], method="linear_probe", image_size=64)
-model.predict(sys.argv[3])
-"""
-
-
-def test_a_fit_from_python_prints_nothing(birds: Path, tmp_path: Path) -> None:
-    photo = next(birds.rglob("*.jpg"))
-    command = [sys.executable, "-c", QUIET, str(birds), str(tmp_path / "model"), str(photo)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == ("", "")
 
 
 def test_quiet_and_verbose_before_and_behind_the_verb(command: Callable[..., Any], tmp_path: Path) -> None:

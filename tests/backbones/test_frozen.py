@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from fieldmark.backbones import frozen_features as frozen_module
-from fieldmark.backbones.frozen_features import FeatureTable, FrozenFeatures, embed, module_key
+from fieldmark.backbones import onnx_export
+from fieldmark.backbones.frozen_features import FeatureTable, FrozenFeatures, module_key
 from fieldmark.backbones.onnx_export import Normalize
 from fieldmark.data.photos.preprocess import Preprocess, load_array
 from fieldmark.errors import PhotoError
@@ -85,6 +87,21 @@ def test_cached_photos_are_not_opened_again(
     request.getfixturevalue("no_photo_is_opened")
     again = FrozenFeatures(_Tiny(), DIMS, PREPROCESS, features._cache._rows_file.parents[2]).extract(photos[::-1])
     np.testing.assert_array_equal(again.read("left"), first.read("left")[::-1])
+
+
+def test_two_passes_export_one_graph(
+    features: FrozenFeatures, photos: list[Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export, exported = onnx_export.export_graph, []
+
+    def count(*arguments: Any) -> bytes:
+        exported.append(arguments)
+        return export(*arguments)
+
+    monkeypatch.setattr(onnx_export, "export_graph", count)
+    features.extract(photos[:4], mirror=False)
+    _assert_right(features.extract(photos), photos)
+    assert len(exported) == 1
 
 
 def test_known_content_needs_no_file_at_all(features: FrozenFeatures, photos: list[Record]) -> None:
@@ -162,15 +179,3 @@ def test_the_iterations_of_a_matrix_root_change_the_key() -> None:
     seven, five = CovariancePool(4, 2, iterations=7), CovariancePool(4, 2, iterations=5)
     five.load_state_dict(seven.state_dict())
     assert module_key(five, PREPROCESS, ["cov"]) != module_key(seven, PREPROCESS, ["cov"])
-
-
-def test_embed_keeps_the_order_and_returns_nan_for_bad_photos(photos: list[Record]) -> None:
-    paths = [photos[index].path for index in (4, 1, 8)]
-    straight = embed(paths)
-    assert straight.shape == (3, 1280)
-    assert straight.dtype == np.float32
-    missing = paths[0].with_name("missing.png")
-    mixed = embed([paths[2], missing, paths[0]], trim_bottom=[0, 0, 0])
-    np.testing.assert_array_equal(mixed[[0, 2]], straight[[2, 0]])
-    assert np.isnan(mixed[1]).all()
-    assert embed([]).shape == (0, 1280)

@@ -56,7 +56,7 @@ print(json.dumps(found))
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the source tree with the method of docs/extend/method.md in one new file, and its recipe."""
     root = tmp_path_factory.mktemp("copy")
-    shutil.copytree(ROOT / "src", root / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "src", root / "src")  # with the bytecode, so that it is not compiled once more
     page = (ROOT / "docs" / "extend" / "method.md").read_text(encoding="utf-8")
     code = re.search(r"```python\n(.*?)```", page, flags=re.DOTALL)
     assert code is not None

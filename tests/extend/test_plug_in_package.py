@@ -3,59 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import subprocess
 import sys
 import tomllib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from plugged_packages import plugged_in, printed_by, write_package
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ROOT / "docs" / "extend"
 
 pytestmark = pytest.mark.long
-
-SCRIPT = """
-import contextlib, io, json, sys
-from pathlib import Path
-from fieldmark.cli.main import main
-
-def run(*arguments):
-    sys.argv = ["fieldmark", *arguments]
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        try:
-            main()
-        except SystemExit as ended:
-            assert not ended.code, (arguments, ended.code)
-    return printed.getvalue()
-
-photos, model, out = sys.argv[1:]
-photo = str(next(Path(photos).glob("*.jpg")))
-found = {}
-run("fit", photos, "--out", model, "--method", "max_pooled", "--image-size", "64", "--epochs", "1",
-    "--set", "dropout=0.1", "--set", "batch_size=8", "--set", "test_views=1")
-found["evaluation"] = json.loads(run("evaluate", model, "--json"))
-run("explain", model, photo, "--out", out + "/why")
-found["explained"] = sorted(path.name for path in Path(out, "why").iterdir())
-run("export", model, "--out", out + "/model.onnx")
-found["exported"] = Path(out, "model.onnx").stat().st_size
-
-from fastapi.testclient import TestClient
-from fieldmark.serve.app import create_app
-from fieldmark.serve.settings import ServeSettings
-
-with TestClient(create_app(Path(model), ServeSettings())) as client:
-    found["page"] = client.get("/").text
-    found["model"] = client.get("/v1/model").json()
-    sent = {"photo": (Path(photo).name, Path(photo).read_bytes(), "image/jpeg")}
-    found["served"] = client.post("/v1/predict", files=sent).json()
-print(json.dumps(found))
-"""
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -63,25 +25,14 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder like ``site-packages`` that holds the package, as pip would leave it there."""
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The package is installed; its name."""
     site = tmp_path_factory.mktemp("site")
     project = tomllib.loads(blocks("method.md", "toml")[0])["project"]
-    package = site / project["name"]
-    package.mkdir()
-    (package / "__init__.py").touch()
-    (package / "max_pooled.py").write_text(blocks("method.md", "python")[0], encoding="utf-8")
-    (package / "name_prefix.py").write_text(blocks("dataset.md", "python")[0], encoding="utf-8")
-    facts = site / f"{project['name']}-{project['version']}.dist-info"
-    facts.mkdir()
-    (facts / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
-    lines = [
-        line
-        for group, entries in project["entry-points"].items()
-        for line in (f"[{group}]", *(f"{name} = {value}" for name, value in entries.items()))
-    ]
-    (facts / "entry_points.txt").write_text("\n".join(lines))
-    return site
+    code = {"max_pooled.py": blocks("method.md", "python")[0], "name_prefix.py": blocks("dataset.md", "python")[0]}
+    write_package(site, project, code)
+    with plugged_in(site):
+        yield project["name"]
 
 
 @pytest.fixture(scope="module")
@@ -97,43 +48,51 @@ def photos(birds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def environment(site: Path) -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])}
-
-
-def fieldmark(site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "fieldmark", *arguments]
-    return subprocess.run(command, env=environment(site), capture_output=True, text=True)
-
-
 @pytest.fixture(scope="module")
-def found(installed: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+def found(installed: str, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the commands and the server give for a model of the package's method."""
     pytest.importorskip("fastapi", reason="needs the extra: pip install 'fieldmark[serve]'")
+    from fastapi.testclient import TestClient
+
+    from fieldmark.serve.app import create_app
+    from fieldmark.serve.settings import ServeSettings
+
     out = tmp_path_factory.mktemp("out")
-    command = [sys.executable, "-c", SCRIPT, str(photos), str(out / "model"), str(out)]
-    done = subprocess.run(command, env=environment(installed), capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    result: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
-    return result
+    model, photo = out / "model", next(photos.glob("*.jpg"))
+    settings = ("--set", "dropout=0.1", "--set", "batch_size=8", "--set", "test_views=1")
+    printed_by("fit", photos, "--out", model, "--method", "max_pooled", "--image-size", 64, "--epochs", 1, *settings)
+    printed = {"evaluation": json.loads(printed_by("evaluate", model, "--json"))}
+    printed_by("explain", model, photo, "--out", out / "why")
+    printed_by("export", model, "--out", out / "model.onnx")
+    with TestClient(create_app(model, ServeSettings())) as client:
+        sent = {"photo": (photo.name, photo.read_bytes(), "image/jpeg")}
+        return printed | {
+            "explained": sorted(path.name for path in (out / "why").iterdir()),
+            "exported": (out / "model.onnx").stat().st_size,
+            "page": client.get("/").text,
+            "model": client.get("/v1/model").json(),
+            "served": client.post("/v1/predict", files=sent).json(),
+        }
 
 
-def test_it_is_listed_without_an_import(installed: Path) -> None:
+def test_it_is_listed_without_an_import(installed: str, command: Callable[..., Any]) -> None:
     line = "the maximum of the feature map over all places, then a linear layer."
-    listed = [json.loads(each) for each in fieldmark(installed, "methods", "--json").stdout.splitlines()]
+    before = set(sys.modules)
+    listed = [json.loads(each) for each in command("methods", "--json").out.splitlines()]
     assert {"name": "max_pooled", "about": line} in listed
-    shown = fieldmark(installed, "fit", "--help")
-    assert shown.returncode == 0
-    assert f"max_pooled: {line}" in " ".join(shown.stdout.split())
+    shown = command("fit", "--help")
+    assert shown.code == 0
+    assert f"max_pooled: {line}" in " ".join(shown.out.split())
+    assert not [name for name in set(sys.modules) - before if name.startswith(f"{installed}.")]
 
 
-def test_its_settings_are_listed_and_checked(installed: Path, photos: Path, tmp_path: Path) -> None:
-    known = json.loads(fieldmark(installed, "settings", "max_pooled", "--json").stdout)
+@pytest.mark.usefixtures("installed")
+def test_its_settings_are_listed_and_checked(photos: Path, tmp_path: Path, command: Callable[..., Any]) -> None:
+    known = json.loads(command("settings", "max_pooled", "--json").out)
     assert known["dropout"]["default"] == 0.2
-    wrong = ["fit", str(photos), "--out", str(tmp_path / "model"), "--method", "max_pooled", "--set", "drop=0.5"]
-    refused = fieldmark(installed, *wrong)
-    assert refused.returncode == 2
-    assert "unknown setting of max_pooled 'drop': did you mean 'dropout'?" in " ".join(refused.stderr.split())
+    refused = command("fit", photos, "--out", tmp_path / "model", "--method", "max_pooled", "--set", "drop=0.5")
+    assert refused.code == 2
+    assert "unknown setting of max_pooled 'drop': did you mean 'dropout'?" in " ".join(refused.err.split())
 
 
 def test_fit_and_evaluate(found: dict[str, dict[str, float]]) -> None:
@@ -153,10 +112,10 @@ def test_the_served_page_and_http(found: dict[str, Any]) -> None:
     assert {candidate["label"] for candidate in answer["candidates"]} == {"gull", "tern"}
 
 
-def test_compare_finds_it_in_its_own_processes(installed: Path, photos: Path, tmp_path: Path) -> None:
-    settings = ["--set", "batch_size=8", "--image-size", "64", "--epochs", "1", "--out", str(tmp_path)]
-    chosen = ["--methods", "max_pooled", "--baseline", "max_pooled"]
-    done = fieldmark(installed, "compare", str(photos), *chosen, *settings, "--json")
-    assert done.returncode == 0, done.stderr
-    [line] = json.loads(done.stdout)["methods"]
+@pytest.mark.usefixtures("installed")
+def test_compare_finds_it_in_its_own_processes(photos: Path, tmp_path: Path, command: Callable[..., Any]) -> None:
+    settings = ["--set", "batch_size=8", "--image-size", "64", "--epochs", "1", "--out", tmp_path]
+    done = command("compare", photos, "--methods", "max_pooled", "--baseline", "max_pooled", *settings, "--json")
+    assert done.code == 0, done.err
+    [line] = json.loads(done.out)["methods"]
     assert (line["label"], line["status"]) == ("max_pooled", "done")

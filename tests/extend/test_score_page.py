@@ -2,58 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from plugged_packages import plugged_in, write_package
 
+from fieldmark import Recognizer, fit
 from fieldmark.errors import SettingError
-from fieldmark.recipe import build_settings
-
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "extend" / "score.md"
-
-SCRIPT = """
-import json, sys
-from pathlib import Path
-import numpy as np
-from fieldmark import Recognizer, fit, read
 from fieldmark.evaluation.open_set import evaluate_open_set
+from fieldmark.recipe import build_settings
 from fieldmark.recognizer.open_set_outputs import open_set_features
 from fieldmark.scores import CONFORMITY_SCORES, UNKNOWN_SCORES
 
-birds, out = map(Path, sys.argv[1:])
-overrides = ["conformal=margin", "unknown_score=logit_margin", "coverage=0.5", "val_fraction=0.3", "classes=0:3"]
-fit(birds, out / "model", method="linear_probe", image_size=64, overrides=overrides)
-model = Recognizer(out / "model")
-photos = sorted(birds.rglob("*.jpg"))[::9]
-rows = model.scores(photos).probabilities
-margins = CONFORMITY_SCORES.load("margin")(rows)
-features, outputs, _ = open_set_features(model, photos)
-exported = Recognizer(model.export(out / "model.onnx").path)
-print(json.dumps({
-    "classes": model.classes,
-    "margins": margins.tolist(),
-    "rows": rows.tolist(),
-    "calibration": model.guarantees.tables.scores.tolist(),
-    "sets": [answer.set for answer in model.predict(photos)],
-    "exported_sets": [answer.set for answer in exported.predict(photos)],
-    "known_scores": outputs.known_scores.tolist(),
-    "logit_margins": UNKNOWN_SCORES.load("logit_margin")(features).tolist(),
-    "unknown": [answer.unknown for answer in model.predict(photos)],
-    "exported_unknown": [answer.unknown for answer in exported.predict(photos)],
-    "facts": model.manifest.unknown.model_dump(),
-    "set_score": model.evaluate().metrics.set_score,
-    "open_set": evaluate_open_set(model, birds).to_dict(),
-}))
-"""
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "extend" / "score.md"
 
 
 def block(language: str) -> str:
@@ -69,24 +36,33 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def found(birds: Path, out: Path) -> dict[str, Any]:
-    """Results of the script in a process where the package is installed as pip would leave it."""
+    """What a model with these scores says while the package is installed."""
     project = tomllib.loads(block("toml"))["project"]
-    package = out / "site" / project["name"]
-    package.mkdir(parents=True)
-    (package / "__init__.py").touch()
-    (package / "scores.py").write_text(block("python"), encoding="utf-8")
-    facts = out / "site" / f"{project['name']}-{project['version']}.dist-info"
-    facts.mkdir()
-    (facts / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
-    [(group, entries)] = project["entry-points"].items()
-    lines = [f"[{group}]", *(f"{name} = {value}" for name, value in entries.items())]
-    (facts / "entry_points.txt").write_text("\n".join(lines))
-    path = os.pathsep.join([str(out / "site"), os.environ.get("PYTHONPATH", "")])
-    command = [sys.executable, "-c", SCRIPT, str(birds), str(out)]
-    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return result
+    write_package(out / "site", project, {"scores.py": block("python")})
+    overrides = ["conformal=margin", "unknown_score=logit_margin", "coverage=0.5", "val_fraction=0.3", "classes=0:3"]
+    with plugged_in(out / "site"):
+        model = fit(birds, out / "model", method="linear_probe", image_size=64, overrides=overrides)
+        photos = sorted(birds.rglob("*.jpg"))[::9]
+        rows = model.scores(photos).probabilities
+        features, outputs, _ = open_set_features(model, photos)
+        exported = Recognizer(model.export(out / "model.onnx").path)
+        assert model.guarantees is not None
+        assert model.manifest.unknown is not None
+        return {
+            "classes": model.classes,
+            "margins": CONFORMITY_SCORES.load("margin")(rows).tolist(),
+            "rows": rows.tolist(),
+            "calibration": model.guarantees.tables.scores.tolist(),
+            "sets": [answer.set for answer in model.predict(photos)],
+            "exported_sets": [answer.set for answer in exported.predict(photos)],
+            "known_scores": outputs.known_scores.tolist(),
+            "logit_margins": UNKNOWN_SCORES.load("logit_margin")(features).tolist(),
+            "unknown": [answer.unknown for answer in model.predict(photos)],
+            "exported_unknown": [answer.unknown for answer in exported.predict(photos)],
+            "facts": model.manifest.unknown.model_dump(),
+            "set_score": model.evaluate().metrics.set_score,
+            "open_set": evaluate_open_set(model, birds).to_dict(),
+        }
 
 
 def test_prediction_sets_follow_the_conformity_score(found: dict[str, Any]) -> None:
@@ -119,23 +95,29 @@ def test_the_exported_file_gives_the_same_answers(found: dict[str, Any]) -> None
     assert found["exported_unknown"] == found["unknown"]
 
 
-def refusal(model: Path) -> str:
-    """What ``predict`` says in a process where the package is not installed."""
-    command = [sys.executable, "-m", "fieldmark", "predict", str(model), str(PAGE)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 2
-    return " ".join(done.stderr.split())
+@pytest.fixture
+def refusal(command: Callable[..., Any]) -> Callable[[Path], str]:
+    """What ``predict`` says where the package is not installed."""
+
+    def run(model: Path) -> str:
+        done = command("predict", model, PAGE)
+        assert done.code == 2
+        return " ".join(done.err.split())
+
+    return run
 
 
 @pytest.mark.usefixtures("found")
 @pytest.mark.parametrize("name", ["model", "model.onnx"])
-def test_without_the_package_an_error_names_the_out_of_distribution_score(out: Path, name: str) -> None:
+def test_without_the_package_an_error_names_the_out_of_distribution_score(
+    out: Path, name: str, refusal: Callable[[Path], str]
+) -> None:
     sentence = "the model needs the out-of-distribution score 'logit_margin' of another package: install that package"
     assert sentence in refusal(out / name)
 
 
 @pytest.mark.usefixtures("found")
-def test_without_the_package_an_error_names_the_conformity_score(out: Path) -> None:
+def test_without_the_package_an_error_names_the_conformity_score(out: Path, refusal: Callable[[Path], str]) -> None:
     model = shutil.copytree(out / "model", out / "copy")
     manifest = model / "fieldmark.json"
     manifest.write_text(manifest.read_text(encoding="utf-8").replace('"logit_margin"', '"joint"'), encoding="utf-8")

@@ -16,6 +16,7 @@ from fieldmark.arrays import Float32s, Ints, Pixels
 from fieldmark.backbones.feature_cache import FeatureCache, cache_root, row_key
 from fieldmark.backbones.runners.device import Device
 from fieldmark.backbones.runners.run_images import ACTIVATION, find_objects
+from fieldmark.backbones.runners.runner import Runner
 from fieldmark.cores import available_cpus
 from fieldmark.data.photos.open_photo import content_key, open_photo
 from fieldmark.data.photos.pixel_store import PixelStore
@@ -30,12 +31,26 @@ from fieldmark.structures import Box, Record
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["FeatureTable", "FrozenFeatures", "embed", "module_key"]
+__all__ = ["FeatureTable", "FrozenFeatures", "KeptGraph", "module_key"]
 
-_CHUNK = 1024
+_KEPT_BYTES = 64 << 20
+"""Size of the largest graph that stays in memory between two passes."""
 
 _VERSION = 3
 """Increase it when the same module, weights and photos give other numbers, so that old rows are not used."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptGraph:
+    """A module that was exported before, so that PyTorch need not be imported to run it on a CPU.
+
+    Attributes:
+        key: Its `module_key`.
+        content: Its ONNX file; see `export_graph`.
+    """
+
+    key: str
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +89,8 @@ class FrozenFeatures:
     """Descriptors of photos from a module that no longer changes.
 
     Args:
-        module: Maps normalised images (B, 3, S, S) to a dict of descriptors (B, D_name); it is put in evaluation mode.
+        module: Maps normalised images (B, 3, S, S) to a dict of descriptors (B, D_name), and is put in evaluation mode;
+            or the graph of such a module.
         dims: Name -> D_name of that dict.
         preprocess: Preprocessing of the photos.
         root: Folder of the cache; see `cache_root`.
@@ -85,7 +101,7 @@ class FrozenFeatures:
 
     def __init__(
         self,
-        module: nn.Module,
+        module: nn.Module | KeptGraph,
         dims: Mapping[str, int],
         preprocess: Preprocess,
         root: Path | None = None,
@@ -95,15 +111,16 @@ class FrozenFeatures:
     ) -> None:
         self.device = device
         self.pixels = pixels
-        self.module = module.eval()
+        self.module = module if isinstance(module, KeptGraph) else module.eval()
         self.preprocess = preprocess
         self.columns: dict[str, slice] = {}
         start = 0
         for name, dim in dims.items():
             self.columns[name] = slice(start, start + dim)
             start += dim
-        self.key = module_key(module, preprocess, list(dims))
+        self.key = module.key if isinstance(module, KeptGraph) else module_key(module, preprocess, list(dims))
         self._cache = FeatureCache((root or cache_root()) / "features" / self.key, start)
+        self._graph: bytes | None = None
 
     def extract(
         self,
@@ -186,6 +203,25 @@ class FrozenFeatures:
         rows = np.stack([self._cache.rows_of([one[tile] for one in keys]) for tile in range(count)], axis=1)
         return FeatureTable(self._cache, rows, self.columns, failed)
 
+    def _open_runner(self) -> Runner:
+        """Open what runs the module."""
+        from fieldmark.backbones.runners.choose_runner import module_runner
+        from fieldmark.backbones.runners.cpu_runner import CpuRunner
+
+        module = self.module
+        if isinstance(module, KeptGraph):
+            return CpuRunner(module.content)
+        return module_runner(module, self.preprocess, list(self.columns), self.device, lambda: self._exported(module))
+
+    def _exported(self, module: nn.Module) -> bytes:
+        """Return the module's graph. It is kept for a later pass of this object, such as one of zoomed views."""
+        from fieldmark.backbones.onnx_export import export_graph
+
+        content = self._graph or export_graph(module, self.preprocess, list(self.columns))
+        if len(content) <= _KEPT_BYTES:
+            self._graph = content
+        return content
+
     def _whole(self, record: Record, content: str, mirror: bool) -> Pixels:
         """Return the views of the whole photo, (1 or 2, S, S, 3)."""
         held = None if self.pixels is None else self.pixels.find(content, record.trim_bottom, self.preprocess)
@@ -221,7 +257,6 @@ class FrozenFeatures:
             description: Text before the progress bar.
         """
         from fieldmark.backbones.runners.batches import in_batches, load_good
-        from fieldmark.backbones.runners.choose_runner import module_runner
         from fieldmark.backbones.runners.pass_clock import PassClock
 
         missing = [
@@ -231,7 +266,7 @@ class FrozenFeatures:
         ]
         if not missing:
             return {}
-        runner = module_runner(self.module, self.preprocess, list(self.columns), self.device)
+        runner = self._open_runner()
         runner.expect(len(missing))
         newly: dict[int, str] = {}
         threads = available_cpus()
@@ -280,43 +315,3 @@ def module_key(module: nn.Module, preprocess: Preprocess, names: Sequence[str]) 
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
-
-
-def embed(
-    paths: Sequence[Path],
-    *,
-    trim_bottom: Sequence[int] | int = 0,
-    content_keys: Mapping[Path, str] | None = None,
-    pixels: PixelStore | None = None,
-) -> NDArray[np.float32]:
-    """Return cached, average-pooled EfficientNet-Lite0 embeddings (N, 1280); NaN for photos that cannot be read.
-
-    Args:
-        paths: The photos.
-        trim_bottom: Pixels at the bottom that do not belong to the photo, for all files or for each.
-        content_keys: Known `content_key` of files.
-        pixels: Photos that are decoded already.
-    """
-    from torch import nn
-
-    from fieldmark.backbones.factory import create_backbone
-
-    class AverageFeatures(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.backbone = create_backbone()
-
-        def forward(self, images):  # type: ignore[no-untyped-def]
-            return {"avg": self.backbone(images).mean((-2, -1))}
-
-    trims = [trim_bottom] * len(paths) if isinstance(trim_bottom, int) else list(trim_bottom)
-    records = [Record(path, 0, trim_bottom=trim) for path, trim in zip(paths, trims, strict=True)]
-    module = AverageFeatures()
-    frozen = FrozenFeatures(module, {"avg": module.backbone.channels}, module.backbone.preprocess(), pixels=pixels)
-    table = frozen.extract(records, mirror=False, content_keys=content_keys)
-    good = np.flatnonzero(table.rows[:, 0] >= 0)
-    embeddings = np.full((len(paths), module.backbone.channels), np.nan, dtype=np.float32)
-    for start in range(0, len(good), _CHUNK):  # read at once, they would be in memory twice
-        some = good[start : start + _CHUNK]
-        embeddings[some] = table.read("avg", some)
-    return embeddings

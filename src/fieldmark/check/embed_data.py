@@ -16,7 +16,7 @@ __all__ = ["Embed", "survey_for"]
 
 
 class Embed(Protocol):
-    """A function from photos to embeddings, such as `fieldmark.backbones.frozen_features.embed`."""
+    """A function from photos to embeddings, such as `fieldmark.backbones.bundled_embeddings.embed`."""
 
     def __call__(self, paths: Sequence[Path], *, trim_bottom: Sequence[int] | int = 0) -> Float32s:
         """Return (N, D) embeddings in the order of `paths`; NaN for an unreadable photo."""
@@ -36,13 +36,11 @@ def survey_for(embed: Embed | None, records: RecordList) -> Iterator[tuple[Surve
         own, seen = embed, survey(records)
         yield seen, lambda: own(seen.records.paths, trim_bottom=[record.trim_bottom for record in seen.records])
         return
-    from fieldmark.backbones.factory import native_preprocess
+    from fieldmark.backbones.bundled_embeddings import bundled_preprocess
+    from fieldmark.backbones.bundled_embeddings import embed as bundled
     from fieldmark.backbones.feature_cache import cache_root
-    from fieldmark.backbones.frozen_features import embed as bundled
 
-    preprocess = native_preprocess()
-    assert preprocess is not None  # timm knows the network that is packaged
-    with PixelStore(preprocess, cache_root()) as pixels:
+    with PixelStore(bundled_preprocess(), cache_root()) as pixels:
         seen = survey(records, pixels)
         used = seen.records
         trims = [record.trim_bottom for record in used]

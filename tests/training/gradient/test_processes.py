@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import signal
-import subprocess
 import sys
+import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import timm
@@ -14,6 +18,7 @@ import torch
 from safetensors.torch import load_file
 
 from fieldmark.artifact.load import load_manifest
+from fieldmark.cli.main import main
 from fieldmark.errors import SettingError
 from fieldmark.fit import fit, run_folder
 from fieldmark.recipe import build_settings
@@ -42,21 +47,37 @@ def photos(birds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return table
 
 
-def workers_of(command: subprocess.Popen[str]) -> list[int]:
-    """The processes that train, in the order of their start."""
-    children = Path(f"/proc/{command.pid}/task/{command.pid}/children")
-    if not children.exists():
-        return []
-    pids = [int(pid) for pid in children.read_text().split()]
-    return [pid for pid in pids if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+def killed_in_between(
+    checkpoint: Path, capfd: pytest.CaptureFixture[str], arguments: Sequence[object]
+) -> tuple[int, str]:
+    """Run a command and kill the second process that trains, once there is a checkpoint; its exit code and stderr."""
+    ended = threading.Event()
+
+    def kill() -> None:
+        while not checkpoint.exists() and not ended.is_set():
+            time.sleep(0.005)
+        workers = sorted(each.pid or 0 for each in multiprocessing.active_children() if "Spawn" in each.name)
+        if len(workers) == 2:
+            os.kill(workers[1], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill, daemon=True)
+    capfd.readouterr()
+    killer.start()
+    with mock.patch("sys.argv", ["fieldmark", *map(str, arguments)]), pytest.raises(SystemExit) as left:
+        main()
+    ended.set()
+    killer.join()
+    return int(left.value.code or 0), capfd.readouterr().err
 
 
 def weights_in(model: Path) -> dict[str, torch.Tensor]:
     return load_file(model / load_manifest(model).members[0].weights)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="looks processes up in /proc")
-def test_two_processes_one_of_them_killed_end_with_the_weights_of_one(photos: Path, tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are another matter there")
+def test_two_processes_one_of_them_killed_end_with_the_weights_of_one(
+    photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     alone, together, weights = tmp_path / "alone", tmp_path / "together", tmp_path / "weights.pth"
     torch.manual_seed(0)
     torch.save(timm.create_model("test_efficientnet", pretrained=False).state_dict(), weights)
@@ -64,16 +85,10 @@ def test_two_processes_one_of_them_killed_end_with_the_weights_of_one(photos: Pa
     fit(photos, alone, method="fine_tune", overrides=settings)
 
     options = [word for pair in settings for word in ("--set", pair)]
-    command = [sys.executable, "-m", "fieldmark", "fit", str(photos), "--out", str(together), "--method", "fine_tune"]
-    command += ["--devices", "2", *options]
-    cut = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while cut.poll() is None and not (run_folder(together) / "last.ckpt").exists():
-        time.sleep(0.005)
-    workers = workers_of(cut)
-    assert len(workers) == 2
-    subprocess.run(["kill", "-KILL", str(workers[1])], check=True)
-    _, said = cut.communicate(timeout=120)
-    assert cut.returncode == 2, said
+    done, said = killed_in_between(run_folder(together) / "last.ckpt", capfd, [
+        "fit", photos, "--out", together, "--method", "fine_tune", "--devices", 2, *options
+    ])  # fmt: skip
+    assert done == 2, said
     assert said.splitlines()[-1] == (
         "fieldmark: training process 2 of 2 was killed by SIGKILL: give the same command again with --resume to go on "
         "from the last epoch"
