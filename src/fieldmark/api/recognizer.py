@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from fieldmark.recognizer.enroll import Enrolment
     from fieldmark.recognizer.feedback import Feedback
     from fieldmark.report.guide.write_guide import Guide
+    from fieldmark.scale.fill_gallery import GalleryGrowth
 
 __all__ = ["AnswerLevels", "Recognizer"]
 
@@ -251,6 +252,25 @@ class Recognizer(Predictor):
         for reason in errors.values():
             raise PhotoError(reason)
         return found[0] if single else found
+
+    def add_known_photos(
+        self, embeddings: str | Path, *, label_col: str | None = None, by_folder: bool = False
+    ) -> GalleryGrowth:
+        """Add photos to the gallery of the model from the embeddings that ``fieldmark embed`` wrote with it.
+
+        Args:
+            embeddings: The folder, address or Lance table.
+            label_col: The column that names the class, where it has no usual name.
+            by_folder: Whether the folder of each photo names its class.
+
+        Raises:
+            FieldmarkError: The embeddings are not those of the model, or no column names the class.
+        """
+        from fieldmark.scale.fill_gallery import add_known_photos
+
+        growth = add_known_photos(self.path, str(embeddings), label_col=label_col, by_folder=by_folder)
+        self._reload()
+        return growth
 
     def enroll(self, label: str, photos: Sequence[str | Path]) -> Enrolment:
         """Add a class to the model from its photos, without training.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ import numpy as np
 from pydantic import BaseModel, Field, field_validator
 
 from fieldmark.arrays import Float32s
+from fieldmark.artifact.lance_tables import STORES, connect, first_line, quoted, reading, vector_index, writing
 from fieldmark.errors import ModelError, without_surrogates
 
 __all__ = [
@@ -39,12 +38,8 @@ MAX_VERSIONS = 20
 The old one is deleted with the last generation that names it.
 """
 
-_STORES = ("s3", "gs", "az")
-"""Schemes of object storage that a gallery may lie in."""
-
 _BATCH = 10_000
 _PROBES = 300  # inverted lists to search
-_REASONS = ("No space left on device", "Read-only file system", "Permission denied")
 _REFINE = 5  # this many times k candidates are compared again with full precision
 
 
@@ -68,14 +63,14 @@ class GalleryFacts(BaseModel):
     @field_validator("uri")
     @classmethod
     def _kind_of_place(cls, uri: str) -> str:
-        if "://" in uri and uri.partition("://")[0] not in _STORES:
-            raise ValueError(f"a gallery lies in a folder or in one of {', '.join(_STORES)}")
+        if "://" in uri and uri.partition("://")[0] not in STORES:
+            raise ValueError(f"a gallery lies in a folder or in one of {', '.join(STORES)}")
         return uri
 
 
 @dataclass(frozen=True, slots=True)
 class GalleryRow:
-    """A known photo: its path as in the split file, its class, and ``train``, ``val`` or ``enrolled``."""
+    """A known photo: its path as in the split file, its class, and ``train``, ``val``, ``enrolled`` or ``added``."""
 
     path: str
     label: str
@@ -124,13 +119,13 @@ class Gallery:
                 earlier generations may need that table; anywhere else the table gets a new version.
         """
         place = _place(uri, folder)
-        batches = _batches(rows, vectors, key)
+        batches = _reader(_batches(rows, vectors), vectors.shape[1], key)
         if _is_inside(uri) and (Path(place) / f"{table}.lance").exists():
             table = _unused(table)
-        with _writing(place):
-            made = _connect(place).create_table(table, data=batches, schema=batches.schema, mode="overwrite")
+        with writing(place, "gallery"):
+            made = connect(place).create_table(table, data=batches, schema=batches.schema, mode="overwrite")
             if len(rows) >= INDEX_FROM:
-                made.create_index("vector", config=_index(len(rows)))
+                made.create_index("vector", config=vector_index(len(rows)))
         return GalleryFacts(uri=uri, table=table, version=made.version, rows=len(rows), key=key)
 
     def search(self, vectors: Float32s, k: int = 5, *, label: str | None = None) -> list[list[Neighbour]]:
@@ -141,49 +136,67 @@ class Gallery:
             k: Number of neighbours.
             label: Search only the photos of this class.
         """
-        where = None if label is None else f"label = {_quoted(label)}"
-        with _reading(self._place):
+        where = None if label is None else f"label = {quoted(label)}"
+        with reading(self._place, "gallery"):
             return [self._nearest(vector, k, where) for vector in vectors]
 
     def holds(self, path: str) -> bool:
         """Return whether the gallery has a photo with that path."""
-        with _reading(self._place):
-            return bool(self._table.search().where(f"path = {_quoted(path)}").select(["path"]).limit(1).to_list())
+        with reading(self._place, "gallery"):
+            return bool(self._table.search().where(f"path = {quoted(path)}").select(["path"]).limit(1).to_list())
 
     def add(self, rows: Sequence[GalleryRow], vectors: Float32s) -> GalleryFacts:
         """Add photos in a new version of the table, and return its facts; this version does not change."""
-        with _writing(self._place):
+        with writing(self._place, "gallery"):
             table = self._fresh()
-            table.add(_batches(rows, vectors, self.facts.key).read_all())
+            table.add(_reader(_batches(rows, vectors), vectors.shape[1], self.facts.key).read_all())
+            return self._version(table)
+
+    def extend(self, batches: Iterable[tuple[Sequence[GalleryRow], Float32s]], dim: int) -> GalleryFacts:
+        """Add many photos in a new version of the table, without those whose path is there already.
+
+        Memory does not grow with their number. A large table gets a new index.
+
+        Args:
+            batches: Rows, of which no two have the same path, and their unit vectors (n, dim).
+            dim: d, the dimension of the vectors.
+        """
+        with writing(self._place, "gallery"):
+            table = self._fresh()
+            added = _reader(batches, dim, self.facts.key)
+            table.merge_insert("path").when_not_matched_insert_all().execute(added)
+            if (count := int(table.count_rows())) >= INDEX_FROM:
+                table.create_index("vector", config=vector_index(count))
             return self._version(table)
 
     def remove(self, label: str) -> GalleryFacts:
         """Remove the enrolled photos of a class in a new version of the table, and return its facts."""
-        with _writing(self._place):
+        with writing(self._place, "gallery"):
             table = self._fresh()
-            table.delete(f"split = 'enrolled' AND label = {_quoted(label)}")
+            table.delete(f"split = 'enrolled' AND label = {quoted(label)}")
             return self._version(table)
 
     def rows(self) -> list[GalleryRow]:
         """Return all known photos."""
-        with _reading(self._place):
+        with reading(self._place, "gallery"):
             held = self._table.search().select(["path", "label", "split"]).limit(self.facts.rows).to_list()
         return [GalleryRow(row["path"], row["label"], row["split"]) for row in held]
 
     def enrolled(self, label: str) -> tuple[list[GalleryRow], Float32s]:
         """Return the enrolled photos of a class, and their vectors (n, d)."""
-        return self._held(f"split = 'enrolled' AND label = {_quoted(label)}")
+        return self._held(f"split = 'enrolled' AND label = {quoted(label)}")
 
     def vectors(self) -> tuple[list[GalleryRow], Float32s]:
         """Return all known photos, and their vectors (n, d)."""
         return self._held()
 
     def _held(self, where: str | None = None) -> tuple[list[GalleryRow], Float32s]:
-        with _reading(self._place):
+        with reading(self._place, "gallery"):
             query = self._table.search() if where is None else self._table.search().where(where)
-            held = query.limit(self.facts.rows).to_list()
-        rows = [GalleryRow(row["path"], row["label"], row["split"]) for row in held]
-        return rows, np.array([row["vector"] for row in held], dtype=np.float32)
+            held = query.limit(self.facts.rows).to_arrow()
+            columns = [held[name].to_pylist() for name in ("path", "label", "split")]
+            flat = held["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+        return [GalleryRow(*row) for row in zip(*columns, strict=True)], flat.reshape(held.num_rows, -1)
 
     def _nearest(self, vector: Float32s, k: int, where: str | None) -> list[Neighbour]:
         query = (
@@ -214,21 +227,14 @@ class Gallery:
         """Write the content of the table as a new one."""
         batches = table.search().limit(self.facts.rows).to_batches(_BATCH)
         name = _unused(f"{TABLE}-{self.facts.key}")
-        made = _connect(self._place).create_table(name, data=batches, schema=table.schema)
+        made = connect(self._place).create_table(name, data=batches, schema=table.schema)
         if self.facts.rows >= INDEX_FROM:
-            made.create_index("vector", config=_index(self.facts.rows))
+            made.create_index("vector", config=vector_index(self.facts.rows))
         return made
 
     def _version(self, table: Any) -> GalleryFacts:
         changed = {"table": table.name, "version": int(table.version), "rows": int(table.count_rows())}
         return self.facts.model_copy(update=changed)
-
-
-def _connect(place: str) -> Any:
-    os.environ.setdefault("LANCEDB_LOG", "error")  # it warns about every new table otherwise
-    import lancedb
-
-    return lancedb.connect(place)
 
 
 def _open(place: str, facts: GalleryFacts) -> Any:
@@ -238,12 +244,12 @@ def _open(place: str, facts: GalleryFacts) -> Any:
             "copy it there"
         )
     try:
-        table = _connect(place).open_table(facts.table)
+        table = connect(place).open_table(facts.table)
         table.checkout(facts.version)
         found = (table.schema.metadata or {}).get(b"fieldmark", b"").decode()
     except Exception as error:  # LanceDB has several error classes for missing folders, tables and versions
         raise ModelError(
-            f"expected the model's gallery at {place}, but it cannot be opened ({_first_line(error)}); copy it there"
+            f"expected the model's gallery at {place}, but it cannot be opened ({first_line(error)}); copy it there"
         ) from error
     if found != facts.key:
         raise ModelError(f"the gallery at {place} was made by another model; copy this model's own gallery there")
@@ -254,27 +260,6 @@ def _open(place: str, facts: GalleryFacts) -> Any:
             f"the gallery at {place} is damaged (its table has other columns); copy it again or fit the model again"
         )
     return table
-
-
-@contextlib.contextmanager
-def _reading(place: str) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:  # LanceDB and Arrow have several error classes for damaged files
-        raise ModelError(
-            f"the gallery at {place} is damaged ({_first_line(error)}); copy it again or fit the model again"
-        ) from error
-
-
-@contextlib.contextmanager
-def _writing(place: str) -> Iterator[None]:
-    try:
-        yield
-    except (RuntimeError, OSError) as error:  # LanceDB's own words for a full or read-only disk
-        reason = next((text for text in _REASONS if text in str(error)), _first_line(error))
-        raise ModelError(
-            f"the gallery at {place} cannot be written ({reason}); make room there or name another place"
-        ) from error
 
 
 def _is_inside(uri: str) -> bool:
@@ -290,19 +275,23 @@ def _place(uri: str, folder: Path) -> str:
     return str(folder / uri) if _is_inside(uri) else uri
 
 
-def _batches(rows: Sequence[GalleryRow], vectors: Float32s, key: str) -> Any:
-    """Return a pyarrow reader over the rows, so that the table is never in memory twice."""
+def _batches(rows: Sequence[GalleryRow], vectors: Float32s) -> Iterator[tuple[Sequence[GalleryRow], Float32s]]:
+    """Cut rows and vectors (n, d) into parts, so that the table is never in memory twice."""
+    for start in range(0, len(rows), _BATCH):
+        yield rows[start : start + _BATCH], vectors[start : start + _BATCH]
+
+
+def _reader(batches: Iterable[tuple[Sequence[GalleryRow], Float32s]], dim: int, key: str) -> Any:
+    """Return a pyarrow reader over rows and their vectors (n, dim)."""
     import pyarrow as pa
 
-    dim = vectors.shape[1]
     fields = [("path", pa.string()), ("label", pa.string()), ("split", pa.string())]
     schema = pa.schema([*fields, ("vector", pa.list_(pa.float32(), dim))], metadata={"fieldmark": key})
 
-    def parts() -> Iterable[Any]:
-        for start in range(0, len(rows), _BATCH):
-            part = rows[start : start + _BATCH]
-            flat = pa.array(np.ascontiguousarray(vectors[start : start + _BATCH]).ravel())
-            columns: list[Any] = [[row.path for row in part], [row.label for row in part], [row.split for row in part]]
+    def parts() -> Iterator[Any]:
+        for rows, vectors in batches:
+            columns: list[Any] = [[row.path for row in rows], [row.label for row in rows], [row.split for row in rows]]
+            flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).ravel())
             yield pa.record_batch(
                 [
                     *(pa.array(map(without_surrogates, column), pa.string()) for column in columns),
@@ -312,22 +301,3 @@ def _batches(rows: Sequence[GalleryRow], vectors: Float32s, key: str) -> Any:
             )
 
     return pa.RecordBatchReader.from_batches(schema, parts())
-
-
-def _index(count: int) -> Any:
-    """Return an index with inverted lists and one byte for each number; the best candidates are compared again.
-
-    Product quantisation (`IvfPq`) took fifty times as long at 50,000 photos, because it runs a k-means for each part of
-    the vectors, and had a lower recall (``benchmarks/README.md``).
-    """
-    from lancedb.index import IvfSq
-
-    return IvfSq(distance_type="cosine", num_partitions=max(1, round(count**0.5)))
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:120]

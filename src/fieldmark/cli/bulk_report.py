@@ -13,9 +13,13 @@ __all__ = ["say_bulk_report"]
 
 
 def say_bulk_report(report: BulkReport, done: str, out: str) -> None:
-    """Say how many photos a run answered or embedded, what the folder holds, and how many could not be read."""
-    earlier = f"; {report.earlier:,} of them were there" if report.earlier else ""
-    say(f"{done} {_number(report.photos, 'photo')}; {out} holds {_number(report.parts, 'file')}{earlier}")
+    """Say how many photos a run answered or embedded, what is there now, and how many could not be read."""
+    held = _number(report.parts, "file")
+    there = report.earlier
+    if report.is_table:
+        held, there = _number(report.photos + report.earlier_photos, "row"), report.earlier_photos
+    earlier = f"; {there:,} of them were there" if there else ""
+    say(f"{done} {_number(report.photos, 'photo')}; {out} holds {held}{earlier}")
     if report.failed:
         say(f"{_number(report.failed, 'photo')} could not be read: see the column error")
 

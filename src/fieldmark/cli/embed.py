@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from fieldmark.cli.data_options import FilesFromOption, PathColOption
 from fieldmark.cli.device_option import DeviceOption
+from fieldmark.cli.engine_options import CoresOption, EngineOption, check_engine
 
 __all__ = ["embed"]
 
@@ -23,23 +24,24 @@ def embed(
     out: Annotated[
         str,
         typer.Option(
-            "--out", "--output", help="Folder or address of the Parquet files; an unfinished one is completed."
+            "--out",
+            "--output",
+            help="Folder or address of the Parquet files, or a Lance table NAME.lance; an unfinished one is completed.",
         ),
     ] = "embeddings",
     path_col: PathColOption = None,
-    engine: Annotated[Literal["local", "ray"], typer.Option(help="ray works on a cluster, or on all cores.")] = "local",
-    cores: Annotated[int | None, typer.Option(min=1, help="Cores of each worker of --engine ray.")] = None,
+    engine: EngineOption = "local",
+    cores: CoresOption = None,
     device: DeviceOption = "auto",
 ) -> None:
-    """Write the embeddings of photos as Parquet. Exits with 1 if some cannot be read."""
+    """Write the embeddings of photos as Parquet or Lance. Exits with 1 if some cannot be read."""
     from fieldmark.api import load
     from fieldmark.catalogue.queries import read_list
     from fieldmark.cli.bulk_report import say_bulk_report
     from fieldmark.errors import SettingError
     from fieldmark.scale.embed_photos import embed_photos
 
-    if cores is not None and engine != "ray":
-        raise SettingError("--cores belongs to --engine ray: leave it out, or add the engine")
+    check_engine(engine, cores)
     names = [*(paths or ()), *(read_list(files_from) if files_from else ())]
     if not names:
         raise SettingError("expected photos to embed, but got none: give PATH or --files-from")

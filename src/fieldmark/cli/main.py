@@ -28,6 +28,7 @@ from fieldmark.cli.explain import explain
 from fieldmark.cli.export import export
 from fieldmark.cli.feedback import feedback
 from fieldmark.cli.fit import fit
+from fieldmark.cli.gallery import gallery
 from fieldmark.cli.guide import guide
 from fieldmark.cli.label import label
 from fieldmark.cli.library_messages import log_library_warnings
@@ -85,6 +86,7 @@ for verb in (
     guide,
     search,
     embed,
+    gallery,
     enroll,
     unenroll,
     feedback,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fieldmark.cli.data_options import FilesFromOption, PathColOption
 from fieldmark.cli.device_option import DeviceOption
+from fieldmark.cli.engine_options import CoresOption, EngineOption, check_engine
 
 if TYPE_CHECKING:
     from fieldmark.api import Recognizer
@@ -37,7 +38,8 @@ def predict(
         typer.Option(
             "--out",
             "--output",
-            help="Write the answers to this new file: CSV, or JSON lines for .jsonl; a folder with --engine ray.",
+            help="Write the answers to this new file: CSV, or JSON lines for .jsonl. With --engine ray: a folder, or a "
+            "Lance table NAME.lance.",
         ),
     ] = None,
     top: Annotated[int, typer.Option("--top", "--top-k", help="Number of candidates in an answer.")] = 5,
@@ -92,10 +94,8 @@ def predict(
     unsure_below: Annotated[
         float, typer.Option(help="Photos with a lower confidence are sorted into the folder _unsure.")
     ] = 0.5,
-    engine: Annotated[
-        Literal["local", "ray"], typer.Option(help="ray answers on a cluster, or on all cores, into Parquet files.")
-    ] = "local",
-    cores: Annotated[int | None, typer.Option(min=1, help="Cores of each worker of --engine ray.")] = None,
+    engine: EngineOption = "local",
+    cores: CoresOption = None,
     device: DeviceOption = "auto",
 ) -> None:
     """Identify photos. Exits with 1 if some cannot be read."""
@@ -124,6 +124,7 @@ def predict(
     # --confidence is the old name of --target-accuracy
     levels = AnswerLevels(top, coverage, confidence if target_accuracy is None else target_accuracy, place)
     names = _names(paths, files_from, watch)
+    check_engine(engine, cores)
     if engine == "ray":
         from fieldmark.cli.predict_on_cluster import predict_on_cluster
 
@@ -136,8 +137,6 @@ def predict(
         if predict_on_cluster(model, names, out, levels, others, path_col=path_col, device=device, cores=cores):
             raise typer.Exit(1)
         return
-    if cores is not None:
-        raise SettingError("--cores belongs to --engine ray: leave it out, or add the engine")
     file = None if out is None else Path(out)
     form = _form(json_output, csv_output, file)
     limits = WebLimits(max_urls, max_url_mb, url_timeout)

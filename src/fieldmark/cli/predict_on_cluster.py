@@ -26,7 +26,7 @@ def predict_on_cluster(
     device: Device,
     cores: int | None,
 ) -> int:
-    """Answer the photos into Parquet files, and return the number of photos that could not be read.
+    """Answer the photos into Parquet files or a Lance table, and return the number of photos that could not be read.
 
     Args:
         model: The model folder.
@@ -47,9 +47,11 @@ def predict_on_cluster(
 
     given = [name for name, value in others.items() if value not in (None, False)]
     if given:
-        raise SettingError(f"--engine ray answers each photo by itself into Parquet files: leave out {given[0]}")
+        raise SettingError(f"--engine ray answers each photo by itself into Parquet or Lance: leave out {given[0]}")
     if out is None:
-        raise SettingError("--engine ray needs --out: the folder or address of the Parquet files")
+        raise SettingError(
+            "--engine ray needs --out: a folder or address for Parquet files, or a Lance table NAME.lance"
+        )
     found = predict_on_ray(
         load(model, device=device), names, out, levels, path_col=path_col, device=device, cores=cores
     )

@@ -10,9 +10,9 @@ from typing import Any, Literal
 from fieldmark.backbones.runners.device import Device
 from fieldmark.progress import track
 from fieldmark.recognizer.predictor import Predictor
-from fieldmark.scale.part_store import PartStore
-from fieldmark.scale.photo_shards import ListedShard, Shard, digest_of
-from fieldmark.scale.ray_workers import ShardWork, done_on_ray
+from fieldmark.scale.photo_shards import Shard, digest_of
+from fieldmark.scale.ray_workers import Work, done_on_ray
+from fieldmark.scale.result_store import ResultStore
 
 __all__ = ["SHARD", "BulkReport", "Engine", "columns_of", "work_on_shards"]
 
@@ -28,22 +28,26 @@ class BulkReport:
 
     Attributes:
         photos: Photos that it worked on.
-        parts: Files that are there now.
+        parts: Parts that are there now.
         earlier: Those of them that an earlier run had written.
-        failed: Photos in all files that could not be read.
+        failed: Photos in all parts that could not be read.
+        earlier_photos: Photos in the earlier parts.
+        is_table: Whether the parts make one table, rather than a file each.
     """
 
     photos: int
     parts: int
     earlier: int
     failed: int
+    earlier_photos: int = 0
+    is_table: bool = False
 
 
 def work_on_shards(
     predictor: Predictor,
     shards: Sequence[Shard],
-    store: PartStore,
-    work: ShardWork,
+    store: ResultStore,
+    work: Work[Shard, tuple[int, int]],
     options: Mapping[str, Any],
     *,
     engine: Engine,
@@ -56,19 +60,19 @@ def work_on_shards(
         predictor: The model that the work uses; with Ray, its folder must have the same path on all machines.
         shards: The photos.
         store: Where parts go; one with parts of the same photos and options is completed.
-        work: What is done with a shard.
+        work: Writes the part of a shard, and returns its numbers of photos and of photos that could not be read.
         options: What else the parts depend on, by name.
         engine: "local" works in this process, "ray" on the machines of a cluster or all cores of this one.
         device: Where workers compute.
         cores: Cores of each worker of Ray.
 
     Raises:
-        FieldmarkError: The store holds something else, or Ray is not installed.
+        FieldmarkError: The store holds something else or cannot be written, or Ray is not installed.
     """
     job = {"model": _key(predictor.manifest.model_dump_json()), "photos": digest_of(shards), **options}
     done = store.open(job)
     waiting = [(number, shard) for number, shard in enumerate(shards) if number not in done]
-    failed = sum(store.failed(number) for number in done)
+    earlier, failed = store.counts(done)
     parts: Iterator[tuple[int, int]]
     if engine == "ray":
         parts = track(done_on_ray(work, waiting, device, cores), f"writing {store.kind}", total=len(waiting))
@@ -78,13 +82,13 @@ def work_on_shards(
     for count, bad in parts:
         photos += count
         failed += bad
-    return BulkReport(photos, len(shards), len(done), failed)
+    store.finish(job, len(shards))
+    return BulkReport(photos, len(shards), len(done), failed, earlier, store.is_table)
 
 
 def columns_of(shards: Sequence[Shard]) -> tuple[str, ...]:
     """Return the titles of the columns that tables give with their photos."""
-    listed = [query for one in shards if isinstance(one, ListedShard) for query in one.listed]
-    return tuple(dict.fromkeys(title for query in listed for title in query.columns))
+    return tuple(dict.fromkeys(title for shard in shards for title in shard.columns))
 
 
 def _key(text: str) -> str:

@@ -9,8 +9,8 @@ import numpy as np
 from fieldmark.backbones.runners.device import Device
 from fieldmark.recognizer.predictor import Predictor
 from fieldmark.scale.bulk import SHARD, BulkReport, Engine, columns_of, work_on_shards
-from fieldmark.scale.part_store import PartStore
 from fieldmark.scale.photo_shards import Shard, shards_of
+from fieldmark.scale.result_store import ResultStore, store_at
 
 __all__ = ["embed_photos"]
 
@@ -28,7 +28,7 @@ def embed_photos(
     cores: int | None = None,
     shard: int = SHARD,
 ) -> BulkReport:
-    """Write the embeddings of the photos of folders, lists, tables and Parquet files into Parquet files.
+    """Write the embeddings of the photos of folders, lists, tables and Parquet files as Parquet or Lance.
 
     A row has the photo's ``path``, its ``embedding`` (D,) float32 of unit length or null, the ``error`` of a photo that
     cannot be read or null, and the columns of the photo's table.
@@ -36,19 +36,23 @@ def embed_photos(
     Args:
         predictor: The model; with Ray, its folder must have the same path on all machines.
         names: Paths, or addresses of fsspec such as ``s3://bucket/photos``.
-        out: Folder or address of the embeddings; one with embeddings of the same photos is completed.
+        out: Folder or address of the embeddings, a Lance table where it ends in ``.lance``; one with embeddings of the
+            same photos is completed.
         path_col: The column of a table that names the photo.
         engine: "local" or "ray".
         device: Where to compute.
         cores: Cores of each worker of Ray.
-        shard: Most photos in a file.
+        shard: Most photos in a part.
 
     Raises:
         FieldmarkError: The input is wrong, or Ray is not installed.
     """
-    shards, store = shards_of(names, shard, path_col=path_col), PartStore(out, "embeddings")
-    work = EmbedShard(predictor, store, [title for title in columns_of(shards) if title not in OWN_COLUMNS])
-    return work_on_shards(predictor, shards, store, work, {"shard": shard}, engine=engine, device=device, cores=cores)
+    shards, store = shards_of(names, shard, path_col=path_col), store_at(out, "embeddings")
+    titles = [title for title in columns_of(shards) if title.lower() not in OWN_COLUMNS]
+    gallery = predictor.manifest.gallery
+    options = {"shard": shard, "gallery": None if gallery is None else gallery.key}
+    work = EmbedShard(predictor, store, titles)
+    return work_on_shards(predictor, shards, store, work, options, engine=engine, device=device, cores=cores)
 
 
 class EmbedShard:
@@ -60,7 +64,7 @@ class EmbedShard:
         titles: Columns of the photos' tables.
     """
 
-    def __init__(self, predictor: Predictor, store: PartStore, titles: Sequence[str]) -> None:
+    def __init__(self, predictor: Predictor, store: ResultStore, titles: Sequence[str]) -> None:
         self.predictor, self.store, self.titles = predictor, store, list(titles)
 
     def __call__(self, number: int, shard: Shard) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -20,6 +20,10 @@ __all__ = ["ListedShard", "ParquetShard", "Shard", "digest_of", "shards_of"]
 class Shard(Protocol):
     """Some photos in a row, small enough to send to a worker."""
 
+    @property
+    def columns(self) -> Sequence[str]:
+        """Titles of the columns that a table gives with the photos."""
+
     def queries(self) -> Sequence[Query]:
         """Return the photos."""
 
@@ -29,6 +33,10 @@ class ListedShard:
     """Photos that a folder, a list or a CSV names."""
 
     listed: tuple[Query, ...]
+
+    @property
+    def columns(self) -> Sequence[str]:
+        return tuple(dict.fromkeys(title for query in self.listed for title in query.columns))
 
     def queries(self) -> Sequence[Query]:
         return self.listed
@@ -41,6 +49,7 @@ class ParquetShard:
     Attributes:
         file: Path or address.
         column: The column that names the photos.
+        columns: Columns of text and numbers, whose cells go with the photos.
         row_group: The part of the file that holds the rows.
         start: The first row, counted in that part.
         stop: The row after the last one.
@@ -48,6 +57,7 @@ class ParquetShard:
 
     file: str
     column: str
+    columns: tuple[str, ...]
     row_group: int
     start: int
     stop: int
@@ -56,9 +66,9 @@ class ParquetShard:
         import pyarrow.parquet as pq
 
         with _opened(self.file) as stream:
-            table = pq.ParquetFile(stream).read_row_group(self.row_group, columns=[self.column])
-        rows = table.column(0).slice(self.start, self.stop - self.start).to_pylist()
-        return [_query(name, f"a row of {self.file}", self.column) for name in rows]
+            table = pq.ParquetFile(stream).read_row_group(self.row_group, columns=[*{self.column, *self.columns}])
+        rows = table.slice(self.start, self.stop - self.start).to_pylist()
+        return [_query(row, f"a row of {self.file}", self.column, self.columns) for row in rows]
 
 
 def shards_of(names: Iterable[str], size: int, *, path_col: str | None = None) -> list[Shard]:
@@ -107,6 +117,7 @@ def _rows_of(file: str, size: int, path_col: str | None) -> Iterator[Shard]:
         with _opened(file) as stream:
             about = pq.ParquetFile(stream)
             titles = {name.lower(): name for name in about.schema_arrow.names}
+            carried = tuple(field.name for field in about.schema_arrow if _is_text_or_number(field.type))
             counts = [about.metadata.row_group(group).num_rows for group in range(about.num_row_groups)]
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"expected a Parquet file of photos, but {file} cannot be read ({error})") from None
@@ -118,7 +129,7 @@ def _rows_of(file: str, size: int, path_col: str | None) -> Iterator[Shard]:
         )
     for group, count in enumerate(counts):
         for start in range(0, count, size):
-            yield ParquetShard(file, titles[key], group, start, min(start + size, count))
+            yield ParquetShard(file, titles[key], carried, group, start, min(start + size, count))
 
 
 def _below(address: str) -> list[str]:
@@ -137,10 +148,20 @@ def _below(address: str) -> list[str]:
     return [str(system.unstrip_protocol(one)) for one in found]
 
 
-def _query(name: Any, where: str, column: str) -> Query:
+def _query(row: Mapping[str, Any], where: str, column: str, titles: Sequence[str]) -> Query:
+    cells = {title: "" if row[title] is None else str(row[title]) for title in titles}
+    name = row[column]
     if not name:
-        return Query(None, "", error=f"{where} names no photo: fill in the column '{column}'")
-    return Query(StoredPhoto(name) if is_stored(name) else Path(name), str(name))
+        return Query(None, "", cells, error=f"{where} names no photo: fill in the column '{column}'")
+    return Query(StoredPhoto(name) if is_stored(name) else Path(name), str(name), cells)
+
+
+def _is_text_or_number(kind: Any) -> bool:
+    import pyarrow.types as kinds
+
+    inner = kind.value_type if kinds.is_dictionary(kind) else kind
+    tests = (kinds.is_string, kinds.is_large_string, kinds.is_integer, kinds.is_floating, kinds.is_boolean)
+    return any(test(inner) for test in (*tests, kinds.is_temporal, kinds.is_decimal))
 
 
 def _opened(file: str) -> IO[bytes]:

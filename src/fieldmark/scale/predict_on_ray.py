@@ -11,8 +11,8 @@ from fieldmark.catalogue.answer_queries import AnswerLevels, answer_queries
 from fieldmark.catalogue.answer_rows import AnswerRows
 from fieldmark.recognizer.predictor import Predictor
 from fieldmark.scale.bulk import SHARD, BulkReport, columns_of, work_on_shards
-from fieldmark.scale.part_store import PartStore
 from fieldmark.scale.photo_shards import Shard, shards_of
+from fieldmark.scale.result_store import ResultStore, store_at
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,23 +33,24 @@ def predict_on_ray(
     cores: int | None = None,
     shard: int = SHARD,
 ) -> BulkReport:
-    """Answer the photos of folders, lists, tables and Parquet files into Parquet files, each photo once.
+    """Answer the photos of folders, lists, tables and Parquet files, each photo once, as Parquet or Lance.
 
     Args:
         predictor: The model; its folder must have the same path on all machines.
         names: Paths, or addresses of fsspec such as ``s3://bucket/photos``.
-        out: Folder or address of the answers; one with answers of the same photos is completed.
+        out: Folder or address of the answers, a Lance table where it ends in ``.lance``; one with answers of the same
+            photos is completed.
         levels: Options of the answers.
         path_col: The column of a table that names the photo.
         device: Where workers compute; with GPUs, each worker has one.
         cores: Cores of each worker; by default 4, or all where there are fewer.
-        shard: Most photos in a file.
+        shard: Most photos in a part.
 
     Raises:
         FieldmarkError: The input is wrong, or Ray is not installed.
     """
     predictor.options(levels.top_k, levels.coverage, levels.target_accuracy)  # wrong ones are refused at once
-    shards, store = shards_of(names, shard, path_col=path_col), PartStore(out, "answers")
+    shards, store = shards_of(names, shard, path_col=path_col), store_at(out, "answers")
     work = AnswerShard(predictor, store, levels, columns_of(shards))
     options = {"shard": shard, "levels": asdict(levels)}
     return work_on_shards(predictor, shards, store, work, options, engine="ray", device=device, cores=cores)
@@ -65,7 +66,7 @@ class AnswerShard:
         titles: Columns of the photos' tables.
     """
 
-    def __init__(self, predictor: Predictor, store: PartStore, levels: AnswerLevels, titles: Sequence[str]) -> None:
+    def __init__(self, predictor: Predictor, store: ResultStore, levels: AnswerLevels, titles: Sequence[str]) -> None:
         questions = [other.question for other in predictor.further]
         self.rows = AnswerRows("csv", levels.top_k, titles, questions=questions)
         self.predictor, self.store, self.levels = predictor, store, levels

@@ -1,8 +1,8 @@
 """Work on shards of photos on the machines of a Ray cluster, or on the cores of one machine.
 
 Ray Data sends shards to workers. Each worker is an actor with its own copy of the work, such as a model that it opens
-once; it writes the result of a shard as one file. If a worker or its machine dies, Ray Data gives its shard to another
-one.
+once. If a worker or its machine dies, Ray Data gives its shards to another one, also those whose results were lost with
+it.
 """
 
 from __future__ import annotations
@@ -11,20 +11,22 @@ import logging
 import os
 import pickle
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from fieldmark.backbones.runners.device import Device
 from fieldmark.errors import FieldmarkError, SettingError
-from fieldmark.scale.photo_shards import Shard
 
-__all__ = ["ShardWork", "done_on_ray"]
+__all__ = ["Work", "done_on_ray"]
+
+S = TypeVar("S", contravariant=True)
+R = TypeVar("R", covariant=True)
 
 
-class ShardWork(Protocol):
-    """What a worker does with a shard. It is pickled to go to its worker."""
+class Work(Protocol[S, R]):
+    """What a worker does with a shard. It and its results are pickled to go from process to process."""
 
-    def __call__(self, number: int, shard: Shard) -> tuple[int, int]:
-        """Write the part of a shard, and return its numbers of photos and of photos that could not be read."""
+    def __call__(self, number: int, shard: S) -> R:
+        """Return the result for the shard of that number."""
 
 
 class ShardWorker:
@@ -35,22 +37,19 @@ class ShardWorker:
         cores: Threads that it uses.
     """
 
-    def __init__(self, work: ShardWork, cores: int) -> None:
+    def __init__(self, work: Work[Any, Any], cores: int) -> None:
         from fieldmark.cores import limit_threads
 
         limit_threads(cores)
         self.work = work
 
-    def __call__(self, batch: dict[str, Any]) -> dict[str, list[int]]:
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
         (number,), (shard,) = batch["number"], batch["shard"]
-        photos, failed = self.work(int(number), pickle.loads(shard))
-        return {"photos": [photos], "failed": [failed]}
+        return {"result": [pickle.dumps(self.work(int(number), pickle.loads(shard)))]}
 
 
-def done_on_ray(
-    work: ShardWork, waiting: Sequence[tuple[int, Shard]], device: Device, cores: int | None
-) -> Iterator[tuple[int, int]]:
-    """Yield the numbers of photos, and of those that could not be read, of each shard as its part is written.
+def done_on_ray(work: Work[S, R], waiting: Sequence[tuple[int, S]], device: Device, cores: int | None) -> Iterator[R]:
+    """Yield the result for each shard as it is done, in any order, each once.
 
     Args:
         work: What to do with a shard. Each worker has a copy of its own.
@@ -92,7 +91,7 @@ def done_on_ray(
         )
         try:
             for row in parts.iter_rows():
-                yield int(row["photos"]), int(row["failed"])
+                yield pickle.loads(row["result"])
         except Exception as error:
             raise _own_error(error) from error
     finally:

@@ -1,52 +1,47 @@
-"""Bulk prediction on a small local cluster: the rows of `predict --csv`, each once although a worker is killed."""
+"""Bulk work on two local nodes: the results of one process, each once although a worker or a node is killed."""
 
 from __future__ import annotations
 
 import contextlib
 import csv
 import os
+import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import fieldmark
 from fieldmark.catalogue.answer_queries import AnswerLevels
-from fieldmark.errors import DataError, SettingError
+from fieldmark.errors import SettingError
+from fieldmark.scale.check_on_ray import Look, check_on_ray
 from fieldmark.scale.embed_photos import embed_photos
-from fieldmark.scale.part_store import PartStore
-from fieldmark.scale.photo_shards import ParquetShard, digest_of, shards_of
 from fieldmark.scale.predict_on_ray import predict_on_ray
 
 pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[None]:
-    """Two cores of this machine, with one worker on each."""
+def second_node() -> Iterator[Callable[[], None]]:
+    """A cluster of two nodes on this machine, with one core and so one worker on each; kills the second node."""
     ray = pytest.importorskip("ray", reason="needs the scale extra")
+    from ray.cluster_utils import Cluster
+
+    node = {"num_cpus": 1, "object_store_memory": 80 << 20, "include_dashboard": False}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=80 << 20)
-        yield
+        cluster = Cluster(initialize_head=True, head_node_args=node)
+        second = cluster.add_node(**node)
+        ray.init(address=cluster.address, log_to_driver=False)
+        yield lambda: cluster.remove_node(second, allow_graceful=False)
         ray.shutdown()
-
-
-@pytest.fixture(scope="module")
-def listed(birds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Parquet table of 16 photos, one of them missing, and one by its address."""
-    files = [str(file) for file in sorted(birds.rglob("*.*"))[::6]]
-    files[5], files[7] = str(birds / "missing.jpg"), f"file://{files[7]}"
-    table = tmp_path_factory.mktemp("listed") / "photos.parquet"
-    pq.write_table(pa.table({"Path": files, "other": list(range(len(files)))}), table, row_group_size=10)
-    return table
+        cluster.shutdown()
 
 
 def kill_a_worker(out: Path) -> None:
@@ -66,7 +61,7 @@ def rows_of(out: Path) -> list[dict[str, Any]]:
 
 
 def test_each_photo_has_the_row_of_the_csv_once_although_a_worker_dies(
-    cluster: None, fitted: Path, listed: Path, tmp_path: Path, command: Callable[..., Any]
+    second_node: Callable[[], None], fitted: Path, listed: Path, tmp_path: Path, command: Callable[..., Any]
 ) -> None:
     out = tmp_path / "answers"
     recognizer = fieldmark.load(fitted, device="cpu")
@@ -107,7 +102,7 @@ def test_each_photo_has_the_row_of_the_csv_once_although_a_worker_dies(
 
 
 def test_embeddings_are_those_of_the_model_here_and_on_workers(
-    cluster: None, fitted: Path, listed: Path, tmp_path: Path, command: Callable[..., Any]
+    second_node: Callable[[], None], fitted: Path, listed: Path, tmp_path: Path, command: Callable[..., Any]
 ) -> None:
     recognizer = fieldmark.load(fitted, device="cpu")
     names = pq.read_table(listed)["Path"].to_pylist()
@@ -140,43 +135,33 @@ def test_embeddings_are_those_of_the_model_here_and_on_workers(
     )
 
 
-def test_folders_lists_and_parquet_files_become_shards_in_their_order(birds: Path, listed: Path) -> None:
-    folder = sorted(birds.iterdir())[0]
-    photos = sorted(folder.iterdir())
-    shards = shards_of([str(folder), str(listed), f"file://{folder}", str(photos[0])], 20)
-    queries = [query for shard in shards for query in shard.queries()]
-    addresses = [query.name for query in queries[len(photos) + 16 : -1]]
-    assert [query.name for query in queries[: len(photos)]] == [str(photo) for photo in photos]
-    assert addresses == [f"file://{photo}" for photo in photos]
-    assert [(one.row_group, one.start, one.stop) for one in shards if isinstance(one, ParquetShard)] == [
-        (0, 0, 10),
-        (1, 0, 6),
-    ]
-    assert max(len(shard.queries()) for shard in shards) <= 20
-    assert digest_of(shards) == digest_of(shards_of([str(folder), str(listed), f"file://{folder}", str(photos[0])], 20))
-    assert digest_of(shards) != digest_of(shards[1:])
-    image = fieldmark.recognizer.inputs.to_image(queries[-2].photo)
-    assert image.size == (128, 128)
+def test_check_reports_what_one_process_reports_although_a_node_dies(
+    second_node: Callable[[], None], birds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "photos"
+    for number, folder in enumerate(sorted(birds.iterdir())):
+        (data / folder.name).mkdir(parents=True)
+        for photo in sorted(folder.iterdir())[:8]:
+            shutil.copyfile(photo, data / folder.name / f"{number}-{photo.name}")
+    first, *_, last = sorted(data.rglob("*.jpg"))
+    shutil.copyfile(first, last.parent / "copy.jpg")
+    (first.parent / "empty.jpg").touch()
+    (last.parent / "cut.jpg").write_bytes(last.read_bytes()[:-2000])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FIELDMARK_CACHE", str(tmp_path / "cache"))  # the workers compute their own embeddings
+        (tmp_path / "cache").mkdir()
+        expected = fieldmark.check(data).to_dict()
 
+    def kill_after_one(looks: Iterable[Look], *_: str, total: int) -> Iterator[Look]:
+        for number, look in enumerate(looks):
+            if number == 0:
+                second_node()
+            yield look
 
-def test_wrong_input_is_one_sentence(tmp_path: Path, fitted: Path, command: Callable[..., Any]) -> None:
-    table = tmp_path / "a.parquet"
-    pq.write_table(pa.table({"name_of_it": ["a.jpg"]}), table)
-    with pytest.raises(
-        DataError, match=r"expected a column 'path' in .*, but it has: name_of_it; name the column with"
-    ):
-        shards_of([str(table)], 4)
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    with pytest.raises(DataError, match="holds no photos; name a folder or a file with photos"):
-        shards_of([f"file://{empty}"], 4)
-    (empty / "notes.txt").write_text("mine")
-    with pytest.raises(SettingError, match="holds something else than answers: name a new folder"):
-        PartStore(str(empty), "answers").open({"shard": 4})
-    for options, sentence in (
-        (["--csv"], "--engine ray answers each photo by itself into Parquet files: leave out --csv"),
-        ([], "--engine ray needs --out: the folder or address of the Parquet files"),
-    ):
-        done = command("predict", fitted, "a.jpg", "--engine", "ray", *options)
-        assert (done.code, done.err.strip()) == (2, f"fieldmark: {sentence}")
-    assert command("predict", fitted, "a.jpg", "--cores", "2").code == 2
+    import ray
+
+    monkeypatch.setattr("fieldmark.scale.check_on_ray.track", kill_after_one)
+    found = check_on_ray(fieldmark.read(data), shard=5).to_dict()
+    assert found == expected
+    assert [node["Alive"] for node in ray.nodes()].count(True) == 1
+    assert {"empty", "truncated", "two_labels"} <= {finding["code"] for finding in found["findings"]}
