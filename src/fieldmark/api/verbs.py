@@ -18,24 +18,40 @@ if TYPE_CHECKING:
     from fieldmark.compare.study import Comparison
     from fieldmark.review.label_session import LabelSession
     from fieldmark.review.review_session import ReviewSession
+    from fieldmark.scale.bulk import Engine
 
 __all__ = ["advise", "check", "compare", "fit", "label", "load", "read", "review"]
 
 
-def check(data: str | Path | RecordList, *, fast: bool = False, seed: int = 0) -> CheckReport:
+def check(
+    data: str | Path | RecordList,
+    *,
+    fast: bool = False,
+    seed: int = 0,
+    engine: Engine = "local",
+    cores: int | None = None,
+) -> CheckReport:
     """Find broken files, duplicates, leaks between splits, small classes and doubtful labels in a data set.
 
     Args:
         data: A folder of class folders, a CSV, a known data set, or records that `read` returned.
         fast: Look only at files, classes and pixels: no embeddings and no doubtful labels.
         seed: Of the folds in which labels are checked.
+        engine: ``ray`` lets the machines of a Ray cluster read the photos, or all cores of this one.
+        cores: Cores of each worker of Ray.
 
     Raises:
         DataError: The data cannot be read.
+        SettingError: Ray is not installed, or no machine has so many cores.
     """
+    records = data if isinstance(data, RecordList) else read(data)
+    if engine == "ray":
+        from fieldmark.scale.check_on_ray import check_on_ray
+
+        return check_on_ray(records, deep=not fast, seed=seed, cores=cores)
     from fieldmark.check import check as check_records
 
-    return check_records(data if isinstance(data, RecordList) else read(data), deep=not fast, seed=seed)
+    return check_records(records, deep=not fast, seed=seed)
 
 
 def advise(data: str | Path | RecordList, *, seed: int = 0) -> Advice:

@@ -14,7 +14,7 @@ from fieldmark.data.splits import join_groups
 from fieldmark.evaluation.label_suspects import Suspect
 from fieldmark.structures import RecordList
 
-__all__ = ["check"]
+__all__ = ["check", "report_on"]
 
 
 def check(records: RecordList, *, deep: bool = True, seed: int = 0, embed: Embed | None = None) -> CheckReport:
@@ -30,8 +30,12 @@ def check(records: RecordList, *, deep: bool = True, seed: int = 0, embed: Embed
         seed: Seed of the cross-validation folds.
         embed: Computes embeddings; by default the bundled EfficientNet-Lite0 with its cache.
     """
-    found = inspect_data(records, deep=deep, seed=seed, embed=embed)
-    seen = found.seen
+    return report_on(inspect_data(records, deep=deep, seed=seed, embed=embed), deep=deep, seed=seed)
+
+
+def report_on(found: Inspection, *, deep: bool, seed: int) -> CheckReport:
+    """Return the report on what `inspect_data` found; `deep` and `seed` are what it was given."""
+    seen, records = found.seen, found.seen.everything
     findings = [*seen.findings(found.duplicates), *_suspect_labels(found), *_source_gaps(found, seed)]
     return CheckReport(
         name=records.name,

@@ -14,7 +14,7 @@ from fieldmark.data.splits import join_groups
 from fieldmark.evaluation.label_suspects import Suspect
 from fieldmark.structures import RecordList
 
-__all__ = ["Inspection", "inspect_data"]
+__all__ = ["Inspection", "inspect_data", "judge"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,11 @@ def inspect_data(records: RecordList, *, deep: bool = True, seed: int = 0, embed
         if not seen.records:
             return Inspection(seen)
         embeddings = embed_usable()
+    return judge(seen, embeddings, seed=seed)
+
+
+def judge(seen: Survey, embeddings: Float32s, *, seed: int) -> Inspection:
+    """Find duplicates and wrong labels by the embeddings (n, D) of the usable photos of a survey."""
     duplicates = embedding_duplicates(embeddings)
     groups = join_groups(seen.records, seen.groups(duplicates))
     labels = check_labels(embeddings, seen.records.labels, groups, seed=seed)

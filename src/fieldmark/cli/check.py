@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from fieldmark.cli.data_options import DecisionsOption, DropLabelOption, GroupColOption, LabelColOption, PathColOption
+from fieldmark.cli.engine_options import CoresOption, EngineOption, check_engine
 
 __all__ = ["check"]
 
@@ -28,6 +29,8 @@ def check(
     group_col: GroupColOption = None,
     drop_label: DropLabelOption = None,
     decisions: DecisionsOption = None,
+    engine: EngineOption = "local",
+    cores: CoresOption = None,
 ) -> None:
     """Find broken files, duplicates, leaks between splits, small classes and doubtful labels.
 
@@ -39,10 +42,11 @@ def check(
     from fieldmark.cli.data_options import read_named
     from fieldmark.progress import console
 
+    check_engine(engine, cores)
     examples = _examples(limit)
     records = read_named(data, path_col, label_col, group_col, drop_label, decisions)
     assert records is not None
-    report = check_data(records, fast=fast, seed=seed)
+    report = check_data(records, fast=fast, seed=seed, engine=engine, cores=cores)
     if json_output:
         typer.echo(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
     else:

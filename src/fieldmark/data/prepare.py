@@ -24,7 +24,7 @@ from fieldmark.data.splits import TEST_FRACTION, VAL_FRACTION, carve
 from fieldmark.errors import DataError
 from fieldmark.structures import RecordList, Split
 
-__all__ = ["Prepared", "Survey", "prepare", "survey"]
+__all__ = ["Prepared", "Survey", "prepare", "survey", "survey_of"]
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,18 @@ def survey(records: RecordList, pixels: PixelStore | None = None, *, unread: Spl
         unread: Split that it does not read.
     """
     stores = [None if record.split is not None and record.split == unread else pixels for record in records]
-    facts = inspect_photos(records.paths, trim_bottom=[record.trim_bottom for record in records], stores=stores)
+    return survey_of(
+        records, inspect_photos(records.paths, trim_bottom=[record.trim_bottom for record in records], stores=stores)
+    )
+
+
+def survey_of(records: RecordList, facts: Sequence[PhotoFacts]) -> Survey:
+    """Return the survey of photos whose files have been read.
+
+    Args:
+        records: Records of a reader.
+        facts: About the file of each record.
+    """
     usable = [index for index, photo in enumerate(facts) if photo.usable]
     good = [facts[index] for index in usable]
     return Survey(
