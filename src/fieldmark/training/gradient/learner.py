@@ -14,6 +14,7 @@ from fieldmark.methods.base import Annotations, Method, Stage
 from fieldmark.methods.settings_base import GradientSettings
 from fieldmark.training.gradient.augment import mix_photos, normalize
 from fieldmark.training.gradient.averaging import WeightAverage
+from fieldmark.training.gradient.batch_statistics import shares_batch_statistics
 from fieldmark.training.gradient.epoch_plan import combined_freeze
 from fieldmark.training.gradient.optim import WarmupCosine, build_optimizer
 from fieldmark.training.gradient.photo_batches import Batch
@@ -83,7 +84,8 @@ class Learner:
 
     def begin_epoch(self) -> None:
         """Training mode for what trains."""
-        alone = self.settings.batch_size <= self.fabric.world_size  # a batch of one photo has no statistics
+        # A batch of one photo has no statistics.
+        alone = self.settings.batch_size <= (1 if shares_batch_statistics(self.method) else self.fabric.world_size)
         set_learning_mode(self.method, frozen_batchnorm=self.settings.frozen_batchnorm or alone)
 
     def step(self, batch: Batch) -> Tensor:

@@ -31,6 +31,7 @@ from fieldmark.errors import FieldmarkError, SettingError, TrainingError
 from fieldmark.methods.base import Method
 from fieldmark.methods.settings_base import GradientSettings
 from fieldmark.progress import Verbosity, set_verbosity, verbosity
+from fieldmark.training.gradient.batch_statistics import share_batch_statistics, trained_batch_norms
 from fieldmark.training.gradient.run_state import History
 
 if TYPE_CHECKING:
@@ -115,10 +116,22 @@ def _train_and_write(run: partial[History], half: bool, file: Path, fabric: Fabr
     """Train in one of several processes; the first one writes the weights and the history."""
     # Unpickled weights lie in memory that the processes share.
     method = copy.deepcopy(run.keywords["method"])
+    if not share_batch_statistics(method, fabric.device.type):
+        _say_own_statistics(method, frozen_batchnorm=run.keywords["settings"].frozen_batchnorm)
     history = run(fabric, method=method, half=half)
     if fabric.is_global_zero:
         with atomic_file(file) as draft:
             torch.save({"state_dict": method.state_dict(), "history": asdict(history)}, draft)
+
+
+def _say_own_statistics(method: Method, *, frozen_batchnorm: bool) -> None:
+    """Say that batch norms learn from the photos of each process alone. Only the first process logs at this level."""
+    if not trained_batch_norms(method, frozen_batchnorm=frozen_batchnorm):
+        return
+    advice = "" if frozen_batchnorm else "; with --set frozen_batchnorm=true the weights equal those of one process"
+    logger.info(
+        f"  batch norm uses the statistics of each process's own photos, since PyTorch shares them on GPUs only{advice}"
+    )
 
 
 def _run_in_processes(work: Callable[[Fabric], None], settings: GradientSettings, *, half: bool) -> None:
