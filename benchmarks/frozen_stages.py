@@ -1,9 +1,11 @@
 """Epochs on cached maps of the frozen stages against epochs that compute these stages in every step.
 
-Both train the same last stages of the same network on the same photos, in turns, a few batches each. With --fit it
-also fits both ways from the command line's defaults and compares top-1 on test, for several seeds.
+Both train the same last stages of the same network on the same photos, in turns, a few batches each. With --fits it
+fits both ways instead, all else as `fit` does by default, and compares top-1 on test for several seeds. That folder
+keeps the fits: the same command goes on where it was stopped, also inside a fit, from its last epoch.
 
-    python benchmarks/frozen_stages.py PHOTOS [--freeze stage5] [--views 8] [--rounds 5] [--fit --seeds 3]
+    python benchmarks/frozen_stages.py PHOTOS [--freeze stage5] [--views 8] [--rounds 5]
+    python benchmarks/frozen_stages.py PHOTOS [--freeze stage5] [--views 8] --fits FOLDER [--seeds 3] [--epochs 10]
 """
 
 from __future__ import annotations
@@ -19,10 +21,12 @@ from pathlib import Path
 import torch
 
 import fieldmark
+from fieldmark.artifact.manifest import MANIFEST
 from fieldmark.backbones.factory import create_backbone
 from fieldmark.backbones.frozen_prefix import FrozenPrefix
 from fieldmark.data.prepare import prepare
 from fieldmark.data.read import read
+from fieldmark.fit import run_folder
 from fieldmark.methods.fine_tune import FineTune
 from fieldmark.training.gradient.cached_maps import CachedTraining
 from fieldmark.training.gradient.hardware import half_precision, start_fabric
@@ -77,19 +81,25 @@ def speed(data: Path, freeze: str, views: int, rounds: int) -> None:
     print(f"computing a map costs {once / statistics.median(plain):.2f} of a plain step for that photo")
 
 
-def accuracy(data: Path, freeze: str, views: int, seeds: int, epochs: int) -> None:
-    """Print top-1 on test of both ways."""
-    for count in (0, views):
-        found = []
-        for seed in range(seeds):
-            with tempfile.TemporaryDirectory() as folder:
-                started = time.perf_counter()
-                options = {"method": "fine_tune", "freeze": freeze, "cached_views": count, "epochs": epochs}
-                model = fieldmark.fit(data, Path(folder) / "model", seed=seed, **options)
-                taken = time.perf_counter() - started
-                found.append(model.evaluate().metrics.top1_accuracy)
-            print(f"cached_views={count} seed {seed}: top-1 {found[-1]:.4f}, fit {taken:.0f} s", flush=True)
-        print(f"cached_views={count}: mean top-1 {statistics.mean(found):.4f}", flush=True)
+def accuracy(data: Path, folder: Path, freeze: str, views: int, seeds: int, epochs: int) -> None:
+    """Print top-1 on test of both ways, and their difference."""
+    found: dict[int, list[float]] = {0: [], views: []}
+    for seed, count in itertools.product(range(seeds), found):
+        out = folder / f"{freeze}-{count}-views-{epochs}-epochs-seed-{seed}"
+        if (out / MANIFEST).is_file():
+            model = fieldmark.load(out)
+        else:
+            options = {"method": "fine_tune", "freeze": freeze, "cached_views": count, "epochs": epochs}
+            resume = (run_folder(out) / "last.ckpt").is_file()
+            model = fieldmark.fit(data, out, seed=seed, resume=resume, **options)
+        found[count].append(model.evaluate().metrics.top1_accuracy)
+        print(f"cached_views={count} seed {seed}: top-1 {found[count][-1]:.4f}", flush=True)
+    means = [statistics.mean(each) for each in found.values()]
+    pairs = [100 * (cached - plain) for plain, cached in zip(*found.values(), strict=True)]
+    print(
+        f"mean top-1: {means[0]:.4f} without, {means[1]:.4f} with cached maps; difference {statistics.mean(pairs):+.2f}"
+    )
+    print("points of each seed: " + ", ".join(f"{pair:+.2f}" for pair in pairs))
 
 
 def main() -> None:
@@ -98,13 +108,14 @@ def main() -> None:
     parser.add_argument("--freeze", default="stage5")
     parser.add_argument("--views", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--fit", action="store_true")
+    parser.add_argument("--fits", type=Path, metavar="FOLDER")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=10)
     arguments = parser.parse_args()
-    speed(arguments.data, arguments.freeze, arguments.views, arguments.rounds)
-    if arguments.fit:
-        accuracy(arguments.data, arguments.freeze, arguments.views, arguments.seeds, arguments.epochs)
+    if arguments.fits is None:
+        speed(arguments.data, arguments.freeze, arguments.views, arguments.rounds)
+        return
+    accuracy(arguments.data, arguments.fits, arguments.freeze, arguments.views, arguments.seeds, arguments.epochs)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
 """CPU time and peak memory of check, fit, predict, evaluate, enroll, search and guide as the photos grow.
 
-python benchmarks/growth.py [--rows 1000x50,10000x50,10000x1000] [--csv FILE] [--plot FILE.svg]
+python benchmarks/growth.py [--rows 1000x50,10000x50,10000x1000] [--csv FILE] [--folder DIR] [--plot FILE.svg]
 
 A row is a number of photos and of classes. The photos are drawn: 96 pixels, an object with the stripes of its class in
 a random scene; one in five is for testing. `fit` is `linear_probe` at 96 pixels and fills the gallery; `enroll` adds a
 class of four photos. A line is straight where ten times the photos take ten times the time; the start of the process,
 which takes 3 to 8 s, hides that for few photos. The last column therefore compares each row with the one before it,
 without the time of the smallest row: 1 is a straight line.
+
+With --csv, verbs that stand there are not measured again. With --folder, too, the photos and the model of an unfinished
+row stay, so that the same command goes on with the next verb; a verb that was stopped starts again.
 """
 
 from __future__ import annotations
@@ -14,8 +17,9 @@ from __future__ import annotations
 import argparse
 import csv
 import resource
+import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
@@ -90,12 +94,15 @@ def measured(photos: int, classes: int, arguments: Sequence[str | Path], cache: 
     return Cost(photos, classes, str(arguments[0]), cpu, run.seconds, run.peak_bytes / 1e9)
 
 
-def measure(photos: int, classes: int, folder: Path) -> list[Cost]:
-    """Draw photos and run every verb on them."""
-    data, model = folder / "photos", folder / "model"
-    draw_photos(data, photos, classes)
-    newcomer = folder / "newcomer"
-    draw_photos(newcomer, 10, 2, seed=1)
+def measure(photos: int, classes: int, folder: Path, done: Collection[str]) -> Iterator[Cost]:
+    """Draw photos and run every verb on them that is not done yet."""
+    data, model, newcomer = folder / "photos", folder / "model", folder / "newcomer"
+    if not (folder / "drawn").is_file():
+        for place in (data, newcomer):
+            shutil.rmtree(place, ignore_errors=True)
+        draw_photos(data, photos, classes)
+        draw_photos(newcomer, 10, 2, seed=1)
+        (folder / "drawn").touch()
     known = next(data.rglob("*.jpg"))
     commands: list[list[str | Path]] = [
         ["check", data],
@@ -106,7 +113,9 @@ def measure(photos: int, classes: int, folder: Path) -> list[Cost]:
         ["search", model, known],
         ["enroll", model, "--label", "newcomer", newcomer / "train" / "0000"],
     ]
-    return [measured(photos, classes, words, folder / "cache") for words in commands]
+    for words in commands:
+        if words[0] not in done:
+            yield measured(photos, classes, words, folder / "cache")
 
 
 def table(costs: Sequence[Cost]) -> str:
@@ -144,33 +153,54 @@ def plot(costs: Sequence[Cost], file: Path) -> None:
     figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None)
 
 
+def read_costs(file: Path | None) -> dict[tuple[int, int, str], Cost]:
+    """Return what was measured: photos, classes and verb -> cost, the last one of several."""
+    if file is None or not file.is_file():
+        return {}
+    names = [each.name for each in fields(Cost)][3:]
+    with file.open() as opened:
+        found = [
+            Cost(int(row["photos"]), int(row["classes"]), row["verb"], *(float(row[name]) for name in names))
+            for row in csv.DictReader(opened)
+        ]
+    return {(cost.photos, cost.classes, cost.verb): cost for cost in found}
+
+
+def append(file: Path, cost: Cost) -> None:
+    is_new = not file.exists()
+    with file.open("a", newline="") as opened:
+        writer = csv.writer(opened)
+        writer.writerows([[each.name for each in fields(Cost)]] if is_new else [])
+        writer.writerow(astuple(cost))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", default="1000x50,10000x50,10000x1000", help="PHOTOSxCLASSES, separated by commas")
-    parser.add_argument("--csv", type=Path, help="append what was measured; earlier rows join the table and the plot")
+    parser.add_argument(
+        "--csv",
+        type=Path,
+        help="append what is measured; earlier rows join the table and the plot, and are not measured again",
+    )
+    parser.add_argument("--folder", type=Path, help="keep the photos and models of unfinished rows here")
     parser.add_argument("--plot", type=Path)
     arguments = parser.parse_args()
-    names = [each.name for each in fields(Cost)]
-    costs: list[Cost] = []
-    if arguments.csv and arguments.csv.is_file():
-        with arguments.csv.open() as file:
-            for row in csv.DictReader(file):
-                sizes = [float(row[name]) for name in names[3:]]
-                costs.append(Cost(int(row["photos"]), int(row["classes"]), row["verb"], *sizes))
+    costs = read_costs(arguments.csv)
     for row in filter(None, arguments.rows.split(",")):
         photos, classes = map(int, row.split("x"))
-        with tempfile.TemporaryDirectory() as folder:
-            fresh = measure(photos, classes, Path(folder))
-        costs += fresh
-        if arguments.csv:
-            is_new = not arguments.csv.exists()
-            with arguments.csv.open("a", newline="") as file:
-                writer = csv.writer(file)
-                writer.writerows([names] if is_new else [])
-                writer.writerows(astuple(cost) for cost in fresh)
-        print(table(costs), flush=True)
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = (arguments.folder or Path(temporary)) / row
+            done = {verb for *size, verb in costs if size == [photos, classes]}
+            if done < set(VERBS):
+                folder.mkdir(parents=True, exist_ok=True)
+                for cost in measure(photos, classes, folder, done if (folder / "drawn").is_file() else ()):
+                    costs[photos, classes, cost.verb] = cost
+                    if arguments.csv:
+                        append(arguments.csv, cost)
+                shutil.rmtree(folder)
+        print(table(list(costs.values())), flush=True)
     if arguments.plot:
-        plot(costs, arguments.plot)
+        plot(list(costs.values()), arguments.plot)
 
 
 if __name__ == "__main__":
