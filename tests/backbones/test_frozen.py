@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +12,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from fieldmark.backbones import frozen_features as frozen_module
-from fieldmark.backbones import onnx_export
-from fieldmark.backbones.frozen_features import FeatureTable, FrozenFeatures, module_key
+from fieldmark.backbones.frozen_features import FeatureTable, FrozenFeatures
+from fieldmark.backbones.module_key import module_key
 from fieldmark.backbones.onnx_export import Normalize
 from fieldmark.data.photos.preprocess import Preprocess, load_array
 from fieldmark.errors import PhotoError
@@ -87,21 +86,6 @@ def test_cached_photos_are_not_opened_again(
     request.getfixturevalue("no_photo_is_opened")
     again = FrozenFeatures(_Tiny(), DIMS, PREPROCESS, features._cache._rows_file.parents[2]).extract(photos[::-1])
     np.testing.assert_array_equal(again.read("left"), first.read("left")[::-1])
-
-
-def test_two_passes_export_one_graph(
-    features: FrozenFeatures, photos: list[Record], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    export, exported = onnx_export.export_graph, []
-
-    def count(*arguments: Any) -> bytes:
-        exported.append(arguments)
-        return export(*arguments)
-
-    monkeypatch.setattr(onnx_export, "export_graph", count)
-    features.extract(photos[:4], mirror=False)
-    _assert_right(features.extract(photos), photos)
-    assert len(exported) == 1
 
 
 def test_known_content_needs_no_file_at_all(features: FrozenFeatures, photos: list[Record]) -> None:

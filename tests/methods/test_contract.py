@@ -67,9 +67,18 @@ def build(case: tuple[str, Mapping[str, Any]], seed: int = 0) -> Method:
         return build_method(case[0], CLASSES, case[1], SIDE)
 
 
+@pytest.fixture(scope="module")
+def built() -> dict[str, Method]:
+    """Methods by their case, as they were built; a test takes a copy."""
+    return {}
+
+
 @pytest.fixture
-def method(case: tuple[str, dict[str, Any]]) -> Method:
-    return build(case)
+def method(case: tuple[str, dict[str, Any]], built: dict[str, Method]) -> Method:
+    key = repr(case)
+    if key not in built:
+        built[key] = build(case)
+    return copy.deepcopy(built[key])
 
 
 def photos(count: int, seed: int = 0) -> Tensor:

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from fieldmark.atomic import atomic_file
 from fieldmark.backbones.bundled import DEFAULT_BACKBONE
 from fieldmark.backbones.feature_cache import cache_root
-from fieldmark.backbones.frozen_features import FrozenFeatures, KeptGraph, module_key
+from fieldmark.backbones.frozen_features import FrozenFeatures, KeptGraph
+from fieldmark.backbones.module_key import module_key
 from fieldmark.backbones.runners.device import choose_device
 from fieldmark.data.photos.pixel_store import PixelStore
 from fieldmark.data.photos.preprocess import Preprocess

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from fieldmark.arrays import Float32s, Ints, Pixels
 from fieldmark.backbones.feature_cache import FeatureCache, cache_root, row_key
+from fieldmark.backbones.module_key import module_key
 from fieldmark.backbones.runners.device import Device
 from fieldmark.backbones.runners.run_images import ACTIVATION, find_objects
 from fieldmark.backbones.runners.runner import Runner
@@ -31,13 +31,7 @@ from fieldmark.structures import Box, Record
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["FeatureTable", "FrozenFeatures", "KeptGraph", "module_key"]
-
-_KEPT_BYTES = 64 << 20
-"""Size of the largest graph that stays in memory between two passes."""
-
-_VERSION = 3
-"""Increase it when the same module, weights and photos give other numbers, so that old rows are not used."""
+__all__ = ["FeatureTable", "FrozenFeatures", "KeptGraph"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +114,6 @@ class FrozenFeatures:
             start += dim
         self.key = module.key if isinstance(module, KeptGraph) else module_key(module, preprocess, list(dims))
         self._cache = FeatureCache((root or cache_root()) / "features" / self.key, start)
-        self._graph: bytes | None = None
 
     def extract(
         self,
@@ -211,16 +204,7 @@ class FrozenFeatures:
         module = self.module
         if isinstance(module, KeptGraph):
             return CpuRunner(module.content)
-        return module_runner(module, self.preprocess, list(self.columns), self.device, lambda: self._exported(module))
-
-    def _exported(self, module: nn.Module) -> bytes:
-        """Return the module's graph. It is kept for a later pass of this object, such as one of zoomed views."""
-        from fieldmark.backbones.onnx_export import export_graph
-
-        content = self._graph or export_graph(module, self.preprocess, list(self.columns))
-        if len(content) <= _KEPT_BYTES:
-            self._graph = content
-        return content
+        return module_runner(module, self.preprocess, list(self.columns), self.device)
 
     def _whole(self, record: Record, content: str, mirror: bool) -> Pixels:
         """Return the views of the whole photo, (1 or 2, S, S, 3)."""
@@ -305,13 +289,3 @@ def _contents(records: Sequence[Record], known: Mapping[Path, str]) -> tuple[lis
             failed[position] = str(error)
             contents.append("")
     return contents, failed
-
-
-def module_key(module: nn.Module, preprocess: Preprocess, names: Sequence[str]) -> str:
-    """Return a hash of everything that determines a descriptor: structure, weights, preprocessing, names."""
-    digest = hashlib.blake2b(digest_size=16)
-    digest.update(repr((_VERSION, preprocess, list(names), str(module))).encode())
-    for name, tensor in module.state_dict().items():
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()

@@ -106,6 +106,12 @@ class PooledMethod(Method):
         evidence: Tensor = torch.stack(parts).sum(0)
         return evidence
 
+    @property
+    def fitted_tensors(self) -> list[str]:
+        """Names of the tensors that `set_scaling` and `set_head` set."""
+        scalings = [f"{what}_{name}" for name in self.pool.names for what in ("center", "scale")]
+        return [*scalings, "head.weight", "head.bias"]
+
     @torch.no_grad()
     def set_scaling(self, name: str, center: Tensor, scale: float) -> None:
         """Store the shift (D_name,) and the factor of one descriptor."""

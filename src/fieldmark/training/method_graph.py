@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from fieldmark.arrays import Float32s
+from fieldmark.backbones.known_graphs import known_graph
 from fieldmark.backbones.onnx_export import export_graph
 from fieldmark.backbones.runners.batches import in_batches
 from fieldmark.backbones.runners.choose_runner import module_runner
@@ -56,6 +57,8 @@ class MethodGraph:
         zoom: How zoomed views are cut; None for none.
         content: The ONNX file, if it was exported before.
         device: What computes logits and embeddings: a GPU runs the method itself, a CPU its graph.
+        varies: Names of the method's tensors that were fitted while all others are those of a frozen network; see
+            `known_graph`.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class MethodGraph:
         *,
         zoom: Zoom | None = None,
         device: Device = "cpu",
+        varies: Sequence[str] = (),
     ) -> None:
         self.method = method.eval()
         self._preprocess = preprocess
@@ -73,11 +77,17 @@ class MethodGraph:
         self._named = NamedOutputs(self.method, zooms=zoom is not None)
         self._content = content
         self._device = device
+        self._varies = [f"method.{name}" for name in varies]
 
     @cached_property
     def content(self) -> bytes:
         """The ONNX file. Its input is uint8 (B, S, S, 3), its outputs are those of `NamedOutputs`."""
-        return self._content or export_graph(self._named, self._preprocess, self._named.names)
+        if self._content:
+            return self._content
+        names = self._named.names
+        if not self._varies:
+            return export_graph(self._named, self._preprocess, names)
+        return known_graph(self._named, self._preprocess, names, self._varies)
 
     @cached_property
     def _runner(self) -> Runner:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from fieldmark.backbones.runners.device import Device, choose_device
@@ -15,13 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["module_runner"]
 
 
-def module_runner(
-    module: nn.Module,
-    preprocess: Preprocess,
-    outputs: Sequence[str],
-    device: Device = "auto",
-    graph: Callable[[], bytes] | None = None,
-) -> Runner:
+def module_runner(module: nn.Module, preprocess: Preprocess, outputs: Sequence[str], device: Device = "auto") -> Runner:
     """Return a runner for a module that no longer changes.
 
     ONNX Runtime and OpenVINO are several times faster than PyTorch on a CPU. On a GPU PyTorch needs no other build of
@@ -32,18 +26,17 @@ def module_runner(
         preprocess: Its mean and standard deviation normalise the photos.
         outputs: Keys of that dict.
         device: See `choose_device`.
-        graph: Gives the ONNX file of the module where one is needed; by default the module is exported.
 
     Raises:
         SettingError: The device is not available.
     """
-    from fieldmark.backbones.onnx_export import Normalized, export_graph
-
     chosen = choose_device(device)
     if chosen == "cpu":
+        from fieldmark.backbones.known_graphs import known_graph
         from fieldmark.backbones.runners.cpu_runner import CpuRunner
 
-        return CpuRunner(graph() if graph else export_graph(module, preprocess, outputs))
+        return CpuRunner(known_graph(module, preprocess, outputs))
+    from fieldmark.backbones.onnx_export import Normalized
     from fieldmark.backbones.runners.torch_runner import TorchRunner
 
     return TorchRunner(Normalized(module, preprocess), outputs, chosen)

@@ -278,7 +278,8 @@ class FrozenBackbone:
             method.pool.poolings[name].load_state_dict(self.pool.poolings[name].state_dict())
             method.set_scaling(name, torch.from_numpy(scalings[name].center), scalings[name].scale)
         method.set_head(torch.from_numpy(head.weight), torch.from_numpy(head.bias))
-        graph = MethodGraph(method, self.preprocess, zoom=run.zoom, device=self.settings.device)
+        fitted = method.fitted_tensors
+        graph = MethodGraph(method, self.preprocess, zoom=run.zoom, device=self.settings.device, varies=fitted)
         views, val = self.settings.test_views, photos.positions("val", "calibration")
         out_of_fold = self._out_of_fold(run) if calibrates or self.learns_val else None
         if self.learns_val:
