@@ -33,7 +33,9 @@ from fieldmark.data.splits import carve
 from fieldmark.evaluation.guarantee_metrics import set_figures
 from fieldmark.methods.linear_probe import LinearProbe
 from fieldmark.methods.pooled import PooledMethod
+from fieldmark.training.frozen.fit_member import fit_member
 from fieldmark.training.frozen.frozen_backbone import FrozenBackbone
+from fieldmark.training.frozen.frozen_pass import run_pass
 from fieldmark.training.member import Trained, TrainedMember
 from fieldmark.uncertainty.certify import certify
 from fieldmark.uncertainty.conformity_scores import ConformityScore
@@ -73,7 +75,7 @@ def measure(photos: PhotoTable, settings: LinearProbe.Settings, *, joined: bool)
     known, test = photos.for_training(), photos.of_split("test")
     backbone = FrozenBackbone(known, settings, None, None, settings.poolings, learn_val=joined)
     mirror = settings.test_views > 1
-    member = backbone.run([settings.poolings], mirror=mirror, folds=settings.folds).member()
+    member = fit_member(run_pass(backbone, [settings.poolings], mirror=mirror, folds=settings.folds))
     calibration = calibrate(Trained([member]), known)
     if not joined:
         calibration = replace(calibration, out_of_fold=None)

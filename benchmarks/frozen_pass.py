@@ -27,7 +27,7 @@ from fieldmark.backbones.runners.runner_plan import RUNNER
 from fieldmark.data.photos.preprocess import load_array
 from fieldmark.data.read import read
 from fieldmark.layers.pooling.descriptors import DescriptorPool
-from fieldmark.training.frozen.frozen_backbone import FrozenModule
+from fieldmark.training.frozen.frozen_module import FrozenModule
 
 
 def main() -> None:

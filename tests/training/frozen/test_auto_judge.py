@@ -16,6 +16,7 @@ from fieldmark.methods.auto import Auto
 from fieldmark.training.frozen.auto_search import AutoSearch, Candidate
 from fieldmark.training.frozen.backbone_ensemble import BackboneEnsemble, hits_on_val
 from fieldmark.training.frozen.frozen_backbone import FrozenBackbone
+from fieldmark.training.frozen.frozen_pass import run_pass
 from fieldmark.training.frozen.search_limit import WorkLimit
 
 SETTINGS = Auto.Settings(image_size=64)
@@ -50,7 +51,7 @@ def _with_val(photos: Path, shift: int) -> PhotoTable:
 def _search(photos: PhotoTable) -> tuple[AutoSearch, BackboneEnsemble]:
     search = AutoSearch(photos, SETTINGS, WorkLimit(), [("avg",)])
     frozen = FrozenBackbone(photos, SETTINGS, None, 64, ["avg"])
-    ensemble = BackboneEnsemble.of((frozen.run([("avg",)]),), photos.labels)
+    ensemble = BackboneEnsemble.of((run_pass(frozen, [("avg",)]),), photos.labels)
     search.choose_judge(ensemble)
     return search, ensemble
 

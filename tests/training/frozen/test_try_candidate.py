@@ -16,7 +16,8 @@ from fieldmark.methods.auto import Auto
 from fieldmark.training.frozen.auto_search import AutoSearch, Candidate
 from fieldmark.training.frozen.backbone_ensemble import BackboneEnsemble
 from fieldmark.training.frozen.choose_head import HeadChoice
-from fieldmark.training.frozen.frozen_backbone import FrozenBackbone, FrozenPass
+from fieldmark.training.frozen.frozen_backbone import FrozenBackbone
+from fieldmark.training.frozen.frozen_pass import FrozenPass
 from fieldmark.training.frozen.search_limit import WorkLimit
 from fieldmark.training.frozen.try_candidate import keep_better
 

@@ -11,7 +11,9 @@ from fieldmark.data.read import read
 from fieldmark.methods.build import method_options
 from fieldmark.methods.fine_tune import FineTune
 from fieldmark.methods.pooled import PooledMethod
+from fieldmark.training.frozen.fit_member import fit_member
 from fieldmark.training.frozen.frozen_backbone import FrozenBackbone
+from fieldmark.training.frozen.frozen_pass import run_pass
 from fieldmark.training.gradient.train_by_gradient import probed_method
 
 
@@ -19,7 +21,7 @@ def test_the_start_is_the_probe_times_the_factor(birds: Path) -> None:
     photos = prepare(read(birds)).photos
     settings = FineTune.Settings(poolings=("avg",), image_size=96, dropout=0.3, probe_start=0.25)
     frozen = FrozenBackbone(photos.for_training(), settings, None, 96, ("avg",))
-    probe = frozen.run([("avg",)]).member().graph.method
+    probe = fit_member(run_pass(frozen, [("avg",)])).graph.method
     start = probed_method(photos, settings)
     assert isinstance(start, PooledMethod)
     assert isinstance(probe, PooledMethod)

@@ -14,7 +14,8 @@ from fieldmark.data.photos.zoom import Zoom
 from fieldmark.layers.class_balance import accuracy, accuracy_error, predicted
 from fieldmark.methods.auto import Auto
 from fieldmark.training.frozen.backbone_ensemble import BackboneEnsemble, hits_on_val
-from fieldmark.training.frozen.frozen_backbone import FrozenBackbone, FrozenPass
+from fieldmark.training.frozen.frozen_backbone import FrozenBackbone
+from fieldmark.training.frozen.frozen_pass import FrozenPass, run_pass
 from fieldmark.training.frozen.search_limit import SearchLimit
 
 __all__ = ["PATIENT_BUDGET", "PILOT_GAIN", "AutoSearch", "Candidate", "Pilot"]
@@ -119,7 +120,7 @@ class AutoSearch:
 
     def read(self, frozen: FrozenBackbone, candidate: Candidate) -> FrozenPass:
         """Read all photos with the backbone of a candidate, and choose a head."""
-        return frozen.run(self.descriptors, zoom=candidate.zoom, folds=self.settings.folds)
+        return run_pass(frozen, self.descriptors, zoom=candidate.zoom, folds=self.settings.folds)
 
     def choose_judge(self, ensemble: BackboneEnsemble) -> None:
         """Let val judge if it lies far below cross-validation: it shows another place or day, as new photos will.
@@ -177,7 +178,7 @@ class AutoSearch:
         photos = _few_of_each_class(self.photos, PILOT_PHOTOS, self.settings.seed)
         if self.val_judges:
             photos = np.concatenate([photos, self.photos.positions("val")])
-        run = frozen.run([names], photos=photos, mirror=False, zoom=zoom, folds=self.settings.folds)
+        run = run_pass(frozen, [names], photos=photos, mirror=False, zoom=zoom, folds=self.settings.folds)
         if self.val_judges:
             rows, answers = run.answers_of_others()
         else:

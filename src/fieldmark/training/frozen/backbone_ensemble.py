@@ -12,7 +12,8 @@ from fieldmark.arrays import Bools, Ints, softmax
 from fieldmark.data.photo_table import PhotoTable
 from fieldmark.data.photos.zoom import Zoom
 from fieldmark.layers.class_balance import Metric, accuracy, answers, class_shares
-from fieldmark.training.frozen.frozen_backbone import FrozenPass
+from fieldmark.training.frozen.fit_member import fit_member
+from fieldmark.training.frozen.frozen_pass import FrozenPass
 from fieldmark.training.member import TrainedMember
 
 __all__ = ["BackboneEnsemble", "hits_on_val"]
@@ -64,7 +65,7 @@ class BackboneEnsemble:
     @cached_property
     def members(self) -> list[TrainedMember]:
         """The backbones with their heads, fitted on all train photos."""
-        return [one.member().weighing(1.0 / len(self.passes)) for one in self.passes]
+        return [fit_member(one).weighing(1.0 / len(self.passes)) for one in self.passes]
 
 
 def hits_on_val(photos: PhotoTable, members: Sequence[TrainedMember], metric: Metric = "top1") -> Bools:

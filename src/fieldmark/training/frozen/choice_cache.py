@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fieldmark.backbones.feature_cache import cache_root
+from fieldmark.data.photo_table import PhotoTable
 from fieldmark.layers.softmax_regression import LinearHead
 from fieldmark.training.frozen.choose_head import C_GRID, MAX_CV_PHOTOS, MAX_OUT_OF_FOLD, HeadChoice
 
-__all__ = ["choice_key", "remembered_arrays", "remembered_choice"]
+__all__ = ["choice_key", "photos_key", "remembered_arrays", "remembered_choice"]
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -29,6 +30,13 @@ def choice_key(*question: object) -> str:
         digest.update(part.tobytes() if isinstance(part, np.ndarray) else repr(part).encode())
         digest.update(b"|")
     return digest.hexdigest()
+
+
+def photos_key(photos: PhotoTable) -> str:
+    """Return a hash of the contents and labels of train and val photos, in their order."""
+    rows = list(zip(photos.content_keys, photos.records.labels, strict=True))
+    count = len(photos.positions("train"))
+    return hashlib.blake2b(repr((rows, count)).encode(), digest_size=8).hexdigest()
 
 
 def remembered_choice(key: str, choose: Callable[[], HeadChoice]) -> HeadChoice:

@@ -12,7 +12,8 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 
 from fieldmark.backbones.feature_cache import cache_root
-from fieldmark.training.frozen.frozen_backbone import FrozenBackbone, photos_key
+from fieldmark.training.frozen.choice_cache import photos_key
+from fieldmark.training.frozen.frozen_backbone import FrozenBackbone
 
 __all__ = ["DEFAULT_WORK", "SearchLimit", "TimeLimit", "WorkLimit"]
 

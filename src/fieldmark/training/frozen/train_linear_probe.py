@@ -8,7 +8,9 @@ from pathlib import Path
 from fieldmark.data.photo_table import PhotoTable
 from fieldmark.data.photos.zoom import Zoom
 from fieldmark.methods.linear_probe import LinearProbe
+from fieldmark.training.frozen.fit_member import fit_member
 from fieldmark.training.frozen.frozen_backbone import FrozenBackbone
+from fieldmark.training.frozen.frozen_pass import run_pass
 from fieldmark.training.member import Trained
 
 __all__ = ["train_linear_probe"]
@@ -34,8 +36,8 @@ def train_linear_probe(
         whole_photo=settings.zoom,
     )
     zoom = Zoom(settings.zoom_threshold, tiles=settings.zoom_tiles) if settings.zoom else None
-    run = backbone.run([settings.poolings], zoom=zoom, folds=settings.folds)
+    run = run_pass(backbone, [settings.poolings], zoom=zoom, folds=settings.folds)
     of_classes = " mean class accuracy" if settings.metric == "mean_class" else ""
     step = f"{run.label}: {run.choice.accuracy:.3f}{of_classes} by cross-validation"
     logger.info(f"  {step}")
-    return Trained([run.member()], [step], run.choice.accuracy, metric=settings.metric)
+    return Trained([fit_member(run)], [step], run.choice.accuracy, metric=settings.metric)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from fieldmark.training.frozen.auto_search import PATIENT_BUDGET, AutoSearch, Candidate, Pilot
 from fieldmark.training.frozen.backbone_ensemble import BackboneEnsemble
-from fieldmark.training.frozen.frozen_backbone import FrozenPass
+from fieldmark.training.frozen.frozen_pass import FrozenPass
 
 __all__ = ["keep_better", "try_candidate"]
 

@@ -15,7 +15,9 @@ from fieldmark.methods.base import Method
 from fieldmark.methods.build import build_method, method_class, method_options
 from fieldmark.methods.pooled import PooledMethod
 from fieldmark.methods.settings_base import GradientSettings
+from fieldmark.training.frozen.fit_member import fit_member
 from fieldmark.training.frozen.frozen_backbone import FrozenBackbone
+from fieldmark.training.frozen.frozen_pass import run_pass
 from fieldmark.training.member import Trained, TrainedMember
 from fieldmark.training.method_graph import MethodGraph
 
@@ -109,8 +111,8 @@ def probed_method(photos: PhotoTable, settings: GradientSettings) -> Method:
     options = method_options(settings)
     poolings = tuple(options["poolings"])
     frozen = FrozenBackbone(photos.for_training(), settings, settings.backbone, settings.image_size, poolings)
-    run = frozen.run([poolings])
-    method = run.member(calibrates=False).graph.method
+    run = run_pass(frozen, [poolings])
+    method = fit_member(run, calibrates=False).graph.method
     assert isinstance(method, PooledMethod)
     with torch.no_grad():
         method.head.weight.mul_(settings.probe_start)
