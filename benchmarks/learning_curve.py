@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fieldmark.backbones.frozen_features import embed
+from fieldmark.backbones.bundled_embeddings import embed
 from fieldmark.data.prepare import survey
 from fieldmark.data.read import read
 from fieldmark.data.splits import join_groups

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from fieldmark.arrays import log_softmax
-from fieldmark.backbones.frozen_features import embed
+from fieldmark.backbones.bundled_embeddings import embed
 from fieldmark.calibration.temperature import fit_temperature
 from fieldmark.data.read import read
 from fieldmark.data.splits import carve

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from fieldmark.arrays import Float32s, Floats, Ints, softmax
-from fieldmark.backbones.frozen_features import embed
+from fieldmark.backbones.bundled_embeddings import embed
 from fieldmark.calibration.calibrate import calibrate
 from fieldmark.calibration.temperature import expected_calibration_error
 from fieldmark.data.photos.preprocess import Preprocess

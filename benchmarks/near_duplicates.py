@@ -113,7 +113,7 @@ def main() -> None:
 
 
 def report_photos(folder: Path) -> None:
-    from fieldmark.backbones.frozen_features import embed
+    from fieldmark.backbones.bundled_embeddings import embed
     from fieldmark.data.photos.photo_files import photos_below
     from fieldmark.data.quality.photo_facts import inspect_photos
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fieldmark.backbones.frozen_features import embed
+from fieldmark.backbones.bundled_embeddings import embed
 from fieldmark.check.label_errors import check_labels, suspects_of
 from fieldmark.data.prepare import survey
 from fieldmark.data.read import read

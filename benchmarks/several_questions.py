@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import fieldmark
-from fieldmark.backbones.frozen_features import FeatureTable, FrozenFeatures
+from fieldmark.backbones.feature_table import FeatureTable
+from fieldmark.backbones.frozen_features import FrozenFeatures
 from fieldmark.data.asked_photos import ask
 from fieldmark.data.prepare import Prepared, prepare
 from fieldmark.data.read import read

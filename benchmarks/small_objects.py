@@ -2,21 +2,23 @@
 
 python benchmarks/small_objects.py CUB_200_2011_first50 --scenes FLOWERS17 [--shares 0.1 0.03] [--folds-only]
 python benchmarks/small_objects.py --drawn [--shares 0.1 0.03]
+python benchmarks/small_objects.py … --out FOLDER --tries tiles finer
 
 Each object is cut out with its annotated box, at its own resolution, and set into a scene so large that the box fills
 the given share of it: the middle of a photo of another set, or a drawn backdrop. The edges of the cut fade out. The
 place in the scene is drawn at random. Models are fitted on tight crops of the boxes, and on the scenes without zoom and
 with it. The ratio is the accuracy on scenes over that on tight crops. `--folds-only` gives the cross-validated accuracy
-of the train photos, and opens no test photo. `--out` keeps the scenes with their boxes, for `zoom.py`. At most `--each`
-photos of a class and split are taken.
+of the train photos, and opens no test photo. `--out` keeps the scenes with their boxes, for `zoom.py`, and what was
+computed, for another call. At most `--each` photos of a class and split are taken, of the first `--classes`. `--tries`
+names some of the ways to read the scenes. What a fit would log is printed, too.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-import json
 import math
+import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -27,26 +29,43 @@ from commands import fieldmark
 from PIL import Image, ImageDraw, ImageFilter
 
 from fieldmark.data.photos.open_photo import open_photo
+from fieldmark.data.prepare import prepare
 from fieldmark.data.read import read
+from fieldmark.methods.linear_probe import LinearProbe
+from fieldmark.recipe import build_settings
 from fieldmark.structures import RecordList
+from fieldmark.training.frozen.train_linear_probe import cross_validate
 from fieldmark_synth import synthesize
 
 MARGIN = 0.15
 """Share of the box that is cut out around it; the cut fades out over it."""
 
+TRIES = {
+    "centre": ("centre crop", ["resize=crop"]),
+    "whole": ("whole photo", ["resize=squash"]),
+    "region": ("zoom on the most active region", ["zoom=true", "zoom_tiles=0", "zoom_threshold=0"]),
+    "higher": ("… above one standard deviation", ["zoom=true", "zoom_tiles=0", "zoom_threshold=1"]),
+    "tiles": ("zoom by a learned locator, 2 x 2 tiles and those between", ["zoom=true", "zoom_tiles=2"]),
+    "finer": ("… 3 x 3 tiles and those between", ["zoom=true", "zoom_tiles=3"]),
+    "box": ("learned from the boxes, too, 2 x 2 tiles", ["crop=box", "zoom_tiles=2"]),
+    "box-finer": ("… 3 x 3 tiles", ["crop=box", "zoom_tiles=3"]),
+}
+"""Name of a way to read the scenes -> what it is, and its settings."""
+
 Scene = Callable[[tuple[int, int], int], Image.Image]
 """Size and number of a photo to its scene."""
 
 
-def some_of_each(records: RecordList, limit: int, folds_only: bool) -> RecordList:
-    """At most so many photos of each class and split, and none of the test split for cross-validation."""
+def some_of_each(records: RecordList, limit: int, classes: int, folds_only: bool) -> RecordList:
+    """At most so many photos of each class and split, of the first classes; for cross-validation, no test photo."""
     seen: Counter[tuple[int, str | None]] = Counter()
     chosen = []
     for record in records:
         seen[record.label, record.split] += 1
-        if seen[record.label, record.split] <= limit and not (folds_only and record.split == "test"):
+        wanted = seen[record.label, record.split] <= limit and record.label < classes
+        if wanted and not (folds_only and record.split == "test"):
             chosen.append(record)
-    return RecordList(chosen, records.classes, root=records.root)
+    return records.with_classes(chosen, records.classes[:classes])
 
 
 def photo_scene(paths: Sequence[Path]) -> Scene:
@@ -122,9 +141,14 @@ def accuracy(data: Path, settings: Sequence[str], folder: Path, folds_only: bool
     model = folder / f"model-{data.stem}-{'-'.join(settings) or 'plain'}"
     words = [word for setting in settings for word in ("--set", setting)]
     cache = folder / "cache"
-    fieldmark("fit", data, "--out", model, "--method", "linear_probe", *words, cache=cache)
     if folds_only:
-        return float(json.loads((model / "fieldmark.json").read_text())["figures"]["estimate"])
+        os.environ["FIELDMARK_CACHE"] = str(cache)
+        chosen = build_settings("linear_probe", overrides=settings)
+        assert isinstance(chosen, LinearProbe.Settings)
+        run, steps = cross_validate(prepare(read(data), test_fraction=0).photos, chosen)
+        print(*(f"    {step}" for step in steps), sep="\n", flush=True)
+        return run.choice.accuracy
+    fieldmark("fit", data, "--out", model, "--method", "linear_probe", *words, cache=cache)
     return float(fieldmark("evaluate", model, "--json", cache=cache).json["top1_accuracy"])
 
 
@@ -136,7 +160,9 @@ def main() -> None:
     parser.add_argument("--shares", type=float, nargs="+", default=[0.1, 0.03])
     parser.add_argument("--folds-only", action="store_true")
     parser.add_argument("--each", type=int, default=15)
+    parser.add_argument("--classes", type=int, default=10_000)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--tries", nargs="+", choices=TRIES, default=list(TRIES))
     parser.add_argument("--set", action="append", default=[], dest="overrides")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -145,23 +171,16 @@ def main() -> None:
             records, scene = synthesize(folder / "drawn", 12, 40, "cub", 0, 320), smooth_scene
         else:
             records, scene = read(arguments.data), photo_scene(read(arguments.scenes).paths)
-        records = some_of_each(records, arguments.each, arguments.folds_only)
-        if arguments.folds_only:
-            arguments.overrides.append("test_fraction=0")
+        records = some_of_each(records, arguments.each, arguments.classes, arguments.folds_only)
         for share in arguments.shares:
-            made = set_into_scenes(records, scene, share, folder / f"share-{share}")
+            made = folder / f"share-{share}"
+            if not (made / "scenes.csv").is_file():
+                set_into_scenes(records, scene, share, made)
             plain = arguments.overrides
             tight = accuracy(made / "crops.csv", [*plain, "resize=squash"], made, arguments.folds_only)
             print(f"objects on {share:.0%} of the scene; tight crops {tight:.3f}", flush=True)
-            variants = {
-                "centre crop": ["resize=crop"],
-                "whole photo": ["resize=squash"],
-                "zoom on the most active region": ["zoom=true", "zoom_tiles=0", "zoom_threshold=0"],
-                "… above one standard deviation": ["zoom=true", "zoom_tiles=0", "zoom_threshold=1"],
-                "zoom by a learned locator, 2 x 2 tiles and those between": ["zoom=true", "zoom_tiles=2"],
-                "… 3 x 3 tiles and those between": ["zoom=true", "zoom_tiles=3"],
-            }
-            for what, settings in variants.items():
+            for name in arguments.tries:
+                what, settings = TRIES[name]
                 found = accuracy(made / "scenes.csv", [*plain, *settings], made, arguments.folds_only)
                 print(f"  {what}: {found:.3f}, {found / tight:.1%} of tight crops", flush=True)
 

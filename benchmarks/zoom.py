@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from fieldmark.arrays import Float32s, Floats, log_softmax
-from fieldmark.backbones.frozen_features import FeatureTable
+from fieldmark.backbones.feature_table import FeatureTable
 from fieldmark.backbones.runners.run_images import ACTIVATION
 from fieldmark.data.photos.annotations import upright_size
 from fieldmark.data.photos.zoom import Zoom, find_object, zoom_region
@@ -127,15 +127,12 @@ def main() -> None:
     whole = rows_of(next(iter(kinds.values())), names, positions, [0, 1])
     validation.show("whole photo", alone := validation.logits(whole))
     if boxed:
-        kinds["annotated box"] = frozen.features.extract(
-            photos.records,
-            zoom=Zoom(),
-            boxes=[record.box for record in photos.records],
-            content_keys=keys,
-            description="annotated",
+        boxes = [record.box for record in photos.records]
+        kinds["annotated box"] = frozen.features.extract_boxes(
+            photos.records, boxes, Zoom(), content_keys=keys, description="annotated"
         )
     for kind, table in kinds.items():
-        zoomed = rows_of(table, names, positions, [2, 3])
+        zoomed = rows_of(table, names, positions, [table.views - 2, table.views - 1])
         validation.show(f"{kind} alone", each := validation.logits(zoomed))
         validation.show(f"whole photo and {kind}, one head", validation.logits(np.concatenate([whole, zoomed], 1)))
         validation.show(f"whole photo and {kind}, mean log-probability", log_softmax(alone) + log_softmax(each))

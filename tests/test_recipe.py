@@ -83,8 +83,8 @@ def test_a_budget_reads_the_same_from_everywhere(place: str, tmp_path: Path) -> 
         (
             {"method": "linear_probe", "options": {"fold": 3}},
             "unknown setting of linear_probe 'fold': did you mean 'folds'? (known: backbone, classes, "
-            "classwise, conformal, coverage, device, folds, gallery_uri, image_size, metric, poolings, resize, seed, "
-            "target_accuracy, test_fraction, test_views, unknown_score, val_fraction, weights, zoom, "
+            "classwise, conformal, coverage, crop, device, folds, gallery_uri, image_size, metric, poolings, resize, "
+            "seed, target_accuracy, test_fraction, test_views, unknown_score, val_fraction, weights, zoom, "
             "zoom_threshold, zoom_tiles)",
         ),
         ({"overrides": ["seed"]}, "--set takes key=value, but got 'seed'"),

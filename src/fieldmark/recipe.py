@@ -85,6 +85,11 @@ def build_settings(
                 f"--{key} trains a network in several processes, but '{chosen}' keeps it frozen: leave it out, or "
                 "choose a method that trains one, such as fine_tune"
             )
+        if key == "crop" and key not in model.model_fields:
+            raise SettingError(
+                f"crop=box is for methods that keep the backbone frozen, such as linear_probe; '{chosen}' does not: "
+                "write the boxes as photos of their own with 'fieldmark crop DATA --out CROPS', and fit those"
+            )
         if key not in model.model_fields:
             raise unknown_name(f"setting of {chosen}", key, [name for name in model.model_fields if name != "method"])
     try:

@@ -12,7 +12,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from fieldmark.backbones import frozen_features as frozen_module
-from fieldmark.backbones.frozen_features import FeatureTable, FrozenFeatures
+from fieldmark.backbones.feature_table import FeatureTable
+from fieldmark.backbones.frozen_features import FrozenFeatures
 from fieldmark.backbones.module_key import module_key
 from fieldmark.backbones.onnx_export import Normalize
 from fieldmark.data.photos.preprocess import Preprocess, load_array

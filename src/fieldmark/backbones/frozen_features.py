@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from PIL import Image
 
-from fieldmark.arrays import Float32s, Ints, Pixels
+from fieldmark.arrays import Float32s, Pixels
 from fieldmark.backbones.feature_cache import FeatureCache, cache_root, row_key
+from fieldmark.backbones.feature_table import FeatureTable
 from fieldmark.backbones.module_key import module_key
 from fieldmark.backbones.runners.device import Device
 from fieldmark.backbones.runners.run_images import ACTIVATION, find_objects
@@ -31,7 +31,7 @@ from fieldmark.structures import Box, Record
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["FeatureTable", "FrozenFeatures", "KeptGraph"]
+__all__ = ["FrozenFeatures", "KeptGraph"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,38 +45,6 @@ class KeptGraph:
 
     key: str
     content: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureTable:
-    """Rows and columns of some records' descriptors in the cache.
-
-    Attributes:
-        rows: (n, V) row numbers, -1 for photos that cannot be read. The views are the photo and, where they were read,
-            its mirror image; with zoom, as many zoomed ones follow.
-        columns: Name of the descriptor -> its columns.
-        failed: Position of the record -> why its photo cannot be read.
-    """
-
-    cache: FeatureCache
-    rows: Ints
-    columns: Mapping[str, slice]
-    failed: Mapping[int, str]
-
-    def read(self, name: str, records: Ints | slice = slice(None), view: int = 0) -> NDArray[np.float32]:
-        """Return one descriptor of one view, (n, D_name) float32.
-
-        Raises:
-            PhotoError: One of the photos cannot be read.
-        """
-        for position in np.arange(len(self.rows))[records] if self.failed else ():
-            if int(position) in self.failed:
-                raise PhotoError(self.failed[int(position)])
-        return self.cache.read(self.rows[records, view], self.columns[name])
-
-    @property
-    def views(self) -> int:
-        return int(self.rows.shape[1])
 
 
 class FrozenFeatures:
@@ -121,7 +89,6 @@ class FrozenFeatures:
         *,
         mirror: bool = True,
         zoom: Zoom | None = None,
-        boxes: Sequence[Box | None] | None = None,
         content_keys: Mapping[Path, str] | None = None,
         description: str = "reading photos",
     ) -> FeatureTable:
@@ -130,39 +97,73 @@ class FrozenFeatures:
         Args:
             records: The photos.
             mirror: Also compute the mirrored view.
-            zoom: Also compute views that are zoomed in on the object; with `Zoom.tiles` only those. Where `boxes` do
-                not say where it is, the module's output `ACTIVATION` does.
-            boxes: Where each record shows its object, xyxy in pixels; it is looked for where the box is None. With
-                `Zoom.tiles`, every readable record has one.
+            zoom: Also compute views that are zoomed in on the object, where the output `ACTIVATION` says that it is.
+                Its `tiles` are 0; see `extract_boxes`.
             content_keys: Known `content_key` of files, to avoid reading them again.
             description: Text before the progress bar.
         """
-        known = content_keys or {}
-        contents, failed = _contents(records, known)
+        contents, failed = _contents(records, content_keys or {})
+        flips = (False, True) if mirror else (False,)
 
-        def keys_of(position: int, zoomed: str = "") -> list[bytes]:
-            trim, flips = records[position].trim_bottom, (False, True) if mirror else (False,)
-            return [row_key(contents[position], trim_bottom=trim, mirror=flip, zoom=zoomed) for flip in flips]
+        def keys_of(zoomed: str) -> list[list[bytes]]:
+            return [
+                [row_key(content, trim_bottom=record.trim_bottom, mirror=flip, zoom=zoomed) for flip in flips]
+                for content, record in zip(contents, records, strict=True)
+            ]
 
-        keys = [keys_of(position) for position in range(len(records))]
+        keys = keys_of("")
 
         def load_whole(position: int) -> Pixels:
             return self._whole(records[position], contents[position], mirror)
 
-        if zoom is None or zoom.joins:
-            failed |= self._compute(keys, failed, load_whole, description)
+        failed |= self._compute(keys, failed, load_whole, description)
         if zoom is not None:
-            given = [None] * len(records) if boxes is None else boxes
-            zoomed = [keys_of(position, f"{zoom}{box or ''}") for position, box in enumerate(given)]
+            zoomed, found = keys_of(f"{zoom}"), zoom
 
             def load_zoomed(position: int) -> Pixels:
-                return self._zoomed(records[position], keys[position], zoom, given[position])
+                return self._zoomed(records[position], keys[position], found)
 
             failed |= self._compute(zoomed, failed, load_zoomed, f"{description}, zoomed in")
-            keys = [[*whole, *more] for whole, more in zip(keys, zoomed, strict=True)] if zoom.joins else zoomed
-        views = (2 if mirror else 1) * (2 if zoom and zoom.joins else 1)
-        rows = np.stack([self._cache.rows_of([one[view] for one in keys]) for view in range(views)], axis=1)
-        return FeatureTable(self._cache, rows, self.columns, failed)
+            keys = [[*whole, *more] for whole, more in zip(keys, zoomed, strict=True)]
+        return self._table(keys, len(flips) * (1 if zoom is None else 2), failed)
+
+    def extract_boxes(
+        self,
+        records: Sequence[Record],
+        boxes: Sequence[Box | None],
+        zoom: Zoom,
+        *,
+        mirror: bool = True,
+        content_keys: Mapping[Path, str] | None = None,
+        description: str = "reading boxes",
+    ) -> FeatureTable:
+        """Return descriptors of the view of every record that is zoomed in on its box.
+
+        Args:
+            records: The photos.
+            boxes: Where each of them shows its object, xyxy in pixels; None only where it cannot be read.
+            zoom: Its margin.
+            mirror: Also compute the mirrored view.
+            content_keys: See `extract`.
+            description: Text before the progress bar.
+        """
+        contents, failed = _contents(records, content_keys or {})
+        flips, shown = (False, True) if mirror else (False,), f"with margin {zoom.margin:g}"
+        keys = [
+            [row_key(content, trim_bottom=record.trim_bottom, mirror=flip, zoom=f"{box} {shown}") for flip in flips]
+            for content, record, box in zip(contents, records, boxes, strict=True)
+        ]
+
+        def load(position: int) -> Pixels:
+            image, box = self._for_zoom(records[position], len(flips), zoom), boxes[position]
+            if box is None:
+                raise PhotoError(f"no object was found in {records[position].path}")
+            give_box(image, box)
+            region = zoom_region(given_box(image) or box, image.size, zoom)
+            return zoomed_views(image, self.preprocess, len(flips), region)
+
+        failed |= self._compute(keys, failed, load, description)
+        return self._table(keys, len(flips), failed)
 
     def extract_tiles(
         self,
@@ -188,12 +189,15 @@ class FrozenFeatures:
         ]
 
         def load(position: int) -> Pixels:
-            record, side = records[position], draft_side(self.preprocess, 1, Zoom(tiles=tiles))
-            photo = open_photo(record.path, trim_bottom=record.trim_bottom, draft=(side, side))
+            photo = self._for_zoom(records[position], 1, Zoom(tiles=tiles))
             return tile_views(photo, self.preprocess, tiles)
 
         failed |= self._compute(keys, failed, load, description)
-        rows = np.stack([self._cache.rows_of([one[tile] for one in keys]) for tile in range(count)], axis=1)
+        return self._table(keys, count, failed)
+
+    def _table(self, keys: Sequence[Sequence[bytes]], views: int, failed: Mapping[int, str]) -> FeatureTable:
+        """Return the table of the views with these keys."""
+        rows = np.stack([self._cache.rows_of([one[view] for one in keys]) for view in range(views)], axis=1)
         return FeatureTable(self._cache, rows, self.columns, failed)
 
     def _open_runner(self) -> Runner:
@@ -212,18 +216,17 @@ class FrozenFeatures:
         looks = (load_array(record, self.preprocess) if held is None else held)[None]
         return with_mirrored(looks) if mirror else looks
 
-    def _zoomed(self, record: Record, keys: Sequence[bytes], zoom: Zoom, box: Box | None) -> Pixels:
-        """Return as many zoomed views; the object lies in the box, or where the activation of the whole photo says."""
-        side = draft_side(self.preprocess, len(keys), zoom)
-        image = open_photo(record.path, trim_bottom=record.trim_bottom, draft=(side, side))
-        if box is not None:
-            with contextlib.suppress(PhotoError):  # a box outside of the photo, which `check` reports
-                give_box(image, box)
-        found = given_box(image)
-        if found is None:
-            activations = self._cache.read(self._cache.rows_of(keys), self.columns[ACTIVATION])
-            (found,) = find_objects(activations[None], [image], self.preprocess, zoom)
+    def _zoomed(self, record: Record, keys: Sequence[bytes], zoom: Zoom) -> Pixels:
+        """Return as many zoomed views; the object lies where the activation of the whole photo says."""
+        image = self._for_zoom(record, len(keys), zoom)
+        activations = self._cache.read(self._cache.rows_of(keys), self.columns[ACTIVATION])
+        (found,) = find_objects(activations[None], [image], self.preprocess, zoom)
         return zoomed_views(image, self.preprocess, len(keys), zoom_region(found, image.size, zoom))
+
+    def _for_zoom(self, record: Record, views: int, zoom: Zoom) -> Image.Image:
+        """Open a photo with as many pixels as the object in it needs."""
+        side = draft_side(self.preprocess, views, zoom)
+        return open_photo(record.path, trim_bottom=record.trim_bottom, draft=(side, side))
 
     def _compute(
         self,

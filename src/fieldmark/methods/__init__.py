@@ -30,7 +30,7 @@ METHODS: Registry[type[RegisteredMethod]] = Registry(
     "method",
     "fieldmark.methods",
     package=__name__,
-    shared=("base", "build", "even_sample", "pooled", "settings_base", "two_stream"),
+    shared=("base", "build", "even_sample", "frozen_settings", "pooled", "settings_base", "two_stream"),
 )
 """All methods by name."""
 

@@ -7,10 +7,10 @@ from typing import Literal
 from pydantic import Field
 
 from fieldmark.data.photos.zoom import MAX_TILES
-from fieldmark.layers.class_balance import Metric
 from fieldmark.methods import register_method
+from fieldmark.methods.frozen_settings import FrozenSettings
 from fieldmark.methods.pooled import PooledMethod
-from fieldmark.methods.settings_base import FitSettings, Pooling
+from fieldmark.methods.settings_base import Pooling
 
 __all__ = ["LinearProbe"]
 
@@ -19,19 +19,11 @@ __all__ = ["LinearProbe"]
 class LinearProbe(PooledMethod):
     """Frozen backbone, concatenated poolings, one linear layer."""
 
-    class Settings(FitSettings):
+    class Settings(FrozenSettings):
         """A softmax regression on frozen, pooled features."""
 
         method: Literal["linear_probe"] = "linear_probe"
         poolings: tuple[Pooling, ...] = Field(("avg",), min_length=1, description="poolings, joined")
-        folds: int = Field(
-            5, ge=2, le=20, description="folds of the cross-validation that chooses the regularisation and calibrates"
-        )
-        metric: Metric = Field(
-            "top1",
-            description="accuracy that the fit aims at: top1 counts photos, mean_class counts each class equally, for "
-            "classes of few photos beside large ones",
-        )
         zoom: bool = Field(False, description="join views that are zoomed in on the object")
         zoom_tiles: int = Field(
             2,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from fieldmark.arrays import Bools, Float32s, Ints
 from fieldmark.layers.class_balance import Metric
 from fieldmark.member_spec import MemberSpec
+from fieldmark.training.cached_views import ONE_VIEW, CachedViews
 from fieldmark.training.method_graph import MethodGraph
 
 __all__ = ["OutOfFold", "Trained", "TrainedMember"]
@@ -41,9 +42,9 @@ class TrainedMember:
         calibrated: Whether `spec.temperature` was fitted already; otherwise val decides it.
         embed: Rows of `PhotoTable.for_training` to embeddings (n, D), averaged over all views but the corners, if a
             cache holds them; None where the graph must read the photos.
-        embed_view: Rows and a view (0 the photo, 1 its mirror image, then the zoomed ones) to embeddings (n, D) of
-            frozen features; None where the network learned from labels.
-        cached_views: Number of views that `embed_view` knows.
+        embed_view: Rows and one of `cached_views` to embeddings (n, D) of frozen features; None where the network
+            learned from labels.
+        cached_views: The views that `embed_view` knows.
     """
 
     spec: MemberSpec
@@ -54,7 +55,7 @@ class TrainedMember:
     calibrated: bool = False
     embed: Callable[[Ints], Float32s] | None = None
     embed_view: Callable[[Ints, int], Float32s] | None = None
-    cached_views: int = 1
+    cached_views: CachedViews = ONE_VIEW
 
     def weighing(self, weight: float) -> TrainedMember:
         """The same member with another weight; the graph is shared."""

@@ -11,10 +11,10 @@ import numpy as np
 from fieldmark.arrays import Float32s, Ints
 from fieldmark.backbones.runners.device import choose_device
 from fieldmark.data.photo_table import PhotoTable
-from fieldmark.data.photos.views import whole_views
 from fieldmark.layers.class_balance import Metric
 from fieldmark.layers.softmax_regression import LinearHead
 from fieldmark.methods.settings_base import FitSettings
+from fieldmark.training.cached_views import ONE_VIEW, CachedViews
 from fieldmark.training.frozen.choose_head import HeadChoice, choose_head, refit
 from fieldmark.training.frozen.out_of_fold import out_of_fold_logits
 from fieldmark.training.member import OutOfFold, Trained, TrainedMember
@@ -44,18 +44,15 @@ class _EmbeddingTable:
 
     Attributes:
         embed: Rows of the photos and a view to embeddings (n, D).
-        views: Number of views that it knows.
-        zooms: Whether the second half of them is zoomed in on the object.
+        cached: The views that it knows.
     """
 
     embed: Callable[[Ints, int], Float32s]
-    views: int
-    zooms: bool = False
+    cached: CachedViews = ONE_VIEW
 
     @property
-    def unmirrored(self) -> range:
-        """The view of the whole photo, and the zoomed one."""
-        return range(0, self.views, self.views // 2 if self.zooms else self.views)
+    def views(self) -> int:
+        return self.cached.count
 
     def read(self, name: str, records: Ints, view: int = 0) -> Float32s:
         return self.embed(records, view)
@@ -103,10 +100,9 @@ def _train_head(
     device, num_classes = choose_device(settings.device), len(asked.classes)
     is_frozen = by_view is not None
     if by_view is not None:
-        zooms = member.spec.zoom is not None and member.spec.zoom.joins
-        table = _EmbeddingTable(lambda positions, view: by_view(rows[positions], view), member.cached_views, zooms)
+        table = _EmbeddingTable(lambda positions, view: by_view(rows[positions], view), member.cached_views)
     else:
-        table = _EmbeddingTable(lambda positions, _: embed(rows[positions]), 1)
+        table = _EmbeddingTable(lambda positions, _: embed(rows[positions]))
     joins = is_frozen and member.learned_val
     learned = np.arange(len(asked)) if joins else asked.positions("train")
     labels, groups = asked.labels[learned], np.array(asked.groups, dtype=np.int64)[learned]
@@ -117,7 +113,8 @@ def _train_head(
         groups,
         [(_NAME,)],
         num_classes,
-        views=table.unmirrored,
+        views=table.cached.learned,
+        answered=table.cached.answered,
         folds=_FOLDS,
         seed=settings.seed,
         device=device,
@@ -128,7 +125,7 @@ def _train_head(
     head = LinearHead(weight, np.asarray(scaled.bias - weight @ scalings[_NAME].center, dtype=np.float32))
     found = None
     if is_frozen:
-        views = [first + view for first in table.unmirrored for view in range(whole_views(member.spec.views))]
+        views = table.cached.averaged(member.spec.views)
         found = _out_of_fold(table, learned, labels, choice, num_classes, views, device)
     val = asked.positions("val", "calibration")
     if joins:

@@ -8,7 +8,7 @@ import pytest
 
 from fieldmark import Recognizer, fit
 from fieldmark.training.frozen import train_auto
-from fieldmark.training.frozen.choose_zoom import ZOOMS
+from fieldmark.training.frozen.choose_zoom import FINER, ZOOMS
 from fieldmark.training.frozen.train_auto import CANDIDATES
 
 
@@ -51,7 +51,9 @@ def test_zoom_is_tried_and_noted(
 ) -> None:
     monkeypatch.setattr(train_auto, "GOOD_ENOUGH", 2.0)
     tried = fit(half_of_birds, tmp_path / "tried", image_size=64, zoom="auto")
-    assert "tf_efficientnet_lite0 at 64 px, zoomed" in tried.manifest.steps[1]
+    _, chosen, outcome = tried.manifest.steps[:3]
+    assert chosen.startswith("where to zoom, on a subset of the photos: the most active region 0.")
+    assert "tf_efficientnet_lite0 at 64 px, zoomed" in outcome
     assert not any("zoomed" in step for step in recognizer.manifest.steps)
     assert recognizer.manifest.members[0].zoom is None
 
@@ -59,8 +61,8 @@ def test_zoom_is_tried_and_noted(
 def test_zoom_can_be_demanded(half_of_birds: Path, birds: Path, tmp_path: Path) -> None:
     zooming = fit(half_of_birds, tmp_path / "model", image_size=64, zoom=True)
     (member,) = zooming.manifest.members
-    assert member.zoom in ZOOMS
+    assert member.zoom in (*ZOOMS, FINER)
     assert member.preprocess.resize == "squash"
     label = f"tf_efficientnet_lite0 at 64 px, zoomed, {'+'.join(member.options['poolings'])}"
-    assert zooming.manifest.steps[0].startswith(f"{label}: ")
+    assert zooming.manifest.steps[1].startswith(f"{label}: ")
     assert len(zooming.predict(next(birds.rglob("*.jpg"))).box or ()) == 4

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fieldmark.backbones.feature_cache import FeatureCache, row_key
-from fieldmark.backbones.frozen_features import FeatureTable
+from fieldmark.backbones.feature_table import FeatureTable
 from fieldmark.training.frozen import design_matrix
 from fieldmark.training.frozen.design_matrix import DesignMatrix, fit_scaling
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fieldmark.backbones.feature_cache import FeatureCache, row_key
-from fieldmark.backbones.frozen_features import FeatureTable
+from fieldmark.backbones.feature_table import FeatureTable
 from fieldmark.training.frozen.choose_head import C_GRID, HeadChoice, choose_head, fold_numbers, refit, thin_out
 
 CLASSES, EACH = 3, 30

@@ -133,7 +133,7 @@ def test_no_label_places_the_crop_of_its_own_photo(tmp_path: Path, monkeypatch: 
     labels = np.tile(np.arange(3), 8)
     seen: list[frozenset[int]] = []
 
-    def remember(features: np.ndarray, own: np.ndarray, num_classes: int) -> np.ndarray:
+    def remember(features: np.ndarray, own: np.ndarray, num_classes: int, in_box: None) -> np.ndarray:
         seen.append(frozenset(np.round(features[:, 0, 0] * 1000).astype(int).tolist()))
         return np.full(features.shape[2], len(seen) - 1, dtype=np.float32)
 

@@ -11,7 +11,7 @@ import pytest
 
 from fieldmark.arrays import Ints
 from fieldmark.backbones.feature_cache import FeatureCache, row_key
-from fieldmark.backbones.frozen_features import FeatureTable
+from fieldmark.backbones.feature_table import FeatureTable
 from fieldmark.data.photo_table import PhotoTable
 from fieldmark.data.prepare import prepare
 from fieldmark.data.read import read

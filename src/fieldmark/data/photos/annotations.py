@@ -10,10 +10,18 @@ from fieldmark.arrays import Float32s
 from fieldmark.data.photos.open_photo import identify_photo, photo_orientation
 from fieldmark.data.photos.photo_files import open_file
 from fieldmark.data.photos.preprocess import Preprocess
-from fieldmark.errors import DataError
+from fieldmark.errors import DataError, PhotoError
 from fieldmark.structures import Box, Record
 
-__all__ = ["demand_annotations", "in_square", "mirror_order", "place_annotations", "point_names", "upright_size"]
+__all__ = [
+    "box_inside",
+    "demand_annotations",
+    "in_square",
+    "mirror_order",
+    "place_annotations",
+    "point_names",
+    "upright_size",
+]
 
 
 _SIDEWAYS = range(5, 9)
@@ -62,6 +70,18 @@ def upright_size(record: Record) -> tuple[int, int]:
         if photo_orientation(image) in _SIDEWAYS:
             width, height = height, width
     return width, height - record.trim_bottom
+
+
+def box_inside(record: Record) -> Box | None:
+    """Return a record's box; None without one, where no part of it lies in the photo, or the photo cannot be read."""
+    if record.box is None:
+        return None
+    try:
+        width, height = upright_size(record)
+    except PhotoError:
+        return None
+    x1, y1, x2, y2 = record.box
+    return record.box if max(0.0, x1) < min(width, x2) and max(0.0, y1) < min(height, y2) else None
 
 
 def place_annotations(

@@ -17,7 +17,7 @@ from PIL import Image
 from fieldmark.arrays import Bools, Float32s
 from fieldmark.data.photos.preprocess import Preprocess
 
-__all__ = ["central_places", "joined_tiles", "tile_views", "tiles_of"]
+__all__ = ["central_places", "joined_tiles", "place_centres", "tile_views", "tiles_of"]
 
 
 def tiles_of(tiles: int) -> int:
@@ -61,6 +61,17 @@ def joined_tiles(maps: Float32s) -> Float32s:
     shares = _shares((along + 1) // 2, side)
     by_row = maps.reshape(len(maps), along, along, side, side).swapaxes(2, 3).reshape(-1, along * side, along * side)
     return np.asarray((shares.T @ by_row @ shares).reshape(len(maps), 1, -1), dtype=np.float32)
+
+
+def place_centres(tiles: int, places: int) -> Float32s:
+    """Return the centre of each place of the tiles' maps, xy in fractions of the photo, (`tiles_of` * places, 2)."""
+    side = math.isqrt(places)
+    starts = np.arange(2 * tiles - 1)[:, None] / (2 * tiles)
+    along = starts + (np.arange(side) + 0.5) / (side * tiles)  # (tiles along a side, places of a tile along it)
+    count = len(along)
+    x = np.broadcast_to(along[None, :, None, :], (count, count, side, side))
+    y = np.broadcast_to(along[:, None, :, None], (count, count, side, side))
+    return np.stack([x, y], -1).reshape(-1, 2).astype(np.float32)
 
 
 def central_places(tiles: int, places: int) -> Bools:

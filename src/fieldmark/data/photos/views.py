@@ -24,6 +24,7 @@ __all__ = [
     "draft_side",
     "embedding_views",
     "photo_views",
+    "read_views",
     "view_side",
     "whole_views",
     "with_mirrored",
@@ -53,6 +54,11 @@ def all_views(views: int, zoom: Zoom | None) -> int:
     if zoom is None:
         return views
     return whole_views(views) + (views if zoom.joins else 0)
+
+
+def read_views(views: int, zoom: Zoom | None) -> int:
+    """How many views the network reads for an answer: those whose logits are averaged, and the tiles of a locator."""
+    return all_views(views, zoom) + (zoom.looks if zoom else 0)
 
 
 def whole_views(views: int) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 
 from fieldmark.arrays import Bools, Ints
 from fieldmark.data.photo_table import PhotoTable
+from fieldmark.data.photos.views import read_views
 from fieldmark.data.photos.zoom import Zoom
 from fieldmark.layers.class_balance import accuracy, accuracy_error, predicted
 from fieldmark.methods.auto import Auto
@@ -18,7 +19,7 @@ from fieldmark.training.frozen.frozen_backbone import FrozenBackbone
 from fieldmark.training.frozen.frozen_pass import FrozenPass, run_pass
 from fieldmark.training.frozen.search_limit import SearchLimit
 
-__all__ = ["PATIENT_BUDGET", "PILOT_GAIN", "AutoSearch", "Candidate", "Pilot"]
+__all__ = ["PATIENT_BUDGET", "PILOT_GAIN", "AutoSearch", "Candidate", "FewPhotos", "Pilot"]
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +69,30 @@ class Pilot:
         return self.gain >= max(PILOT_GAIN, self.error)
 
 
+@dataclass(frozen=True, slots=True)
+class FewPhotos:
+    """What a backbone reaches on a few photos.
+
+    Attributes:
+        hits: Whether each photo that judges is answered correctly.
+        seconds: For one view of a photo.
+        object_share: Median share of a photo that the object fills; None where no locator looked for it.
+    """
+
+    hits: Bools
+    seconds: float
+    object_share: float | None = None
+
+    @property
+    def accuracy(self) -> float:
+        return float(self.hits.mean())
+
+    def over(self, before: FewPhotos) -> Pilot:
+        """Return what it gains over something else on the same photos."""
+        difference = self.hits.astype(float) - before.hits
+        return Pilot(float(difference.mean()), float(difference.std() / np.sqrt(len(difference))), self.seconds)
+
+
 @dataclass(slots=True)
 class AutoSearch:
     """State of the search: settings, what may still be spent, what judges, and the log.
@@ -100,11 +125,12 @@ class AutoSearch:
         return (self.settings.budget or 0.0) > PATIENT_BUDGET
 
     def views(self, candidate: Candidate) -> int:
-        """Return how many views of a photo a pass of the candidate reads, the tiles of its locator among them."""
-        whole, zoom = min(2, self.settings.test_views), candidate.zoom
-        if zoom is None:
-            return whole
-        return 2 * whole if zoom.joins else whole + zoom.looks
+        """Return how many views of a photo a pass of the candidate reads: those of answers, and the annotated box."""
+        return self.answer_views(candidate) + (min(2, self.settings.test_views) if self.settings.crop == "box" else 0)
+
+    def answer_views(self, candidate: Candidate) -> int:
+        """Return how many views of a photo the candidate reads for an answer, the tiles of its locator among them."""
+        return read_views(min(2, self.settings.test_views), candidate.zoom)
 
     def backbone(self, candidate: Candidate) -> FrozenBackbone:
         return FrozenBackbone(
@@ -159,21 +185,16 @@ class AutoSearch:
     def pilot(self, last: FrozenPass, frozen: FrozenBackbone, candidate: Candidate) -> Pilot:
         """Return what the backbone of a candidate gains over a pass on a few photos, with the same descriptors."""
         names = last.choice.names
-        before, _ = self.hits_on_few(last.backbone, names, last.zoom)
-        after, seconds = self.hits_on_few(frozen, names, candidate.zoom)
-        difference = after.astype(float) - before
-        return Pilot(float(difference.mean()), float(difference.std() / np.sqrt(len(difference))), seconds)
+        before = self.read_few(last.backbone, names, last.zoom)
+        return self.read_few(frozen, names, candidate.zoom).over(before)
 
-    def hits_on_few(self, frozen: FrozenBackbone, names: tuple[str, ...], zoom: Zoom | None) -> tuple[Bools, float]:
+    def read_few(self, frozen: FrozenBackbone, names: tuple[str, ...], zoom: Zoom | None) -> FewPhotos:
         """Read a few photos.
 
         Args:
             frozen: What reads them.
             names: Descriptors of its head.
             zoom: How it zooms.
-
-        Returns:
-            Whether each photo that judges is answered correctly, and the seconds for a view.
         """
         photos = _few_of_each_class(self.photos, PILOT_PHOTOS, self.settings.seed)
         if self.val_judges:
@@ -185,7 +206,9 @@ class AutoSearch:
             rows = run.photos[run.choice.positions]
             answers = predicted(run.choice.logits, self.photos.labels[rows], run.backbone.metric)
         views = run.table.views + (zoom.looks if zoom else 0)
-        return np.asarray(answers == self.photos.labels[rows]), run.seconds / (len(photos) * views)
+        hits = np.asarray(answers == self.photos.labels[rows])
+        share = None if run.located is None else run.located.share
+        return FewPhotos(hits, run.seconds / (len(photos) * views), share)
 
 
 def _few_of_each_class(photos: PhotoTable, limit: int, seed: int) -> Ints:

@@ -87,6 +87,7 @@ def choose_head(
     num_classes: int,
     *,
     views: Sequence[int] = (0,),
+    answered: Sequence[int] | None = None,
     folds: int = 5,
     seed: int = 0,
     device: str = "cpu",
@@ -104,7 +105,8 @@ def choose_head(
         groups: Groups of these records, (n,); a group lies in one fold.
         candidates: Sets of descriptors, the simplest first.
         num_classes: K.
-        views: Views of the table that a head learns from, and whose logits are averaged.
+        views: Views of the table that a head learns from.
+        answered: Those of them whose logits are averaged; None for all.
         folds: Number of folds.
         seed: Of the folds.
         device: Where heads are fitted.
@@ -116,6 +118,7 @@ def choose_head(
     all_folds[every] = fold_numbers(labels[every], groups[every], folds, seed)
     positions, labels, fold_of = positions[chosen], labels[chosen], all_folds[chosen]
     scalings = {name: fit_scaling(table, name, positions) for names in candidates for name in names}
+    told = [place for place, view in enumerate(views) if answered is None or view in answered]
 
     def rows_of(names: tuple[str, ...]) -> Float32s:
         return DesignMatrix(table, positions, {name: scalings[name] for name in names}, views).read()
@@ -129,8 +132,8 @@ def choose_head(
         logits = np.zeros((len(labels), num_classes), dtype=np.float32)
         by_photo = rows.reshape(len(labels), count, -1)
         for fold, head in enumerate(heads):
-            outside = by_photo[fold_of == fold]
-            each = head(outside.reshape(-1, rows.shape[1])).reshape(len(outside), count, -1)
+            outside = by_photo[fold_of == fold][:, told]
+            each = head(outside.reshape(-1, rows.shape[1])).reshape(len(outside), len(told), -1)
             logits[fold_of == fold] = each.mean(1)
         reached = accuracy(predicted(logits, labels, metric) == labels, labels, metric)
         return HeadChoice(names, C, positions, logits, reached, all_folds, tuple(heads), balance), heads

@@ -73,21 +73,21 @@ def fit_member(run: FrozenPass, *, calibrates: bool = True) -> TrainedMember:
         out_of_fold=out_of_fold,
         embed=embed,
         embed_view=embed_view,
-        cached_views=run.table.views,
+        cached_views=run.views,
     )
 
 
 def _locates(run: FrozenPass) -> dict[str, Any]:
     """Return the option of a method that holds a locator; none without one."""
-    return {} if run.locator is None else {"locates": True}
+    return {} if run.located is None else {"locates": True}
 
 
 def _method(run: FrozenPass, scalings: dict[str, Scaling]) -> PooledMethod:
     """Return the method without its head."""
     backbone, names = run.backbone, run.choice.names
     method = PooledMethod(backbone.backbone, len(backbone.photos.classes), poolings=names, **_locates(run))
-    if run.locator is not None:
-        method.set_locator(torch.from_numpy(run.locator))
+    if run.located is not None:
+        method.set_locator(torch.from_numpy(run.located.weight))
     for name in names:
         method.pool.poolings[name].load_state_dict(backbone.pool.poolings[name].state_dict())
         method.set_scaling(name, torch.from_numpy(scalings[name].center), scalings[name].scale)

@@ -16,9 +16,11 @@ from fieldmark.backbones.runners.run_images import ACTIVATION
 from fieldmark.data.photo_table import PhotoTable
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.data.photos.zoom import Zoom
+from fieldmark.errors import DataError
 from fieldmark.layers.class_balance import Metric
 from fieldmark.layers.pooling.descriptors import DescriptorPool
 from fieldmark.layers.pooling.global_pooling import CovariancePool
+from fieldmark.methods.frozen_settings import FrozenSettings
 from fieldmark.methods.settings_base import FitSettings
 from fieldmark.training.frozen.choose_head import MAX_OUT_OF_FOLD
 from fieldmark.training.frozen.fit_projection import fit_projection
@@ -45,6 +47,9 @@ class FrozenBackbone:
             `MAX_OUT_OF_FOLD` photos, or views that are not cached, val is held out all the same.
         whole_photo: Read what a centred square leaves out, too, so that the object can be found there.
 
+    Raises:
+        DataError: ``crop=box`` without any box.
+
     Attributes:
         learned: Rows of `photos` that the head learns from.
     """
@@ -66,6 +71,11 @@ class FrozenBackbone:
         self.metric = metric
         are_cached = len(photos) <= MAX_OUT_OF_FOLD and settings.test_views <= CACHED_VIEWS
         joins = learn_val and photos.val_carved and are_cached
+        if self.learns_boxes and all(record.box is None for record in photos.records):
+            raise DataError(
+                f"crop=box learns from annotated boxes, but none of {len(photos)} training photos has one: give the "
+                "data a column 'box', or leave crop out"
+            )
         self.learned = np.arange(len(photos)) if joins else photos.positions("train")
         self.device = choose_device(settings.device)
         self.backbone = create_backbone(backbone, image_size=image_size, weights=settings.weights).eval()
@@ -84,6 +94,11 @@ class FrozenBackbone:
     def learns_val(self) -> bool:
         """Whether the head learns from the split val, too."""
         return len(self.learned) > len(self.photos.positions("train"))
+
+    @property
+    def learns_boxes(self) -> bool:
+        """Whether the head learns from the annotated boxes, too."""
+        return isinstance(self.settings, FrozenSettings) and self.settings.crop == "box"
 
     @property
     def label(self) -> str:

@@ -92,7 +92,9 @@ def _first(search: AutoSearch, candidate: Candidate) -> BackboneEnsemble:
     frozen = search.backbone(candidate)
     search.limit.begin(frozen, search.views(candidate))
     ensemble = BackboneEnsemble.of((search.read(frozen, candidate),), search.photos.labels)
-    search.note(f"{ensemble.label}: {ensemble.accuracy:.3f} by cross-validation ({time.monotonic() - started:.0f} s)")
+    (run,) = ensemble.passes
+    reached = f"{ensemble.accuracy:.3f} by cross-validation{run.given_note}"
+    search.note(f"{ensemble.label}: {reached} ({time.monotonic() - started:.0f} s)")
     search.choose_judge(ensemble)
     return ensemble
 

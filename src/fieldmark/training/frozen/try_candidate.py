@@ -60,9 +60,9 @@ def keep_better(
     if search.surpasses(joined, best, _ZOOM_ERRORS if first_zoom else 1.0):
         best = joined
     shown = f"{search.accuracy(alone):.3f} alone, {search.accuracy(joined):.3f} with the backbones before it"
-    search.note(f"{found.label}: {shown} ({time.monotonic() - started:.0f} s); kept: {best.label}")
+    search.note(f"{found.label}: {shown}{found.given_note} ({time.monotonic() - started:.0f} s); kept: {best.label}")
     if first_zoom and best is not ensemble:
-        times = search.views(candidate) / search.views(replace(candidate, zoom=None))
+        times = search.answer_views(candidate) / search.answer_views(replace(candidate, zoom=None))
         search.note(f"with zoom, answers take {times:g} times the time; --set zoom=false leaves it out")
     return None if best is ensemble else best
 
