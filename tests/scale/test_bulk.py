@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,15 @@ import pytest
 
 import fieldmark
 from fieldmark.artifact.lance_tables import vector_index
+from fieldmark.catalogue.answer_queries import AnswerLevels
 from fieldmark.errors import DataError, SettingError
+from fieldmark.scale.bulk import columns_of, work_on_shards
 from fieldmark.scale.embed_photos import EmbedShard, embed_photos
 from fieldmark.scale.lance_store import LanceStore
 from fieldmark.scale.part_store import PartStore
 from fieldmark.scale.photo_shards import ParquetShard, digest_of, shards_of
+from fieldmark.scale.predict_on_ray import AnswerShard
+from fieldmark.scale.result_store import store_at
 
 
 def test_folders_lists_and_parquet_files_become_shards_in_their_order(birds: Path, listed: Path) -> None:
@@ -126,8 +131,26 @@ def test_a_lance_table_has_the_rows_of_the_parquet_files_though_the_run_was_kill
     )
 
 
+def test_answers_are_the_same_in_parquet_and_in_lance(fitted: Path, listed: Path, tmp_path: Path) -> None:
+    recognizer, shards = fieldmark.load(fitted, device="cpu"), shards_of([str(listed)], 9)
+    for name in ("answers", "answers.lance"):
+        store, levels = store_at(str(tmp_path / name), "answers"), AnswerLevels(2)
+        work = AnswerShard(recognizer, store, levels, columns_of(shards))
+        work_on_shards(recognizer, shards, store, work, {"levels": asdict(levels)}, engine="local")
+    found = lancedb.connect(tmp_path).open_table("answers").to_arrow()
+    assert found.to_pylist() == pq.read_table(tmp_path / "answers").to_pylist()
+    assert found["unknown"].type == pa.bool_()
+    assert found["species"].to_pylist() == pq.read_table(listed)["species"].to_pylist()
+    assert [position for position, error in enumerate(found["error"].to_pylist()) if error] == [5]
+
+
 def test_embeddings_become_known_photos(
-    birds: Path, model_copy: Path, listed: Path, tmp_path: Path, command: Callable[..., Any]
+    birds: Path,
+    model_copy: Path,
+    listed: Path,
+    tmp_path: Path,
+    command: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     before = fieldmark.load(model_copy)
     more = tmp_path / "elsewhere" / "new photos"
@@ -149,6 +172,7 @@ def test_embeddings_become_known_photos(
     tests = sum(split.get(name) == "test" for name in own)
     assert tests > 0
     total = before.manifest.gallery.rows
+    monkeypatch.setattr("fieldmark.artifact.gallery.INDEX_FROM", total + 2)
     said = command("gallery", model_copy, vectors, "--label-col", "species")
     assert said.err.splitlines() == [
         f"added 2 photos; the gallery of {model_copy} holds {total + 2} photos",
@@ -157,6 +181,7 @@ def test_embeddings_become_known_photos(
         "1 photo without an embedding",
     ]
     after = fieldmark.load(model_copy)
+    assert [index.index_type for index in after.gallery._table.list_indices()] == ["IvfSq"]
     newest = after.versions()[0]
     assert (newest.number, newest.change) == (2, "add 2 known photo(s)")
     added = {row.path: (row.label, row.split) for row in after.gallery.rows()}

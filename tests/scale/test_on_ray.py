@@ -102,12 +102,18 @@ def test_each_photo_has_the_row_of_the_csv_once_although_a_worker_dies(
 
 
 def test_embeddings_are_those_of_the_model_here_and_on_workers(
-    second_node: Callable[[], None], fitted: Path, listed: Path, tmp_path: Path, command: Callable[..., Any]
+    second_node: Callable[[], None],
+    fitted: Path,
+    listed: Path,
+    tmp_path: Path,
+    command: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)  # the workers were started elsewhere
     recognizer = fieldmark.load(fitted, device="cpu")
     names = pq.read_table(listed)["Path"].to_pylist()
     here, there = tmp_path / "here", tmp_path / "there"
-    report = embed_photos(recognizer, [str(listed)], str(there), engine="ray", device="cpu", cores=1, shard=9)
+    report = embed_photos(recognizer, [str(listed)], "there", engine="ray", device="cpu", cores=1, shard=9)
     assert (report.photos, report.parts, report.earlier, report.failed) == (16, 3, 0, 1)
     done = command("embed", fitted, listed, "--out", here)
     assert (done.code, done.out) == (1, "")
@@ -150,7 +156,8 @@ def test_check_reports_what_one_process_reports_although_a_node_dies(
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FIELDMARK_CACHE", str(tmp_path / "cache"))  # the workers compute their own embeddings
         (tmp_path / "cache").mkdir()
-        expected = fieldmark.check(data).to_dict()
+        patch.chdir(tmp_path)
+        expected = fieldmark.check("photos").to_dict()
 
     def kill_after_one(looks: Iterable[Look], *_: str, total: int) -> Iterator[Look]:
         for number, look in enumerate(looks):
@@ -161,7 +168,8 @@ def test_check_reports_what_one_process_reports_although_a_node_dies(
     import ray
 
     monkeypatch.setattr("fieldmark.scale.check_on_ray.track", kill_after_one)
-    found = check_on_ray(fieldmark.read(data), shard=5).to_dict()
+    monkeypatch.chdir(tmp_path)
+    found = check_on_ray(fieldmark.read("photos"), shard=5).to_dict()
     assert found == expected
     assert [node["Alive"] for node in ray.nodes()].count(True) == 1
     assert {"empty", "truncated", "two_labels"} <= {finding["code"] for finding in found["findings"]}

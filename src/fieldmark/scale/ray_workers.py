@@ -7,10 +7,12 @@ it.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import pickle
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from fieldmark.backbones.runners.device import Device
@@ -35,12 +37,15 @@ class ShardWorker:
     Args:
         work: What it does.
         cores: Threads that it uses.
+        folder: The folder of the command; relative paths start there on every machine.
     """
 
-    def __init__(self, work: Work[Any, Any], cores: int) -> None:
+    def __init__(self, work: Work[Any, Any], cores: int, folder: Path) -> None:
         from fieldmark.cores import limit_threads
 
         limit_threads(cores)
+        with contextlib.suppress(OSError):  # a machine without that folder has only absolute paths and addresses
+            os.chdir(folder)
         self.work = work
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
@@ -84,7 +89,7 @@ def done_on_ray(work: Work[S, R], waiting: Sequence[tuple[int, S]], device: Devi
             ShardWorker,
             batch_size=1,
             batch_format="numpy",
-            fn_constructor_args=(work, each),
+            fn_constructor_args=(work, each, Path.cwd()),
             compute=ray.data.ActorPoolStrategy(size=min(workers, len(rows))),
             num_cpus=each,
             num_gpus=1 if on_gpu else None,
