@@ -136,7 +136,7 @@ def test_answers_are_the_same_in_parquet_and_in_lance(fitted: Path, listed: Path
     for name in ("answers", "answers.lance"):
         store, levels = store_at(str(tmp_path / name), "answers"), AnswerLevels(2)
         work = AnswerShard(recognizer, store, levels, columns_of(shards))
-        work_on_shards(recognizer, shards, store, work, {"levels": asdict(levels)}, engine="local")
+        work_on_shards("a model", shards, store, work, {"levels": asdict(levels)}, engine="local")
     found = lancedb.connect(tmp_path).open_table("answers").to_arrow()
     assert found.to_pylist() == pq.read_table(tmp_path / "answers").to_pylist()
     assert found["unknown"].type == pa.bool_()
@@ -193,6 +193,8 @@ def test_embeddings_become_known_photos(
     assert "robin" in {one.label for one in nearest}
     assert after.predict(names[0]).label == before.predict(names[0]).label
 
+    embedded = command("embed", model_copy, table, "--out", vectors)  # it is still the same embedding
+    assert embedded.err.splitlines()[0] == f"embedded 0 photos; {vectors} holds 19 rows; 19 of them were there"
     again = command("gallery", model_copy, vectors, "--by-folder", "--json")
     assert json.loads(again.out)["added"] == 0
     assert [one.number for one in after.versions()] == [2, 1]  # nothing changed

@@ -165,7 +165,8 @@ class Gallery:
             table = self._fresh()
             added = _reader(batches, dim, self.facts.key)
             table.merge_insert("path").when_not_matched_insert_all().execute(added)
-            if (count := int(table.count_rows())) >= INDEX_FROM:
+            count = int(table.count_rows())
+            if count >= INDEX_FROM and count > self.facts.rows:
                 table.create_index("vector", config=vector_index(count))
             return self._version(table)
 

@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from fieldmark.backbones.runners.device import Device
 from fieldmark.progress import track
-from fieldmark.recognizer.predictor import Predictor
 from fieldmark.scale.photo_shards import Shard, digest_of
 from fieldmark.scale.ray_workers import Work, done_on_ray
 from fieldmark.scale.result_store import ResultStore
@@ -44,7 +43,7 @@ class BulkReport:
 
 
 def work_on_shards(
-    predictor: Predictor,
+    model: str,
     shards: Sequence[Shard],
     store: ResultStore,
     work: Work[Shard, tuple[int, int]],
@@ -57,7 +56,7 @@ def work_on_shards(
     """Write the part of each shard that is not there yet.
 
     Args:
-        predictor: The model that the work uses; with Ray, its folder must have the same path on all machines.
+        model: Facts about the model that the parts depend on, as text.
         shards: The photos.
         store: Where parts go; one with parts of the same photos and options is completed.
         work: Writes the part of a shard, and returns its numbers of photos and of photos that could not be read.
@@ -69,7 +68,7 @@ def work_on_shards(
     Raises:
         FieldmarkError: The store holds something else or cannot be written, or Ray is not installed.
     """
-    job = {"model": _key(predictor.manifest.model_dump_json()), "photos": digest_of(shards), **options}
+    job = {"model": _key(model), "photos": digest_of(shards), **options}
     done = store.open(job)
     waiting = [(number, shard) for number, shard in enumerate(shards) if number not in done]
     earlier, failed = store.counts(done)

@@ -52,7 +52,9 @@ def embed_photos(
     gallery = predictor.manifest.gallery
     options = {"shard": shard, "gallery": None if gallery is None else gallery.key}
     work = EmbedShard(predictor, store, titles)
-    return work_on_shards(predictor, shards, store, work, options, engine=engine, device=device, cores=cores)
+    # Embeddings are those of the first member: enrolled classes and known photos may change meanwhile.
+    model = predictor.manifest.members[0].model_dump_json()
+    return work_on_shards(model, shards, store, work, options, engine=engine, device=device, cores=cores)
 
 
 class EmbedShard:

@@ -53,7 +53,8 @@ def predict_on_ray(
     shards, store = shards_of(names, shard, path_col=path_col), store_at(out, "answers")
     work = AnswerShard(predictor, store, levels, columns_of(shards))
     options = {"shard": shard, "levels": asdict(levels)}
-    return work_on_shards(predictor, shards, store, work, options, engine="ray", device=device, cores=cores)
+    model = predictor.manifest.model_dump_json(exclude={"generation", "made", "change", "gallery"})
+    return work_on_shards(model, shards, store, work, options, engine="ray", device=device, cores=cores)
 
 
 class AnswerShard:
