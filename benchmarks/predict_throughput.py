@@ -6,8 +6,9 @@
 The bare loop gets the graphs of the model, tensors that are decoded and shrunk already, as many views of each photo as
 the model takes, and the fastest of several ways to call ONNX Runtime (its own threads, or as many callers as cores,
 batches of 1 to 32) and OpenVINO (both hints); the two fastest of each on the first photos run in every round, and the
-best of them counts. Plain timm gets a quarter of the photos, since its speed does not depend on their number, and the
-same views. All in turns, with all cores.
+best of them counts. A second ratio is to what the cores could reach if they ran that loop and Pillow's decoding and
+nothing else. Plain timm gets a quarter of the photos, since its speed does not depend on their number, and the same
+views. All in turns, with all cores.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from bare_loops import fastest_loops, plain_timm, print_ratios
+from bare_loops import bare_decoding, fastest_loops, plain_timm, print_ratios, with_decoding
 
 from fieldmark import Recognizer
 from fieldmark.backbones.factory import resolve_name
@@ -75,7 +76,8 @@ def main() -> None:
     plain = [(resolve_name(facts.options["backbone"]), facts.preprocess.image_size, facts.views) for facts in members]
     plain_timm(plain, len(chosen.classes), photos[:16])
     engines = list(dict.fromkeys(loop.engine for loop in loops[0]))
-    ratios: list[tuple[float, float]] = []
+    side = max(facts.preprocess.image_size for facts in members)
+    ratios: list[tuple[float, float, float]] = []
     for _ in range(arguments.rounds):
         bare = {}
         for engine in engines:
@@ -86,10 +88,12 @@ def main() -> None:
             bare[engine] = len(photos) / sum(times)
         ours = {name: predict(recognizer, photos) for name, recognizer in recognizers.items()}
         theirs = plain_timm(plain, len(chosen.classes), photos[::4])
-        ratios.append((ours["auto"] / max(bare.values()), ours["auto"] / theirs))
+        decoding, best, mine = bare_decoding(photos, side), max(bare.values()), ours["auto"]
+        ratios.append((mine / best, mine / with_decoding(best, decoding), mine / theirs))
         by_name = ", ".join(f"{rate:.1f} ({name})" for name, rate in ours.items())
         by_engine = ", ".join(f"{rate:.1f} ({engine})" for engine, rate in bare.items())
-        print(f"{len(photos)} photos: predict {by_name}; bare loop {by_engine}; plain timm {theirs:.1f} /s", flush=True)
+        loops_and_peer = f"bare loop {by_engine}; decoding {decoding:.1f}; plain timm {theirs:.1f}"
+        print(f"{len(photos)} photos: predict {by_name}; {loops_and_peer} /s", flush=True)
     print_ratios("predict", ratios)
 
 

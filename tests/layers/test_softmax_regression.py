@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from fieldmark.arrays import log_softmax
 from fieldmark.layers import softmax_regression
+from fieldmark.layers.row_space import span_rows
 from fieldmark.layers.softmax_regression import LinearHead, fit_softmax
 
 Floats = NDArray[np.float32]
@@ -139,3 +140,62 @@ def test_without_rows_the_head_is_zero() -> None:
     assert head.weight.shape == (3, 5)
     assert not head.weight.any()
     assert not head.bias.any()
+
+
+@pytest.fixture(scope="module")
+def long_rows() -> tuple[Floats, Ints]:
+    """60 rows of 300 numbers, 4 classes; every third row is nearly a copy of the one before."""
+    rng = np.random.default_rng(1)
+    labels = np.arange(60) % 4
+    rows = rng.normal(size=(4, 300))[labels] * 0.03 + rng.normal(size=(60, 300)) * 0.05
+    rows[2::3], labels[2::3] = rows[1::3] + rng.normal(size=rows[1::3].shape) * 1e-5, labels[1::3]
+    return rows.astype(np.float32), labels
+
+
+@pytest.mark.parametrize("C", [0.1, 15.0, 45.0])
+def test_long_rows_have_the_solution_of_scikit_learn(long_rows: tuple[Floats, Ints], C: float) -> None:
+    rows, labels = long_rows
+    assert softmax_regression._are_long(rows)
+    oracle = LogisticRegression(C=C, max_iter=5000, tol=1e-8).fit(rows.astype(np.float64), labels)
+    head = fit_softmax(rows, labels, 4, C)
+    unseen = np.random.default_rng(2).normal(size=(50, 300)).astype(np.float32) * 0.05
+    for photos in (rows, unseen):
+        np.testing.assert_allclose(_probabilities(head, photos), oracle.predict_proba(photos), atol=2e-3)
+
+
+def test_long_rows_in_chunks_and_from_a_start_have_the_solution_of_the_whole(
+    long_rows: tuple[Floats, Ints], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, labels = long_rows
+    whole = fit_softmax(rows, labels, 4, 5.0)
+    monkeypatch.setattr(softmax_regression, "_IN_MEMORY_BYTES", 1)
+    chunked = fit_softmax(_Chunked(rows, 23), labels, 4, 5.0)
+    np.testing.assert_allclose(_probabilities(chunked, rows), _probabilities(whole, rows), atol=1e-3)
+    again = fit_softmax(rows, labels, 4, 5.0, start=whole, max_iter=1)  # one step from the solution stays there
+    np.testing.assert_allclose(_probabilities(again, rows), _probabilities(whole, rows), atol=1e-3)
+
+
+def test_weights_of_long_rows_count(long_rows: tuple[Floats, Ints]) -> None:
+    rows, labels = long_rows
+    weights = np.linspace(0.2, 1.8, len(rows))
+    oracle = LogisticRegression(C=5.0, max_iter=5000, tol=1e-8).fit(rows.astype(np.float64), labels, weights)
+    head = fit_softmax(rows, labels, 4, 5.0, weights=weights)
+    np.testing.assert_allclose(_probabilities(head, rows), oracle.predict_proba(rows), atol=2e-3)
+
+
+def test_coordinates_keep_the_inner_products_of_rows(long_rows: tuple[Floats, Ints]) -> None:
+    rows = torch.from_numpy(long_rows[0])
+    span = span_rows(lambda: [(slice(0, 25), rows[:25]), (slice(25, 60), rows[25:])], 60)
+    assert span is not None
+    torch.testing.assert_close(span.coordinates @ span.coordinates.T, rows @ rows.T, atol=2e-5, rtol=1e-4)
+    weight = torch.randn(4, 60, generator=torch.Generator().manual_seed(0)) @ rows  # weights in the space of the rows
+    back = span.lift(span.project(weight))
+    torch.testing.assert_close(rows @ back.T, rows @ weight.T, atol=1e-2, rtol=1e-2)
+
+
+def test_rows_of_zeros_span_nothing() -> None:
+    rows = torch.zeros(5, 20)
+    assert span_rows(lambda: [(slice(0, 5), rows)], 5) is None
+    head = fit_softmax(rows.numpy(), np.arange(5) % 2, 2, 1.0)
+    assert not head.weight.any()
+    assert head.bias[0] - head.bias[1] == pytest.approx(np.log(3 / 2), abs=1e-3)

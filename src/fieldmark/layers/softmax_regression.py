@@ -1,8 +1,8 @@
 """Multinomial logistic regression on rows that may not fit into memory.
 
 scikit-learn's ``LogisticRegression`` needs the whole matrix as one array and starts every fit from zero. Here, rows
-come in chunks (half precision on disk, float32 in memory) and a fit can start from the solution of a similar one. The
-objective is the same; the tests compare both solutions.
+come in chunks (half precision on disk, float32 in memory), a fit can start from the solution of a similar one, and few
+long rows are fitted in the space that they span. The objective is the same; the tests compare both solutions.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fieldmark.arrays import Float32s, Floats
+from fieldmark.layers.row_space import MAX_ROWS, Chunks, span_rows
 
 __all__ = ["LinearHead", "RowSource", "fit_softmax"]
 
@@ -72,14 +73,33 @@ def fit_softmax(
     """
     if not len(labels):
         return LinearHead(np.zeros((num_classes, _dim(rows)), np.float32), np.zeros(num_classes, np.float32))
-    source = _TensorChunks(rows, device)
+    chunks: Chunks = _TensorChunks(rows, device)
     target = torch.from_numpy(np.ascontiguousarray(labels)).to(device)
-    count, dim = len(labels), _dim(rows)
     each = None if weights is None else torch.from_numpy(np.asarray(weights, np.float32)).to(device)[:, None]
-    parameters = torch.zeros(num_classes, dim + 1)
-    if start is not None:
-        parameters[:, :-1], parameters[:, -1] = torch.from_numpy(start.weight), torch.from_numpy(start.bias)
-    parameters = parameters.to(device).requires_grad_(True)
+    begin = _start(num_classes, _dim(rows), start).to(device)
+    # A GPU multiplies the long rows faster than it would factor their inner products.
+    span = span_rows(chunks, len(labels)) if device == "cpu" and _are_long(rows) else None
+    if span is not None:
+        chunks = span.chunks
+        begin = torch.cat([span.project(begin[:, :-1]), begin[:, -1:]], 1)
+    found = _minimize(chunks, target, each, begin, C, max_iter)
+    weight = found[:, :-1] if span is None else span.lift(found[:, :-1])
+    return LinearHead(np.ascontiguousarray(weight.cpu().numpy()), found[:, -1].cpu().numpy().copy())
+
+
+def _minimize(chunks: Chunks, target: Tensor, each: Tensor | None, begin: Tensor, C: float, max_iter: int) -> Tensor:
+    """Return the best parameters (K, dim + 1), the biases last, by L-BFGS.
+
+    Args:
+        chunks: Returns the rows.
+        target: Class of each row, (n,).
+        each: Weight of each row, (n, 1); None if all count the same.
+        begin: Parameters to start from.
+        C: See `fit_softmax`.
+        max_iter: Maximum number of iterations.
+    """
+    count = len(target)
+    parameters = begin.clone().requires_grad_(True)
     optimizer = torch.optim.LBFGS(
         [parameters],
         max_iter=max_iter,
@@ -92,13 +112,13 @@ def fit_softmax(
     def objective() -> Tensor:
         weight, bias = parameters.detach()[:, :-1], parameters.detach()[:, -1]
         loss = weight.square().sum() / (2 * C * count)
-        gradient = torch.cat([weight / (C * count), weight.new_zeros(num_classes, 1)], 1)
-        for where, values in source():
+        gradient = torch.cat([weight / (C * count), weight.new_zeros(len(weight), 1)], 1)
+        for where, values in chunks():
             log_p = (values @ weight.T + bias).log_softmax(1)  # (chunk, K)
             own = log_p.gather(1, target[where, None])
             loss = loss - (own if each is None else own * each[where]).sum() / count
             residual = log_p.exp_()
-            residual[torch.arange(len(values), device=device), target[where]] -= 1.0
+            residual[torch.arange(len(values), device=residual.device), target[where]] -= 1.0
             if each is not None:
                 residual *= each[where]
             gradient[:, :-1] += residual.T @ values / count
@@ -107,8 +127,20 @@ def fit_softmax(
         return loss
 
     optimizer.step(objective)  # type: ignore[no-untyped-call]
-    solution = parameters.detach().cpu().numpy()
-    return LinearHead(np.ascontiguousarray(solution[:, :-1]), solution[:, -1].copy())
+    return parameters.detach()
+
+
+def _start(num_classes: int, dim: int, start: LinearHead | None) -> Tensor:
+    """Return parameters (K, dim + 1) to start from."""
+    parameters = torch.zeros(num_classes, dim + 1)
+    if start is not None:
+        parameters[:, :-1], parameters[:, -1] = torch.from_numpy(start.weight), torch.from_numpy(start.bias)
+    return parameters
+
+
+def _are_long(rows: RowSource | Float32s) -> bool:
+    """Return whether a fit in the space of the rows is worth its inner products."""
+    return len(rows) <= min(MAX_ROWS, _dim(rows) // 2)
 
 
 def _dim(rows: RowSource | Float32s) -> int:
