@@ -167,7 +167,7 @@ def with_decoding(bare: float, decoding: float) -> float:
 
 
 def print_ratios(name: str, ratios: Sequence[tuple[float, float, float]]) -> None:
-    """Print medians of the ratios to the best bare loop, to it with decoding, and to plain timm, and those of each round."""
+    """Print the medians of the ratios to the best bare loop, to it with decoding, and to plain timm, and each round."""
     titles = "best bare loop", "best bare loop and bare decoding on the same cores", "plain timm"
     for title, values in zip(titles, zip(*ratios, strict=True), strict=True):
         each = ", ".join(f"{value:.2f}" for value in values)

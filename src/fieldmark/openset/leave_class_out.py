@@ -13,6 +13,7 @@ from fieldmark.layers.softmax_regression import fit_softmax
 from fieldmark.openset.class_gaussians import ClassGaussians
 from fieldmark.openset.projection import Projection
 from fieldmark.openset.unknown_scores import DEFAULT_SCORE, OpenSetFeatures, known_scores, scales_on
+from fieldmark.progress import track
 from fieldmark.scores import UNKNOWN_SCORES
 from fieldmark.training.frozen.choose_head import fold_numbers
 from fieldmark.training.frozen.single_thread import one_thread_each
@@ -92,7 +93,7 @@ def leave_class_out(
     parts = min(FOLDS, len(classes))
     folds = [
         fold
-        for number in range(parts)
+        for number in track(range(parts), "leaving classes out")
         if (fold := _fit_fold(rows, labels, np.isin(labels, classes[number::parts]), photo_fold, number, device))
         is not None
     ]

@@ -19,7 +19,7 @@ __all__ = ["choice_key", "photos_key", "remembered_arrays", "remembered_choice"]
 
 Arrays = Mapping[str, NDArray[Any]]
 
-_VERSION = 3
+_VERSION = 4
 """Increase it when `choose_head` or `out_of_fold_logits` returns other results for the same inputs."""
 
 

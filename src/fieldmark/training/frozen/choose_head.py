@@ -12,6 +12,7 @@ from fieldmark.arrays import Float32s, Ints
 from fieldmark.cores import available_cpus
 from fieldmark.layers.class_balance import BALANCES, Metric, accuracy, accuracy_error, fit_head, predicted
 from fieldmark.layers.softmax_regression import LinearHead
+from fieldmark.progress import track
 from fieldmark.training.frozen.design_matrix import Descriptors, DesignMatrix, Scaling, fit_scaling
 from fieldmark.training.frozen.single_thread import one_thread_each
 
@@ -173,7 +174,7 @@ def _fit_folds(
         return fit_head(rows[inside], own, num_classes, C, balance=balance, start=start, max_iter=60, device=device)
 
     with one_thread_each(available_cpus()) as pool:
-        return list(pool.map(fit, range(len(starts))))
+        return list(track(pool.map(fit, range(len(starts))), "choosing a head by cross-validation", len(starts)))
 
 
 def refit(

@@ -9,6 +9,7 @@ import numpy as np
 from fieldmark.arrays import Bools, Float32s, Ints
 from fieldmark.cores import available_cpus
 from fieldmark.layers.class_balance import fit_head
+from fieldmark.progress import track
 from fieldmark.training.frozen.choose_head import HeadChoice
 from fieldmark.training.frozen.design_matrix import Descriptors, DesignMatrix, fit_scaling
 from fieldmark.training.frozen.single_thread import one_thread_each
@@ -65,5 +66,6 @@ def out_of_fold_logits(
         known[outside] = np.isin(labels[outside], labels[inside])
 
     with one_thread_each(available_cpus()) as pool:
-        list(pool.map(fill, range(len(choice.heads))))
+        folds = range(len(choice.heads))
+        list(track(pool.map(fill, folds), "calibrating by cross-validation", len(folds)))
     return logits, known
