@@ -18,6 +18,7 @@ import pytest
 import fieldmark
 from fieldmark.artifact.lance_tables import vector_index
 from fieldmark.catalogue.answer_queries import AnswerLevels
+from fieldmark.check import CheckReport, check
 from fieldmark.errors import DataError, SettingError
 from fieldmark.scale.bulk import columns_of, work_on_shards
 from fieldmark.scale.embed_photos import EmbedShard, embed_photos
@@ -82,7 +83,6 @@ def test_wrong_input_is_one_sentence(tmp_path: Path, fitted: Path, command: Call
     ):
         done = command("predict", fitted, "a.jpg", "--engine", "ray", *options)
         assert (done.code, done.err.strip()) == (2, f"fieldmark: {sentence}")
-    assert command("predict", fitted, "a.jpg", "--cores", "2").code == 2
 
 
 def test_a_lance_table_has_the_rows_of_the_parquet_files_though_the_run_was_killed(
@@ -233,3 +233,22 @@ def test_what_cannot_become_known_photos_is_one_sentence(
     assert refused(vectors, "--label-col", "a", "--by-folder") == (
         "fieldmark: --label-col and --by-folder exclude each other: give one of them"
     )
+
+
+def test_check_takes_the_engine_and_its_cores(
+    birds: Path, monkeypatch: pytest.MonkeyPatch, command: Callable[..., Any]
+) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def looked_over(records: fieldmark.RecordList, **options: Any) -> CheckReport:
+        asked.append(options)
+        return check(records, deep=options["deep"])
+
+    monkeypatch.setattr("fieldmark.scale.check_on_ray.check_on_ray", looked_over)
+    done = command("check", birds, "--fast", "--json", "--engine", "ray", "--cores", "2")
+    assert json.loads(done.out) == json.loads(command("check", birds, "--fast", "--json").out)
+    assert asked == [{"deep": False, "seed": 0, "cores": 2}]
+    for words in (["check", birds], ["embed", "model", "a.jpg"], ["predict", "model", "a.jpg"]):
+        done = command(*words, "--cores", "2")
+        sentence = "fieldmark: --cores belongs to --engine ray: leave it out, or add the engine"
+        assert (done.code, done.err.strip()) == (2, sentence)
