@@ -27,8 +27,8 @@ from fieldmark.data.prepare import prepare
 from fieldmark.data.read import read
 from fieldmark.layers.softmax_regression import fit_softmax
 from fieldmark.methods.linear_probe import LinearProbe
-from fieldmark.training.frozen.choose_head import fold_numbers
 from fieldmark.training.frozen.design_matrix import fit_scaling
+from fieldmark.training.frozen.fold_numbers import fold_numbers
 from fieldmark.training.frozen.frozen_backbone import FrozenBackbone
 
 C = 15.0

@@ -69,6 +69,11 @@ def test_checking_photos_needs_no_training_library_once_its_graph_is_kept(birds:
     assert _loaded(_command("check", birds, "--json")) <= known
 
 
+def test_advising_needs_none_either(birds: Path) -> None:
+    embed([])
+    assert _loaded(_command("advise", birds, "--json")) <= {"onnxruntime", "sklearn", "scipy", "pandas", "pyarrow"}
+
+
 def test_predicting_needs_onnx_runtime_only(fitted: Path, birds: Path) -> None:
     assert _loaded(_command("predict", fitted, next(birds.rglob("*.jpg")), "--json")) == {"onnxruntime", "onnx"}
 

@@ -145,7 +145,7 @@ def learning_curve(
 
 def measure_curve(features: Float32s, labels: Ints, groups: Ints, *, seed: int = 0) -> CurveTable:
     """Fit heads on growing subsets of each training fold, and predict the photos of the fold left out."""
-    from fieldmark.training.frozen.choose_head import fold_numbers
+    from fieldmark.training.frozen.fold_numbers import fold_numbers
 
     count, num_classes = len(labels), int(labels.max()) + 1
     repeats = int(np.clip(1000 // count, 1, 3))

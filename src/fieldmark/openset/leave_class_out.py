@@ -15,7 +15,7 @@ from fieldmark.openset.projection import Projection
 from fieldmark.openset.unknown_scores import DEFAULT_SCORE, OpenSetFeatures, known_scores, scales_on
 from fieldmark.progress import track
 from fieldmark.scores import UNKNOWN_SCORES
-from fieldmark.training.frozen.choose_head import fold_numbers
+from fieldmark.training.frozen.fold_numbers import fold_numbers
 from fieldmark.training.frozen.single_thread import one_thread_each
 
 __all__ = ["ClassFold", "auroc_by_score", "choose_score", "leave_class_out"]

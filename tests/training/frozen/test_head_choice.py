@@ -9,7 +9,8 @@ import pytest
 
 from fieldmark.backbones.feature_cache import FeatureCache, row_key
 from fieldmark.backbones.feature_table import FeatureTable
-from fieldmark.training.frozen.choose_head import C_GRID, HeadChoice, choose_head, fold_numbers, refit, thin_out
+from fieldmark.training.frozen.choose_head import C_GRID, HeadChoice, choose_head, refit, thin_out
+from fieldmark.training.frozen.fold_numbers import fold_numbers
 
 CLASSES, EACH = 3, 30
 LABELS = np.repeat(np.arange(CLASSES), EACH)

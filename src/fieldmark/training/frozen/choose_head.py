@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,9 +13,10 @@ from fieldmark.layers.class_balance import BALANCES, Metric, accuracy, accuracy_
 from fieldmark.layers.softmax_regression import LinearHead
 from fieldmark.progress import track
 from fieldmark.training.frozen.design_matrix import Descriptors, DesignMatrix, Scaling, fit_scaling
+from fieldmark.training.frozen.fold_numbers import fold_numbers
 from fieldmark.training.frozen.single_thread import one_thread_each
 
-__all__ = ["C_GRID", "MAX_OUT_OF_FOLD", "HeadChoice", "choose_head", "fold_numbers", "refit"]
+__all__ = ["C_GRID", "MAX_OUT_OF_FOLD", "HeadChoice", "choose_head", "refit"]
 
 
 C_GRID = (15.0, 5.0, 45.0)
@@ -61,22 +61,6 @@ class HeadChoice:
     @property
     def label(self) -> str:
         return "+".join(self.names) + (f", balanced {self.balance:g}" if self.balance else "")
-
-
-def fold_numbers(labels: Ints, groups: Ints, folds: int, seed: int) -> Ints:
-    """Return a fold for each photo: stratified by class, groups kept together, fewer folds if all classes are tiny."""
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    splits = min(folds, max(len(np.unique(groups[labels == label])) for label in np.unique(labels)))
-    if splits < 2:  # one group for each class: its class is missing from the other folds anyway
-        return np.unique(groups, return_inverse=True)[1].astype(np.int64) % 2
-    result = np.zeros(len(labels), dtype=np.int64)
-    splitter = StratifiedGroupKFold(splits, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a rare class may be missing from some folds
-        for fold, (_, held_out) in enumerate(splitter.split(labels, labels, groups)):
-            result[held_out] = fold
-    return result
 
 
 def choose_head(

@@ -21,8 +21,9 @@ from fieldmark.data.photos.tiles import central_places, joined_tiles, place_cent
 from fieldmark.data.photos.zoom import Zoom, find_object
 from fieldmark.structures import Box, Record
 from fieldmark.training.frozen.choice_cache import choice_key, remembered_arrays
-from fieldmark.training.frozen.choose_head import fold_numbers, thin_out
+from fieldmark.training.frozen.choose_head import thin_out
 from fieldmark.training.frozen.fit_locator import fit_locator, fit_whitening
+from fieldmark.training.frozen.fold_numbers import fold_numbers
 from fieldmark.training.frozen.single_thread import one_thread_each
 
 __all__ = ["Labelled", "Located", "boxed_places", "fitted_scores", "locate_objects"]
