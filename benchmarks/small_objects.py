@@ -147,6 +147,8 @@ def accuracy(data: Path, settings: Sequence[str], folder: Path, folds_only: bool
         assert isinstance(chosen, LinearProbe.Settings)
         run, steps = cross_validate(prepare(read(data), test_fraction=0).photos, chosen)
         print(*(f"    {step}" for step in steps), sep="\n", flush=True)
+        if run.located is not None:
+            print(f"    found objects fill {run.located.share:.1%} of a photo (median)", flush=True)
         return run.choice.accuracy
     fieldmark("fit", data, "--out", model, "--method", "linear_probe", *words, cache=cache)
     return float(fieldmark("evaluate", model, "--json", cache=cache).json["top1_accuracy"])

@@ -1,11 +1,13 @@
 """Whether zoom helps or harms on photos as they are, and whether `zoom=auto` tells which.
 
 python benchmarks/zoom_on_photos.py CUB_200_2011_first50 [--each 15] [--classes 20]
+FIELDMARK_CACHE=FOLDER/share-0.03/cache python benchmarks/zoom_on_photos.py FOLDER/share-0.03/scenes.csv --fits auto
 python benchmarks/zoom_on_photos.py clothing --group-col sender_id --drop-label "Not sure" --drop-label Skip
 
 Each line has the cross-validated accuracy on train photos, and what the fit logs: what zoom gains, how many times the
 time answers take, and for `auto` what it chose. At most `--each` train photos of each of the first `--classes` are
-taken. No test photo is opened.
+taken. No test photo is opened. The scenes that `small_objects.py --out FOLDER` keeps are such data, too; with its
+folder ``cache`` as FIELDMARK_CACHE, they are not read again.
 """
 
 from __future__ import annotations
@@ -63,7 +65,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         table = write_table(records, folder / "photos.csv")
-        os.environ["FIELDMARK_CACHE"] = str(folder / "cache")
+        os.environ.setdefault("FIELDMARK_CACHE", str(folder / "cache"))
         photos = prepare(read(table), test_fraction=0).photos
         print(f"{len(records):,} photos of {len(records.classes)} classes", flush=True)
         for fit in arguments.fits:
@@ -72,6 +74,8 @@ def main() -> None:
             if isinstance(chosen, LinearProbe.Settings):
                 run, steps = cross_validate(photos, chosen)
                 reached: float | None = run.choice.accuracy
+                if run.located is not None:
+                    steps.append(f"found objects fill {run.located.share:.1%} of a photo (median)")
             else:
                 assert isinstance(chosen, Auto.Settings)
                 trained = train_auto(photos, chosen, folder)

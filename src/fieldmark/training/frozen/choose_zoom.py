@@ -17,8 +17,8 @@ FINER = Zoom(tiles=3)
 """What is tried where objects are small. It reads 25 tiles in place of 9."""
 
 SMALL_OBJECT = 0.15
-"""Share of a photo below which 3 x 3 tiles are tried, by the median of the boxes that 2 x 2 tiles find. See
-docs/research/zoom.md for the shares of sets with large and small objects."""
+"""Share of a photo below which 3 x 3 tiles are tried, by the median of the boxes that 2 x 2 tiles find. A locator may
+find a part of a large object, so that the share alone does not tell small ones; see docs/research/zoom.md."""
 
 _DESCRIPTORS = ("gem",)
 
@@ -27,7 +27,8 @@ def choose_zoom(search: AutoSearch, candidate: Candidate) -> Zoom:
     """Return the zoom with which the backbone of a candidate is most accurate on a few photos, and note why.
 
     A locator on 3 x 3 tiles is tried only where 2 x 2 tiles are best and find small objects, and where the limit of the
-    search has room for it. It must gain what any other pilot must, since it doubles the time of every answer.
+    search has room for it. It must gain what any other pilot must, since it doubles the time of every answer. The tiles
+    of these photos are then in the cache for the pass over all photos.
     """
     frozen = search.backbone(replace(candidate, zoom=ZOOMS[0]))
 
