@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -101,10 +102,10 @@ def _own_temporary_folder(_own_cache: Path) -> Iterator[None]:
 
     Not in pytest's folder: the names of sockets may only have a hundred characters.
     """
-    with (
-        tempfile.TemporaryDirectory(prefix="fm-", ignore_cleanup_errors=True) as folder,
-        pytest.MonkeyPatch.context() as patch,
-    ):
+    folder = tempfile.mkdtemp(prefix="fm-")
+    # At the end of the process, after multiprocessing has deleted its own folder in there, at priority -100.
+    Finalize(None, shutil.rmtree, (folder, True), exitpriority=-200)
+    with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", folder)
         patch.setattr(tempfile, "tempdir", folder)
         yield
