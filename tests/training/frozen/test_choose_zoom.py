@@ -16,7 +16,10 @@ REGION, HIGHER, TILES = ZOOMS
 
 
 class Search:
-    """A search whose few photos were read before: how many of 100 are answered correctly with each zoom."""
+    """A search whose few photos were read before: how many of 100 are answered correctly with each zoom.
+
+    They are the first ones, or the last ones for a number below 0.
+    """
 
     def __init__(self, correct: dict[Zoom, int], share: float, most_views: int = 99) -> None:
         self.correct, self.share = correct, share
@@ -32,7 +35,10 @@ class Search:
 
     def read_few(self, frozen: Any, names: tuple[str, ...], zoom: Zoom) -> FewPhotos:
         self.read.append(zoom)
-        return FewPhotos(np.arange(100) < self.correct[zoom], 0.1, self.share if zoom.tiles else None)
+        count, photos = self.correct[zoom], np.arange(100)
+        return FewPhotos(
+            photos < count if count > 0 else photos >= 100 + count, 0.1, self.share if zoom.tiles else None
+        )
 
     def note(self, line: str) -> None:
         self.steps.append(line)
@@ -58,6 +64,12 @@ def test_small_objects_get_finer_tiles_where_these_gain(correct: int, chosen: Zo
     assert search.choose() == chosen
     assert f"objects fill 5% of a photo, 3 x 3 tiles {(correct - 80) / 100:+.3f} ± " in search.steps[0]
     assert search.steps[0].endswith(f"; chosen: {chosen.tiles} x {chosen.tiles} tiles")
+
+
+def test_a_locator_that_is_better_by_chance_gets_no_finer_tiles() -> None:
+    search = Search({REGION: -78, HIGHER: 60, TILES: 80, FINER: 99}, share=0.05)
+    assert search.choose() == TILES
+    assert search.read == list(ZOOMS)
 
 
 def test_no_tiles_are_read_that_the_limit_has_no_room_for() -> None:

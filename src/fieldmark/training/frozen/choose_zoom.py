@@ -26,9 +26,9 @@ _DESCRIPTORS = ("gem",)
 def choose_zoom(search: AutoSearch, candidate: Candidate) -> Zoom:
     """Return the zoom with which the backbone of a candidate is most accurate on a few photos, and note why.
 
-    A locator on 3 x 3 tiles is tried only where 2 x 2 tiles are best and find small objects, and where the limit of the
-    search has room for it. It must gain what any other pilot must, since it doubles the time of every answer. The tiles
-    of these photos are then in the cache for the pass over all photos.
+    A locator on 3 x 3 tiles is tried only where 2 x 2 tiles gain over the most active region what a pilot must, and
+    find small objects, and where the limit of the search has room for it. It must gain as much again, since it doubles
+    the time of every answer. The tiles of these photos are then in the cache for the pass over all photos.
     """
     frozen = search.backbone(replace(candidate, zoom=ZOOMS[0]))
 
@@ -41,7 +41,8 @@ def choose_zoom(search: AutoSearch, candidate: Candidate) -> Zoom:
     share = tried[best].object_share
     if share is not None:
         lines.append(f"objects fill {share:.0%} of a photo")
-    if share is not None and share < SMALL_OBJECT:
+    clearly = all(tried[best].over(found).pays for zoom, found in tried.items() if not zoom.tiles)
+    if share is not None and share < SMALL_OBJECT and clearly:
         if has_room(FINER):
             gained = search.read_few(frozen, _DESCRIPTORS, FINER).over(tried[best])
             lines.append(f"{_name(FINER)} {gained.gain:+.3f} ± {gained.error:.3f}")
