@@ -8,7 +8,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -31,8 +31,9 @@ TOKEN = "only-for-tests"
 
 
 @pytest.fixture(scope="module")
-def client(served: Any) -> httpx.Client:
-    return httpx.Client(base_url=served.url, timeout=120)
+def client(served: Any) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=served.url, timeout=120) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,8 +22,9 @@ File = tuple[str, tuple[str, bytes, str]]
 
 
 @pytest.fixture(scope="module")
-def client(served: Any) -> httpx.Client:
-    return httpx.Client(base_url=served.url, timeout=120)
+def client(served: Any) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=served.url, timeout=120) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
