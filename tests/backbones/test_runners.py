@@ -20,7 +20,7 @@ from fieldmark.backbones.runners.runner import Runner
 from fieldmark.backbones.runners.torch_runner import TorchRunner
 from fieldmark.data.photos.preprocess import Preprocess
 from fieldmark.data.photos.views import with_mirrored
-from fieldmark.errors import SettingError
+from fieldmark.errors import ModelError, SettingError
 
 gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 
@@ -99,6 +99,16 @@ def test_many_threads_may_call_one_runner(module: _Means, preprocess: Preprocess
         together = list(pool.map(runner.run, batches))
     for images, found in zip(batches, together, strict=True):
         np.testing.assert_allclose(found["avg"], runner.run(images)["avg"], rtol=1e-5, atol=1e-6)
+
+
+def test_an_image_that_fails_leaves_openvino_usable(graph: bytes) -> None:
+    _need_openvino()
+    runner = OpenVinoRunner(graph, callers=1)
+    images = _images(6)
+    expected = runner.run(images)["avg"]
+    with pytest.raises(ModelError, match=r"^the model's graph fails on a photo \("):
+        runner.run(np.zeros((6, 32, 32, 3), np.uint8))  # another size than the graph's
+    np.testing.assert_array_equal(runner.run(images)["avg"], expected)
 
 
 class _Huge(nn.Module):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -21,17 +22,23 @@ __all__ = ["OpenVinoRunner", "has_openvino", "openvino_core"]
 
 _TELEMETRY = "openvino_telemetry"
 
+_WAITING = 4
+"""Images for each stream that are computed or wait for it."""
+
 
 class OpenVinoRunner(Runner):
-    """A graph that OpenVINO compiled for single images; as many callers compute at once as it has streams.
+    """A graph that OpenVINO compiled for single images; as many of them are computed at once as it has streams.
+
+    A call hands over all its images and then waits, so that the streams have work while other callers decode. Images
+    from files that were handed over one by one took a fifth longer on two cores.
 
     The precision is float32 on every CPU, so that the outputs are those of ONNX Runtime but for rounding. Without that
     hint OpenVINO computes in bfloat16 where the CPU can.
 
     Args:
         graph: An ONNX file or its content; see `export_graph`.
-        callers: Calls that compute at the same time; further ones wait.
-        threads: Threads that one call computes on.
+        callers: Images that are computed at the same time; further ones wait.
+        threads: Threads that one image is computed on.
 
     Raises:
         ValueError: OpenVINO cannot open the graph.
@@ -59,7 +66,7 @@ class OpenVinoRunner(Runner):
         except Exception as error:  # OpenVINO raises RuntimeError and others
             raise ValueError("OpenVINO cannot open it") from error
         self._idle: SimpleQueue[Any] = SimpleQueue()
-        for _ in range(callers):
+        for _ in range(_WAITING * callers):
             self._idle.put(compiled.create_infer_request())
 
     @property
@@ -71,21 +78,40 @@ class OpenVinoRunner(Runner):
         if not count:  # the graph is compiled for one image; its outputs for a black one have the sizes
             black = {name: np.zeros((1, *images.shape[1:]), np.uint8) for name, images in feeds.items()}
             return {name: values[:0] for name, values in self.run_inputs(black).items()}
-        request = self._idle.get()
+        requests = self._take(count)
+        parts: list[list[Float32s]] = []
         try:
-            parts = []
             for index in range(count):
-                found = request.infer({name: images[index : index + 1] for name, images in feeds.items()})
-                parts.append([found[port] for port in self._ports])
+                request = requests[index % len(requests)]
+                if index >= len(requests):
+                    parts.append(self._outputs_of(request))
+                request.start_async({name: images[index : index + 1] for name, images in feeds.items()})
+            parts += [self._outputs_of(requests[index % len(requests)]) for index in range(len(parts), count)]
         except Exception as error:  # OpenVINO raises RuntimeError and others
             raise failed_on_a_photo(error) from error
         finally:
-            self._idle.put(request)
+            for request in requests:
+                with suppress(Exception):  # of an image after the one that failed
+                    request.wait()
+                self._idle.put(request)
         joined = parts[0] if count == 1 else [np.concatenate(some) for some in zip(*parts, strict=True)]
         return dict(zip(self.outputs, joined, strict=True))
 
     def batch_size(self, image_size: int) -> int:
         return batch_size_for(image_size)
+
+    def _take(self, count: int) -> list[Any]:
+        """Return at most so many requests, at least one. A caller that holds some never waits for another."""
+        taken = [self._idle.get()]
+        with suppress(Empty):
+            while len(taken) < count:
+                taken.append(self._idle.get_nowait())
+        return taken
+
+    def _outputs_of(self, request: Any) -> list[Float32s]:
+        """Wait for a request, and return its outputs in their order."""
+        request.wait()
+        return [np.array(request.get_tensor(port).data) for port in self._ports]
 
 
 def has_openvino() -> bool:
