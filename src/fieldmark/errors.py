@@ -14,6 +14,7 @@ __all__ = [
     "SettingError",
     "TooLowError",
     "TrainingError",
+    "counted",
     "listed",
     "printable",
     "unknown_name",
@@ -75,6 +76,16 @@ def listed(names: Iterable[str], shown: int = 3) -> str:
     if rest > 0:
         return ", ".join(held[:shown]) + f" and {rest} more"
     return " and ".join(filter(None, [", ".join(held[:-1]), *held[-1:]]))
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun for a sentence.
+
+    >>> counted(1, "photo"), counted(1200, "photo"), counted(2, "class")
+    ('1 photo', '1,200 photos', '2 classes')
+    """
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural}"
 
 
 def printable(path: Path | str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fieldmark.errors import counted
 from fieldmark.progress import say
 
 if TYPE_CHECKING:
@@ -14,15 +15,11 @@ __all__ = ["say_bulk_report"]
 
 def say_bulk_report(report: BulkReport, done: str, out: str) -> None:
     """Say how many photos a run answered or embedded, what is there now, and how many could not be read."""
-    held = _number(report.parts, "file")
+    held = counted(report.parts, "file")
     there = report.earlier
     if report.is_table:
-        held, there = _number(report.photos + report.earlier_photos, "row"), report.earlier_photos
+        held, there = counted(report.photos + report.earlier_photos, "row"), report.earlier_photos
     earlier = f"; {there:,} of them were there" if there else ""
-    say(f"{done} {_number(report.photos, 'photo')}; {out} holds {held}{earlier}")
+    say(f"{done} {counted(report.photos, 'photo')}; {out} holds {held}{earlier}")
     if report.failed:
-        say(f"{_number(report.failed, 'photo')} could not be read: see the column error")
-
-
-def _number(count: int, name: str) -> str:
-    return f"{count:,} {name}" + ("" if count == 1 else "s")
+        say(f"{counted(report.failed, 'photo')} could not be read: see the column error")

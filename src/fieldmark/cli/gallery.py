@@ -19,7 +19,7 @@ def gallery(
     json_output: Annotated[bool, typer.Option("--json", help="Print what changed as one JSON object.")] = False,
 ) -> None:
     """Add photos to the known photos of a model, from the embeddings that embed wrote."""
-    from fieldmark.errors import SettingError
+    from fieldmark.errors import SettingError, counted
     from fieldmark.progress import say
     from fieldmark.scale.fill_gallery import add_known_photos
 
@@ -29,7 +29,7 @@ def gallery(
     if json_output:
         typer.echo(json.dumps(found.to_dict()))
         return
-    say(f"added {_photos(found.added)}; the gallery of {model} holds {_photos(found.photos)}")
+    say(f"added {counted(found.added, 'photo')}; the gallery of {model} holds {counted(found.photos, 'photo')}")
     for count, reason in (
         (found.known, "there already"),
         (found.test, "of the test split left out"),
@@ -37,8 +37,4 @@ def gallery(
         (found.unlabelled, "without a class"),
     ):
         if count:
-            say(f"{_photos(count)} {reason}")
-
-
-def _photos(count: int) -> str:
-    return f"{count:,} photo" + ("" if count == 1 else "s")
+            say(f"{counted(count, 'photo')} {reason}")

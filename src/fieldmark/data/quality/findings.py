@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from fieldmark.data.quality.photo_facts import PhotoFacts, Problem
+from fieldmark.errors import counted
 from fieldmark.structures import RecordList
 
 __all__ = ["FEW_PHOTOS", "Example", "Finding", "Severity", "class_findings", "photo_findings", "worst_first"]
@@ -109,7 +110,7 @@ def class_findings(records: RecordList) -> Iterator[Finding]:
         yield Finding(
             "catch_all_class",
             "warning",
-            f"{_count(len(catch_all), 'class')} named as if for photos without a class",
+            f"{counted(len(catch_all), 'class')} named as if for photos without a class",
             len(catch_all),
             "remove these classes: photos of none of the classes are detected without examples",
             _class_examples(catch_all),
@@ -126,7 +127,7 @@ def _photo_finding(code: str, found: Sequence[tuple[PhotoFacts, Problem]]) -> Fi
     what, action = _PHOTO_TEXTS[code]
     severity: Severity = "error" if found[0][1].severity == "bad" else "warning" if code == "tiny" else "note"
     examples = tuple(Example((str(photo.path),), problem.reason) for photo, problem in found)
-    return Finding(code, severity, f"{_count(len(found), 'photo')} {what}", len(found), action, examples)
+    return Finding(code, severity, f"{counted(len(found), 'photo')} {what}", len(found), action, examples)
 
 
 def _small_classes(sizes: dict[str, int]) -> Iterator[Finding]:
@@ -134,15 +135,15 @@ def _small_classes(sizes: dict[str, int]) -> Iterator[Finding]:
     single = {name: size for name, size in sizes.items() if size == 1}
     few = {name: size for name, size in sizes.items() if 2 <= size < FEW_PHOTOS}
     if empty:
-        message = f"{_count(len(empty), 'class')} without a usable photo"
+        message = f"{counted(len(empty), 'class')} without a usable photo"
         action = "add photos, or remove these classes"
         yield Finding("empty_class", "error", message, len(empty), action, _class_examples(empty))
     if single:
-        message = f"{_count(len(single), 'class')} with a single photo"
+        message = f"{counted(len(single), 'class')} with a single photo"
         action = "add at least one photo to each, better ten, or remove these classes"
         yield Finding("too_few_photos", "error", message, len(single), action, _class_examples(single))
     if few:
-        message = f"{_count(len(few), 'class')} with fewer than {FEW_PHOTOS} photos"
+        message = f"{counted(len(few), 'class')} with fewer than {FEW_PHOTOS} photos"
         action = "add photos: so few are hard to learn from and cannot be measured"
         yield Finding("few_photos", "warning", message, len(few), action, _class_examples(few))
 
@@ -165,9 +166,4 @@ def _imbalance(sizes: dict[str, int]) -> Iterator[Finding]:
 
 
 def _class_examples(sizes: dict[str, int]) -> tuple[Example, ...]:
-    return tuple(Example((), f"{name}: {_count(size, 'photo')}") for name, size in sizes.items())
-
-
-def _count(number: int, noun: str) -> str:
-    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
-    return f"{number:,} {noun if number == 1 else plural}"
+    return tuple(Example((), f"{name}: {counted(size, 'photo')}") for name, size in sizes.items())
